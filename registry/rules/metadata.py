@@ -1,0 +1,286 @@
+"""What the registry tells about models, versions and their history: frozen, plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from .errors import InvalidInput
+from .evidence import Missing
+from .stages import Stage
+
+
+class Framework(StrEnum):
+    SKLEARN = "sklearn"
+    PYTORCH = "pytorch"
+    TENSORFLOW = "tensorflow"
+    ONNX = "onnx"
+
+
+class ModelType(StrEnum):
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+    CLUSTERING = "clustering"
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry records."""
+
+    REGISTERED = "registered"
+    ADOPTED = "adopted"
+    MOVED = "moved"
+    ROLLED_BACK = "rolled_back"
+    POLICY_SET = "policy_set"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class VersionMetadata:
+    """One version. ``artifact_uri`` is its bundle's folder, ``bundle_digest`` its manifest's."""
+
+    tenant_id: str
+    model_id: str
+    version: int
+    stage: Stage
+    framework: str
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    artifact_uri: str
+    bundle_digest: str
+    run_id: str | None
+    logged_model_id: str | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+
+    def document(self) -> dict[str, Any]:
+        return plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """A model and its current version: the production version, else the newest in staging, else
+    the newest. ``stage``, ``framework``, ``metrics``, ``parameters``, ``tags`` and
+    ``artifact_uri`` are those of the current version. ``versions`` are the numbers of all
+    versions that were not deleted, ascending. ``etag`` changes with every ledger entry."""
+
+    model_id: str
+    tenant_id: str
+    name: str
+    description: str
+    model_type: str
+    framework: str
+    current_version: int
+    versions: tuple[int, ...]
+    stage: Stage
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    artifact_uri: str
+    production_version: int | None = None
+    epoch: int = 0
+
+    def document(self) -> dict[str, Any]:
+        return plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class StageMove:
+    """One version's step within an entry."""
+
+    version: int
+    source: Stage | None
+    target: Stage
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "from": self.source.value if self.source else None,
+            "to": self.target.value,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> StageMove:
+        source = document["from"]
+        return cls(
+            document["version"], Stage(source) if source else None, Stage(document["to"])
+        )
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One committed change of a model: who, when, what, why, on what evidence.
+
+    ``moves`` holds every version the entry moved (a promotion moves two). ``evidence`` lists id,
+    gate, verdict and digest of what the move stood on. ``production`` is the production version
+    after the entry, ``previous_production`` the one before.
+    """
+
+    tenant_id: str
+    model_id: str
+    sequence: int
+    kind: EntryKind
+    at: datetime
+    actor: str
+    reason: str
+    moves: tuple[StageMove, ...]
+    production: int | None
+    previous_production: int | None
+    evidence: tuple[Mapping[str, Any], ...]
+    forced: bool
+    operation_id: str
+    detail: Mapping[str, Any]
+    previous_hash: str
+    hash: str
+
+    def content(self) -> dict[str, Any]:
+        """What the hash covers, as plain JSON: everything but the hash itself."""
+        return {
+            "tenant_id": self.tenant_id,
+            "model_id": self.model_id,
+            "sequence": self.sequence,
+            "kind": self.kind.value,
+            "at": timestamp(self.at),
+            "actor": self.actor,
+            "reason": self.reason,
+            "moves": [move.document() for move in self.moves],
+            "production": self.production,
+            "previous_production": self.previous_production,
+            "evidence": [dict(item) for item in self.evidence],
+            "forced": self.forced,
+            "operation_id": self.operation_id,
+            "detail": dict(self.detail),
+            "previous_hash": self.previous_hash,
+        }
+
+    def document(self) -> dict[str, Any]:
+        return {**self.content(), "hash": self.hash}
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a version may go to a stage now, and what is missing if not."""
+
+    model_id: str
+    version: int
+    stage: Stage
+    target: Stage
+    production: int | None
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "model_id": self.model_id,
+            "version": self.version,
+            "stage": self.stage.value,
+            "target": self.target.value,
+            "production": self.production,
+            "ready": self.ready,
+            "missing": [item.document() for item in self.missing],
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing ``reconcile`` saw. ``healed`` is false for damage that a person has to look at."""
+
+    model_id: str
+    code: str
+    message: str
+    healed: bool
+    version: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training function returns: the fitted model and what is to be told about it.
+
+    ``dataset`` says what it was trained on, plain JSON; the keys ``name``, ``digest``, ``start``
+    and ``end`` (ISO dates) are used by the gates and the model card. ``training_log`` is text.
+    ``input_example`` is a small frame of features, from which the signature is inferred.
+    """
+
+    model: Any
+    framework: str
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, Any]
+    model_type: str = ModelType.CLASSIFICATION.value
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    input_example: Any = None
+    training_log: str | None = None
+    dataset: Mapping[str, Any] | None = None
+
+
+def finite_metrics(metrics: Mapping[str, Any], *, field: str = "metrics") -> dict[str, float]:
+    """``metrics`` as finite floats. Raises :class:`InvalidInput`, naming the metric, for NaN,
+    infinity and everything that is not a number."""
+    if not isinstance(metrics, Mapping):
+        raise InvalidInput(f"{field} must map names to numbers", field=field)
+    checked: dict[str, float] = {}
+    for name, value in metrics.items():
+        number = _number(value)
+        if not isinstance(name, str) or not name or number is None:
+            raise InvalidInput(
+                f"{field}[{name!r:.80}] must be a finite number, not {value!r:.80}",
+                field=f"{field}.{name}",
+            )
+        checked[name] = number
+    return checked
+
+
+def text_map(values: Mapping[str, Any], *, field: str) -> dict[str, str]:
+    """``values`` as text to text, the form in which MLflow keeps parameters and tags."""
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) and key for key in values):
+        raise InvalidInput(f"{field} must map names to values", field=field)
+    texts = {key: value if isinstance(value, str) else repr(value) for key, value in values.items()}
+    bad = [name for name, value in texts.items() if "\0" in name + value or len(value) > 5000]
+    if bad:
+        raise InvalidInput(
+            f"{field}[{bad[0]!r:.80}] must be text of at most 5000 characters without NUL",
+            field=f"{field}.{bad[0]}",
+        )
+    return texts
+
+
+def timestamp(at: datetime) -> str:
+    """``at`` in UTC as ISO 8601 with microseconds: one way to write each instant."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def plain(value: Any) -> Any:
+    """``value`` with dates, enums and mappings turned into plain JSON."""
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    return value
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool | str | bytes):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,48 @@
+"""Where each file of a tenant lies under the artifact root (design, section 7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .tenancy import ModelId, TenantId
+
+MANIFEST = "manifest.json"
+MODEL_CARD = "model_card.md"
+REQUIREMENTS = "requirements.txt"
+
+
+def runs(tenant: TenantId) -> str:
+    """Artifact location of the tenant's MLflow experiments."""
+    return f"{tenant}/runs"
+
+
+def training_logs(tenant: TenantId, run_id: str) -> str:
+    return f"{tenant}/runs/{run_id}/logs"
+
+
+def metrics_history(tenant: TenantId, run_id: str) -> str:
+    return f"{tenant}/runs/{run_id}/metrics"
+
+
+def bundle(tenant: TenantId, model: ModelId, version: int) -> str:
+    return f"{tenant}/models/{model}/{version}"
+
+
+def gate_report(
+    tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str
+) -> str:
+    return f"{tenant}/reports/{model}/{version}/{gate}-{evidence_id}"
+
+
+def traffic(tenant: TenantId, model: ModelId) -> str:
+    return f"{tenant}/traffic/{model}"
+
+
+def traffic_partition(tenant: TenantId, model: ModelId, hour: datetime) -> str:
+    """Folder of one hour of requests; ``hour`` is in UTC."""
+    return f"{traffic(tenant, model)}/date={hour:%Y-%m-%d}/hour={hour:%H}"
+
+
+def labels_partition(tenant: TenantId, model: ModelId, day: datetime) -> str:
+    """Folder of the labels that arrived for one day's requests."""
+    return f"{traffic(tenant, model)}/labels/date={day:%Y-%m-%d}"

@@ -1,0 +1,85 @@
+"""The promotion policy of a model: what its gates must show before a version may move.
+
+The registry keeps a policy as canonical JSON with its fingerprint and does not interpret the
+gates' sections; ``gates`` gives them their meaning. Evidence made under another fingerprint does
+not count, so weakening a gate costs a new run of it, and leaves an entry in the ledger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from .canonical import digest
+from .errors import InvalidInput
+
+_FIELDS = ("validation", "shadow", "ab_test", "require_approval", "evidence_max_age_days")
+
+
+@dataclass(frozen=True)
+class PromotionPolicy:
+    """Sections ``validation``, ``shadow`` and ``ab_test`` are plain JSON objects, read by the
+    gates of that name. ``evidence_max_age_days`` is how long a verdict counts."""
+
+    validation: Mapping[str, Any] = field(default_factory=dict)
+    shadow: Mapping[str, Any] = field(default_factory=dict)
+    ab_test: Mapping[str, Any] = field(default_factory=dict)
+    require_approval: bool = False
+    evidence_max_age_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("validation", "shadow", "ab_test"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise InvalidInput(f"policy.{name} must be an object", field=f"policy.{name}")
+        if not isinstance(self.require_approval, bool):
+            raise InvalidInput(
+                "policy.require_approval must be true or false", field="policy.require_approval"
+            )
+        days = self.evidence_max_age_days
+        if not (
+            isinstance(days, int | float)
+            and not isinstance(days, bool)
+            and math.isfinite(days)
+            and 0 < days <= 3650
+        ):
+            raise InvalidInput(
+                "policy.evidence_max_age_days must be a number above 0, at most 3650",
+                field="policy.evidence_max_age_days",
+            )
+        digest(self.document(), field="policy")
+
+    @property
+    def max_age(self) -> timedelta:
+        return timedelta(days=self.evidence_max_age_days)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical document: two policies are the same when this is."""
+        return digest(self.document(), field="policy")
+
+    def document(self) -> dict[str, Any]:
+        """The policy as plain JSON."""
+        return {
+            "validation": dict(self.validation),
+            "shadow": dict(self.shadow),
+            "ab_test": dict(self.ab_test),
+            "require_approval": self.require_approval,
+            "evidence_max_age_days": float(self.evidence_max_age_days),
+        }
+
+    @classmethod
+    def from_document(cls, document: Any) -> PromotionPolicy:
+        """A policy from plain JSON. An unknown field is an error: a misspelt limit must not pass
+        for none. Raises :class:`InvalidInput`."""
+        if not isinstance(document, Mapping):
+            raise InvalidInput("policy must be an object", field="policy")
+        unknown = sorted(set(document) - set(_FIELDS), key=str)
+        if unknown:
+            raise InvalidInput(
+                f"policy has no field {unknown[0]!r}; its fields are {', '.join(_FIELDS)}",
+                field="policy",
+            )
+        return cls(**document)

@@ -1,0 +1,106 @@
+"""The life of a version: one table, and one function that reads it.
+
+::
+
+    DEVELOPMENT ──▶ STAGING ──▶ PRODUCTION ──▶ ARCHIVED
+         │             │                          │
+     (deleted)     (deleted)              DEVELOPMENT (rollback)
+
+Nobody else compares stages: operators, API, command line and ledger ask :func:`requirement`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .errors import InvalidInput, InvalidTransition
+
+
+class Stage(StrEnum):
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class Gate(StrEnum):
+    VALIDATION = "validation"
+    SHADOW = "shadow"
+    AB_TEST = "ab_test"
+    APPROVAL = "approval"
+
+
+class Cause(StrEnum):
+    """Why a version moves. A request moves one version; the others are parts of one operation."""
+
+    REQUEST = "request"
+    SUPERSEDED = "superseded"
+    ROLLBACK = "rollback"
+    DELETION = "deletion"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What an edge asks for: a PASS of at least one of ``any_gate``, approval if the model's
+    policy asks for it (``approval_by_policy``), and a reason if ``reason``."""
+
+    any_gate: tuple[Gate, ...] = ()
+    approval_by_policy: bool = False
+    reason: bool = False
+
+
+TRANSITIONS: dict[tuple[Stage, Stage, Cause], Requirement] = {
+    (Stage.DEVELOPMENT, Stage.STAGING, Cause.REQUEST): Requirement(any_gate=(Gate.VALIDATION,)),
+    (Stage.STAGING, Stage.PRODUCTION, Cause.REQUEST): Requirement(
+        any_gate=(Gate.SHADOW, Gate.AB_TEST), approval_by_policy=True
+    ),
+    (Stage.PRODUCTION, Stage.ARCHIVED, Cause.SUPERSEDED): Requirement(),
+    (Stage.PRODUCTION, Stage.ARCHIVED, Cause.REQUEST): Requirement(reason=True),
+    (Stage.STAGING, Stage.DEVELOPMENT, Cause.REQUEST): Requirement(reason=True),
+    (Stage.ARCHIVED, Stage.DEVELOPMENT, Cause.REQUEST): Requirement(reason=True),
+    (Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK): Requirement(reason=True),
+    (Stage.ARCHIVED, Stage.PRODUCTION, Cause.ROLLBACK): Requirement(reason=True),
+    (Stage.DEVELOPMENT, Stage.DELETED, Cause.DELETION): Requirement(),
+    (Stage.STAGING, Stage.DELETED, Cause.DELETION): Requirement(),
+}
+
+#: What to do instead, for the mistakes people make.
+_ADVICE: dict[tuple[Stage, Stage], str] = {
+    (Stage.DEVELOPMENT, Stage.PRODUCTION): "it has to pass through staging first",
+    (Stage.PRODUCTION, Stage.DEVELOPMENT): "use rollback, which puts another version in its place",
+    (Stage.ARCHIVED, Stage.PRODUCTION): "use rollback to bring an earlier version back",
+    (Stage.PRODUCTION, Stage.DELETED): "a version in production is never deleted; retire it",
+    (Stage.ARCHIVED, Stage.DELETED): "a version that was in production is kept as a record",
+}
+
+
+def parse_stage(value: Stage | str) -> Stage:
+    """``value`` as a stage that a version can have. Raises :class:`InvalidInput`."""
+    if value in LIVE_STAGES:
+        return Stage(value)
+    raise InvalidInput(
+        f"stage {value!r:.80} is not valid: use one of {', '.join(LIVE_STAGES)}", field="stage"
+    )
+
+
+def requirement(source: Stage, target: Stage, cause: Cause = Cause.REQUEST) -> Requirement:
+    """What moving a version from ``source`` to ``target`` requires.
+
+    Raises :class:`InvalidTransition`, with both ends as fields, for every pair not in the table.
+    """
+    found = TRANSITIONS.get((source, target, cause))
+    if found is not None:
+        return found
+    advice = _ADVICE.get((source, target)) or _targets(source)
+    raise InvalidTransition(source, target, advice=advice)
+
+
+#: The stages a version can be in; a deleted version is a record, not a version.
+LIVE_STAGES = (Stage.DEVELOPMENT, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
+
+
+def _targets(source: Stage) -> str:
+    targets = [to for (at, to, cause) in TRANSITIONS if at is source and cause is Cause.REQUEST]
+    return f"from {source} it can go to {' or '.join(targets)}" if targets else "it is final"
