@@ -1,0 +1,1 @@
+"""Where Airflow finds us: the provider's description, and the plugin."""

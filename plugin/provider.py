@@ -1,0 +1,116 @@
+"""What Airflow asks a provider: its operators, its connection type and form, its links.
+
+Airflow calls this in every process, before anything else of ours: the module imports nothing, and
+an error here would stop the discovery of every provider.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTEGRATION = "Model lifecycle"
+_OPERATORS = "model_lifecycle.operators"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, by Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-model-lifecycle",
+        "name": _INTEGRATION,
+        "description": "The life of machine-learning models on Airflow and MLflow: nothing "
+        "reaches production without proof.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://mlflow.org/docs/latest/",
+                "tags": ["software"],
+            }
+        ],
+        "hooks": [_modules("hook")],
+        "operators": [
+            _modules(
+                "data",
+                "train",
+                "register",
+                "policy",
+                "validate",
+                "shadow_test",
+                "promote",
+                "rollback",
+            )
+        ],
+        "sensors": [_modules("stage_sensor")],
+        "triggers": [_modules("triggers")],
+        "extra-links": [
+            f"{_OPERATORS}.links.ModelVersionLink",
+            f"{_OPERATORS}.links.GateReportLink",
+        ],
+        "connection-types": [_connection_type()],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {
+        "integration-name": _INTEGRATION,
+        "python-modules": [f"{_OPERATORS}.{name}" for name in names],
+    }
+
+
+def _connection_type() -> dict[str, Any]:
+    """The form of the connection. Every field may stay empty: the environment fills it then."""
+    return {
+        "connection-type": "model_registry",
+        "hook-class-name": f"{_OPERATORS}.hook.ModelRegistryHook",
+        "hook-name": "Model registry",
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "schema", "login", "password", "port"],
+            "relabeling": {},
+            "placeholders": {},
+        },
+        "conn-fields": {
+            "tracking_uri": _text("MLflow tracking URI", "For example https://mlflow.example.com"),
+            "database_url": _text(
+                "Ledger database",
+                "SQLAlchemy URL with an async driver, for example "
+                "postgresql+asyncpg://user:password@host/model_lifecycle",
+                format="password",
+            ),
+            "artifact_root": _text("Artifact root", "A folder, or s3://bucket/prefix"),
+            "s3_endpoint_url": _text("S3 endpoint", "Only for stores other than Amazon's"),
+            "home": _text("Home folder", "Holds what is embedded: ledger, MLflow, artifacts"),
+            "call_timeout": _seconds("Call timeout (s)", "Bounds each call to MLflow"),
+            "transfer_timeout": _seconds("Transfer timeout (s)", "Bounds each transfer of files"),
+            "trusted_types": _text(
+                "Trusted types",
+                "Types beyond the reviewed list that a skops payload may hold, by full name, "
+                "separated by commas",
+            ),
+            "roles": _text(
+                "Roles",
+                "What Airflow's tasks may do: contributor, gatekeeper, promoter, admin, viewer, "
+                "separated by commas. Empty: all of them.",
+            ),
+            "tracking_ui_url": _text(
+                "MLflow address for links", "If people reach MLflow at another address than tasks"
+            ),
+            "artifact_ui_url": _text(
+                "Artifact address for links", "Where people can open the files of the artifact root"
+            ),
+        },
+    }
+
+
+def _text(label: str, description: str, **schema: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": ["string", "null"], **schema},
+    }
+
+
+def _seconds(label: str, description: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": ["number", "null"], "minimum": 0.1},
+    }
