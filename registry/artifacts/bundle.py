@@ -1,0 +1,220 @@
+"""Bundles: a version's files at its canonical path, provably those that were registered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_lifecycle.registry.rules import paths
+from model_lifecycle.registry.rules.canonical import digest_bytes
+from model_lifecycle.registry.rules.errors import (
+    AlreadyExists,
+    ArtifactNotFound,
+    BackendUnavailable,
+    BundleCorrupt,
+    InvalidInput,
+)
+from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+
+from .addresses import checked_path
+from .content import Content, content_of, content_of_file, folder_files
+from .manifest import FileEntry, Manifest
+from .store import BACKEND, ArtifactStore
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A written bundle: its folder's ``uri``, its ``digest``, and the files with the manifest."""
+
+    uri: str
+    digest: str
+    files: Mapping[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One file to store: bytes in memory or a local file, and its content."""
+
+    source: bytes | Path
+    content: Content
+
+
+async def write_bundle(
+    store: ArtifactStore,
+    tenant: TenantId,
+    model: ModelId,
+    version: int,
+    *,
+    framework: str,
+    saved_folder: Path,
+    source_path: str | None,
+    extra: Mapping[str, bytes],
+) -> Bundle:
+    """Store the bundle of a version; the manifest comes last, so a bundle with one is complete.
+
+    ``saved_folder`` is the local MLflow model folder. Where the store already has those files
+    below ``source_path`` they are copied inside it; what did not arrive as it is here is sent
+    again. ``extra`` (model card, requirements …) wins over a saved file of the same name.
+    Called again with the same content it gives the same digest. Raises AlreadyExists when the
+    version has a bundle of other content, InvalidInput for links and odd names.
+    """
+    folder = paths.bundle(tenant, model, version)
+    pieces = await asyncio.to_thread(_pieces, saved_folder, extra)
+    manifest = Manifest(
+        tenant_id=tenant,
+        model_id=model,
+        version=version,
+        framework=framework,
+        files={name: FileEntry.of(piece.content) for name, piece in pieces.items()},
+    )
+    data = manifest.to_bytes()
+    if not await _already_written(store, folder, data):
+        if source_path is not None:
+            await store.copy_folder(source_path, folder)
+        await asyncio.gather(
+            *(_store(store, f"{folder}/{name}", piece) for name, piece in pieces.items())
+        )
+        await _remove_others(store, folder, manifest)
+        try:
+            await store.put_bytes(f"{folder}/{paths.MANIFEST}", data, overwrite=False)
+        except AlreadyExists:
+            await _already_written(store, folder, data)
+    return _bundle(store, folder, manifest)
+
+
+async def read_manifest(
+    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str
+) -> Manifest:
+    """The version's manifest, if it has this ``digest``. Raises :class:`BundleCorrupt`."""
+    path = f"{paths.bundle(tenant, model, version)}/{paths.MANIFEST}"
+    try:
+        data = await store.get_bytes(path)
+    except ArtifactNotFound:
+        raise BundleCorrupt(model, version, f"{paths.MANIFEST} is missing") from None
+    except InvalidInput as error:
+        raise BundleCorrupt(model, version, str(error)) from None
+    actual = digest_bytes(data)
+    if actual != digest:
+        raise BundleCorrupt(
+            model, version, f"{paths.MANIFEST} has the digest {actual} instead of {digest}"
+        )
+    return Manifest.from_bytes(data)
+
+
+async def verify_bundle(
+    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str
+) -> Manifest:
+    """Read every file of the bundle again. Raises :class:`BundleCorrupt`, naming the first file,
+    by name, that is missing, added or different."""
+    manifest = await read_manifest(store, tenant, model, version, digest)
+    folder = paths.bundle(tenant, model, version)
+    try:
+        stored = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
+        contents = dict(
+            await asyncio.gather(
+                *(_content(store, folder, name) for name in stored & set(manifest.files))
+            )
+        )
+    except InvalidInput as error:
+        raise BundleCorrupt(model, version, str(error)) from None
+    actual: dict[str, FileEntry | None] = dict.fromkeys(stored)
+    actual.update({name: entry for name, entry in contents.items() if entry is not None})
+    actual.pop(paths.MANIFEST, None)
+    _compare(manifest, actual, model, version)
+    return manifest
+
+
+async def fetch_bundle(
+    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str, folder: Path
+) -> Manifest:
+    """Download the bundle into the empty or absent local ``folder``, and check what arrived.
+
+    When this returns, the local files are those that were registered. Raises
+    :class:`BundleCorrupt` as :func:`verify_bundle` does.
+    """
+    manifest = await read_manifest(store, tenant, model, version, digest)
+    try:
+        await store.get_folder(paths.bundle(tenant, model, version), folder)
+        arrived = await asyncio.to_thread(_contents, folder)
+    except (ArtifactNotFound, InvalidInput) as error:
+        raise BundleCorrupt(model, version, str(error)) from None
+    arrived.pop(paths.MANIFEST, None)
+    _compare(manifest, arrived, model, version)
+    return manifest
+
+
+def _pieces(folder: Path, extra: Mapping[str, bytes]) -> dict[str, _Piece]:
+    pieces = {
+        name: _Piece(file, content_of_file(file)) for name, file in folder_files(folder).items()
+    }
+    pieces |= {checked_path(name): _Piece(data, content_of(data)) for name, data in extra.items()}
+    if paths.MANIFEST in pieces:
+        raise InvalidInput(
+            f"the model folder holds a file {paths.MANIFEST!r}, a name that bundles reserve",
+            field="model",
+        )
+    return dict(sorted(pieces.items()))
+
+
+async def _store(store: ArtifactStore, path: str, piece: _Piece) -> None:
+    if await store.holds(path, piece.content):
+        return
+    if isinstance(piece.source, bytes):
+        await store.put_bytes(path, piece.source)
+    else:
+        await store.put_file(path, piece.source)
+    if not await store.holds(path, piece.content):
+        raise BackendUnavailable(BACKEND, f"{path} was stored with other content than was sent")
+
+
+async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bool:
+    try:
+        existing = await store.get_bytes(f"{folder}/{paths.MANIFEST}")
+    except ArtifactNotFound:
+        return False
+    if existing != data:
+        raise AlreadyExists(
+            f"{folder} already holds a bundle of other content "
+            f"({digest_bytes(existing)}); register a new version"
+        )
+    return True
+
+
+async def _remove_others(store: ArtifactStore, folder: str, manifest: Manifest) -> None:
+    """Drop what an earlier attempt, or a richer source, left in the folder."""
+    wanted = {f"{folder}/{name}" for name in manifest.files}
+    for item in await store.files(folder):
+        if item.path not in wanted:
+            await store.delete_file(item.path)
+
+
+async def _content(store: ArtifactStore, folder: str, name: str) -> tuple[str, FileEntry | None]:
+    try:
+        return name, FileEntry.of(await store.content(f"{folder}/{name}"))
+    except ArtifactNotFound:
+        return name, None
+
+
+def _contents(folder: Path) -> dict[str, FileEntry | None]:
+    return {
+        name: FileEntry.of(content_of_file(file)) for name, file in folder_files(folder).items()
+    }
+
+
+def _compare(
+    manifest: Manifest, actual: Mapping[str, FileEntry | None], model: ModelId, version: int
+) -> None:
+    for name in sorted(set(manifest.files) | set(actual)):
+        if name not in manifest.files:
+            raise BundleCorrupt(model, version, f"{name} was added")
+        if name not in actual:
+            raise BundleCorrupt(model, version, f"{name} is missing")
+        if actual[name] != manifest.files[name]:
+            raise BundleCorrupt(model, version, f"{name} is different")
+
+
+def _bundle(store: ArtifactStore, folder: str, manifest: Manifest) -> Bundle:
+    own = FileEntry.of(content_of(manifest.to_bytes()))
+    return Bundle(store.uri(folder), manifest.digest, {**manifest.files, paths.MANIFEST: own})

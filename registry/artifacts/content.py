@@ -1,0 +1,86 @@
+"""What a file holds, as hashes: SHA-256 to prove it, S3's ETag to compare without reading back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+
+from .addresses import checked_path
+
+#: Part size of boto3's and MLflow's transfers; an S3 ETag depends on it.
+PART_SIZE = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Content:
+    """``sha256`` in hex, ``size`` in bytes, and the ``etag`` that S3 gives to these bytes."""
+
+    sha256: str
+    size: int
+    etag: str
+
+
+def content_of(data: bytes) -> Content:
+    """The content of ``data``."""
+    return content_of_parts(data[start : start + PART_SIZE] for start in _starts(len(data)))
+
+
+def content_of_file(file: Path) -> Content:
+    """The content of a local file, read once."""
+    with file.open("rb") as stream:
+        return content_of_parts(parts(stream))
+
+
+def content_of_parts(chunks: Iterable[bytes]) -> Content:
+    """The content of ``chunks``, each :data:`PART_SIZE` long but for the last.
+
+    ETag: the MD5 of the bytes; from one part size on, the MD5 of the parts' MD5s and their
+    number, as the S3 multipart upload defines it in practice (AWS: "Checking object integrity").
+    """
+    sha256 = hashlib.sha256()
+    md5s: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        sha256.update(chunk)
+        md5s.append(hashlib.md5(chunk, usedforsecurity=False).digest())
+        size += len(chunk)
+    if size < PART_SIZE:
+        etag = (md5s or [hashlib.md5(usedforsecurity=False).digest()])[0].hex()
+    else:
+        joined = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
+        etag = f"{joined}-{len(md5s)}"
+    return Content(sha256.hexdigest(), size, etag)
+
+
+def parts(stream: BinaryIO) -> Iterator[bytes]:
+    """``stream`` in pieces of :data:`PART_SIZE`."""
+    while chunk := stream.read(PART_SIZE):
+        yield chunk
+
+
+def folder_files(folder: Path) -> dict[str, Path]:
+    """The files of a local folder by relative path, sorted.
+
+    Raises :class:`InvalidInput` for links, for odd names, and when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder.name!r} is not a folder", field="folder")
+    found: dict[str, Path] = {}
+    for item in sorted(folder.rglob("*")):
+        relative = item.relative_to(folder).as_posix()
+        if item.is_symlink() or not (item.is_file() or item.is_dir()):
+            raise InvalidInput(
+                f"{relative!r} is a link or a special file, which is not stored", field="folder"
+            )
+        if item.is_file():
+            found[checked_path(relative)] = item
+    return dict(sorted(found.items()))
+
+
+def _starts(size: int) -> range:
+    return range(0, size, PART_SIZE)

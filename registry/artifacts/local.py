@@ -1,0 +1,157 @@
+"""An artifact store in a local folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, BackendUnavailable, InvalidInput
+
+from .addresses import checked_path, local_path, local_root, path_below
+from .content import Content, content_of_parts, folder_files, parts
+from .enclosure import Enclosure
+from .store import BACKEND, StoredFile
+
+Result = TypeVar("Result")
+
+
+class LocalArtifacts:
+    """Files below the folder ``root`` (a path or ``file:`` URI), made at the first write.
+
+    No link below the root is followed. Constructing does no I/O.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = local_root(root)
+        self._enclosure = Enclosure(self.root)
+
+    def __repr__(self) -> str:
+        return f"LocalArtifacts({str(self.root)!r})"
+
+    def uri(self, path: str) -> str:
+        return (self.root / checked_path(path)).as_uri()
+
+    def path_of(self, uri: str) -> str | None:
+        path = local_path(uri)
+        if path is None:
+            return None
+        # MLflow may tell the root by its real name where ours goes through a link.
+        roots = (str(self.root), os.path.realpath(self.root))
+        found = (path_below(path, root) for root in roots)
+        return next((item for item in found if item is not None), None)
+
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
+        await _call(path, lambda: self._enclosure.write(path, [data], overwrite=overwrite))
+
+    async def put_file(self, path: str, file: Path) -> None:
+        await _call(path, lambda: self._put(path, file))
+
+    async def put_folder(self, path: str, folder: Path) -> None:
+        def put() -> None:
+            for name, file in folder_files(folder).items():
+                self._put(f"{path}/{name}", file)
+
+        checked_path(path)
+        await _call(path, put)
+
+    async def get_bytes(self, path: str) -> bytes:
+        def read() -> bytes:
+            with self._enclosure.open(path) as stream:
+                return stream.read()
+
+        return await _call(path, read)
+
+    async def get_folder(self, path: str, folder: Path) -> None:
+        def get() -> None:
+            for name, _ in self._existing(path):
+                target = folder / name.removeprefix(f"{path}/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with self._enclosure.open(name) as stream, target.open("wb") as out:
+                    out.writelines(parts(stream))
+
+        await _call(path, get)
+
+    async def files(self, path: str) -> list[StoredFile]:
+        found = await _call(path, lambda: self._enclosure.walk(path))
+        return sorted(StoredFile(name, size) for name, size in found)
+
+    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+        def copy() -> None:
+            for name, _ in self._existing(source_path):
+                target = f"{target_path}/{name.removeprefix(f'{source_path}/')}"
+                with self._enclosure.open(name) as stream:
+                    self._enclosure.write(target, parts(stream))
+
+        checked_path(target_path)
+        await _call(source_path, copy)
+        return await self.files(target_path)
+
+    async def delete_file(self, path: str) -> None:
+        with contextlib.suppress(ArtifactNotFound):
+            await _call(path, lambda: self._enclosure.remove_file(path))
+
+    async def delete_folder(self, path: str) -> None:
+        with contextlib.suppress(ArtifactNotFound):
+            await _call(path, lambda: self._enclosure.remove_folder(path))
+
+    async def content(self, path: str) -> Content:
+        def read() -> Content:
+            with self._enclosure.open(path) as stream:
+                return content_of_parts(parts(stream))
+
+        return await _call(path, read)
+
+    async def holds(self, path: str, content: Content) -> bool:
+        try:
+            return await self.content(path) == content
+        except ArtifactNotFound:
+            return False
+
+    async def ping(self) -> None:
+        def look() -> None:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(f"{self.root} cannot be read and written")
+
+        await _call("", look)
+
+    async def close(self) -> None:
+        return None
+
+    def _put(self, path: str, file: Path) -> None:
+        try:
+            stream = file.open("rb")
+        except FileNotFoundError:
+            raise InvalidInput(f"there is no file {file.name!r}", field="file") from None
+        with stream:
+            self._enclosure.write(path, parts(stream))
+
+    def _existing(self, path: str) -> list[tuple[str, int]]:
+        found = sorted(self._enclosure.walk(path))
+        if not found:
+            raise FileNotFoundError(path)
+        return found
+
+
+async def _call(path: str, work: Callable[[], Result]) -> Result:
+    with _translated(path):
+        return await asyncio.to_thread(work)
+
+
+@contextlib.contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """The file system's errors, told as the registry's."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError):
+        raise ArtifactNotFound(path) from None
+    except NotADirectoryError:
+        raise InvalidInput(
+            f"artifact path {path!r:.120} goes through a file as if it were a folder", field="path"
+        ) from None
+    except OSError as error:
+        raise BackendUnavailable(BACKEND, error.strerror or str(error)) from error

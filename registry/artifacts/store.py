@@ -1,0 +1,78 @@
+"""What an artifact store offers, whatever it stands on: a folder or S3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .content import Content
+
+#: The store's name in :class:`~model_lifecycle.registry.rules.errors.BackendUnavailable`.
+BACKEND = "artifact store"
+
+
+@dataclass(frozen=True, order=True)
+class StoredFile:
+    """A stored file; ``path`` is relative to the root, ``size`` is in bytes."""
+
+    path: str
+    size: int
+
+
+class ArtifactStore(Protocol):
+    """Files by path below one root.
+
+    Paths are relative, '/'-separated and plain; every method raises InvalidInput for others, and
+    BackendUnavailable when the store does not answer. A file is written whole or not at all; a
+    folder is written file by file.
+    """
+
+    def uri(self, path: str) -> str:
+        """The address of ``path`` for MLflow and for people. No I/O."""
+
+    def path_of(self, uri: str) -> str | None:
+        """The path that ``uri`` names, after unquoting; None when it is not below the root."""
+
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
+        """Write one file. With ``overwrite=False``, of several writers exactly one succeeds and
+        the others get AlreadyExists."""
+
+    async def put_file(self, path: str, file: Path) -> None:
+        """Write one file from a local one."""
+
+    async def put_folder(self, path: str, folder: Path) -> None:
+        """Write every file of a local folder. Links in it are refused with InvalidInput."""
+
+    async def get_bytes(self, path: str) -> bytes:
+        """One file's content. Raises ArtifactNotFound."""
+
+    async def get_folder(self, path: str, folder: Path) -> None:
+        """Write every file below ``path`` into the local ``folder``. Raises ArtifactNotFound when
+        there is none."""
+
+    async def files(self, path: str) -> list[StoredFile]:
+        """Every file below ``path``, sorted by path; empty when there is none."""
+
+    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+        """Copy every file below ``source_path`` within the store, without bytes passing through
+        S3 clients; the files now below the target. Raises ArtifactNotFound when there is none."""
+
+    async def delete_file(self, path: str) -> None:
+        """Delete one file; absent is fine."""
+
+    async def delete_folder(self, path: str) -> None:
+        """Delete every file below ``path``; absent is fine."""
+
+    async def content(self, path: str) -> Content:
+        """The content of a stored file, from reading all of it. Raises ArtifactNotFound."""
+
+    async def holds(self, path: str, content: Content) -> bool:
+        """Whether ``path`` holds ``content``, by the cheapest proof the store has; False when
+        there is no such file."""
+
+    async def ping(self) -> None:
+        """Return when the store answers; raise BackendUnavailable otherwise."""
+
+    async def close(self) -> None:
+        """Release connections."""
