@@ -1,0 +1,59 @@
+"""What a framework adapter and a loaded model offer, whatever the framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature column of a model's signature; ``type`` is MLflow's name (``double``, ``long``,
+    ``string``, ``boolean``, ``datetime`` …)."""
+
+    name: str
+    type: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What ``save`` wrote. ``requirements`` are pinned ``name==version`` lines, sorted."""
+
+    requirements: tuple[str, ...]
+    columns: tuple[Column, ...] | None
+    notes: Mapping[str, str]
+
+
+class Predictor(Protocol):
+    """A loaded model. Frames hold the signature's columns, in any order; rows stay in order."""
+
+    @property
+    def columns(self) -> Sequence[Column] | None:
+        """Feature columns, or None where the model was saved without a signature."""
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """One prediction a row, shape ``(rows,)``."""
+
+    def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """Probability of the positive class, shape ``(rows,)``, for a binary classifier;
+        ``(rows, classes)`` for more classes; None where the model has no scores."""
+
+
+class FrameworkAdapter(Protocol):
+    """Saves and loads models of one framework, in MLflow's folder format, without pickle."""
+
+    name: str
+
+    def save(self, model: Any, folder: Path, *, input_example: pd.DataFrame | None) -> SavedModel:
+        """Write ``model`` as an MLflow model folder (``MLmodel``, payload, ``requirements.txt``,
+        environment files, input example). Raises UntrustedModel, InvalidInput."""
+
+    def load(self, folder: Path) -> Predictor:
+        """The model in ``folder``, whose digest the caller has verified. Raises UntrustedModel."""

@@ -1,0 +1,121 @@
+"""The database behind the ledger: SQLite embedded, PostgreSQL in service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..rules.errors import BackendUnavailable, InvalidInput
+
+#: Seconds a statement or a lock is waited for, before the ledger counts as unavailable.
+PATIENCE = 5.0
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+def database_url(text: str) -> URL:
+    """``text`` as a URL with an async driver. Raises :class:`InvalidInput`."""
+    try:
+        url = make_url(text)
+        driver = _DRIVERS.get(url.get_backend_name())
+    except ArgumentError:
+        driver = None
+    if driver is None:
+        raise InvalidInput(
+            "database_url must be like sqlite:///folder/ledger.db "
+            "or postgresql://user:password@host/database",
+            field="database_url",
+        )
+    return url.set(drivername=driver)
+
+
+def open_engine(text: str) -> AsyncEngine:
+    """An engine for the database at ``text``. Opens no connection."""
+    url = database_url(text)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,
+        connect_args={"timeout": PATIENCE, "command_timeout": PATIENCE},
+    )
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
+
+    # The driver's own transaction handling starts a transaction too late for a read that is to
+    # be followed by a write; with it off, BEGIN is ours (SQLAlchemy's documented recipe).
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("ledger_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to read from. Raises :class:`BackendUnavailable` if the database is away."""
+    with translated():
+        async with engine.connect() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction that may write: committed at the end, rolled back on any error."""
+    with translated():
+        async with engine.execution_options(ledger_writes=True).begin() as connection:
+            yield connection
+
+
+class translated:  # noqa: N801 - reads as a verb phrase where it is used: `with translated():`
+    """Turns a database's trouble into :class:`BackendUnavailable`, without address or SQL."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, OSError | TimeoutError | PoolTimeout):
+            raise BackendUnavailable("ledger", f"no connection ({type(error).__name__})") from error
+        if isinstance(error, DBAPIError) and _is_trouble(error):
+            raise BackendUnavailable("ledger", type(error.orig).__name__) from error
+
+
+#: SQLSTATE classes of PostgreSQL that speak of the server, not of the statement: connection,
+#: resources, operator intervention, system error; and serialization or lock trouble.
+_TROUBLE = ("08", "53", "57", "58", "40", "55")
+
+
+def _is_trouble(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_TROUBLE)
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

@@ -1,0 +1,188 @@
+"""The ledger as the services see it: books to write in, and indexed reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ..rules.errors import ModelNotFound, OperationConflict
+from ..rules.policy import PromotionPolicy
+from ..rules.tenancy import ModelId, TenantId
+from . import migrating, tables
+from .book import ModelBook
+from .chain import GENESIS
+from .engine import open_engine, reading, writing
+from .reading import LedgerReader
+from .rows import ModelRow, model_row
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """The only way to the ledger's tables. Every method takes the tenant first."""
+
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] = utc_now) -> None:
+        self._engine = engine
+        self.clock = clock
+        self.read = LedgerReader(engine)
+
+    @classmethod
+    async def open(cls, url: str, clock: Callable[[], datetime] = utc_now) -> Ledger:
+        """The ledger at ``url``. An embedded one is created and migrated; one in service must
+        have been migrated by ``model-lifecycle db upgrade``, or InvalidInput says so."""
+        engine = open_engine(url)
+        try:
+            await migrating.prepare(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine, clock)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def ping(self) -> None:
+        """Return if the database answers. Raises :class:`BackendUnavailable`."""
+        async with reading(self._engine) as connection:
+            await connection.scalar(select(1))
+
+    @asynccontextmanager
+    async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
+        """The model's book, its row locked until the end of the block, where all commits or,
+        on an error, nothing. Raises :class:`ModelNotFound`."""
+        async with writing(self._engine) as connection:
+            row = await self._locked(connection, tenant, model)
+            if row is None:
+                raise ModelNotFound(model)
+            yield ModelBook(connection, row, self.clock)
+
+    @asynccontextmanager
+    async def new_book(
+        self, tenant: TenantId, model: ModelId, *, description: str, model_type: str, actor: str
+    ) -> AsyncIterator[ModelBook]:
+        """Like :meth:`book`, but a new model is made; two that make it at once share it."""
+        async with writing(self._engine) as connection:
+            await self._make_model(connection, tenant, model, description, model_type, actor)
+            row = await self._locked(connection, tenant, model)
+            assert row is not None, "the model was made in this transaction"
+            yield ModelBook(connection, row, self.clock)
+
+    async def begin_operation(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        operation_id: str,
+        request: str,
+        plan: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        """Reserve an operation whose work begins outside of the ledger.
+
+        Returns its answer if it has committed before, else None. Raises
+        :class:`OperationConflict` if the id belongs to another request.
+        """
+        async with writing(self._engine) as connection:
+            row = await self._operation(connection, tenant, operation_id)
+            if row is None:
+                try:
+                    await connection.execute(
+                        insert(tables.operations).values(
+                            tenant_id=tenant,
+                            operation_id=operation_id,
+                            model_id=model,
+                            request=request,
+                            started_at=self.clock(),
+                            plan=dict(plan),
+                        )
+                    )
+                    return None
+                except IntegrityError as error:
+                    # Lost the race to the same id: the caller may repeat, and is then answered.
+                    raise OperationConflict(operation_id) from error
+            if row["request"] != request:
+                raise OperationConflict(operation_id)
+            answer: dict[str, Any] | None = row["answer"]
+            return answer
+
+    async def abandon_operation(self, tenant: TenantId, operation_id: str) -> None:
+        """Forget an operation that failed before it had any effect."""
+        async with writing(self._engine) as connection:
+            await connection.execute(
+                delete(tables.operations).where(
+                    tables.operations.c.tenant_id == tenant,
+                    tables.operations.c.operation_id == operation_id,
+                    tables.operations.c.answer.is_(None),
+                )
+            )
+
+    async def projected(self, tenant: TenantId, model: ModelId, tokens: list[str]) -> None:
+        """Remove notes whose changes MLflow now shows."""
+        async with writing(self._engine) as connection:
+            await connection.execute(
+                delete(tables.projections).where(
+                    tables.projections.c.tenant_id == tenant,
+                    tables.projections.c.model_id == model,
+                    tables.projections.c.token.in_(tokens),
+                )
+            )
+
+    async def _operation(
+        self, connection: AsyncConnection, tenant: TenantId, operation_id: str
+    ) -> Mapping[str, Any] | None:
+        rows = await connection.execute(
+            select(tables.operations).where(
+                tables.operations.c.tenant_id == tenant,
+                tables.operations.c.operation_id == operation_id,
+            )
+        )
+        row = rows.mappings().first()
+        return dict(row) if row else None
+
+    async def _locked(
+        self, connection: AsyncConnection, tenant: TenantId, model: ModelId
+    ) -> ModelRow | None:
+        rows = await connection.execute(
+            select(tables.models)
+            .where(tables.models.c.tenant_id == tenant, tables.models.c.model_id == model)
+            .with_for_update()
+        )
+        row = rows.mappings().first()
+        return model_row(dict(row)) if row else None
+
+    async def _make_model(
+        self,
+        connection: AsyncConnection,
+        tenant: TenantId,
+        model: ModelId,
+        description: str,
+        model_type: str,
+        actor: str,
+    ) -> None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        now = self.clock()
+        policy = PromotionPolicy()
+        await connection.execute(
+            dialect.insert(tables.models)
+            .values(
+                tenant_id=tenant,
+                model_id=model,
+                description=description,
+                model_type=model_type,
+                policy=policy.document(),
+                policy_fingerprint=policy.fingerprint,
+                epoch=0,
+                head_hash=GENESIS,
+                created_at=now,
+                created_by=actor,
+                updated_at=now,
+            )
+            .on_conflict_do_nothing()
+        )

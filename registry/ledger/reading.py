@@ -1,0 +1,213 @@
+"""Reads of the ledger. Each is one or two indexed queries, whatever the number of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..rules.evidence import Evidence
+from ..rules.metadata import LedgerEntry, ModelMetadata, VersionMetadata
+from ..rules.stages import Stage
+from ..rules.tenancy import ModelId, TenantId
+from . import tables
+from .engine import reading
+from .rows import ModelRow, evidence_item, ledger_entry, model_row, version_metadata
+
+
+class LedgerReader:
+    """Answers from the ledger alone; deleted versions and models without versions are absent."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def model(self, tenant: TenantId, model: ModelId) -> ModelMetadata | None:
+        """The model with its current version; None if the tenant has no such model."""
+        found = await self._rows(self._metadata(tenant).where(tables.models.c.model_id == model))
+        if not found:
+            return None
+        rows = await self._rows(
+            select(tables.versions.c.version)
+            .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
+            .order_by(tables.versions.c.version)
+        )
+        return _with_versions(found[0], [row["version"] for row in rows])
+
+    async def models(
+        self,
+        tenant: TenantId,
+        *,
+        stage: Stage | None,
+        framework: str | None,
+        limit: int,
+        after: str | None,
+    ) -> list[ModelMetadata]:
+        """At most ``limit`` models whose name follows ``after``, by name."""
+        models = tables.models
+        query = self._metadata(tenant)
+        if stage is not None:
+            query = query.where(models.c.stage == stage.value)
+        if framework is not None:
+            query = query.where(models.c.framework == framework)
+        if after is not None:
+            query = query.where(models.c.model_id > after)
+        found = await self._rows(query.order_by(models.c.model_id).limit(limit))
+        numbers: dict[str, list[int]] = {row["model_id"]: [] for row in found}
+        rows = await self._rows(
+            select(tables.versions.c.model_id, tables.versions.c.version)
+            .where(
+                tables.versions.c.tenant_id == tenant,
+                tables.versions.c.model_id.in_(numbers),
+                _NOT_DELETED,
+            )
+            .order_by(tables.versions.c.version)
+        )
+        for row in rows:
+            numbers[row["model_id"]].append(row["version"])
+        return [_with_versions(row, numbers[row["model_id"]]) for row in found]
+
+    async def row(self, tenant: TenantId, model: ModelId) -> ModelRow | None:
+        """The model's own row, also where all its versions were deleted."""
+        rows = await self._rows(
+            select(tables.models).where(*_of_model(tables.models, tenant, model))
+        )
+        return model_row(rows[0]) if rows else None
+
+    async def model_ids(self, tenant: TenantId | None) -> list[tuple[TenantId, ModelId]]:
+        """Every model, of one tenant or of all: for maintenance, not for requests."""
+        query = select(tables.models.c.tenant_id, tables.models.c.model_id).order_by(
+            tables.models.c.tenant_id, tables.models.c.model_id
+        )
+        if tenant is not None:
+            query = query.where(tables.models.c.tenant_id == tenant)
+        rows = await self._rows(query)
+        return [(TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows]
+
+    async def version(
+        self, tenant: TenantId, model: ModelId, version: int
+    ) -> VersionMetadata | None:
+        rows = await self._rows(
+            select(tables.versions).where(
+                *_of_model(tables.versions, tenant, model),
+                tables.versions.c.version == version,
+                _NOT_DELETED,
+            )
+        )
+        return version_metadata(rows[0]) if rows else None
+
+    async def versions(
+        self, tenant: TenantId, model: ModelId, *, deleted: bool = False
+    ) -> list[VersionMetadata]:
+        """The model's versions, ascending; with ``deleted``, the deleted ones instead."""
+        condition = ~_NOT_DELETED if deleted else _NOT_DELETED
+        rows = await self._rows(
+            select(tables.versions)
+            .where(*_of_model(tables.versions, tenant, model), condition)
+            .order_by(tables.versions.c.version)
+        )
+        return [version_metadata(row) for row in rows]
+
+    async def evidence(self, tenant: TenantId, model: ModelId, version: int) -> list[Evidence]:
+        """Evidence of the version, oldest first."""
+        rows = await self._rows(
+            select(tables.evidence)
+            .where(*_of_model(tables.evidence, tenant, model), tables.evidence.c.version == version)
+            .order_by(tables.evidence.c.recorded_at)
+        )
+        return [evidence_item(row) for row in rows]
+
+    async def entries(
+        self, tenant: TenantId, model: ModelId, *, after: int = 0, limit: int | None = None
+    ) -> list[LedgerEntry]:
+        """Entries with a sequence above ``after``, oldest first."""
+        query = (
+            select(tables.entries)
+            .where(*_of_model(tables.entries, tenant, model), tables.entries.c.sequence > after)
+            .order_by(tables.entries.c.sequence)
+        )
+        return [ledger_entry(row) for row in await self._rows(query.limit(limit))]
+
+    async def entry_at(
+        self, tenant: TenantId, model: ModelId, when: datetime
+    ) -> LedgerEntry | None:
+        """The last entry at or before ``when``; None if the model did not exist."""
+        rows = await self._rows(
+            select(tables.entries)
+            .where(*_of_model(tables.entries, tenant, model), tables.entries.c.at <= when)
+            .order_by(tables.entries.c.at.desc())
+            .limit(1)
+        )
+        return ledger_entry(rows[0]) if rows else None
+
+    async def operation(self, tenant: TenantId, operation_id: str) -> Mapping[str, Any] | None:
+        """The operation: its request's fingerprint, answer (None while pending) and plan."""
+        rows = await self._rows(
+            select(tables.operations).where(
+                tables.operations.c.tenant_id == tenant,
+                tables.operations.c.operation_id == operation_id,
+            )
+        )
+        return rows[0] if rows else None
+
+    async def pending_operations(self, tenant: TenantId | None) -> list[Mapping[str, Any]]:
+        """Operations that were begun and have not committed, oldest first."""
+        query = select(tables.operations).where(tables.operations.c.answer.is_(None))
+        if tenant is not None:
+            query = query.where(tables.operations.c.tenant_id == tenant)
+        return await self._rows(query.order_by(tables.operations.c.started_at))
+
+    async def projections(self, tenant: TenantId, model: ModelId) -> list[Mapping[str, Any]]:
+        """Notes of changes that MLflow may not show yet."""
+        return await self._rows(
+            select(tables.projections).where(*_of_model(tables.projections, tenant, model))
+        )
+
+    def _metadata(self, tenant: TenantId) -> Select[Any]:
+        models, versions = tables.models, tables.versions
+        return (
+            select(
+                models.c.model_id,
+                models.c.tenant_id,
+                models.c.description,
+                models.c.model_type,
+                models.c.current_version,
+                models.c.production_version,
+                models.c.epoch,
+                models.c.created_at,
+                models.c.updated_at,
+                models.c.created_by,
+                versions.c.stage,
+                versions.c.framework,
+                versions.c.metrics,
+                versions.c.parameters,
+                versions.c.tags,
+                versions.c.artifact_uri,
+            )
+            .join(
+                versions,
+                (versions.c.tenant_id == models.c.tenant_id)
+                & (versions.c.model_id == models.c.model_id)
+                & (versions.c.version == models.c.current_version),
+            )
+            .where(models.c.tenant_id == tenant)
+        )
+
+    async def _rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(query)
+            return [dict(row) for row in rows.mappings()]
+
+
+_NOT_DELETED = tables.versions.c.stage != Stage.DELETED.value
+
+
+def _of_model(table: Any, tenant: TenantId, model: ModelId) -> tuple[Any, Any]:
+    return table.c.tenant_id == tenant, table.c.model_id == model
+
+
+def _with_versions(row: Mapping[str, Any], versions: list[int]) -> ModelMetadata:
+    fields = {**row, "name": row["model_id"], "stage": Stage(row["stage"])}
+    return ModelMetadata(versions=tuple(versions), **fields)

@@ -1,0 +1,115 @@
+"""Rows of the tables as the values of the rules, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..rules.evidence import Evidence, Verdict
+from ..rules.metadata import EntryKind, LedgerEntry, StageMove, VersionMetadata
+from ..rules.policy import PromotionPolicy
+from ..rules.stages import Gate, Stage
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A model as the ledger keeps it."""
+
+    tenant_id: str
+    model_id: str
+    description: str
+    model_type: str
+    policy: PromotionPolicy
+    policy_fingerprint: str
+    epoch: int
+    head_hash: str
+    production_version: int | None
+    current_version: int | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+
+
+def model_row(row: Mapping[str, Any]) -> ModelRow:
+    return ModelRow(
+        tenant_id=row["tenant_id"],
+        model_id=row["model_id"],
+        description=row["description"],
+        model_type=row["model_type"],
+        policy=PromotionPolicy.from_document(row["policy"]),
+        policy_fingerprint=row["policy_fingerprint"],
+        epoch=row["epoch"],
+        head_hash=row["head_hash"],
+        production_version=row["production_version"],
+        current_version=row["current_version"],
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+        updated_at=row["updated_at"],
+    )
+
+
+def version_metadata(row: Mapping[str, Any]) -> VersionMetadata:
+    fields = {**row, "stage": Stage(row["stage"])}
+    return VersionMetadata(**fields)
+
+
+def version_values(version: VersionMetadata) -> dict[str, Any]:
+    return {
+        "tenant_id": version.tenant_id,
+        "model_id": version.model_id,
+        "version": version.version,
+        "stage": version.stage.value,
+        "framework": version.framework,
+        "metrics": dict(version.metrics),
+        "parameters": dict(version.parameters),
+        "tags": dict(version.tags),
+        "artifact_uri": version.artifact_uri,
+        "bundle_digest": version.bundle_digest,
+        "run_id": version.run_id,
+        "logged_model_id": version.logged_model_id,
+        "created_at": version.created_at,
+        "created_by": version.created_by,
+        "updated_at": version.updated_at,
+    }
+
+
+def ledger_entry(row: Mapping[str, Any]) -> LedgerEntry:
+    return LedgerEntry(
+        **{
+            **row,
+            "kind": EntryKind(row["kind"]),
+            "moves": tuple(StageMove.from_document(move) for move in row["moves"]),
+            "evidence": tuple(row["evidence"]),
+        }
+    )
+
+
+def entry_values(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "tenant_id": entry.tenant_id,
+        "model_id": entry.model_id,
+        "sequence": entry.sequence,
+        "kind": entry.kind.value,
+        "at": entry.at,
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "moves": [move.document() for move in entry.moves],
+        "production": entry.production,
+        "previous_production": entry.previous_production,
+        "evidence": [dict(item) for item in entry.evidence],
+        "forced": entry.forced,
+        "operation_id": entry.operation_id,
+        "detail": dict(entry.detail),
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }
+
+
+def evidence_item(row: Mapping[str, Any]) -> Evidence:
+    return Evidence(**{**row, "gate": Gate(row["gate"]), "verdict": Verdict(row["verdict"])})
+
+
+def evidence_values(item: Evidence) -> dict[str, Any]:
+    return {**item.content(), "recorded_at": item.recorded_at, "recorded_by": item.recorded_by}

@@ -1,0 +1,201 @@
+"""The ledger's tables. ``entries`` and ``evidence`` are append-only; the rest is their fold.
+
+``models`` and ``versions`` hold what the entries add up to, so that reads are one indexed query;
+``verify_ledger`` checks that they still agree.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.engine import Dialect
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant in UTC with microseconds. SQLite keeps it without its zone; this adds it back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# "C" order, so that the order of names, and with it every page of a list, is the same on every
+# server, whatever its locale.
+NAME = String(128).with_variant(String(128, collation="C"), "postgresql")
+TENANT = String(63).with_variant(String(63, collation="C"), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    }
+)
+
+
+def _of_model() -> tuple[Column[str], Column[str]]:
+    return (
+        Column("tenant_id", TENANT, primary_key=True),
+        Column("model_id", NAME, primary_key=True),
+    )
+
+
+models = Table(
+    "models",
+    metadata,
+    *_of_model(),
+    Column("description", Text, nullable=False),
+    Column("model_type", String(32), nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("policy_fingerprint", String(71), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("head_hash", String(71), nullable=False),
+    Column("production_version", Integer),
+    # The version that a reader of the model sees, and two of its fields to filter by. Null when
+    # every version was deleted: the model is then a record, and not found.
+    Column("current_version", Integer),
+    Column("stage", String(16)),
+    Column("framework", String(32)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "stage", "model_id"),
+    Index(None, "tenant_id", "framework", "model_id"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    *_of_model(),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("stage", String(16), nullable=False),
+    Column("framework", String(32), nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("artifact_uri", Text, nullable=False),
+    Column("bundle_digest", String(71), nullable=False),
+    Column("run_id", String(64)),
+    Column("logged_model_id", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "model_id"],
+        ["models.tenant_id", "models.model_id"],
+        name="fk_versions_models",
+    ),
+    Index(None, "tenant_id", "model_id", "stage", "version"),
+    # The promise, held by the database itself: a second production version cannot be written.
+    Index(
+        "one_production_version",
+        "tenant_id",
+        "model_id",
+        unique=True,
+        sqlite_where=text("stage = 'production'"),
+        postgresql_where=text("stage = 'production'"),
+    ),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    *_of_model(),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("moves", JSON, nullable=False),
+    Column("production", Integer),
+    Column("previous_production", Integer),
+    Column("evidence", JSON, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("operation_id", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("previous_hash", String(71), nullable=False),
+    Column("hash", String(71), nullable=False),
+    Index(None, "tenant_id", "model_id", "at"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("evidence_id", String(128), primary_key=True),
+    Column("model_id", NAME, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("gate", String(16), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("bundle_digest", String(71), nullable=False),
+    Column("baseline", Integer),
+    Column("policy_fingerprint", String(71), nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("report_uri", Text),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "model_id", "version"],
+        ["versions.tenant_id", "versions.model_id", "versions.version"],
+        name="fk_evidence_versions",
+    ),
+    Index(None, "tenant_id", "model_id", "version", "recorded_at"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("operation_id", String(512), primary_key=True),
+    Column("model_id", NAME, nullable=False),
+    Column("request", String(71), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    # Null until the operation has committed; then what every repetition of it is answered.
+    Column("answer", JSON(none_as_null=True)),
+    # What an interrupted registration needs to be finished by somebody else.
+    Column("plan", JSON(none_as_null=True)),
+    Index(
+        "pending_operations",
+        "tenant_id",
+        "started_at",
+        sqlite_where=text("answer IS NULL"),
+        postgresql_where=text("answer IS NULL"),
+    ),
+)
+
+#: Written with each change, removed when MLflow shows it: what is left tells who did not finish.
+projections = Table(
+    "projections",
+    metadata,
+    *_of_model(),
+    Column("token", String(36), primary_key=True),
+    Column("versions", JSON, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+)
