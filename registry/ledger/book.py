@@ -14,11 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..rules.errors import AlreadyExists, OperationConflict, VersionNotFound
 from ..rules.evidence import Evidence
-from ..rules.metadata import EntryKind, LedgerEntry, StageMove, VersionMetadata
+from ..rules.metadata import (
+    EntryKind,
+    LedgerEntry,
+    ModelMetadata,
+    StageMove,
+    VersionMetadata,
+)
 from ..rules.policy import PromotionPolicy
 from ..rules.stages import Stage
+from ..rules.tenancy import ModelId, TenantId
 from . import tables
 from .chain import sealed
+from .reading import model_metadata
 from .rows import (
     ModelRow,
     entry_values,
@@ -213,6 +221,12 @@ class ModelBook:
             )
         )
         return token
+
+    async def metadata(self) -> ModelMetadata | None:
+        """The model as readers will see it once the transaction ends; None without versions."""
+        return await model_metadata(
+            self._connection, TenantId(self.model.tenant_id), ModelId(self.model.model_id)
+        )
 
     async def entries(self) -> list[LedgerEntry]:
         rows = await self._connection.execute(

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.errors import ModelNotFound, OperationConflict
@@ -20,7 +19,7 @@ from .book import ModelBook
 from .chain import GENESIS
 from .engine import open_engine, reading, writing
 from .reading import LedgerReader
-from .rows import ModelRow, model_row
+from .rows import ModelRow, Operation, model_row, operation
 
 
 def utc_now() -> datetime:
@@ -83,34 +82,35 @@ class Ledger:
         operation_id: str,
         request: str,
         plan: Mapping[str, Any],
-    ) -> dict[str, Any] | None:
-        """Reserve an operation whose work begins outside of the ledger.
+    ) -> Operation:
+        """Reserve an operation whose work begins outside of the ledger, or find it again.
 
-        Returns its answer if it has committed before, else None. Raises
-        :class:`OperationConflict` if the id belongs to another request.
+        Raises :class:`OperationConflict` if the id belongs to another request.
         """
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         async with writing(self._engine) as connection:
-            row = await self._operation(connection, tenant, operation_id)
-            if row is None:
-                try:
-                    await connection.execute(
-                        insert(tables.operations).values(
-                            tenant_id=tenant,
-                            operation_id=operation_id,
-                            model_id=model,
-                            request=request,
-                            started_at=self.clock(),
-                            plan=dict(plan),
-                        )
-                    )
-                    return None
-                except IntegrityError as error:
-                    # Lost the race to the same id: the caller may repeat, and is then answered.
-                    raise OperationConflict(operation_id) from error
-            if row["request"] != request:
-                raise OperationConflict(operation_id)
-            answer: dict[str, Any] | None = row["answer"]
-            return answer
+            begun = await connection.execute(
+                dialect.insert(tables.operations)
+                .values(
+                    tenant_id=tenant,
+                    operation_id=operation_id,
+                    model_id=model,
+                    request=request,
+                    started_at=self.clock(),
+                    plan=dict(plan),
+                )
+                .on_conflict_do_nothing()
+            )
+            rows = await connection.execute(
+                select(tables.operations).where(
+                    tables.operations.c.tenant_id == tenant,
+                    tables.operations.c.operation_id == operation_id,
+                )
+            )
+            found = operation(dict(rows.mappings().one()), repeated=not begun.rowcount)
+        if found.request != request:
+            raise OperationConflict(operation_id)
+        return found
 
     async def abandon_operation(self, tenant: TenantId, operation_id: str) -> None:
         """Forget an operation that failed before it had any effect."""
@@ -133,18 +133,6 @@ class Ledger:
                     tables.projections.c.token.in_(tokens),
                 )
             )
-
-    async def _operation(
-        self, connection: AsyncConnection, tenant: TenantId, operation_id: str
-    ) -> Mapping[str, Any] | None:
-        rows = await connection.execute(
-            select(tables.operations).where(
-                tables.operations.c.tenant_id == tenant,
-                tables.operations.c.operation_id == operation_id,
-            )
-        )
-        row = rows.mappings().first()
-        return dict(row) if row else None
 
     async def _locked(
         self, connection: AsyncConnection, tenant: TenantId, model: ModelId

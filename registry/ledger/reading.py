@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.evidence import Evidence
 from ..rules.metadata import LedgerEntry, ModelMetadata, VersionMetadata
@@ -15,7 +15,15 @@ from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId
 from . import tables
 from .engine import reading
-from .rows import ModelRow, evidence_item, ledger_entry, model_row, version_metadata
+from .rows import (
+    ModelRow,
+    Operation,
+    evidence_item,
+    ledger_entry,
+    model_row,
+    operation,
+    version_metadata,
+)
 
 
 class LedgerReader:
@@ -26,15 +34,8 @@ class LedgerReader:
 
     async def model(self, tenant: TenantId, model: ModelId) -> ModelMetadata | None:
         """The model with its current version; None if the tenant has no such model."""
-        found = await self._rows(self._metadata(tenant).where(tables.models.c.model_id == model))
-        if not found:
-            return None
-        rows = await self._rows(
-            select(tables.versions.c.version)
-            .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
-            .order_by(tables.versions.c.version)
-        )
-        return _with_versions(found[0], [row["version"] for row in rows])
+        async with reading(self._engine) as connection:
+            return await model_metadata(connection, tenant, model)
 
     async def models(
         self,
@@ -47,7 +48,7 @@ class LedgerReader:
     ) -> list[ModelMetadata]:
         """At most ``limit`` models whose name follows ``after``, by name."""
         models = tables.models
-        query = self._metadata(tenant)
+        query = _metadata(tenant)
         if stage is not None:
             query = query.where(models.c.stage == stage.value)
         if framework is not None:
@@ -142,22 +143,26 @@ class LedgerReader:
         )
         return ledger_entry(rows[0]) if rows else None
 
-    async def operation(self, tenant: TenantId, operation_id: str) -> Mapping[str, Any] | None:
-        """The operation: its request's fingerprint, answer (None while pending) and plan."""
+    async def operation(self, tenant: TenantId, operation_id: str) -> Operation | None:
+        """The tenant's operation with this id, committed or pending."""
         rows = await self._rows(
             select(tables.operations).where(
                 tables.operations.c.tenant_id == tenant,
                 tables.operations.c.operation_id == operation_id,
             )
         )
-        return rows[0] if rows else None
+        return operation(rows[0]) if rows else None
 
-    async def pending_operations(self, tenant: TenantId | None) -> list[Mapping[str, Any]]:
-        """Operations that were begun and have not committed, oldest first."""
-        query = select(tables.operations).where(tables.operations.c.answer.is_(None))
-        if tenant is not None:
-            query = query.where(tables.operations.c.tenant_id == tenant)
-        return await self._rows(query.order_by(tables.operations.c.started_at))
+    async def pending_operations(self, tenant: TenantId, model: ModelId) -> list[Operation]:
+        """The model's operations that were begun and have not committed, oldest first."""
+        rows = await self._rows(
+            select(tables.operations)
+            .where(
+                *_of_model(tables.operations, tenant, model), tables.operations.c.answer.is_(None)
+            )
+            .order_by(tables.operations.c.started_at)
+        )
+        return [operation(row) for row in rows]
 
     async def projections(self, tenant: TenantId, model: ModelId) -> list[Mapping[str, Any]]:
         """Notes of changes that MLflow may not show yet."""
@@ -165,40 +170,57 @@ class LedgerReader:
             select(tables.projections).where(*_of_model(tables.projections, tenant, model))
         )
 
-    def _metadata(self, tenant: TenantId) -> Select[Any]:
-        models, versions = tables.models, tables.versions
-        return (
-            select(
-                models.c.model_id,
-                models.c.tenant_id,
-                models.c.description,
-                models.c.model_type,
-                models.c.current_version,
-                models.c.production_version,
-                models.c.epoch,
-                models.c.created_at,
-                models.c.updated_at,
-                models.c.created_by,
-                versions.c.stage,
-                versions.c.framework,
-                versions.c.metrics,
-                versions.c.parameters,
-                versions.c.tags,
-                versions.c.artifact_uri,
-            )
-            .join(
-                versions,
-                (versions.c.tenant_id == models.c.tenant_id)
-                & (versions.c.model_id == models.c.model_id)
-                & (versions.c.version == models.c.current_version),
-            )
-            .where(models.c.tenant_id == tenant)
-        )
-
     async def _rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         async with reading(self._engine) as connection:
             rows = await connection.execute(query)
             return [dict(row) for row in rows.mappings()]
+
+
+async def model_metadata(
+    connection: AsyncConnection, tenant: TenantId, model: ModelId
+) -> ModelMetadata | None:
+    """The model with its current version, as this connection's transaction sees it."""
+    query = _metadata(tenant).where(tables.models.c.model_id == model)
+    found = (await connection.execute(query)).mappings().first()
+    if found is None:
+        return None
+    numbers = await connection.scalars(
+        select(tables.versions.c.version)
+        .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
+        .order_by(tables.versions.c.version)
+    )
+    return _with_versions(dict(found), list(numbers))
+
+
+def _metadata(tenant: TenantId) -> Select[Any]:
+    models, versions = tables.models, tables.versions
+    return (
+        select(
+            models.c.model_id,
+            models.c.tenant_id,
+            models.c.description,
+            models.c.model_type,
+            models.c.current_version,
+            models.c.production_version,
+            models.c.epoch,
+            models.c.created_at,
+            models.c.updated_at,
+            models.c.created_by,
+            versions.c.stage,
+            versions.c.framework,
+            versions.c.metrics,
+            versions.c.parameters,
+            versions.c.tags,
+            versions.c.artifact_uri,
+        )
+        .join(
+            versions,
+            (versions.c.tenant_id == models.c.tenant_id)
+            & (versions.c.model_id == models.c.model_id)
+            & (versions.c.version == models.c.current_version),
+        )
+        .where(models.c.tenant_id == tenant)
+    )
 
 
 _NOT_DELETED = tables.versions.c.stage != Stage.DELETED.value

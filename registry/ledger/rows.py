@@ -32,6 +32,25 @@ class ModelRow:
     updated_at: datetime
 
 
+@dataclass(frozen=True)
+class Operation:
+    """An operation as the ledger keeps it. ``answer`` is None until it has committed; ``plan`` is
+    what is needed to finish it; ``repeated`` tells a repetition from a first call."""
+
+    tenant_id: str
+    operation_id: str
+    model_id: str
+    request: str
+    started_at: datetime
+    answer: Mapping[str, Any] | None
+    plan: Mapping[str, Any] | None
+    repeated: bool = True
+
+
+def operation(row: Mapping[str, Any], *, repeated: bool = True) -> Operation:
+    return Operation(**row, repeated=repeated)
+
+
 def model_row(row: Mapping[str, Any]) -> ModelRow:
     return ModelRow(
         tenant_id=row["tenant_id"],

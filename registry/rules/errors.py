@@ -16,6 +16,7 @@
     │   └── ArtifactNotFound
     ├── Conflict                    somebody else was first; read again, then decide again
     │   ├── StaleProduction         production is no longer the version the caller expected
+    │   ├── NoEarlierProduction     there is nothing to roll back to
     │   ├── OperationConflict       operation id already used for another request
     │   └── AlreadyExists           the thing is there, with other content
     ├── InvalidTransition           the stage table has no such edge
@@ -181,6 +182,18 @@ class StaleProduction(Conflict):
         return {"expected": self.expected, "actual": self.actual}
 
 
+class NoEarlierProduction(Conflict):
+    """No archived version that was in production is left to roll back to. Nothing was changed."""
+
+    code = "no_earlier_production"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(
+            f"model {model_id!r} has no earlier production version to roll back to; "
+            "to take the present one out of service, retire it (move it to archived)"
+        )
+
+
 class OperationConflict(Conflict):
     """The operation id was already used, for another request."""
 
@@ -218,7 +231,8 @@ class InvalidTransition(RegistryError):
 
 
 class GateRefused(RegistryError):
-    """The edge exists, but what it requires is missing; ``missing`` lists it, in words and codes."""
+    """The edge exists, but what it requires is missing; ``missing`` says what, in words and
+    codes."""
 
     code = "gate_refused"
 
@@ -288,7 +302,7 @@ class LedgerCorrupt(RegistryError):
 
 
 class BackendUnavailable(RegistryError):
-    """A part behind the registry does not answer. The call can be repeated with its operation id."""
+    """A part behind the registry does not answer. Repeat the call, with its operation id."""
 
     code = "backend_unavailable"
     retryable = True

@@ -67,7 +67,7 @@ class ModelMetadata:
     """A model and its current version: the production version, else the newest in staging, else
     the newest. ``stage``, ``framework``, ``metrics``, ``parameters``, ``tags`` and
     ``artifact_uri`` are those of the current version. ``versions`` are the numbers of all
-    versions that were not deleted, ascending. ``etag`` changes with every ledger entry."""
+    versions that were not deleted, ascending. ``epoch`` grows with every ledger entry."""
 
     model_id: str
     tenant_id: str
@@ -91,6 +91,19 @@ class ModelMetadata:
     def document(self) -> dict[str, Any]:
         return plain(asdict(self))
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ModelMetadata:
+        """The inverse of :meth:`document`."""
+        return cls(
+            **{
+                **document,
+                "versions": tuple(document["versions"]),
+                "stage": Stage(document["stage"]),
+                "created_at": datetime.fromisoformat(document["created_at"]),
+                "updated_at": datetime.fromisoformat(document["updated_at"]),
+            }
+        )
+
 
 @dataclass(frozen=True)
 class StageMove:
@@ -110,9 +123,7 @@ class StageMove:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> StageMove:
         source = document["from"]
-        return cls(
-            document["version"], Stage(source) if source else None, Stage(document["to"])
-        )
+        return cls(document["version"], Stage(source) if source else None, Stage(document["to"]))
 
 
 @dataclass(frozen=True)

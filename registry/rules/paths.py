@@ -28,9 +28,7 @@ def bundle(tenant: TenantId, model: ModelId, version: int) -> str:
     return f"{tenant}/models/{model}/{version}"
 
 
-def gate_report(
-    tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str
-) -> str:
+def gate_report(tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str) -> str:
     return f"{tenant}/reports/{model}/{version}/{gate}-{evidence_id}"
 
 

@@ -83,9 +83,7 @@ def parse_roles(names: Iterable[str]) -> frozenset[Role]:
     try:
         return frozenset(Role(name) for name in names)
     except ValueError as error:
-        raise InvalidInput(
-            f"{error}; roles are: {', '.join(Role)}", field="roles"
-        ) from None
+        raise InvalidInput(f"{error}; roles are: {', '.join(Role)}", field="roles") from None
 
 
 def require(actor: Principal, action: Action) -> None:

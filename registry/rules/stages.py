@@ -93,14 +93,21 @@ def requirement(source: Stage, target: Stage, cause: Cause = Cause.REQUEST) -> R
     found = TRANSITIONS.get((source, target, cause))
     if found is not None:
         return found
-    advice = _ADVICE.get((source, target)) or _targets(source)
-    raise InvalidTransition(source, target, advice=advice)
+    raise InvalidTransition(source, target, advice=_advice(source, target, cause))
 
 
 #: The stages a version can be in; a deleted version is a record, not a version.
 LIVE_STAGES = (Stage.DEVELOPMENT, Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED)
 
 
-def _targets(source: Stage) -> str:
+def _advice(source: Stage, target: Stage, cause: Cause) -> str:
+    if source is target:
+        return "it is there already"
+    if cause is Cause.ROLLBACK:
+        return (
+            "only a version that was in production before, and is archived, can be rolled back to"
+        )
+    if (source, target) in _ADVICE:
+        return _ADVICE[source, target]
     targets = [to for (at, to, cause) in TRANSITIONS if at is source and cause is Cause.REQUEST]
     return f"from {source} it can go to {' or '.join(targets)}" if targets else "it is final"
