@@ -1,0 +1,67 @@
+"""What the gates need of the registry: two small protocols that its façade fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.frameworks.protocol import Predictor
+    from model_lifecycle.registry.rules.evidence import Evidence
+    from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
+    from model_lifecycle.registry.rules.policy import PromotionPolicy
+    from model_lifecycle.registry.rules.principals import Principal
+
+
+class StoredFile(Protocol):
+    """A file in the artifact store; ``path`` is relative to its root."""
+
+    @property
+    def path(self) -> str: ...
+
+
+class Files(Protocol):
+    """The part of the artifact store that gates use. Paths are relative to its root."""
+
+    def uri(self, path: str) -> str: ...
+
+    def path_of(self, uri: str) -> str | None: ...
+
+    async def put_bytes(self, path: str, data: bytes) -> None: ...
+
+    async def get_bytes(self, path: str) -> bytes: ...
+
+    async def files(self, path: str) -> Sequence[StoredFile]: ...
+
+
+class GateRegistry(Protocol):
+    """The part of the registry that gates use. Every call names the tenant first."""
+
+    @property
+    def artifacts(self) -> Files: ...
+
+    async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None: ...
+
+    async def get_version(
+        self, tenant_id: str, model_id: str, version: int
+    ) -> VersionMetadata | None: ...
+
+    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy: ...
+
+    async def list_evidence(
+        self, tenant_id: str, model_id: str, version: int
+    ) -> Sequence[Evidence]: ...
+
+    async def load_model(
+        self, tenant_id: str, model_id: str, version: int | None = None
+    ) -> Predictor: ...
+
+    async def record_evidence(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        evidence: Evidence,
+        *,
+        actor: Principal | str,
+    ) -> Evidence: ...

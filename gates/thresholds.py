@@ -1,0 +1,159 @@
+"""The three kinds of demand a policy can make of a version, each by one measure.
+
+``Comparison`` is relative to the version in production, ``Limit`` is absolute, ``SliceLimit``
+holds for every part of the data. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+
+from .metrics import metric
+from .values import choice, column, no_unknown_fields, number, whole
+
+APPLIES = ("always", "first_version")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Not worse than the champion by ``margin`` or more; ``margin=0`` asks for better.
+
+    ``margin`` is in the measure's own unit. ``bound`` clips the loss of one request, for measures
+    without a largest loss (errors of a regression), so that one request cannot decide.
+    """
+
+    metric: str
+    margin: float
+    bound: float | None = None
+
+    def __post_init__(self) -> None:
+        found = metric(self.metric, field="comparison.metric")
+        where = f"comparison {self.metric}"
+        number(self.margin, f"{where}.margin", at_least=0)
+        if found.span is not None and self.margin >= found.span:
+            raise InvalidInput(
+                f"{where}.margin {self.margin} allows everything: {found.title} is at most "
+                f"{found.span:g}",
+                field=f"{where}.margin",
+            )
+        if self.bound is not None:
+            number(self.bound, f"{where}.bound", above=0)
+        _floats(self, "margin", "bound")
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The measure itself is below ``maximum`` or above ``minimum``: a confidence bound, not the
+    estimate. ``applies`` is ``always`` or ``first_version`` (only while there is no champion)."""
+
+    metric: str
+    minimum: float | None = None
+    maximum: float | None = None
+    applies: str = "always"
+
+    def __post_init__(self) -> None:
+        metric(self.metric, field="limit.metric")
+        _one_of(self, ("minimum", "maximum"), f"limit {self.metric}")
+        choice(self.applies, APPLIES, f"limit {self.metric}.applies")
+        _floats(self, "minimum", "maximum")
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SliceLimit:
+    """For every value of ``column``: ``maximum``, ``minimum``, or ``margin`` against the champion.
+
+    A slice that is shown to break its limit blocks the version. A slice with too little data to
+    show anything does not, and is reported; slices of fewer than ``min_rows`` rows are not judged.
+    """
+
+    column: str
+    metric: str
+    minimum: float | None = None
+    maximum: float | None = None
+    margin: float | None = None
+    min_rows: int = 100
+
+    def __post_init__(self) -> None:
+        metric(self.metric, field="slice.metric")
+        where = f"slice {self.column}.{self.metric}"
+        column(self.column, f"{where}.column")
+        _one_of(self, ("minimum", "maximum", "margin"), where)
+        if self.margin is not None:
+            number(self.margin, f"{where}.margin", at_least=0)
+        whole(self.min_rows, f"{where}.min_rows", at_least=2)
+        _floats(self, "minimum", "maximum", "margin")
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_claims(policy: Any, gate: str) -> None:
+    """The policy's demands are of their types, not repeated, and there is at least one."""
+    for name, kind in _KINDS.items():
+        claims = getattr(policy, name)
+        if not isinstance(claims, Sequence) or not all(isinstance(item, kind) for item in claims):
+            raise InvalidInput(
+                f"{gate}.{name} must be a list of {kind.__name__}", field=f"{gate}.{name}"
+            )
+        object.__setattr__(policy, name, tuple(claims))
+        if len(set(claims)) < len(claims):
+            raise InvalidInput(f"{gate}.{name} holds one demand twice", field=f"{gate}.{name}")
+    if not policy.comparisons and not policy.limits:
+        raise InvalidInput(
+            f"{gate} needs at least one comparison or limit: a gate that asks for nothing "
+            "proves nothing",
+            field=gate,
+        )
+    types = {
+        metric(item.metric).model_type
+        for item in (*policy.comparisons, *policy.limits, *policy.slices)
+    }
+    if len(types) > 1:
+        raise InvalidInput(f"{gate} mixes measures of classification and of regression", field=gate)
+
+
+def claims_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:
+    """The demands in a policy's document, as values of their types."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, kind in _KINDS.items():
+        items = values.get(name, ())
+        if not isinstance(items, Sequence) or isinstance(items, str):
+            raise InvalidInput(f"{gate}.{name} must be a list", field=f"{gate}.{name}")
+        found[name] = tuple(_claim(kind, item, f"{gate}.{name}") for item in items)
+    return found
+
+
+def _claim(kind: type, item: Any, where: str) -> Any:
+    values = no_unknown_fields(kind, item, where)
+    required = {"comparisons": ("metric", "margin"), "limits": ("metric",)}
+    for name in required.get(where.rpartition(".")[2], ("column", "metric")):
+        if name not in values:
+            raise InvalidInput(f"{where} needs {name!r}", field=where)
+    return kind(**values)
+
+
+def _one_of(claim: Any, names: Sequence[str], where: str) -> None:
+    stated = [name for name in names if getattr(claim, name) is not None]
+    if len(stated) != 1:
+        raise InvalidInput(f"{where} needs exactly one of {', '.join(names)}", field=where)
+    number(getattr(claim, stated[0]), f"{where}.{stated[0]}")
+
+
+def _floats(claim: Any, *names: str) -> None:
+    """One way to write each number, so that equal policies have one fingerprint."""
+    for name in names:
+        value = getattr(claim, name)
+        object.__setattr__(claim, name, None if value is None else float(value))
+
+
+_KINDS: dict[str, type] = {"comparisons": Comparison, "limits": Limit, "slices": SliceLimit}
