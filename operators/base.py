@@ -1,0 +1,64 @@
+"""What all lifecycle operators share: names of the model, the hook, one way to ask the core."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import BaseOperator
+
+from .errors import airflow_errors
+from .hook import ModelRegistryHook
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+T = TypeVar("T")
+
+
+class LifecycleOperator(BaseOperator):
+    """Base of the operators. They hold no rules: they ask the core, and say what it answered.
+
+    :param tenant_id: whose model it is.
+    :param model_id: the model's name within the tenant.
+    :param model_registry_conn_id: connection of type ``model_registry``.
+    """
+
+    template_fields: Sequence[str] = ("tenant_id", "model_id", "model_registry_conn_id")
+    ui_color = "#dbe9e4"
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        model_id: str,
+        model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tenant_id = tenant_id
+        self.model_id = model_id
+        self.model_registry_conn_id = model_registry_conn_id
+
+    @cached_property
+    def hook(self) -> ModelRegistryHook:
+        return ModelRegistryHook(self.model_registry_conn_id)
+
+    def ask(self, act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
+        """What ``act`` answers, called with the registry open.
+
+        Nothing that talks to Airflow (XCom, connections) may happen inside ``act``: Airflow
+        refuses such calls on the thread of an event loop.
+        """
+        from model_lifecycle.registry.opening import open_registry
+        from model_lifecycle.registry.running import run_sync
+
+        with airflow_errors():
+            settings = self.hook.settings()
+
+            async def within() -> T:
+                async with open_registry(settings) as registry:
+                    return await act(registry)
+
+            return run_sync(within())

@@ -1,0 +1,39 @@
+"""Reading back what a task did: every change has an entry, and an entry names its operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_lifecycle.registry.rules.errors import NotFound
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.metadata import LedgerEntry
+    from model_lifecycle.registry.rules.stages import Stage
+
+
+async def entry_of(
+    registry: ModelRegistry, tenant_id: str, model_id: str, operation_id: str
+) -> LedgerEntry | None:
+    """The entry that the operation committed; None if it has committed nothing yet."""
+    for entry in reversed(await _history(registry, tenant_id, model_id)):
+        if entry.operation_id == operation_id:
+            return entry
+    return None
+
+
+async def arrival_of(
+    registry: ModelRegistry, tenant_id: str, model_id: str, version: int, stage: Stage
+) -> LedgerEntry | None:
+    """The newest entry that brought the version to the stage; None if it never was there."""
+    for entry in reversed(await _history(registry, tenant_id, model_id)):
+        if any(move.version == version and move.target is stage for move in entry.moves):
+            return entry
+    return None
+
+
+async def _history(registry: ModelRegistry, tenant_id: str, model_id: str) -> list[LedgerEntry]:
+    try:
+        return await registry.history(tenant_id, model_id)
+    except NotFound:
+        return []

@@ -1,0 +1,163 @@
+"""Promotion as a task: ask the core, and skip if it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from model_lifecycle.registry.rules.errors import GateRefused
+from model_lifecycle.registry.rules.stages import Stage, parse_stage
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .assets import announce_production, production_outlets
+from .base import LifecycleOperator
+from .identity import operation_id
+from .ledger import arrival_of, entry_of
+from .links import ModelVersionLink
+from .versions import optional_version
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.metadata import LedgerEntry
+
+#: ``expected_production`` of a caller who does not mind which version is in production.
+ANY = "any"
+
+
+class PromoteModelOperator(LifecycleOperator):
+    """Moves a version to staging or production, if its evidence is enough.
+
+    If the core refuses for want of evidence, the task is skipped, and so are the tasks after it:
+    no event says that a model was promoted. Why is in the log, and in the XCom ``held``. If the
+    version is there already, the result is the same, with ``changed`` false.
+
+    Returns ``version``, ``stage``, ``previous_production``, ``production``, ``actor``, ``at``,
+    ``sequence`` (of the ledger entry) and ``changed``. A promotion to production updates the
+    asset :func:`~model_lifecycle.operators.assets.production_asset`, with ``from``, ``to`` and
+    ``actor``.
+
+    :param version: the version to move; text from a template will do.
+    :param target_stage: ``staging`` or ``production``. Not a template: the asset depends on it.
+    :param expected_production: the version that must be in production now, none for no version;
+        otherwise the promotion fails as a conflict. Default: any.
+    :param reason: for the ledger.
+    """
+
+    template_fields: Sequence[str] = (
+        *LifecycleOperator.template_fields,
+        "version",
+        "expected_production",
+        "reason",
+    )
+    operator_extra_links = (ModelVersionLink(),)
+    ui_color = "#cfe3f5"
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        model_id: str,
+        version: int | str,
+        target_stage: str = Stage.PRODUCTION.value,
+        expected_production: int | str | None = ANY,
+        reason: str = "",
+        **kwargs: Any,
+    ) -> None:
+        if target_stage == Stage.PRODUCTION:
+            kwargs["outlets"] = [
+                *(kwargs.get("outlets") or ()),
+                *production_outlets(tenant_id, model_id),
+            ]
+        super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
+        self.version = version
+        self.target_stage = target_stage
+        self.expected_production = expected_production
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        try:
+            result = self.ask(self._promotion(context))
+        except AirflowFailException as error:
+            if isinstance(error.__cause__, GateRefused):
+                raise self._held(context, error.__cause__) from error
+            raise
+        self.log.info(
+            "%s version %s %s in %s; production was %s",
+            self.model_id,
+            result["version"],
+            "is now" if result["changed"] else "was already",
+            result["stage"],
+            result["previous_production"] or "empty",
+        )
+        ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
+        if result["stage"] == Stage.PRODUCTION:
+            announce_production(context, self.tenant_id, self.model_id, result)
+        return result
+
+    def _promotion(self, context: Context) -> Any:
+        operation, actor = operation_id(context), self.hook.principal(context)
+
+        async def act(registry: ModelRegistry) -> dict[str, Any]:
+            version, target = parse_version(self.version), parse_stage(self.target_stage)
+            model = (self.tenant_id, self.model_id)
+            entry = await entry_of(registry, *model, operation)
+            changed = False
+            if entry is None:
+                known = await registry.get_version(*model, version)
+                if known is not None and known.stage is target:
+                    entry = await arrival_of(registry, *model, version, target)
+            if entry is None:
+                changed = True
+                await registry.transition_stage(
+                    *model,
+                    version,
+                    target,
+                    actor=actor,
+                    reason=self.reason,
+                    operation_id=operation,
+                    **self._expectation(),
+                )
+                entry = await entry_of(registry, *model, operation)
+            return _result(self, entry, version, target, changed)
+
+        return act
+
+    def _expectation(self) -> dict[str, int | None]:
+        if self.expected_production == ANY:
+            return {}
+        return {"expected_production": optional_version(self.expected_production)}
+
+    def _held(self, context: Context, refusal: GateRefused) -> AirflowSkipException:
+        context["ti"].xcom_push(key="held", value={"message": str(refusal), **refusal.details()})
+        return AirflowSkipException(f"Not promoted: {refusal}")
+
+
+def _result(
+    operator: PromoteModelOperator,
+    entry: LedgerEntry | None,
+    version: int,
+    target: Stage,
+    changed: bool,
+) -> dict[str, Any]:
+    """The answer, from the ledger's own entry: what is not in there did not happen."""
+    if entry is None or (version, target) not in {(m.version, m.target) for m in entry.moves}:
+        raise AirflowFailException(
+            f"the ledger has no entry that moved {operator.model_id} version {version} to "
+            f"{target} for this task; a task that is cleared must ask for the same version"
+        )
+    return {
+        "tenant_id": operator.tenant_id,
+        "model_id": operator.model_id,
+        "version": version,
+        "stage": target.value,
+        "previous_production": entry.previous_production,
+        "production": entry.production,
+        "actor": entry.actor,
+        "at": entry.at.isoformat(),
+        "sequence": entry.sequence,
+        "changed": changed,
+    }

@@ -1,0 +1,123 @@
+"""Registering as a task: a logged model becomes a version, in development."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from .base import LifecycleOperator
+from .identity import operation_id
+from .ledger import entry_of
+from .links import ModelVersionLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class RegisterModelOperator(LifecycleOperator):
+    """Registers ``source`` as a new version, with its bundle, and returns what it is.
+
+    Returns ``version``, ``stage``, ``framework``, ``model_type``, ``metrics``, ``artifact_uri``,
+    ``bundle_digest``, ``run_id`` and ``created``, which is false if an earlier try of this task
+    had registered it.
+
+    :param source: ``models:/m-…`` or ``runs:/<run>/<path>`` of the same tenant.
+    :param framework: what the model was made with.
+    :param model_type: classification, regression or clustering.
+    :param description: of the model, for people.
+    :param metrics: beyond those of the run that made the source.
+    :param parameters: beyond those of the run that made the source.
+    :param tags: of the version.
+    """
+
+    template_fields: Sequence[str] = (
+        *LifecycleOperator.template_fields,
+        "source",
+        "framework",
+        "model_type",
+        "description",
+        "metrics",
+        "parameters",
+        "tags",
+    )
+    operator_extra_links = (ModelVersionLink(),)
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        framework: str = "sklearn",
+        model_type: str = "classification",
+        description: str = "",
+        metrics: Mapping[str, float] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.framework = framework
+        self.model_type = model_type
+        self.description = description
+        self.metrics = metrics
+        self.parameters = parameters
+        self.tags = tags
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        operation, actor = operation_id(context), self.hook.principal(context)
+
+        async def act(registry: ModelRegistry) -> dict[str, Any]:
+            entry = await entry_of(registry, self.tenant_id, self.model_id, operation)
+            created = entry is None
+            metadata = await registry.register_model(
+                self.tenant_id,
+                self.model_id,
+                self.source,
+                self.framework,
+                dict(self.metrics or {}),
+                dict(self.parameters or {}),
+                dict(self.tags or {}),
+                model_type=self.model_type,
+                description=self.description,
+                created_by=actor,
+                operation_id=operation,
+            )
+            entry = entry or await entry_of(registry, self.tenant_id, self.model_id, operation)
+            if entry is None or not entry.moves:
+                raise AirflowFailException(
+                    f"{self.model_id} was registered, but the ledger has no entry for it; run "
+                    f"'model-lifecycle reconcile --tenant {self.tenant_id}'"
+                )
+            version = await registry.get_version(
+                self.tenant_id, self.model_id, entry.moves[0].version
+            )
+            if version is None:
+                raise AirflowFailException(
+                    f"{self.model_id} version {entry.moves[0].version}, which this task "
+                    "registered, was deleted since"
+                )
+            known = version.document()
+            fields = ("version", "stage", "framework", "metrics", "artifact_uri", "bundle_digest")
+            return {
+                "tenant_id": self.tenant_id,
+                "model_id": self.model_id,
+                **{name: known[name] for name in fields},
+                "model_type": metadata.model_type,
+                "run_id": version.run_id,
+                "created": created,
+            }
+
+        result = self.ask(act)
+        self.log.info(
+            "%s version %s %s: %s",
+            self.model_id,
+            result["version"],
+            "registered" if result["created"] else "was registered by an earlier try",
+            result["artifact_uri"],
+        )
+        ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
+        return result

@@ -1,0 +1,96 @@
+"""Rollback as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from .assets import announce_production, production_outlets
+from .base import LifecycleOperator
+from .identity import operation_id
+from .ledger import entry_of
+from .links import ModelVersionLink
+from .versions import optional_version
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class RollbackModelOperator(LifecycleOperator):
+    """Puts an earlier version back into production, in one operation of the core.
+
+    Returns ``version`` (in production now), ``previous_production``, ``reason``, ``actor``,
+    ``at``, ``sequence`` and ``changed``, which is false if an earlier try had done it. Updates
+    the asset :func:`~model_lifecycle.operators.assets.production_asset`.
+
+    :param to_version: the version to bring back; none or empty: the previous one in production.
+    :param reason: why; the ledger keeps it.
+    """
+
+    template_fields: Sequence[str] = (*LifecycleOperator.template_fields, "to_version", "reason")
+    operator_extra_links = (ModelVersionLink(),)
+    ui_color = "#f5dccf"
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        model_id: str,
+        reason: str,
+        to_version: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["outlets"] = [
+            *(kwargs.get("outlets") or ()),
+            *production_outlets(tenant_id, model_id),
+        ]
+        super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
+        self.to_version = to_version
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        operation, actor = operation_id(context), self.hook.principal(context)
+
+        async def act(registry: ModelRegistry) -> dict[str, Any]:
+            to_version = optional_version(self.to_version)
+            model = (self.tenant_id, self.model_id)
+            entry = await entry_of(registry, *model, operation)
+            changed = entry is None
+            if entry is None:
+                await registry.rollback(
+                    *model,
+                    to_version=to_version,
+                    actor=actor,
+                    reason=self.reason,
+                    operation_id=operation,
+                )
+                entry = await entry_of(registry, *model, operation)
+            if entry is None or entry.production is None:
+                raise AirflowFailException("the ledger has no entry of this rollback")
+            return {
+                "tenant_id": self.tenant_id,
+                "model_id": self.model_id,
+                "version": entry.production,
+                "previous_production": entry.previous_production,
+                "reason": entry.reason,
+                "actor": entry.actor,
+                "at": entry.at.isoformat(),
+                "sequence": entry.sequence,
+                "changed": changed,
+            }
+
+        result = self.ask(act)
+        self.log.info(
+            "%s version %s is in production again, in place of version %s: %s",
+            self.model_id,
+            result["version"],
+            result["previous_production"],
+            result["reason"],
+        )
+        ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
+        announce_production(context, self.tenant_id, self.model_id, result)
+        return result

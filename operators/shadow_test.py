@@ -1,0 +1,64 @@
+"""The shadow gate as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .gate import GateOperator, told
+from .identity import evidence_id
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class ShadowTestOperator(GateOperator):
+    """Replays the recorded requests of a window on a version, against production's answers.
+
+    A retry gives the evidence that an earlier try recorded; clearing the task judges again.
+
+    :param start: first day of the window, ISO date, UTC.
+    :param end: the day after its last, ISO date, UTC.
+    """
+
+    template_fields: Sequence[str] = (*GateOperator.template_fields, "start", "end")
+
+    def __init__(self, *, start: str, end: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start = start
+        self.end = end
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        actor, evidence = self.hook.principal(context), evidence_id(context, self.version)
+        self.log.info(
+            "Shadow-testing %s version %s on the requests from %s to %s",
+            self.model_id,
+            self.version,
+            self.start,
+            self.end,
+        )
+
+        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+            from model_lifecycle.gates.shadow import shadow_test_version
+
+            report = await shadow_test_version(
+                registry,
+                self.tenant_id,
+                self.model_id,
+                parse_version(self.version),
+                start=self.start,
+                end=self.end,
+                actor=actor,
+                evidence_id=evidence,
+                progress=self._progress,
+            )
+            return told(registry, report)
+
+        return self.tell(context, *self.ask(act))
+
+    def _progress(self, block: int, blocks: int, message: str) -> None:
+        self.log.info("Block %d of %d: %s", block, blocks, message)

@@ -1,0 +1,72 @@
+"""Training as a task: the user's function, and its outcome logged in MLflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from model_lifecycle.registry.rules.metadata import TrainedModel
+
+from .base import LifecycleOperator
+from .identity import operation_id
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class TrainModelOperator(LifecycleOperator):
+    """Calls ``train`` and logs what it returns: run, metrics, parameters and the model itself.
+
+    The model crosses to the next task through MLflow, not through XCom. Returns ``run_id``,
+    ``model_uri`` (``models:/m-…``), ``framework``, ``model_type`` and ``metrics``. A retry after
+    the model was logged gives the same ``model_uri``.
+
+    :param train: function of the keyword arguments ``op_kwargs`` that returns a
+        :class:`~model_lifecycle.registry.rules.metadata.TrainedModel`.
+    :param op_kwargs: its arguments; templates in them are rendered.
+    """
+
+    template_fields: Sequence[str] = (*LifecycleOperator.template_fields, "op_kwargs")
+    template_fields_renderers = {"op_kwargs": "json"}  # noqa: RUF012 - Airflow's own declaration
+
+    def __init__(
+        self,
+        *,
+        train: Callable[..., TrainedModel],
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.train = train
+        self.op_kwargs = op_kwargs
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        started = time.monotonic()
+        trained = self.train(**(self.op_kwargs or {}))
+        if not isinstance(trained, TrainedModel):
+            raise AirflowFailException(
+                f"{getattr(self.train, '__qualname__', self.train)} returned "
+                f"{type(trained).__name__}; a training function returns a TrainedModel"
+            )
+        self.log.info(
+            "Trained a %s model in %.1f s: %s",
+            trained.framework,
+            time.monotonic() - started,
+            ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
+        )
+        operation, actor = operation_id(context), self.hook.principal(context)
+
+        async def act(registry: ModelRegistry) -> dict[str, Any]:
+            logged = await registry.log_model(
+                self.tenant_id, self.model_id, trained, created_by=actor, operation_id=operation
+            )
+            return logged.document()
+
+        document = self.ask(act)
+        self.log.info("Logged as %s, run %s", document["model_uri"], document["run_id"])
+        return document
