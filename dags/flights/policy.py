@@ -1,0 +1,44 @@
+"""What a version of flight-delay must show before it may move.
+
+The measure is the Brier score: the mean squared difference between the forecast probability of a
+late arrival and what came, 0 at best. Always saying "fifty-fifty" gets 0.25; a forecast that does
+worse is of no use. A day counts as one observation, since one storm delays a thousand flights.
+
+Validation is a screen. Two weeks of held-out flights are some fifteen days, too few to measure a
+small difference, so it lets a challenger through that may be worse by up to 0.02. The shadow test
+decides, on at least thirty days of real requests, and allows 0.005.
+"""
+
+from __future__ import annotations
+
+from model_lifecycle.gates.policies import (
+    Comparison,
+    Limit,
+    ShadowPolicy,
+    SliceLimit,
+    ValidationPolicy,
+    promotion_policy,
+)
+
+FIFTY_FIFTY = 0.25
+
+FLIGHT_DELAY_POLICY = promotion_policy(
+    validation=ValidationPolicy(
+        comparisons=(Comparison("brier", margin=0.02),),
+        limits=(Limit("brier", maximum=FIFTY_FIFTY),),
+        slices=(SliceLimit("origin", "brier", maximum=FIFTY_FIFTY),),
+        label="late",
+        unit="day",
+        time="requested_at",
+        min_rows=5000,
+        min_units=14,
+    ),
+    shadow=ShadowPolicy(
+        comparisons=(Comparison("brier", margin=0.005),),
+        limits=(Limit("brier", maximum=FIFTY_FIFTY, applies="first_version"),),
+        block="day",
+        min_blocks=30,
+        expected_blocks=100,
+        label_horizon_hours=24,
+    ),
+)
