@@ -1,0 +1,1 @@
+"""MLflow adapter: runs, LoggedModels, registered models, versions and aliases."""

@@ -1,0 +1,94 @@
+"""The way of every MLflow call: in a thread, few at a time, with a deadline, errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ..rules.errors import BackendUnavailable, RegistryError
+from .probe import probe
+from .stores import Stores, check_uri, is_sqlite, open_stores
+from .translation import BACKEND, late, translate
+
+T = TypeVar("T")
+
+_SQLITE_TIMEOUT = 30.0
+
+
+class Connection:
+    """MLflow at one address. Constructing it does no I/O and does not import MLflow.
+
+    The threads are its own, since a thread whose deadline has passed lives on until its socket
+    gives up: such threads must not use up those of ``asyncio.to_thread``. A SQLite file is never
+    unreachable, only busy with another writer, so its calls get at least 30 s.
+    """
+
+    def __init__(
+        self, uri: str, *, call_timeout: float, transfer_timeout: float, max_concurrency: int
+    ) -> None:
+        self.uri = check_uri(uri)
+        self.call_timeout = max(call_timeout, _SQLITE_TIMEOUT) if is_sqlite(uri) else call_timeout
+        self.transfer_timeout = transfer_timeout
+        self._turns = asyncio.Semaphore(max_concurrency)
+        self._threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="mlflow")
+        self._opening = threading.Lock()
+        self._stores: Stores | None = None
+        self._closed = False
+
+    async def call(self, work: Callable[[Stores], T], *, missing: RegistryError | None = None) -> T:
+        """What ``work`` returns. Raises ``missing`` for what MLflow says does not exist,
+        BackendUnavailable when there is no answer in time, else what translation gives.
+
+        ``work`` is sent once: whoever calls knows whether it may be repeated.
+        """
+        async with self._turns:
+            stores = await self._opened()
+            return await self._bounded(lambda: work(stores), self.call_timeout, missing)
+
+    async def transfer(self, work: Callable[[Stores], T]) -> T:
+        """Like :meth:`call`, for moving files, within the transfer timeout."""
+        async with self._turns:
+            stores = await self._opened()
+            return await self._bounded(lambda: work(stores), self.transfer_timeout, None)
+
+    async def close(self) -> None:
+        """Give up what is waiting and return database connections."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._stores is not None:
+            await asyncio.to_thread(self._stores.close)
+
+    async def _opened(self) -> Stores:
+        if self._stores is not None:
+            return self._stores
+        await self._bounded(lambda: probe(self.uri, self.call_timeout), self.call_timeout, None)
+        return await self._bounded(self._open, self.transfer_timeout, None)
+
+    def _open(self) -> Stores:
+        with self._opening:
+            if self._stores is None:
+                self._stores = open_stores(self.uri, self.call_timeout)
+            return self._stores
+
+    async def _bounded(
+        self, work: Callable[[], T], seconds: float, missing: RegistryError | None
+    ) -> T:
+        if self._closed:
+            raise BackendUnavailable(BACKEND, "this registry was closed; open a new one")
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                return await loop.run_in_executor(self._threads, work)
+        except TimeoutError:
+            raise late(seconds) from None
+        except RegistryError:
+            raise
+        except Exception as error:
+            translated = translate(error, missing)
+            if translated is error:
+                raise
+            # The chain below holds addresses and SQL, perhaps with credentials: it stays here.
+            raise translated from None

@@ -1,0 +1,75 @@
+"""Experiments: one a model of a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..rules.errors import AlreadyExists
+from ..rules.tenancy import ModelId, TenantId, experiment_name, experiment_prefix
+from . import filters
+from .connection import Connection
+from .paging import all_pages
+from .records import ExperimentRecord
+from .times import when
+
+_PAGE = 1000
+
+
+class Experiments:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def ensure_experiment(
+        self, tenant: TenantId, model: ModelId, artifact_location: str
+    ) -> str:
+        """Id of the model's experiment, created if it is not there. Of concurrent creators one
+        creates, and all get the same id. Raises AlreadyExists for one deleted in MLflow."""
+        name = experiment_name(tenant, model)
+        found = await self._find(name)
+        if found is None:
+            try:
+                return await self._connection.call(
+                    lambda stores: str(stores.tracking.create_experiment(name, artifact_location))
+                )
+            except AlreadyExists:
+                found = await self._find(name)
+                if found is None:
+                    raise
+        return found
+
+    async def experiments(self, tenant: TenantId) -> list[ExperimentRecord]:
+        """The tenant's experiments, by name."""
+        prefix = experiment_prefix(tenant)
+        found = await all_pages(
+            self._connection,
+            lambda stores, token: stores.tracking.search_experiments(
+                filter_string=filters.experiments_of(tenant),
+                max_results=_PAGE,
+                order_by=["name ASC"],
+                page_token=token,
+            ),
+        )
+        return [_record(item, prefix) for item in found if item.name.startswith(prefix)]
+
+    async def _find(self, name: str) -> str | None:
+        found = await self._connection.call(
+            lambda stores: stores.tracking.get_experiment_by_name(name)
+        )
+        if found is None:
+            return None
+        if found.lifecycle_stage != "active":
+            raise AlreadyExists(
+                f"experiment {name!r} was deleted in MLflow; restore it with "
+                f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
+            )
+        return str(found.experiment_id)
+
+
+def _record(experiment: Any, prefix: str) -> ExperimentRecord:
+    return ExperimentRecord(
+        experiment_id=str(experiment.experiment_id),
+        name=experiment.name,
+        model_id=experiment.name.removeprefix(prefix),
+        artifact_location=experiment.artifact_location,
+        created_at=when(experiment.creation_time),
+    )
