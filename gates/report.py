@@ -17,12 +17,21 @@ from model_lifecycle.registry.rules.stages import Gate
 
 @dataclass(frozen=True)
 class Check:
-    """One look at the data. A ``blocking`` check that is not ``ok`` makes the gate INVALID."""
+    """One look at the data. ``otherwise`` is what the gate says when it is not ``ok``: INVALID
+    where the data cannot be judged, FAIL where the candidate is to blame, None for a warning."""
 
     name: str
     ok: bool
     message: str
-    blocking: bool = True
+    otherwise: Verdict | None = Verdict.INVALID
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "otherwise": self.otherwise.value if self.otherwise else None}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Check:
+        otherwise = document["otherwise"]
+        return cls(**{**document, "otherwise": Verdict(otherwise) if otherwise else None})
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class MetricRow:
 
     ``kind`` is ``comparison`` (``estimate`` is the improvement over the champion, positive =
     better; ``threshold`` is minus the margin), ``limit`` (``estimate`` is the version's own value),
-    ``slice`` (either, within one value of a column) or ``shown`` (does not decide).
+    ``slice`` (either, within one value of a column) or ``shown`` (does not decide, no verdict).
     ``lower`` and ``upper`` bound the estimate, each with its own one-sided error rate; ``passes``
     says on which side of the threshold the interval has to lie: ``above`` or ``below``.
     ``p_pass`` and ``p_fail`` are the p-values of the two one-sided tests, valid at every look where
@@ -42,7 +51,7 @@ class MetricRow:
     name: str
     title: str
     kind: str
-    verdict: Verdict
+    verdict: Verdict | None
     sentence: str
     estimate: float | None = None
     lower: float | None = None
@@ -68,11 +77,12 @@ class MetricRow:
                 object.__setattr__(self, name, number if math.isfinite(number) else None)
 
     def document(self) -> dict[str, Any]:
-        return {**asdict(self), "verdict": self.verdict.value}
+        return {**asdict(self), "verdict": self.verdict.value if self.verdict else None}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> MetricRow:
-        return cls(**{**document, "verdict": Verdict(document["verdict"])})
+        verdict = document["verdict"]
+        return cls(**{**document, "verdict": Verdict(verdict) if verdict else None})
 
 
 _NUMBERS = (
@@ -117,7 +127,7 @@ class GateReport:
             "verdict": self.verdict.value,
             "policy": dict(self.policy),
             "metrics": [row.document() for row in self.metrics],
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [check.document() for check in self.checks],
             "counts": dict(self.counts),
             "reproduction": dict(self.reproduction),
             "detail": dict(self.detail),
@@ -132,7 +142,7 @@ class GateReport:
                 "gate": Gate(document["gate"]),
                 "verdict": Verdict(document["verdict"]),
                 "metrics": tuple(MetricRow.from_document(row) for row in document["metrics"]),
-                "checks": tuple(Check(**check) for check in document["checks"]),
+                "checks": tuple(Check.from_document(item) for item in document["checks"]),
             }
         )
 

@@ -20,23 +20,24 @@ def number(
     at_most: float | None = None,
 ) -> None:
     """``value`` is a finite number within the bounds."""
-    bounds = [
-        (above, "above", lambda bound: value > bound),
-        (at_least, "at least", lambda bound: value >= bound),
-        (below, "below", lambda bound: value < bound),
-        (at_most, "at most", lambda bound: value <= bound),
-    ]
-    stated = [(bound, word, holds) for bound, word, holds in bounds if bound is not None]
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not all(holds(bound) for bound, _, holds in stated)
-    ):
-        limits = " and ".join(f"{word} {bound:g}" for bound, word, _ in stated)
+    stated: list[str] = []
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if above is not None:
+        stated.append(f"above {above:g}")
+        good = good and value > above
+    if at_least is not None:
+        stated.append(f"at least {at_least:g}")
+        good = good and value >= at_least
+    if below is not None:
+        stated.append(f"below {below:g}")
+        good = good and value < below
+    if at_most is not None:
+        stated.append(f"at most {at_most:g}")
+        good = good and value <= at_most
+    if not good:
+        limits = f" {' and '.join(stated)}" if stated else ""
         raise InvalidInput(
-            f"{field} must be a finite number{' ' + limits if limits else ''}, not {value!r:.80}",
-            field=field,
+            f"{field} must be a finite number{limits}, not {value!r:.80}", field=field
         )
 
 

@@ -1,0 +1,1 @@
+"""Pure functions over numbers: one method a file, each with its source and reference values."""

@@ -1,0 +1,131 @@
+"""A policy's demands as claims about means: the mean of x lies above a threshold.
+
+Whatever the measure and its direction, x is oriented so that larger is better, and is 0 where a
+request tells nothing. A comparison's x is the champion's loss minus the challenger's; a limit's is
+the loss or its negative. So one judge serves all demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .losses import Floats
+from .metrics import Metric, metric
+from .thresholds import Comparison, Limit, SliceLimit
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``offset + scale * x`` is what a person reads: the improvement, or the measure itself.
+
+    ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column`` is that of a
+    slice. ``demand`` is the threshold as the policy states it: margin, maximum or minimum.
+    """
+
+    key: str
+    kind: str
+    metric: Metric
+    threshold: float
+    demand: float
+    sign: float | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    bound: float | None = None
+    column: str | None = None
+    min_rows: int = 0
+
+    @property
+    def comparative(self) -> bool:
+        """Whether it needs a champion."""
+        return self.sign is None
+
+    @property
+    def span(self) -> float | None:
+        """The largest size of x, None where there is none."""
+        return self.metric.span if self.bound is None else self.bound
+
+    def values(self, champion: Floats | None, challenger: Floats) -> Floats:
+        """x of each row, from the rows' losses."""
+        if self.sign is not None:
+            return self.sign * challenger
+        if champion is None:
+            raise ValueError(f"{self.key} compares, and there is no champion")
+        return champion - challenger
+
+    def shown(self, x: float) -> float:
+        """x as a person reads it."""
+        return self.offset + self.scale * x
+
+
+def claims(
+    comparisons: Sequence[Comparison],
+    limits: Sequence[Limit],
+    slices: Sequence[SliceLimit],
+    *,
+    champion: bool,
+) -> tuple[Claim, ...]:
+    """The claims that apply with, or without, a champion."""
+    found: list[Claim] = []
+    if champion:
+        found += [_comparison("comparison", item.metric, item.margin, item) for item in comparisons]
+    for limit in limits:
+        if limit.applies == "always" or not champion:
+            found.append(_limit("limit", limit.metric, limit.minimum, limit.maximum))
+    for part in slices:
+        if part.margin is None:
+            found.append(_limit("slice", part.metric, part.minimum, part.maximum, part))
+        elif champion:
+            found.append(_comparison("slice", part.metric, part.margin, None, part))
+    return tuple(found)
+
+
+def _comparison(
+    kind: str,
+    name: str,
+    margin: float,
+    comparison: Comparison | None,
+    part: SliceLimit | None = None,
+) -> Claim:
+    return Claim(
+        key=_key(kind, name, "margin", margin, part),
+        kind=kind,
+        metric=metric(name),
+        threshold=-margin if margin else 0.0,
+        demand=margin,
+        bound=comparison.bound if comparison else None,
+        column=part.column if part else None,
+        min_rows=part.min_rows if part else 0,
+    )
+
+
+def _limit(
+    kind: str,
+    name: str,
+    minimum: float | None,
+    maximum: float | None,
+    part: SliceLimit | None = None,
+) -> Claim:
+    found = metric(name)
+    at_least = minimum is not None
+    demand = (minimum if minimum is not None else maximum) or 0.0
+    #: Higher is better: the measure is 1 - loss.
+    complement = found.higher_is_better
+    sign = 1.0 if at_least != complement else -1.0
+    return Claim(
+        key=_key(kind, name, "minimum" if at_least else "maximum", demand, part),
+        kind=kind,
+        metric=found,
+        threshold=sign * ((1 - demand) if complement else demand),
+        demand=demand,
+        sign=sign,
+        scale=1.0 if at_least else -1.0,
+        offset=1.0 if complement else 0.0,
+        column=part.column if part else None,
+        min_rows=part.min_rows if part else 0,
+    )
+
+
+def _key(kind: str, name: str, word: str, demand: float, part: SliceLimit | None) -> str:
+    where = f"{part.column}:" if part else ""
+    return f"{kind}:{where}{name}:{word}:{demand!r}"

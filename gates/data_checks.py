@@ -1,0 +1,157 @@
+"""Looks at data before it is judged.
+
+What cannot be judged at all (no rows, columns unlike the model's signature) is an error and leaves
+nothing behind. What makes a judgement worthless (a model trained on the window, a replay that does
+not reproduce the champion) is recorded, as INVALID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from .losses import Answers
+from .report import Check
+from .wording import count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from model_lifecycle.registry.frameworks.protocol import Column
+
+#: Under which keys a version may say when its training data ends, in tags or parameters.
+TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
+
+#: MLflow's column types, and the kinds of pandas columns that fill them without loss.
+_FITTING: Mapping[str, str] = {
+    "double": "fiu",
+    "float": "fiu",
+    "long": "iu",
+    "integer": "iu",
+    "boolean": "b",
+    "string": "OT",
+    "datetime": "M",
+}
+
+
+def check_rows(frame: pd.DataFrame, what: str) -> None:
+    """There is something to judge. Raises :class:`InvalidDataset`."""
+    if frame.empty:
+        raise InvalidDataset(f"{what} has no rows: there is nothing to judge")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise InvalidDataset(f"{what} has the column {twice[0]!r} twice")
+
+
+def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: str) -> None:
+    """The columns of a model's signature are there and of their types; others may be there too.
+
+    Raises :class:`InvalidDataset`, naming all that are missing or of another type.
+    """
+    if columns is None:
+        return
+    problems = [
+        f"{item.name} is missing"
+        for item in columns
+        if item.required and item.name not in frame.columns
+    ]
+    problems += [
+        f"{item.name} is {frame[item.name].dtype}, not {item.type}"
+        for item in columns
+        if item.name in frame.columns and not _fits(frame[item.name], item.type)
+    ]
+    if problems:
+        raise InvalidDataset(
+            f"{what} does not match the model's signature: {', '.join(problems)}; "
+            f"the signature is {', '.join(f'{item.name} {item.type}' for item in columns)}"
+        )
+
+
+def features(frame: pd.DataFrame, columns: Sequence[Column] | None, other: Sequence[str]) -> Any:
+    """The columns a model is given: those of its signature, else all but ``other``."""
+    if columns is None:
+        return frame.drop(columns=[name for name in other if name in frame.columns])
+    return frame[[item.name for item in columns if item.name in frame.columns]]
+
+
+def finite(answers: Answers) -> NDArray[np.bool_]:
+    """Which rows have a usable prediction and, where there are scores, a score within 0 and 1."""
+    good: NDArray[np.bool_] = ~np.asarray(pd.isna(answers.prediction), dtype=bool)
+    if answers.prediction.dtype.kind in "fc":
+        good &= np.isfinite(answers.prediction)
+    if answers.score is not None:
+        good &= np.isfinite(answers.score) & (answers.score >= 0) & (answers.score <= 1)
+    return good
+
+
+def answers_check(bad: int, rows: int, who: str, otherwise: Verdict) -> Check:
+    """Every row got a usable answer."""
+    if not bad:
+        return Check(f"{who} answers", True, f"all {count(rows)} answers are finite", otherwise)
+    return Check(
+        f"{who} answers",
+        False,
+        f"the {who} gave no usable answer (an error, NaN, infinite, or a score outside 0 to 1) to "
+        f"{count(bad)} of {count(rows)} rows",
+        otherwise,
+    )
+
+
+def training_check(who: str, said: Mapping[str, str], window_start: datetime | None) -> Check:
+    """The model was not trained on the window it is judged on. ``said`` are its tags and
+    parameters; a model that does not say when its training data ends gets a warning."""
+    name = f"{who} training data"
+    text = next((said[key] for key in TRAINING_END if said.get(key)), None)
+    end = _instant(text)
+    if end is None or window_start is None:
+        missing = "when its training data ends" if end is None else "the time of its rows"
+        where = f"the {who} does" if end is None else "the data set does"
+        return Check(name, True, f"{where} not say {missing}; overlap was not checked", None)
+    if end > window_start:
+        return Check(
+            name,
+            False,
+            f"the {who}'s training data reaches to {end:%Y-%m-%d %H:%M}, into the window judged, "
+            f"which starts at {window_start:%Y-%m-%d %H:%M}",
+        )
+    return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
+
+
+def production_check(before: int | None, after: int | None) -> Check:
+    """The champion is still in production when the verdict is made."""
+    return Check(
+        "champion unchanged",
+        before == after,
+        "production is the same at the start and at the end"
+        if before == after
+        else f"the champion changed meanwhile, from version {before} to version {after}",
+    )
+
+
+def _fits(values: pd.Series[Any], kind: str) -> bool:
+    fitting = _FITTING.get(kind)
+    if fitting is None:
+        return True
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    if fitting == "OT":
+        return bool(pd.api.types.is_string_dtype(values) or pd.api.types.is_object_dtype(dtype))
+    return getattr(dtype, "kind", "?") in fitting
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,127 @@
+"""One claim's numbers, and the row and sentence that tell them to a person."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from .claims import Claim
+from .report import MetricRow
+from .wording import amount, count, interval, plural
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about the mean of a claim's x, in x's orientation (larger is better).
+
+    ``units`` of kind ``unit`` (row, hour, day, cluster) were counted as independent; ``things``
+    names the rows (rows, requests). ``forecast`` is how many units a verdict would take.
+    ``unstable`` says that an earlier look had shown the opposite.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    estimate: float
+    lower: float
+    upper: float
+    p_pass: float
+    p_fail: float
+    rows: int
+    units: int
+    unit: str
+    things: str
+    decided_at: int | None = None
+    forecast: int | None = None
+    unstable: bool = False
+    too_little: str = ""
+
+    def row(
+        self, champion: float | None, challenger: float | None, slice_value: str | None = None
+    ) -> MetricRow:
+        """The finding as a person reads it. ``champion`` and ``challenger`` are each model's
+        mean loss."""
+        claim = self.claim
+        bounds = [claim.shown(self.lower), claim.shown(self.upper)]
+        return MetricRow(
+            name=claim.metric.name,
+            title=claim.metric.title,
+            kind=claim.kind,
+            verdict=self.verdict,
+            sentence=self.sentence(slice_value),
+            estimate=claim.shown(self.estimate),
+            lower=min(bounds),
+            upper=max(bounds),
+            threshold=claim.shown(claim.threshold),
+            passes="above" if claim.scale > 0 else "below",
+            champion=_measure(claim, champion),
+            challenger=_measure(claim, challenger),
+            p_pass=self.p_pass,
+            p_fail=self.p_fail,
+            rows=self.rows,
+            units=self.units,
+            slice_column=claim.column,
+            slice_value=slice_value,
+            decided_at=self.decided_at,
+            forecast=self.forecast,
+        )
+
+    def sentence(self, slice_value: str | None = None) -> str:
+        """The finding in one sentence, with its verdict."""
+        where = f" where {self.claim.column} is {slice_value}" if slice_value is not None else ""
+        text = f"{self._what()}{where} {self._basis()}; {self._demand()}: {self.verdict}"
+        if self.verdict in (Verdict.PASS, Verdict.FAIL) and self.unstable:
+            return (
+                f"{text}; an earlier look had shown the opposite, so the difference is not stable"
+            )
+        if self.verdict is Verdict.INCONCLUSIVE:
+            return text + self._what_it_would_take()
+        if self.decided_at is not None and self.decided_at < self.units:
+            return f"{text}, since {self.unit} {self.decided_at}"
+        return text
+
+    def _what(self) -> str:
+        claim, title = self.claim, self.claim.metric.title
+        title = title[0].upper() + title[1:]
+        if math.isnan(self.estimate):
+            return f"{title} could not be computed"
+        shown = interval(claim.shown(self.lower), claim.shown(self.upper))
+        if not claim.comparative:
+            return f"{title} is {amount(claim.shown(self.estimate))} {shown}"
+        if self.estimate >= 0:
+            return f"{title} improved by {amount(self.estimate)} {shown}"
+        return (
+            f"{title} worsened by {amount(-self.estimate)} (improvement "
+            f"{amount(self.estimate)} {shown})"
+        )
+
+    def _basis(self) -> str:
+        things = f"{count(self.rows)} {self.things}"
+        if self.unit == "row":
+            return f"over {things}"
+        return (
+            f"per {self.unit} over {count(self.units)} {plural(self.unit, self.units)} and {things}"
+        )
+
+    def _demand(self) -> str:
+        claim = self.claim
+        if claim.comparative:
+            return f"margin {amount(claim.demand)}"
+        return f"must be {'above' if claim.scale > 0 else 'below'} {amount(claim.demand)}"
+
+    def _what_it_would_take(self) -> str:
+        if self.too_little:
+            return f" ({self.too_little})"
+        if self.forecast is None:
+            return " (too close to the threshold to say how much more it would take)"
+        return (
+            f" (if it goes on like this, a verdict takes about {count(self.forecast)} "
+            f"{plural(self.unit, self.forecast)})"
+        )
+
+
+def _measure(claim: Claim, loss: float | None) -> float | None:
+    if loss is None:
+        return None
+    return 1 - loss if claim.metric.higher_is_better else loss
