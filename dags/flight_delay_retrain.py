@@ -1,0 +1,28 @@
+"""Airflow DAG: retrain flight-delay monthly, judge the candidate twice, promote it if both pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from model_lifecycle.dags.flights import forms, policy, tasks, training
+from model_lifecycle.operators import retrain_and_promote
+
+dag = retrain_and_promote(
+    dag_id="flight_delay_retrain",
+    tenant_id=tasks.TENANT,
+    model_id=tasks.MODEL,
+    train=training.train_flight_delay,
+    train_kwargs={
+        **forms.chosen("training"),
+        "algorithm": "{{ params.algorithm }}",
+        "features": "{{ params.features }}",
+    },
+    validation_data=tasks.hold_out,
+    validation_kwargs=forms.chosen("validation"),
+    shadow_window=tuple(forms.chosen("shadow").values()),
+    policy=policy.FLIGHT_DELAY_POLICY,
+    description=training.DESCRIPTION,
+    schedule="@monthly",
+    start_date=datetime(2013, 1, 1, tzinfo=UTC),
+    params=forms.RETRAIN,
+)

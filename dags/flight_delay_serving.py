@@ -1,0 +1,18 @@
+"""Airflow DAG: play the serving system of flight-delay: answer requests, and log them."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from model_lifecycle.dags.flights import forms, tasks
+from model_lifecycle.operators import DataOperator
+
+with DAG(
+    dag_id="flight_delay_serving",
+    schedule=None,
+    max_active_runs=1,
+    tags=["model-lifecycle", tasks.TENANT, tasks.MODEL],
+    params=forms.SERVING,
+    doc_md=__doc__,
+) as dag:
+    DataOperator(task_id="serve", prepare=tasks.answer_requests, op_kwargs=forms.chosen("serving"))
