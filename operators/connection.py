@@ -12,6 +12,8 @@ from model_lifecycle.registry.settings import Settings
 
 _SETTINGS = frozenset(item.name for item in fields(Settings))
 _OTHERS = frozenset({"roles", "tracking_ui_url", "artifact_ui_url"})
+#: Every field of the connection.
+FIELDS = _SETTINGS | _OTHERS
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ def read_connection(extra: Mapping[str, Any]) -> RegistryConnection:
     send a promotion to another registry.
     """
     values = {name: value for name, value in extra.items() if value not in (None, "")}
-    unknown = sorted(set(values) - _SETTINGS - _OTHERS)
+    unknown = sorted(set(values) - FIELDS)
     if unknown:
         raise InvalidInput(
             f"the connection has no field {unknown[0]!r}; its fields are "
-            f"{', '.join(sorted(_SETTINGS | _OTHERS))}",
+            f"{', '.join(sorted(FIELDS))}",
             field=unknown[0],
         )
     roles = values.get("roles")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from model_lifecycle.registry.rules.metadata import plain
+
 from .base import LifecycleOperator
 from .links import GateReportLink
 
@@ -16,30 +18,14 @@ if TYPE_CHECKING:
     from model_lifecycle.gates.report import GateReport
     from model_lifecycle.registry.model_registry import ModelRegistry
 
-#: What the next task may want to know; how to reproduce the verdict is in the report itself.
-_TOLD = (
-    "gate",
-    "verdict",
-    "sentence",
-    "tenant_id",
-    "model_id",
-    "version",
-    "baseline",
-    "policy_fingerprint",
-    "metrics",
-    "counts",
-    "checks",
-    "attempts",
-    "evidence_id",
-    "report_uri",
-)
-
 
 class GateOperator(LifecycleOperator):
     """Base of the operators that judge a version.
 
     The task succeeds whatever the verdict: it is evidence, and the promotion asks the core
-    whether it is enough. Returns the main part of the report.
+    whether it is enough. Returns the main part of the report: ``verdict``, ``sentence``,
+    ``metrics`` (the rows that decided), ``counts``, ``failed_checks``, ``attempts``, ``baseline``,
+    ``evidence_id`` and ``report_uri``.
 
     :param version: the version to judge; text from a template will do.
     :param fail_on: verdicts that shall fail the task all the same, for example ``("INVALID",)``.
@@ -56,8 +42,8 @@ class GateOperator(LifecycleOperator):
     def tell(self, context: Context, report: dict[str, Any], path: str | None) -> dict[str, Any]:
         """Log the verdict and link the report; fail the task if its verdict is in ``fail_on``."""
         self.log.info("%s: %s", report["verdict"], report["sentence"])
-        self.log.info("Report: %s", report.get("report_uri"))
-        GateReportLink.publish(context, self.hook, report.get("report_uri"), path)
+        self.log.info("Report: %s", report["report_uri"])
+        GateReportLink.publish(context, self.hook, report["report_uri"], path)
         if report["verdict"] in self.fail_on:
             raise AirflowFailException(f"{report['verdict']}: {report['sentence']}")
         return report
@@ -65,7 +51,17 @@ class GateOperator(LifecycleOperator):
 
 def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], str | None]:
     """The main part of the report as plain JSON, and its path under the artifact root."""
-    document = report.document()
-    uri = document.get("report_uri")
-    path = registry.artifacts.path_of(uri) if uri else None
-    return {name: document[name] for name in _TOLD if name in document}, path
+    uri = report.report_uri
+    main = {
+        "gate": report.gate.value,
+        "verdict": report.verdict.value,
+        "tenant_id": report.tenant_id,
+        "model_id": report.model_id,
+        "version": report.version,
+        "baseline": report.baseline,
+        "policy_fingerprint": report.policy_fingerprint,
+        **report.summary(),
+        "evidence_id": report.evidence_id,
+        "report_uri": uri,
+    }
+    return plain(main), registry.artifacts.path_of(uri) if uri else None

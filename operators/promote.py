@@ -102,6 +102,7 @@ class PromoteModelOperator(LifecycleOperator):
         operation, actor = operation_id(context), self.hook.principal(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
+            # Observe: an earlier try may have committed, or somebody else may have moved it.
             version, target = parse_version(self.version), parse_stage(self.target_stage)
             model = (self.tenant_id, self.model_id)
             entry = await entry_of(registry, *model, operation)

@@ -1,0 +1,90 @@
+"""An Airflow of the tests' own: a home in a temporary folder, set before Airflow is imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+_HOME = "TEST_AIRFLOW_HOME"
+_DAGS = Path(__file__).parent / "dags"
+
+if _HOME not in os.environ:
+    home = tempfile.mkdtemp(prefix="airflow-")
+    os.environ.update(
+        {
+            _HOME: home,
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(_DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+    )
+
+
+class TaskInstance(SimpleNamespace):
+    """The part of a task instance that operators use; keeps what is pushed to XCom."""
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def context() -> Callable[..., Any]:
+    """A context for a task, as a worker would give it."""
+
+    def make(
+        task: Any,
+        *,
+        dag_id: str = "lifecycle",
+        run_id: str = "manual__2013-07-01T00:00:00+00:00",
+        try_number: int = 1,
+        map_index: int = -1,
+        cleared_after: int = 0,
+        user: str | None = "kim",
+    ) -> dict[str, Any]:
+        from airflow.sdk.execution_time.context import OutletEventAccessors
+
+        ti = TaskInstance(
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task.task_id,
+            map_index=map_index,
+            try_number=try_number,
+            max_tries=task.retries + cleared_after,
+            task=task,
+            pushed={},
+        )
+        return {
+            "ti": ti,
+            "task": task,
+            "dag_run": SimpleNamespace(triggering_user_name=user),
+            "outlet_events": OutletEventAccessors(),
+        }
+
+    return make
+
+
+@pytest.fixture
+def no_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which nothing says where the registry is."""
+    for name in list(os.environ):
+        if name.startswith(("MODEL_LIFECYCLE_", "AIRFLOW_CONN_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> Iterator[None]:
+    """Airflow's own tables, created once."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    yield

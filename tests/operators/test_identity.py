@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from model_lifecycle.operators.identity import evidence_id, operation_id, principal_name
+
+
+@pytest.fixture
+def task():
+    from airflow.sdk import BaseOperator
+
+    return BaseOperator(task_id="promote", retries=2)
+
+
+def test_operation_id_names_the_task_and_not_the_try(task, context):
+    """Every try of a task has the same operation id."""
+    ids = {operation_id(context(task, try_number=number)) for number in (1, 2, 3)}
+
+    assert ids == {"lifecycle/manual__2013-07-01T00:00:00+00:00/promote/-1"}
+
+
+@pytest.mark.parametrize("other", [{"run_id": "r2"}, {"dag_id": "d2"}, {"map_index": 3}])
+def test_other_tasks_have_other_operation_ids(task, context, other):
+    """Another run, DAG or mapped instance is another operation."""
+    assert operation_id(context(task)) != operation_id(context(task, **other))
+
+
+@pytest.mark.parametrize("dag_id", ["модель", "d" * 260])
+def test_operation_id_of_odd_names_is_valid(task, context, dag_id):
+    """Names that an operation id cannot hold are replaced by their digest."""
+    from model_lifecycle.registry.rules import tenancy
+
+    made = operation_id(context(task, dag_id=dag_id, run_id="r" * 250))
+
+    assert made.startswith("airflow-task-sha256:")
+    assert tenancy.operation_id(made) == made
+
+
+def test_retry_has_the_same_evidence_id(task, context):
+    """A retry finds the evidence of the first try."""
+    first, second = (evidence_id(context(task, try_number=number), 3) for number in (1, 2))
+
+    assert first == second
+
+
+def test_cleared_task_has_another_evidence_id(task, context):
+    """Whoever clears a gate's task asks for a new judgement."""
+    assert evidence_id(context(task), 3) != evidence_id(context(task, cleared_after=1), 3)
+
+
+def test_other_subject_has_another_evidence_id(task, context):
+    """Evidence about another version is other evidence."""
+    assert evidence_id(context(task), 3) != evidence_id(context(task), 4)
+
+
+def test_principal_is_named_for_dag_and_run(task, context):
+    """The ledger shows which DAG and run acted."""
+    assert principal_name(context(task)) == "airflow:lifecycle/manual__2013-07-01T00:00:00+00:00"

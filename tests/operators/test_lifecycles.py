@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from model_lifecycle.registry.rules.policy import PromotionPolicy
+
+
+def _train(**_): ...
+
+
+def _retrain(**extra):
+    from model_lifecycle.operators import retrain_and_promote
+
+    arguments = {
+        "dag_id": "churn",
+        "tenant_id": "acme",
+        "model_id": "churn",
+        "train": _train,
+        "validation_data": "s3://models/held-out.parquet",
+        "shadow_window": ("{{ params.start }}", "{{ params.end }}"),
+        "params": {"start": "2013-07-01", "end": "2013-08-01"},
+    }
+    return retrain_and_promote(**{**arguments, **extra})
+
+
+def _round_trip(dag):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
+def _order(dag):
+    (task,) = dag.roots
+    order = [task.task_id]
+    while task.downstream_list:
+        (task,) = task.downstream_list
+        order.append(task.task_id)
+    return order
+
+
+def test_lifecycle_judges_twice_before_production():
+    """The plain lifecycle has no task for what was not given."""
+    assert _order(_retrain()) == [
+        "train",
+        "register",
+        "validate",
+        "promote_to_staging",
+        "shadow_test",
+        "promote_to_production",
+    ]
+
+
+def test_lifecycle_with_everything():
+    """Policy, data and traffic each get the task before the one that needs them."""
+    dag = _retrain(policy=PromotionPolicy(), validation_data=_train, record_traffic=_train)
+
+    assert _order(dag) == [
+        "train",
+        "register",
+        "set_policy",
+        "validation_data",
+        "validate",
+        "promote_to_staging",
+        "record_traffic",
+        "shadow_test",
+        "promote_to_production",
+    ]
+
+
+def test_lifecycle_survives_serialisation():
+    """The scheduler's copy of the DAG has its tasks, parameters and the asset it produces."""
+    dag = _round_trip(_retrain(policy=PromotionPolicy(), validation_data=_train))
+    promote = dag.get_task("promote_to_production")
+
+    assert dag.params.dump() == {"start": "2013-07-01", "end": "2013-08-01"}
+    assert [asset.uri for asset in promote.outlets] == ["x-model-lifecycle://acme/churn/production"]
+    assert dag.max_active_runs == 1
+
+
+def test_lifecycle_takes_what_a_dag_takes():
+    """Other arguments reach the DAG; defaults give way to what the user says."""
+    dag = _retrain(tags=["mine"], default_args={"retries": 7}, max_active_runs=2)
+
+    assert dag.tags == {"model-lifecycle", "acme", "churn", "mine"}
+    assert (dag.get_task("train").retries, dag.max_active_runs) == (7, 2)
+
+
+def test_rollback_dag_survives_serialisation():
+    """The scheduler's copy has the form; it has no schedule."""
+    from model_lifecycle.operators import rollback_dag
+
+    dag = _round_trip(rollback_dag(dag_id="rollback", tenant_id="acme", models=["churn", "fraud"]))
+
+    assert list(dag.params) == ["model", "to_version", "reason"]
+    assert dag.timetable.summary in (None, "None", "Never, external triggers only")
+
+
+@pytest.mark.parametrize(
+    ("conf", "valid"),
+    [
+        ({"model": "churn", "to_version": None, "reason": "calls rose by 40 %"}, True),
+        ({"model": "churn", "to_version": 2, "reason": "calls rose by 40 %"}, True),
+        ({"model": "churn", "to_version": 0, "reason": "calls rose by 40 %"}, False),
+        ({"model": "churn", "to_version": "2", "reason": "calls rose by 40 %"}, False),
+        ({"model": "churn", "reason": "bad"}, False),
+        ({"model": "other", "reason": "calls rose by 40 %"}, False),
+        ({"model": "churn"}, False),
+        ({}, False),
+    ],
+)
+def test_form_of_the_rollback(conf, valid):
+    """The form refuses unknown models, impossible versions and empty reasons."""
+    from airflow.sdk.definitions.param import process_params
+    from airflow.sdk.exceptions import ParamValidationError
+
+    from model_lifecycle.operators import rollback_dag
+
+    dag = rollback_dag(dag_id="r", tenant_id="acme", models=["churn", "fraud"])
+    expected = nullcontext() if valid else pytest.raises(ParamValidationError)
+
+    with expected:
+        process_params(dag, dag.get_task("rollback"), conf, suppress_exception=False)
