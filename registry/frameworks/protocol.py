@@ -55,5 +55,10 @@ class FrameworkAdapter(Protocol):
         """Write ``model`` as an MLflow model folder (``MLmodel``, payload, ``requirements.txt``,
         environment files, input example). Raises UntrustedModel, InvalidInput."""
 
+    def check(self, folder: Path) -> SavedModel:
+        """What the MLflow model folder holds, from reading it without executing anything of it.
+        Raises UntrustedModel for payloads that need pickle or types nobody reviewed, and
+        InvalidInput for a folder that is not a model of this framework."""
+
     def load(self, folder: Path) -> Predictor:
         """The model in ``folder``, whose digest the caller has verified. Raises UntrustedModel."""

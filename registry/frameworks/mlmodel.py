@@ -1,0 +1,86 @@
+"""Reading MLflow's ``MLmodel`` file with a safe YAML loader, and without importing MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+
+from .protocol import Column
+
+MLMODEL = "MLmodel"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What an ``MLmodel`` file says: its flavors, and the columns of its signature."""
+
+    folder: Path
+    flavors: Mapping[str, Any]
+    columns: tuple[Column, ...] | None
+
+    def flavor(self, name: str) -> Mapping[str, Any]:
+        """One flavor's entries. Raises :class:`InvalidInput` when the model has no such flavor."""
+        found = self.flavors.get(name)
+        if not isinstance(found, Mapping):
+            flavors = ", ".join(sorted(map(str, self.flavors))) or "none"
+            raise InvalidInput(
+                f"the model was not saved as {name}: its flavors are {flavors}", field="framework"
+            )
+        return found
+
+    def payload(self, name: Any) -> Path:
+        """The payload file ``name``. Raises :class:`UntrustedModel` when it is no plain file
+        inside the model's folder."""
+        parts = PurePosixPath(name).parts if isinstance(name, str) else ()
+        file = self.folder.joinpath(*parts)
+        inside = parts and ".." not in parts and not PurePosixPath(name).is_absolute()
+        if not inside or not file.resolve().is_relative_to(self.folder.resolve()):
+            raise UntrustedModel(f"MLmodel names a payload outside of its folder: {name!r:.120}")
+        if not file.is_file():
+            raise InvalidInput(f"the model's payload {name!r:.120} is missing", field="model")
+        return file
+
+    def requirements(self) -> tuple[str, ...]:
+        """The lines of ``requirements.txt``, sorted; none when the model has no such file."""
+        file = self.folder / "requirements.txt"
+        if not file.is_file():
+            return ()
+        lines = (line.strip() for line in file.read_text().splitlines())
+        return tuple(sorted(line for line in lines if line and not line.startswith("#")))
+
+
+def read_mlmodel(folder: Path) -> ModelFile:
+    """The ``MLmodel`` file in ``folder``. Raises :class:`InvalidInput` when it cannot be read."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        # Both candidates are safe loaders: they make plain values only.
+        document = yaml.load((folder / MLMODEL).read_bytes(), Loader=loader)  # noqa: S506
+        flavors = document["flavors"]
+        columns = _columns(document.get("signature"))
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"there is no {MLMODEL} file: not an MLflow model", field="model"
+        ) from None
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInput(f"the {MLMODEL} file cannot be read: {error}", field="model") from None
+    if not isinstance(flavors, Mapping):
+        raise InvalidInput(f"the {MLMODEL} file has no flavors", field="model")
+    return ModelFile(folder, flavors, columns)
+
+
+def _columns(signature: Any) -> tuple[Column, ...] | None:
+    """Columns of a column-based signature; None for none, and for one of tensors."""
+    inputs = json.loads((signature or {}).get("inputs") or "[]")
+    if not inputs or any("name" not in item or item.get("type") == "tensor" for item in inputs):
+        return None
+    return tuple(
+        Column(str(item["name"]), str(item["type"]), bool(item.get("required", True)))
+        for item in inputs
+    )

@@ -1,0 +1,152 @@
+"""scikit-learn models: saved with skops in MLflow's folder format, loaded without pickle."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+
+from . import payload
+from .mlmodel import ModelFile, read_mlmodel
+from .predictor import SklearnPredictor
+from .protocol import Column, SavedModel
+from .requirements import pinned_requirements
+from .signature import example_columns
+from .trees import check_trees
+from .trusted_types import trusted_types
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FLAVOR = "sklearn"
+_EXAMPLE_ROWS = 5
+
+
+class SklearnAdapter:
+    """Adapter for scikit-learn.
+
+    ``extra_types`` are trusted in addition to the reviewed list. ``allow_pickle`` lets models
+    that others saved with pickle be loaded, which runs whatever code they hold; saving is always
+    done with skops.
+    """
+
+    name = _FLAVOR
+
+    def __init__(self, extra_types: Iterable[str] = (), *, allow_pickle: bool = False) -> None:
+        self.extra_types = tuple(extra_types)
+        self.allow_pickle = allow_pickle
+
+    def save(self, model: Any, folder: Path, *, input_example: pd.DataFrame | None) -> SavedModel:
+        """Write ``model`` into ``folder``, which must be absent or empty.
+
+        The signature comes from ``input_example``, of which a few rows are kept; without one the
+        model has no signature. On an error the folder is empty again. Raises UntrustedModel for
+        types that nobody reviewed, InvalidInput for what is no fitted estimator and for an
+        example that the model cannot predict.
+        """
+        _require_fitted(model)
+        data = payload.dump(model)
+        payload.require_trusted(data, self.extra_types)
+        columns = example_columns(input_example) if input_example is not None else None
+        example = None if input_example is None else input_example.head(_EXAMPLE_ROWS)
+        signature = _signature(model, columns, example)
+        pins, unknown = pinned_requirements(
+            {_FLAVOR, "skops", *payload.modules(data)}, always=("mlflow",)
+        )
+        import mlflow.sklearn
+
+        try:
+            mlflow.sklearn.save_model(
+                model,
+                str(folder),
+                serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+                skops_trusted_types=trusted_types(self.extra_types),
+                pip_requirements=list(pins),
+                signature=signature,
+                input_example=example,
+            )
+        except mlflow.exceptions.MlflowException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise InvalidInput(
+                f"the model cannot be saved: {error.message}", field="model"
+            ) from error
+        return SavedModel(pins, columns, _notes("skops", unknown))
+
+    def check(self, folder: Path) -> SavedModel:
+        """What is saved in ``folder``, without loading it. Raises UntrustedModel for what
+        :meth:`load` would refuse by name, InvalidInput for what is no scikit-learn model."""
+        file = read_mlmodel(folder)
+        kind, path = self._payload(file)
+        if kind == "skops":
+            payload.require_trusted(path, self.extra_types)
+        return SavedModel(file.requirements(), file.columns, _notes(kind, ()))
+
+    def load(self, folder: Path) -> SklearnPredictor:
+        """The model in ``folder``. Only names of reviewed types are built; the list that the
+        model brings along in its own MLmodel file is not believed. Raises UntrustedModel."""
+        file = read_mlmodel(folder)
+        kind, path = self._payload(file)
+        model = payload.load(path, self.extra_types) if kind == "skops" else _unpickle(path)
+        check_trees(model)
+        return SklearnPredictor(model, file.columns)
+
+    def _payload(self, file: ModelFile) -> tuple[str, Path]:
+        flavor = file.flavor(_FLAVOR)
+        kind = str(flavor.get("serialization_format", "pickle"))
+        path = file.payload(flavor.get("pickled_model"))
+        if kind != "skops" and not self.allow_pickle:
+            raise UntrustedModel(
+                f"the model was saved with {kind:.40}, and loading it would run code that the "
+                "file chooses; save it with skops, or allow it with the setting "
+                "MODEL_LIFECYCLE_ALLOW_PICKLE=true"
+            )
+        return kind, path
+
+
+def _require_fitted(model: Any) -> None:
+    from sklearn.base import BaseEstimator
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if not isinstance(model, BaseEstimator) or not hasattr(model, "predict"):
+        raise InvalidInput(
+            f"model must be a scikit-learn estimator that predicts, not {type(model).__name__}",
+            field="model",
+        )
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise InvalidInput(f"model must be fitted: {error}", field="model") from error
+
+
+def _signature(model: Any, columns: tuple[Column, ...] | None, example: pd.DataFrame | None) -> Any:
+    """MLflow's signature, built from the types rather than inferred: the inference warns about
+    every whole-number column."""
+    if columns is None:
+        return False  # tells MLflow not to infer one
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    answers = SklearnPredictor(model, columns).predict(example)
+    inputs = Schema([ColSpec(column.type, column.name) for column in columns])
+    return ModelSignature(inputs, Schema([TensorSpec(answers.dtype, (-1,))]))
+
+
+def _unpickle(path: Path) -> Any:
+    import cloudpickle
+
+    with path.open("rb") as stream:
+        # Reached only when the setting allows it; cloudpickle reads both forms.
+        return cloudpickle.load(stream)
+
+
+def _notes(kind: str, unknown: Iterable[str]) -> dict[str, str]:
+    import sklearn
+
+    notes = {"serialization": kind, "scikit-learn": sklearn.__version__}
+    if packages := ", ".join(unknown):
+        notes["packages that no distribution provides"] = packages
+    return notes

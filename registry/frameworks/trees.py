@@ -1,0 +1,102 @@
+"""Checks on the decision trees of a loaded model, before it predicts.
+
+scikit-learn's compiled code follows a tree's node indices without bounds checks: a crafted file
+of trusted types could make it read outside its arrays or loop for ever
+(https://github.com/scikit-learn/scikit-learn/pull/34558).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from model_lifecycle.registry.rules.errors import UntrustedModel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Ensembles that hand rows to their trees unchecked, so that their own width is what counts.
+_PASSING_ON = ("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._iforest")
+
+
+def check_trees(model: Any) -> int:
+    """How many trees ``model`` holds, all of them sound.
+
+    Sound: every child lies behind its parent (so that each walk ends) and inside the arrays, and
+    every feature is one that the rows have. Raises :class:`UntrustedModel`.
+    """
+    import numpy as np
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.tree._tree import Tree
+
+    seen: dict[int, Any] = {}
+    todo: list[tuple[Any, int | None]] = [(model, None)]
+    trees = 0
+    while todo:
+        item, width = todo.pop()
+        if id(item) in seen or isinstance(item, str | bytes | int | float | bool | type(None)):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, Tree):
+            _check_tree(item, width)
+            trees += 1
+        elif isinstance(item, TreePredictor):
+            _check_predictor(item, width)
+            trees += 1
+        elif isinstance(item, dict):
+            todo += [(value, width) for value in item.values()]
+        elif isinstance(item, list | tuple | set | frozenset):
+            todo += [(value, width) for value in item]
+        elif isinstance(item, np.ndarray):
+            todo += [(value, width) for value in item.flat] if item.dtype == object else []
+        elif hasattr(item, "__dict__") and not isinstance(item, type):
+            width = _width(item, width)
+            todo += [(value, width) for value in vars(item).values()]
+    return trees
+
+
+def _width(owner: Any, outer: int | None) -> int | None:
+    """How many features the trees below ``owner`` are sure to see."""
+    own = vars(owner).get("n_features_in_")
+    if not isinstance(own, int):
+        return outer
+    # A forest checks rows by its own width and its trees not at all; the widths of others are
+    # checked by each estimator itself.
+    inside = type(owner).__module__ in ("sklearn.tree._classes", *_PASSING_ON)
+    return min(own, outer) if inside and outer is not None else own
+
+
+def _check_tree(tree: Any, width: int | None) -> None:
+    left, right, feature = tree.children_left, tree.children_right, tree.feature
+    leaf = left == -1
+    _check(left[~leaf], right[~leaf], feature[~leaf], leaf, min(tree.n_features, width or 0))
+
+
+def _check_predictor(predictor: Any, width: int | None) -> None:
+    import numpy as np
+
+    nodes = predictor.nodes
+    leaf = nodes["is_leaf"].astype(bool)
+    inner = nodes[~leaf]
+    left, right = inner["left"].astype(np.int64), inner["right"].astype(np.int64)
+    _check(left, right, inner["feature_idx"], leaf, width or 0)
+    bitsets = predictor.raw_left_cat_bitsets
+    used = inner["bitset_idx"][inner["is_categorical"].astype(bool)]
+    if used.size and (bitsets.ndim != 2 or bitsets.shape[1] != 8 or used.max() >= len(bitsets)):
+        raise UntrustedModel("the model holds a tree whose categories point outside of it")
+
+
+def _check(
+    left: np.ndarray, right: np.ndarray, feature: np.ndarray, leaf: np.ndarray, width: int
+) -> None:
+    import numpy as np
+
+    parents = np.flatnonzero(~leaf)
+    if not leaf.size or leaf[-1] == False:  # noqa: E712
+        raise UntrustedModel("the model holds a tree that does not end in a leaf")
+    for children in (left, right):
+        if (children <= parents).any() or (children >= leaf.size).any():
+            raise UntrustedModel("the model holds a tree whose nodes point outside of it or back")
+    if ((feature < 0) | (feature >= width)).any():
+        raise UntrustedModel(
+            f"the model holds a tree that asks for a feature beyond the {width} it is given"
+        )
