@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,9 +76,10 @@ class ModelBook:
             raise VersionNotFound(self.model.model_id, version)
         return found[0]
 
-    async def versions(self) -> list[VersionMetadata]:
-        """All versions that were not deleted, ascending."""
-        return await self._versions(tables.versions.c.stage != Stage.DELETED.value)
+    async def versions(self, *, deleted: bool = False) -> list[VersionMetadata]:
+        """All versions, ascending; those that were deleted only with ``deleted``."""
+        condition = tables.versions.c.stage != Stage.DELETED.value
+        return await self._versions(true() if deleted else condition)
 
     async def evidence(self, version: int) -> list[Evidence]:
         """All evidence recorded for the version, oldest first."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -59,7 +59,21 @@ class Ledger:
         """The model's book, its row locked until the end of the block, where all commits or,
         on an error, nothing. Raises :class:`ModelNotFound`."""
         async with writing(self._engine) as connection:
-            row = await self._locked(connection, tenant, model)
+            row = await self._row(connection, tenant, model, lock=True)
+            if row is None:
+                raise ModelNotFound(model)
+            yield ModelBook(connection, row, self.clock)
+
+    @asynccontextmanager
+    async def snapshot(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
+        """The model's book for reading: one consistent state, nothing locked, nothing kept.
+
+        Raises :class:`ModelNotFound`.
+        """
+        async with reading(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            row = await self._row(connection, tenant, model)
             if row is None:
                 raise ModelNotFound(model)
             yield ModelBook(connection, row, self.clock)
@@ -71,7 +85,7 @@ class Ledger:
         """Like :meth:`book`, but a new model is made; two that make it at once share it."""
         async with writing(self._engine) as connection:
             await self._make_model(connection, tenant, model, description, model_type, actor)
-            row = await self._locked(connection, tenant, model)
+            row = await self._row(connection, tenant, model, lock=True)
             assert row is not None, "the model was made in this transaction"
             yield ModelBook(connection, row, self.clock)
 
@@ -134,14 +148,18 @@ class Ledger:
                 )
             )
 
-    async def _locked(
-        self, connection: AsyncConnection, tenant: TenantId, model: ModelId
+    async def _row(
+        self,
+        connection: AsyncConnection,
+        tenant: TenantId,
+        model: ModelId,
+        *,
+        lock: bool = False,
     ) -> ModelRow | None:
-        rows = await connection.execute(
-            select(tables.models)
-            .where(tables.models.c.tenant_id == tenant, tables.models.c.model_id == model)
-            .with_for_update()
+        query = select(tables.models).where(
+            tables.models.c.tenant_id == tenant, tables.models.c.model_id == model
         )
+        rows = await connection.execute(query.with_for_update() if lock else query)
         row = rows.mappings().first()
         return model_row(dict(row)) if row else None
 

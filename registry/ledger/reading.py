@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -99,15 +99,24 @@ class LedgerReader:
         )
         return version_metadata(rows[0]) if rows else None
 
-    async def versions(
-        self, tenant: TenantId, model: ModelId, *, deleted: bool = False
-    ) -> list[VersionMetadata]:
-        """The model's versions, ascending; with ``deleted``, the deleted ones instead."""
-        condition = ~_NOT_DELETED if deleted else _NOT_DELETED
+    async def versions(self, tenant: TenantId, model: ModelId) -> list[VersionMetadata]:
+        """The model's versions, ascending, without those that were deleted."""
         rows = await self._rows(
             select(tables.versions)
-            .where(*_of_model(tables.versions, tenant, model), condition)
+            .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
             .order_by(tables.versions.c.version)
+        )
+        return [version_metadata(row) for row in rows]
+
+    async def versions_by_number(
+        self, tenant: TenantId, model: ModelId, numbers: Iterable[int]
+    ) -> list[VersionMetadata]:
+        """These versions as the ledger has them, also those that were deleted."""
+        rows = await self._rows(
+            select(tables.versions).where(
+                *_of_model(tables.versions, tenant, model),
+                tables.versions.c.version.in_(sorted(numbers)),
+            )
         )
         return [version_metadata(row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,11 @@ from typing import TypeVar
 from ..rules.errors import BackendUnavailable, RegistryError
 from .probe import probe
 from .stores import Stores, check_uri, is_sqlite, open_stores
-from .translation import BACKEND, late, translate
+from .translation import BACKEND, late, translate, without_credentials
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 _SQLITE_TIMEOUT = 30.0
 
 
@@ -90,5 +92,6 @@ class Connection:
             translated = translate(error, missing)
             if translated is error:
                 raise
-            # The chain below holds addresses and SQL, perhaps with credentials: it stays here.
+            # What is below holds addresses and SQL, perhaps with credentials: it does not go up.
+            _log.debug("MLflow call failed: %s", without_credentials(error))
             raise translated from None

@@ -69,3 +69,8 @@ def chunks(values: Iterable[str], size: int = IDS_PER_SEARCH) -> Iterator[list[s
     remaining = iter(values)
     while chunk := list(islice(remaining, size)):
         yield chunk
+
+
+def of_run(run_id: str) -> str:
+    """Filter for what the run with this id, which :func:`is_run_id` has accepted, made."""
+    return f"source_run_id = '{run_id}'"

@@ -107,6 +107,18 @@ class LoggedModels:
                 return model
         return None
 
+    async def logged_models_of_run(
+        self, experiment_id: str, run_id: str
+    ) -> list[LoggedModelRecord]:
+        """The LoggedModels that the run made, newest first."""
+        found = await all_pages(
+            self._connection,
+            lambda stores, token: stores.tracking.search_logged_models(
+                [experiment_id], filters.of_run(run_id), page_token=token
+            ),
+        )
+        return [_record(item) for item in sorted(found, key=lambda item: -item.creation_timestamp)]
+
     async def download(self, artifact_uri: str, folder: Path) -> None:
         """Copy the files below ``artifact_uri`` into ``folder``. Raises ArtifactNotFound."""
         await self._connection.transfer(
@@ -146,6 +158,7 @@ def _finalize(stores: Stores, model_id: str) -> LoggedModelRecord:
 def _record(model: Any) -> LoggedModelRecord:
     return LoggedModelRecord(
         model_id=model.model_id,
+        name=model.name,
         experiment_id=str(model.experiment_id),
         run_id=model.source_run_id or None,
         artifact_uri=model.artifact_location,

@@ -48,6 +48,7 @@ class LoggedModelRecord:
     """One LoggedModel; ``artifact_uri`` is the folder that holds its ``MLmodel``."""
 
     model_id: str
+    name: str
     experiment_id: str
     run_id: str | None
     artifact_uri: str

@@ -12,6 +12,7 @@ BUNDLE_URI = "lifecycle.bundle_uri"
 LOGGED_MODEL_ID = "lifecycle.logged_model_id"
 CREATED_BY = "lifecycle.created_by"
 MODEL_TYPE = "model_type"
+DATASET = "lifecycle.dataset"
 FRAMEWORK = "framework"
 MODEL_STAGE = "stage"
 

@@ -109,6 +109,11 @@ def late(timeout: float) -> BackendUnavailable:
     return BackendUnavailable(BACKEND, f"no answer within {timeout:g} s")
 
 
+def without_credentials(text: object) -> str:
+    """``text`` with what stands before the @ of an address left out."""
+    return _CREDENTIALS.sub("://***@", str(text))
+
+
 def is_lost_race(error: Exception) -> bool:
     """Whether the database rolled a write back because another one inserted the same key.
 
@@ -151,5 +156,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _shown(text: str) -> str:
-    shown = _CREDENTIALS.sub("://***@", _CODE_PREFIX.sub("", text))
+    shown = without_credentials(_CODE_PREFIX.sub("", text))
     return shown if len(shown) <= 300 else f"{shown[:297]}..."

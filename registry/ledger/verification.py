@@ -1,0 +1,68 @@
+"""Checks a model's ledger: the chain, the evidence it stands on, and what it adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..rules.errors import LedgerCorrupt
+from ..rules.metadata import LedgerEntry
+from ..rules.stages import Stage
+from ..rules.tenancy import ModelId, TenantId
+from .chain import verify_chain
+from .ledger import Ledger
+
+
+async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
+    """Number of entries of an intact ledger.
+
+    Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved, whose
+    evidence was changed since, or whose outcome the tables no longer show.
+    """
+    async with ledger.snapshot(tenant, model) as book:
+        entries = await book.entries()
+        versions = {item.version: item.stage for item in await book.versions(deleted=True)}
+        count = verify_chain(model, entries, epoch=book.model.epoch, head_hash=book.model.head_hash)
+        for entry in entries:
+            for reference in entry.evidence:
+                found = await book.find_evidence(reference["evidence_id"])
+                if found is None or found.digest() != reference["digest"]:
+                    raise LedgerCorrupt(
+                        model,
+                        entry.sequence,
+                        f"stands on evidence {reference['evidence_id']} that was changed since",
+                    )
+        _verify_fold(model, entries, versions, book.model.production_version)
+    return count
+
+
+def _verify_fold(
+    model: str, entries: list[LedgerEntry], stages: dict[int, Stage], production: int | None
+) -> None:
+    told = fold(entries)
+    for version in sorted(set(stages) | set(told)):
+        expected, entry = told.get(version, (None, 0))
+        if stages.get(version) is not expected:
+            raise LedgerCorrupt(
+                model,
+                entry,
+                f"left version {version} {_stage(expected)}, "
+                f"but the table of versions has it {_stage(stages.get(version))}",
+            )
+    last = entries[-1] if entries else None
+    if (last.production if last else None) != production:
+        raise LedgerCorrupt(
+            model, last.sequence if last else 0, "left another production version than is shown"
+        )
+
+
+def fold(entries: Iterable[LedgerEntry]) -> dict[int, tuple[Stage, int]]:
+    """What entries add up to: each version's stage, and the entry that put it there."""
+    stages: dict[int, tuple[Stage, int]] = {}
+    for entry in entries:
+        for move in entry.moves:
+            stages[move.version] = (move.target, entry.sequence)
+    return stages
+
+
+def _stage(stage: Stage | None) -> str:
+    return f"in {stage}" if stage else "nowhere"

@@ -1,0 +1,407 @@
+"""``ModelRegistry``: everything the registry does, one method each, the tenant first.
+
+The façade holds no logic: each method is that of the service of its kind. Another tenant's
+model, version, run or experiment is "not found", in the same words as one that does not exist.
+All methods raise only errors of :mod:`model_lifecycle.registry.rules.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .artifacts.store import ArtifactStore
+from .frameworks.protocol import Predictor
+from .rules.evidence import Evidence
+from .rules.expectation import ANY, ExpectedProduction
+from .rules.metadata import (
+    Finding,
+    Framework,
+    LedgerEntry,
+    ModelMetadata,
+    ModelType,
+    Readiness,
+    TrainedModel,
+    VersionMetadata,
+)
+from .rules.policy import PromotionPolicy
+from .rules.principals import Principal
+from .rules.stages import Stage
+from .services.adoption import Adoption
+from .services.catalog import Catalog
+from .services.deletion import Deletion
+from .services.experiments import Experiments
+from .services.judgement import Judgement
+from .services.lifecycle import Lifecycle
+from .services.loading import Loading
+from .services.projection import Projection
+from .services.publishing import Publishing
+from .services.reconcile import Reconcile
+from .services.registration import Registration
+from .services.sources import Sources
+from .services.stores import Stores
+from .services.training import LoggedTraining, Training
+from .settings import Settings
+from .tracking.records import ExperimentRecord, RunRecord
+
+
+class ModelRegistry:
+    """The registry of many tenants. Made by ``open_registry``, which also closes it.
+
+    ``actor`` and ``created_by`` are a :class:`Principal`, whose roles are checked, or a name,
+    which is trusted local use with every role. ``operation_id`` makes a repeated call harmless:
+    the same id gives the same answer and one effect, and OperationConflict for another request.
+    """
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        projection = Projection(stores)
+        training = Training(stores)
+        sources = Sources(stores, training)
+        publishing = Publishing(stores, projection)
+        self._catalog = Catalog(stores)
+        self._deletion = Deletion(stores, projection)
+        self._experiments = Experiments(stores, training)
+        self._judgement = Judgement(stores)
+        self._lifecycle = Lifecycle(stores, projection)
+        self._loading = Loading(stores)
+        self._reconcile = Reconcile(stores, projection, Adoption(stores, sources, publishing))
+        self._registration = Registration(stores, training, sources, publishing)
+
+    @property
+    def settings(self) -> Settings:
+        return self._stores.settings
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The artifact store, for reports and traffic at the paths of ``rules.paths``."""
+        return self._stores.artifacts
+
+    async def ping(self) -> None:
+        """Return if ledger, MLflow and artifact store answer; BackendUnavailable names one."""
+        await self._stores.ledger.ping()
+        await self._stores.tracking.ping()
+        await self._stores.artifacts.ping()
+
+    # --- Registration
+
+    async def register_model(
+        self,
+        tenant_id: str,
+        name: str,
+        model: Any,
+        framework: str | None,
+        metrics: Mapping[str, Any] | None,
+        parameters: Mapping[str, Any] | None,
+        tags: Mapping[str, Any] | None = None,
+        *,
+        model_type: str = ModelType.CLASSIFICATION.value,
+        description: str = "",
+        input_example: Any = None,
+        training_log: str | None = None,
+        dataset: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        """Register the first or next version of a model, in development.
+
+        ``model`` is a fitted object; or a source of the tenant, ``models:/m-…`` or
+        ``runs:/<run>/<path>``, whose run gives metrics and parameters left out; or the Path of an
+        MLflow model folder. Role: contributor.
+
+        The version becomes visible with its complete bundle, or not at all. Raises InvalidInput
+        and its kin (UnknownFramework, UntrustedModel, InvalidName), NotFound for a source,
+        OperationConflict, BackendUnavailable.
+        """
+        return await self._registration.register_model(
+            tenant_id,
+            name,
+            model,
+            framework,
+            metrics,
+            parameters,
+            tags,
+            model_type=model_type,
+            description=description,
+            input_example=input_example,
+            training_log=training_log,
+            dataset=dataset,
+            run_id=run_id,
+            created_by=created_by,
+            operation_id=operation_id,
+        )
+
+    async def create_version(
+        self,
+        tenant_id: str,
+        model_id: str,
+        source: str | Path,
+        *,
+        framework: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        description: str = "",
+        dataset: Mapping[str, Any] | None = None,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        """Register the next version of an existing model from a source. Role: contributor.
+
+        Raises ModelNotFound, and what :meth:`register_model` raises.
+        """
+        return await self._registration.create_version(
+            tenant_id,
+            model_id,
+            source,
+            framework=framework,
+            metrics=metrics,
+            parameters=parameters,
+            tags=tags,
+            description=description,
+            dataset=dataset,
+            created_by=created_by,
+            operation_id=operation_id,
+        )
+
+    async def log_model(
+        self,
+        tenant_id: str,
+        name: str,
+        trained: TrainedModel,
+        *,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> LoggedTraining:
+        """Log a trained model in MLflow, to be registered later by its ``model_uri``.
+
+        Nothing enters the ledger. Role: contributor.
+        """
+        return await self._registration.log_model(
+            tenant_id, name, trained, created_by=created_by, operation_id=operation_id
+        )
+
+    # --- Lifecycle
+
+    async def transition_stage(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        target_stage: Stage | str,
+        *,
+        actor: Principal | str,
+        reason: str = "",
+        expected_production: ExpectedProduction = ANY,
+        force: bool = False,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        """Move a version to another stage; a promotion archives the version it replaces.
+
+        Evidence is judged inside the write. ``expected_production`` makes it a compare-and-set:
+        the loser of a race gets StaleProduction and has changed nothing. ``force`` waives missing
+        evidence, needs a reason and the role admin, and shows in the ledger. Role: promoter.
+
+        Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound,
+        PermissionDenied, OperationConflict, BackendUnavailable; nothing is changed then.
+        """
+        return await self._lifecycle.transition_stage(
+            tenant_id,
+            model_id,
+            version,
+            target_stage,
+            actor=actor,
+            reason=reason,
+            expected_production=expected_production,
+            force=force,
+            operation_id=operation_id,
+        )
+
+    async def rollback(
+        self,
+        tenant_id: str,
+        model_id: str,
+        *,
+        to_version: int | None = None,
+        actor: Principal | str,
+        reason: str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        """Put an earlier production version back, in one operation; the present one goes to
+        development.
+
+        Default target: the archived version that was in production most recently. Its bundle is
+        verified first. Role: promoter. Raises BundleCorrupt, NoEarlierProduction,
+        InvalidTransition, StaleProduction when somebody else changed production meanwhile.
+        """
+        return await self._lifecycle.rollback(
+            tenant_id,
+            model_id,
+            to_version=to_version,
+            actor=actor,
+            reason=reason,
+            operation_id=operation_id,
+        )
+
+    async def delete_model(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | None = None,
+        *,
+        actor: Principal | str,
+        reason: str,
+        operation_id: str | None = None,
+    ) -> None:
+        """Delete a version, or all versions of a model, that were never in production.
+
+        All or nothing; the history stays. Role: admin. Raises InvalidTransition where one of
+        them is in production or archived.
+        """
+        await self._deletion.delete_model(
+            tenant_id, model_id, version, actor=actor, reason=reason, operation_id=operation_id
+        )
+
+    # --- Judgement
+
+    async def readiness(
+        self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
+    ) -> Readiness:
+        """What a version still lacks for a stage, in words and codes; changes nothing."""
+        return await self._judgement.readiness(tenant_id, model_id, version, target_stage)
+
+    async def record_evidence(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        evidence: Evidence,
+        *,
+        actor: Principal | str,
+    ) -> Evidence:
+        """Record a gate's verdict on a version. Role: gatekeeper.
+
+        Idempotent by evidence id; AlreadyExists for the same id with other content.
+        """
+        return await self._judgement.record_evidence(
+            tenant_id, model_id, version, evidence, actor=actor
+        )
+
+    async def set_policy(
+        self,
+        tenant_id: str,
+        model_id: str,
+        policy: PromotionPolicy | Mapping[str, Any],
+        *,
+        actor: Principal | str,
+        reason: str = "",
+        operation_id: str | None = None,
+    ) -> PromotionPolicy:
+        """Set the model's promotion policy, as an entry of the ledger; the same policy again
+        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts."""
+        return await self._judgement.set_policy(
+            tenant_id, model_id, policy, actor=actor, reason=reason, operation_id=operation_id
+        )
+
+    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
+        """The model's policy; a default one, with empty gates, until one is set."""
+        return await self._judgement.get_policy(tenant_id, model_id)
+
+    # --- Catalogue
+
+    async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None:
+        """The model with its current version; None if the tenant has no such model."""
+        return await self._catalog.get_model(tenant_id, model_id)
+
+    async def list_models(
+        self,
+        tenant_id: str,
+        stage: Stage | str | None = None,
+        framework: Framework | str | None = None,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ModelMetadata]:
+        """At most ``limit`` (1 to 1000) models by name, following the name ``after``; filtered
+        by stage and framework of their current version."""
+        return await self._catalog.list_models(
+            tenant_id, stage, framework, limit=limit, after=after
+        )
+
+    async def get_version(
+        self, tenant_id: str, model_id: str, version: int
+    ) -> VersionMetadata | None:
+        """One version; None if it does not exist or was deleted."""
+        return await self._catalog.get_version(tenant_id, model_id, version)
+
+    async def list_versions(self, tenant_id: str, model_id: str) -> list[VersionMetadata]:
+        """The model's versions, ascending. Raises ModelNotFound."""
+        return await self._catalog.list_versions(tenant_id, model_id)
+
+    async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
+        """What gates said about the version, oldest first. Raises VersionNotFound."""
+        return await self._catalog.list_evidence(tenant_id, model_id, version)
+
+    async def history(
+        self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[LedgerEntry]:
+        """The model's entries after sequence ``after``, oldest first, also of a deleted model."""
+        return await self._catalog.history(tenant_id, model_id, after=after, limit=limit)
+
+    async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
+        """The production version at that instant; None if there was none."""
+        return await self._catalog.production_at(tenant_id, model_id, when)
+
+    async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
+        """Number of entries of an intact ledger; LedgerCorrupt names the first that is not."""
+        return await self._catalog.verify_ledger(tenant_id, model_id)
+
+    async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
+        """What an operation that returns a model was answered; None if it has not committed."""
+        return await self._catalog.find_operation(tenant_id, operation_id)
+
+    # --- Experiments
+
+    async def log_training_metrics(
+        self, tenant_id: str, run_id: str, step: int, metrics: Mapping[str, Any]
+    ) -> None:
+        """Log metrics of a training run of the tenant at a step. Raises RunNotFound."""
+        await self._experiments.log_training_metrics(tenant_id, run_id, step, metrics)
+
+    async def compare_runs(
+        self, tenant_id: str, run_ids: Sequence[str], metrics: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """The runs' metrics side by side, in the order asked for, from one search; a metric that
+        a run has not is None. Raises RunNotFound for the first run that is not the tenant's."""
+        return await self._experiments.compare_runs(tenant_id, run_ids, metrics)
+
+    async def list_experiments(self, tenant_id: str) -> list[ExperimentRecord]:
+        """The tenant's experiments, one a model."""
+        return await self._experiments.list_experiments(tenant_id)
+
+    async def list_runs(self, tenant_id: str, experiment_id: str) -> list[RunRecord]:
+        """The runs of an experiment of the tenant. Raises ExperimentNotFound."""
+        return await self._experiments.list_runs(tenant_id, experiment_id)
+
+    # --- Use and upkeep
+
+    async def load_model(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | None = None,
+        stage: Stage | str | None = None,
+    ) -> Predictor:
+        """The model of a version, of the newest version in a stage, or of the current version.
+
+        Its files are verified against the ledger's digest before anything is loaded. Raises
+        BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
+        """
+        return await self._loading.load_model(tenant_id, model_id, version, stage)
+
+    async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
+        """Compare MLflow with the ledger, of one tenant or of all; heal and tell what differs."""
+        return await self._reconcile.reconcile(tenant_id)

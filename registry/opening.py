@@ -1,0 +1,39 @@
+"""The composition root: the only place that names concrete stores."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+from .artifacts.opening import open_artifacts
+from .ledger.ledger import Ledger, utc_now
+from .model_registry import ModelRegistry
+from .services.stores import Stores
+from .settings import Settings
+from .tracking.store import MlflowTracking
+
+
+@asynccontextmanager
+async def open_registry(
+    settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[ModelRegistry]:
+    """The registry at ``settings`` (default: from the environment), closed at the end.
+
+    An embedded registry on an empty folder just works. A ledger in service must have been
+    upgraded (``model-lifecycle db upgrade``). MLflow and the artifact store are not asked for
+    anything yet. Raises InvalidInput for settings, BackendUnavailable for the ledger.
+    """
+    settings = settings or Settings()
+    async with AsyncExitStack() as stack:
+        artifacts = open_artifacts(settings)
+        stack.push_async_callback(artifacts.close)
+        tracking = MlflowTracking(
+            settings.tracking_uri,
+            call_timeout=settings.call_timeout,
+            transfer_timeout=settings.transfer_timeout,
+        )
+        stack.push_async_callback(tracking.close)
+        ledger = await Ledger.open(settings.database_url, clock)
+        stack.push_async_callback(ledger.close)
+        yield ModelRegistry(Stores(settings, ledger, tracking, artifacts))

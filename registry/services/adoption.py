@@ -1,0 +1,147 @@
+"""Takes into the ledger what MLflow has and the ledger does not: registrations that were
+interrupted, and versions that somebody registered in MLflow by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..frameworks import framework_of
+from ..ledger.rows import Operation
+from ..rules.errors import BackendUnavailable, RegistryError
+from ..rules.metadata import EntryKind, Finding, ModelType, timestamp
+from ..rules.principals import Principal
+from ..rules.tenancy import ModelId, TenantId
+from ..tracking import tags
+from ..tracking.records import ModelVersionRecord
+from .operations import Request, request
+from .plans import VersionPlan, version_plan
+from .publishing import Publishing
+from .registration import complete_plan
+from .sources import Sources
+from .stores import Stores
+
+ADOPTER = "reconcile"
+
+
+class Adoption:
+    def __init__(self, stores: Stores, sources: Sources, publishing: Publishing) -> None:
+        self._stores = stores
+        self._sources = sources
+        self._publishing = publishing
+
+    async def adopt(self, tenant: TenantId, model: ModelId, version: ModelVersionRecord) -> Finding:
+        """Enter the version as development. What cannot be adopted is told, and left alone."""
+        interrupted = await self._interrupted(tenant, version)
+        try:
+            await self._enter(tenant, model, version, interrupted)
+        except BackendUnavailable:
+            raise
+        except RegistryError as error:
+            return Finding(
+                model,
+                "cannot_adopt",
+                f"version {version.version} exists in MLflow only, and cannot be adopted: {error}",
+                healed=False,
+                version=version.version,
+            )
+        if interrupted is not None:
+            return Finding(
+                model,
+                "registration_finished",
+                f"the interrupted registration of version {version.version} was finished",
+                healed=True,
+                version=version.version,
+            )
+        return Finding(
+            model,
+            "adopted",
+            f"version {version.version} was registered in MLflow by hand; "
+            "it was adopted as development",
+            healed=True,
+            version=version.version,
+        )
+
+    async def _interrupted(self, tenant: TenantId, version: ModelVersionRecord) -> Operation | None:
+        operation_id = version.tags.get(tags.OPERATION_ID)
+        if operation_id is None:
+            return None
+        found = await self._stores.ledger.read.operation(tenant, operation_id)
+        return found if found is not None and found.answer is None else None
+
+    async def _enter(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        version: ModelVersionRecord,
+        interrupted: Operation | None,
+    ) -> None:
+        address = f"models:/{version.logged_model_id}" if version.logged_model_id else None
+        source = await self._sources.resolve(tenant, address or version.source)
+        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
+            folder = Path(scratch) / "model"
+            await self._stores.artifacts.get_folder(source.path, folder)
+            if interrupted is not None and interrupted.plan is not None:
+                plan = VersionPlan.from_document(interrupted.plan)
+                asked = Request(interrupted.operation_id, interrupted.request, named=True)
+            else:
+                plan = await self._plan(tenant, model, version, source.logged, folder)
+                plan = await asyncio.to_thread(complete_plan, plan, source, folder)
+                asked = request(
+                    f"{ADOPTER}/{model}/{version.version}",
+                    "adopt",
+                    Principal(ADOPTER),
+                    {"model": model, "version": version.version},
+                )
+            saved = await asyncio.to_thread(self._publishing.check, plan.framework, folder)
+            bundle = await self._publishing.bundle(
+                tenant, model, version.version, plan, source, saved, folder
+            )
+        await self._publishing.commit(
+            tenant,
+            model,
+            version.version,
+            plan,
+            source,
+            bundle,
+            asked,
+            kind=EntryKind.REGISTERED if interrupted else EntryKind.ADOPTED,
+            actor=None if interrupted else ADOPTER,
+            reason="" if interrupted else "registered in MLflow by hand",
+        )
+
+    async def _plan(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        version: ModelVersionRecord,
+        logged: Any,
+        folder: Path,
+    ) -> VersionPlan:
+        row = await self._stores.ledger.read.row(tenant, model)
+        labels: Mapping[str, str] = logged.tags if logged is not None else {}
+        model_type = labels.get(tags.MODEL_TYPE, ModelType.CLASSIFICATION.value)
+        own = {key: value for key, value in version.tags.items() if "lifecycle." not in key}
+        return version_plan(
+            framework=await asyncio.to_thread(framework_of, folder),
+            model_type=row.model_type if row else model_type,
+            description="",
+            metrics={},
+            parameters={},
+            tags=own,
+            dataset=_dataset(labels),
+            created_by=labels.get(tags.CREATED_BY, ADOPTER),
+            created_at=timestamp(version.created_at or self._stores.ledger.clock()),
+        )
+
+
+def _dataset(labels: Mapping[str, str]) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(labels.get(tags.DATASET, "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,107 @@
+"""Reads: models, versions, history, and what was in production when. All from the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..ledger.verification import verify_model
+from ..rules import tenancy
+from ..rules.errors import InvalidInput, ModelNotFound, VersionNotFound
+from ..rules.evidence import Evidence
+from ..rules.metadata import Framework, LedgerEntry, ModelMetadata, VersionMetadata
+from ..rules.stages import Stage, parse_stage
+from ..rules.tenancy import ModelId, TenantId
+from .operations import answered_model
+from .stores import Stores
+
+MAX_LIMIT = 1000
+
+
+class Catalog:
+    def __init__(self, stores: Stores) -> None:
+        self._read = stores.ledger.read
+        self._ledger = stores.ledger
+
+    async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None:
+        return await self._read.model(tenancy.tenant_id(tenant_id), tenancy.model_id(model_id))
+
+    async def list_models(
+        self,
+        tenant_id: str,
+        stage: Stage | str | None = None,
+        framework: Framework | str | None = None,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ModelMetadata]:
+        tenant = tenancy.tenant_id(tenant_id)
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+            raise InvalidInput(f"limit must be a number from 1 to {MAX_LIMIT}", field="limit")
+        if framework is not None and framework not in tuple(Framework):
+            raise InvalidInput(
+                f"framework {framework!r:.80} is not valid: use one of {', '.join(Framework)}",
+                field="framework",
+            )
+        return await self._read.models(
+            tenant,
+            stage=None if stage is None else parse_stage(stage),
+            framework=framework,
+            limit=limit,
+            after=None if after is None else tenancy.model_id(after),
+        )
+
+    async def get_version(
+        self, tenant_id: str, model_id: str, version: int
+    ) -> VersionMetadata | None:
+        return await self._read.version(
+            tenancy.tenant_id(tenant_id),
+            tenancy.model_id(model_id),
+            tenancy.version_number(version),
+        )
+
+    async def list_versions(self, tenant_id: str, model_id: str) -> list[VersionMetadata]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        versions = await self._read.versions(tenant, model)
+        if not versions:
+            raise ModelNotFound(model)
+        return versions
+
+    async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = tenancy.version_number(version)
+        if await self._read.version(tenant, model, number) is None:
+            raise VersionNotFound(model, number)
+        return await self._read.evidence(tenant, model, number)
+
+    async def history(
+        self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[LedgerEntry]:
+        tenant, model = await self._known(tenant_id, model_id)
+        return await self._read.entries(tenant, model, after=after, limit=limit)
+
+    async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
+        if not isinstance(when, datetime) or when.tzinfo is None:
+            raise InvalidInput(
+                "when must be an instant with its time zone, such as 2026-03-01T12:00:00Z",
+                field="when",
+            )
+        tenant, model = await self._known(tenant_id, model_id)
+        entry = await self._read.entry_at(tenant, model, when)
+        return entry.production if entry else None
+
+    async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
+        tenant, model = await self._known(tenant_id, model_id)
+        return await verify_model(self._ledger, tenant, model)
+
+    async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
+        tenant = tenancy.tenant_id(tenant_id)
+        found = await self._read.operation(tenant, tenancy.operation_id(operation_id))
+        if found is None or found.answer is None or "model" not in found.answer:
+            return None
+        return await answered_model(self._ledger, tenant, found.answer)
+
+    async def _known(self, tenant_id: str, model_id: str) -> tuple[TenantId, ModelId]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        if await self._read.row(tenant, model) is None:
+            raise ModelNotFound(model)
+        return tenant, model

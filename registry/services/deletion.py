@@ -1,0 +1,74 @@
+"""Deletes versions that were never in production. The ledger keeps the record of them."""
+
+from __future__ import annotations
+
+import logging
+
+from ..rules import paths, tenancy
+from ..rules.errors import BackendUnavailable, ModelNotFound
+from ..rules.metadata import EntryKind, StageMove
+from ..rules.principals import Action, Principal, principal, require
+from ..rules.stages import Cause, Stage, requirement
+from ..rules.tenancy import ModelId, TenantId
+from .lifecycle import check_reason
+from .operations import earlier_answer, request
+from .projection import Projection
+from .stores import Stores
+
+log = logging.getLogger(__name__)
+
+
+class Deletion:
+    def __init__(self, stores: Stores, projection: Projection) -> None:
+        self._stores = stores
+        self._projection = projection
+
+    async def delete_model(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | None = None,
+        *,
+        actor: Principal | str,
+        reason: str,
+        operation_id: str | None = None,
+    ) -> None:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = None if version is None else tenancy.version_number(version)
+        who = principal(actor)
+        require(who, Action.DELETE)
+        check_reason(reason, "a deletion")
+        asked = request(
+            operation_id, "delete_model", who, {"model": model, "version": number, "why": reason}
+        )
+        if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
+            await self._projection.repair(tenant, model)
+            return
+        await self._stores.tracking.ping()
+        async with self._stores.ledger.book(tenant, model) as book:
+            if await book.answer_of(asked.operation_id, asked.fingerprint) is not None:
+                return
+            doomed = await book.versions() if number is None else [await book.version(number)]
+            if not doomed:
+                raise ModelNotFound(model)
+            for item in doomed:
+                requirement(item.stage, Stage.DELETED, Cause.DELETION)
+            await book.append(
+                EntryKind.DELETED,
+                actor=str(who),
+                reason=reason,
+                operation_id=asked.operation_id,
+                moves=[StageMove(item.version, item.stage, Stage.DELETED) for item in doomed],
+            )
+            await book.answer(asked.operation_id, asked.fingerprint, {"deleted": True})
+            numbers = [item.version for item in doomed]
+            token = await book.announce(numbers)
+        await self._projection.follow(tenant, model, numbers, token)
+        await self._remove_bundles(tenant, model, numbers)
+
+    async def _remove_bundles(self, tenant: TenantId, model: ModelId, versions: list[int]) -> None:
+        for number in versions:
+            try:
+                await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
+            except BackendUnavailable as error:
+                log.warning("model %s: files of version %s remain: %s", model, number, error)

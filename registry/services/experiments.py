@@ -1,0 +1,69 @@
+"""Runs and experiments of a tenant, as MLflow keeps them. A foreign run is "not found"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..rules import tenancy
+from ..rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
+from ..rules.metadata import finite_metrics, timestamp
+from ..tracking.records import ExperimentRecord, RunRecord
+from .stores import Stores
+from .training import Training
+
+MAX_RUNS = 500
+
+
+class Experiments:
+    def __init__(self, stores: Stores, training: Training) -> None:
+        self._tracking = stores.tracking
+        self._training = training
+
+    async def log_training_metrics(
+        self, tenant_id: str, run_id: str, step: int, metrics: Mapping[str, Any]
+    ) -> None:
+        tenant = tenancy.tenant_id(tenant_id)
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**53:
+            raise InvalidInput("step must be a whole number from 0", field="step")
+        checked = finite_metrics(metrics)
+        run = await self._training.own_run(tenant, run_id)
+        await self._tracking.log_metrics(run.run_id, step, checked)
+
+    async def compare_runs(
+        self, tenant_id: str, run_ids: Sequence[str], metrics: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        tenant = tenancy.tenant_id(tenant_id)
+        for name, values in (("run_ids", run_ids), ("metrics", metrics)):
+            if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+                raise InvalidInput(f"{name} must be a list of names", field=name)
+        if not 1 <= len(run_ids) <= MAX_RUNS:
+            raise InvalidInput(f"compare 1 to {MAX_RUNS} runs at a time", field="run_ids")
+        experiments = [item.experiment_id for item in await self._tracking.experiments(tenant)]
+        found = await self._tracking.search_runs(experiments, run_ids=list(dict.fromkeys(run_ids)))
+        runs = {run.run_id: run for run in found}
+        for run_id in run_ids:
+            if run_id not in runs:
+                raise RunNotFound(run_id)
+        return [_compared(runs[run_id], metrics) for run_id in run_ids]
+
+    async def list_experiments(self, tenant_id: str) -> list[ExperimentRecord]:
+        return await self._tracking.experiments(tenancy.tenant_id(tenant_id))
+
+    async def list_runs(self, tenant_id: str, experiment_id: str) -> list[RunRecord]:
+        own = await self.list_experiments(tenant_id)
+        if experiment_id not in {item.experiment_id for item in own}:
+            raise ExperimentNotFound(experiment_id)
+        return await self._tracking.search_runs([experiment_id])
+
+
+def _compared(run: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "experiment_id": run.experiment_id,
+        "name": run.name,
+        "status": run.status,
+        "started_at": timestamp(run.started_at) if run.started_at else None,
+        "metrics": {name: run.metrics.get(name) for name in metrics},
+        "parameters": dict(run.parameters),
+    }

@@ -1,0 +1,166 @@
+"""Policies, evidence, and what a version still lacks for a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..rules import tenancy
+from ..rules.canonical import canonical_json
+from ..rules.errors import AlreadyExists, InvalidInput, InvalidTransition, ModelNotFound
+from ..rules.evidence import (
+    Evidence,
+    Missing,
+    judge_evidence,
+    parse_gate,
+    parse_verdict,
+)
+from ..rules.metadata import EntryKind, Readiness
+from ..rules.policy import PromotionPolicy
+from ..rules.principals import Action, Principal, principal, require
+from ..rules.stages import Stage, parse_stage, requirement
+from .lifecycle import subject
+from .operations import earlier_answer, request
+from .stores import Stores
+
+_MAX_SUMMARY = 64 * 1024
+
+
+class Judgement:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def set_policy(
+        self,
+        tenant_id: str,
+        model_id: str,
+        policy: PromotionPolicy | Mapping[str, Any],
+        *,
+        actor: Principal | str,
+        reason: str = "",
+        operation_id: str | None = None,
+    ) -> PromotionPolicy:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        who = principal(actor)
+        require(who, Action.SET_POLICY)
+        if not isinstance(policy, PromotionPolicy):
+            policy = PromotionPolicy.from_document(policy)
+        asked = request(
+            operation_id, "set_policy", who, {"model": model, "policy": policy.document()}
+        )
+        if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
+            return policy
+        async with self._stores.ledger.book(tenant, model) as book:
+            if await book.answer_of(asked.operation_id, asked.fingerprint) is not None:
+                return policy
+            if book.model.policy_fingerprint != policy.fingerprint:
+                before = book.model.policy_fingerprint
+                await book.set_policy(policy)
+                await book.append(
+                    EntryKind.POLICY_SET,
+                    actor=str(who),
+                    reason=reason,
+                    operation_id=asked.operation_id,
+                    detail={
+                        "policy": policy.document(),
+                        "fingerprint": policy.fingerprint,
+                        "previous_fingerprint": before,
+                    },
+                )
+            await book.answer(asked.operation_id, asked.fingerprint, {"policy": policy.fingerprint})
+        return policy
+
+    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        row = await self._stores.ledger.read.row(tenant, model)
+        if row is None:
+            raise ModelNotFound(model)
+        return row.policy
+
+    async def record_evidence(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        evidence: Evidence,
+        *,
+        actor: Principal | str,
+    ) -> Evidence:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = tenancy.version_number(version)
+        who = principal(actor)
+        require(who, Action.RECORD_EVIDENCE)
+        item = _checked(evidence, tenant, model, number)
+        async with self._stores.ledger.book(tenant, model) as book:
+            found = await book.version(number)
+            earlier = await book.find_evidence(item.evidence_id)
+            if earlier is not None:
+                if canonical_json(earlier.content()) != canonical_json(item.content()):
+                    raise AlreadyExists(
+                        f"evidence {item.evidence_id!r} was recorded before, with other content"
+                    )
+                return earlier
+            if item.bundle_digest != found.bundle_digest:
+                raise InvalidInput(
+                    f"the evidence is about a bundle {item.bundle_digest}, but version {number} "
+                    f"is {found.bundle_digest}; judge the version's own files",
+                    field="evidence.bundle_digest",
+                )
+            recorded = replace(item, recorded_at=self._stores.ledger.clock(), recorded_by=str(who))
+            await book.add_evidence(recorded)
+        return recorded
+
+    async def readiness(
+        self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
+    ) -> Readiness:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number, target = tenancy.version_number(version), parse_stage(target_stage)
+        async with self._stores.ledger.snapshot(tenant, model) as book:
+            found = await book.version(number)
+            missing: tuple[Missing, ...]
+            try:
+                required = requirement(found.stage, target)
+            except InvalidTransition as error:
+                missing = (Missing(error.code, str(error)),)
+            else:
+                _, missing = judge_evidence(
+                    required,
+                    subject(book, found),
+                    await book.evidence(number),
+                    now=self._stores.ledger.clock(),
+                )
+            production = book.model.production_version
+        return Readiness(model, number, found.stage, target, production, missing)
+
+
+def _checked(evidence: Evidence, tenant: str, model: str, version: int) -> Evidence:
+    """The evidence bound to what it is recorded for, its fields checked."""
+    item = replace(
+        evidence,
+        gate=parse_gate(evidence.gate),
+        verdict=parse_verdict(evidence.verdict),
+        tenant_id=evidence.tenant_id or tenant,
+        model_id=evidence.model_id or model,
+        version=evidence.version or version,
+    )
+    if (item.tenant_id, item.model_id, item.version) != (tenant, model, version):
+        raise InvalidInput(
+            "the evidence is about another version than the one it is recorded for",
+            field="evidence",
+        )
+    tenancy.operation_id(item.evidence_id)
+    if len(item.evidence_id) > 128 or "/" in item.evidence_id:
+        raise InvalidInput(
+            "evidence_id must be at most 128 characters without '/'", field="evidence.evidence_id"
+        )
+    if item.baseline is not None:
+        tenancy.version_number(item.baseline)
+    size = len(canonical_json(item.summary, field="evidence.summary"))
+    if size > _MAX_SUMMARY:
+        raise InvalidInput(
+            f"the evidence's summary is {size} bytes, at most {_MAX_SUMMARY} are kept; "
+            "put the rest into the report",
+            field="evidence.summary",
+        )
+    return item

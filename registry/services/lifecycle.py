@@ -1,0 +1,227 @@
+"""Moves versions between stages: promotion, retirement, rollback. The commit is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..artifacts.bundle import verify_bundle
+from ..ledger.book import ModelBook
+from ..rules import tenancy
+from ..rules.errors import (
+    GateRefused,
+    InvalidInput,
+    ModelNotFound,
+    NoEarlierProduction,
+    StaleProduction,
+)
+from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
+from ..rules.expectation import ANY, ExpectedProduction, check_expected
+from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
+from ..rules.principals import Action, Principal, principal, require
+from ..rules.stages import Cause, Stage, parse_stage, requirement
+from ..rules.tenancy import ModelId, TenantId
+from .operations import Request, answered_model, earlier_answer, model_answer, request
+from .projection import Projection
+from .stores import Stores
+
+
+class Lifecycle:
+    def __init__(self, stores: Stores, projection: Projection) -> None:
+        self._stores = stores
+        self._projection = projection
+
+    async def transition_stage(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        target_stage: Stage | str,
+        *,
+        actor: Principal | str,
+        reason: str = "",
+        expected_production: ExpectedProduction = ANY,
+        force: bool = False,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number, target = tenancy.version_number(version), parse_stage(target_stage)
+        who = principal(actor)
+        require(who, Action.MOVE_STAGE)
+        if force:
+            require(who, Action.FORCE)
+            check_reason(reason, "a forced transition")
+        asked = request(
+            operation_id,
+            "transition_stage",
+            who,
+            {
+                "model": model,
+                "version": number,
+                "target": target.value,
+                "reason": reason,
+                "expected": "any" if expected_production is ANY else expected_production,
+                "force": force,
+            },
+        )
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is None:
+            await self._mlflow_can_follow(tenant, model)
+            async with self._stores.ledger.book(tenant, model) as book:
+                earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+                if earlier is None:
+                    check_expected(expected_production, book.model.production_version)
+                    moves, used, waived = await self._transition(
+                        book, number, target, reason=reason, force=force
+                    )
+                    token, answer = await self._commit(
+                        book, EntryKind.MOVED, moves, asked, who, reason, used, waived
+                    )
+        if earlier is not None:
+            await self._projection.repair(tenant, model)
+            return await answered_model(self._stores.ledger, tenant, earlier)
+        await self._projection.follow(tenant, model, [move.version for move in moves], token)
+        return answer
+
+    async def rollback(
+        self,
+        tenant_id: str,
+        model_id: str,
+        *,
+        to_version: int | None = None,
+        actor: Principal | str,
+        reason: str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        wanted = None if to_version is None else tenancy.version_number(to_version)
+        who = principal(actor)
+        require(who, Action.ROLL_BACK)
+        check_reason(reason, "a rollback")
+        asked = request(
+            operation_id, "rollback", who, {"model": model, "to": wanted, "reason": reason}
+        )
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is None:
+            await self._mlflow_can_follow(tenant, model)
+            target, production = await self._rollback_target(tenant, model, wanted)
+            # Outside the lock: reading a large bundle takes time. The digest is fixed with the
+            # version, so what was verified is what is moved; that production is still the one
+            # the caller wanted gone is checked again below.
+            await verify_bundle(
+                self._stores.artifacts, tenant, model, target.version, target.bundle_digest
+            )
+            async with self._stores.ledger.book(tenant, model) as book:
+                earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+                if earlier is None:
+                    if book.model.production_version != production:
+                        raise StaleProduction(
+                            expected=production, actual=book.model.production_version
+                        )
+                    moves = await self._roll_back(book, target.version)
+                    token, answer = await self._commit(
+                        book, EntryKind.ROLLED_BACK, moves, asked, who, reason
+                    )
+        if earlier is not None:
+            await self._projection.repair(tenant, model)
+            return await answered_model(self._stores.ledger, tenant, earlier)
+        await self._projection.follow(tenant, model, [move.version for move in moves], token)
+        return answer
+
+    async def _mlflow_can_follow(self, tenant: TenantId, model: ModelId) -> None:
+        """Refuse before the commit while MLflow is away: those who load by its alias would go on
+        with the version that the caller was told is gone. Also finishes what others left."""
+        await self._stores.tracking.ping()
+        await self._projection.repair(tenant, model)
+
+    async def _transition(
+        self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool
+    ) -> tuple[list[StageMove], tuple[Evidence, ...], tuple[Missing, ...]]:
+        version = await book.version(number)
+        required = requirement(version.stage, target)
+        if required.reason:
+            check_reason(reason, f"moving a version from {version.stage} to {target}")
+        used, missing = judge_evidence(
+            required,
+            subject(book, version),
+            await book.evidence(number) if required.any_gate else (),
+            now=self._stores.ledger.clock(),
+        )
+        if missing and not force:
+            raise GateRefused(number, target, missing)
+        moves = [StageMove(number, version.stage, target)]
+        if target is Stage.PRODUCTION and book.model.production_version is not None:
+            requirement(Stage.PRODUCTION, Stage.ARCHIVED, Cause.SUPERSEDED)
+            moves.append(StageMove(book.model.production_version, Stage.PRODUCTION, Stage.ARCHIVED))
+        return moves, used, missing
+
+    async def _rollback_target(
+        self, tenant: TenantId, model: ModelId, wanted: int | None
+    ) -> tuple[VersionMetadata, int | None]:
+        async with self._stores.ledger.snapshot(tenant, model) as book:
+            number = wanted or await book.last_production(stage=Stage.ARCHIVED)
+            if number is None:
+                raise NoEarlierProduction(model)
+            target = await book.version(number)
+            requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
+            return target, book.model.production_version
+
+    async def _roll_back(self, book: ModelBook, number: int) -> list[StageMove]:
+        target = await book.version(number)
+        requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
+        moves = [StageMove(number, target.stage, Stage.PRODUCTION)]
+        if book.model.production_version is not None:
+            requirement(Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK)
+            moves.append(
+                StageMove(book.model.production_version, Stage.PRODUCTION, Stage.DEVELOPMENT)
+            )
+        return moves
+
+    async def _commit(
+        self,
+        book: ModelBook,
+        kind: EntryKind,
+        moves: list[StageMove],
+        asked: Request,
+        who: Principal,
+        reason: str,
+        used: tuple[Evidence, ...] = (),
+        waived: tuple[Missing, ...] = (),
+    ) -> tuple[str, ModelMetadata]:
+        detail: Mapping[str, object] = (
+            {"waived": [item.document() for item in waived]} if waived else {}
+        )
+        await book.append(
+            kind,
+            actor=str(who),
+            reason=reason,
+            operation_id=asked.operation_id,
+            moves=moves,
+            evidence=used,
+            forced=bool(waived),
+            detail=detail,
+        )
+        answer = await book.metadata()
+        if answer is None:
+            raise ModelNotFound(book.model.model_id)
+        await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
+        return await book.announce(move.version for move in moves), answer
+
+
+def subject(book: ModelBook, version: VersionMetadata) -> Subject:
+    """What evidence has to be about to move this version now."""
+    return Subject(
+        tenant_id=version.tenant_id,
+        model_id=version.model_id,
+        version=version.version,
+        bundle_digest=version.bundle_digest,
+        production=book.model.production_version,
+        policy_fingerprint=book.model.policy_fingerprint,
+        max_age=book.model.policy.max_age,
+        approval_required=book.model.policy.require_approval,
+    )
+
+
+def check_reason(reason: str, what: str) -> None:
+    """Raise :class:`InvalidInput` unless ``reason`` says something."""
+    if not isinstance(reason, str) or not reason.strip():
+        raise InvalidInput(f"{what} needs a reason; it is kept in the ledger", field="reason")

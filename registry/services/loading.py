@@ -1,0 +1,69 @@
+"""Loads a version's model for prediction, its bundle verified before anything is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from ..artifacts.bundle import fetch_bundle
+from ..frameworks import adapter_for
+from ..frameworks.protocol import Predictor
+from ..rules import tenancy
+from ..rules.errors import InvalidInput, ModelNotFound, VersionNotFound
+from ..rules.metadata import VersionMetadata
+from ..rules.stages import Stage, parse_stage
+from .stores import Stores
+
+
+class Loading:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def load_model(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | None = None,
+        stage: Stage | str | None = None,
+    ) -> Predictor:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        found = await self._find(tenant_id, model_id, version, stage)
+        settings = self._stores.settings
+        adapter = adapter_for(
+            found.framework,
+            settings_trusted_types=settings.trusted_types,
+            allow_pickle=settings.allow_pickle,
+        )
+        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
+            folder = Path(scratch) / "bundle"
+            await fetch_bundle(
+                self._stores.artifacts, tenant, model, found.version, found.bundle_digest, folder
+            )
+            return await asyncio.to_thread(adapter.load, folder)
+
+    async def _find(
+        self, tenant_id: str, model_id: str, version: int | None, stage: Stage | str | None
+    ) -> VersionMetadata:
+        """The version asked for: by number, or the newest in a stage, or the current one."""
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        if version is not None and stage is not None:
+            raise InvalidInput("give a version or a stage, not both", field="stage")
+        read = self._stores.ledger.read
+        if version is not None:
+            found = await read.version(tenant, model, tenancy.version_number(version))
+            if found is None:
+                raise VersionNotFound(model, version)
+            return found
+        versions = await read.versions(tenant, model)
+        if not versions:
+            raise ModelNotFound(model)
+        if stage is None:
+            current = await read.model(tenant, model)
+            number = current.current_version if current else None
+            return next(item for item in versions if item.version == number)
+        wanted = parse_stage(stage)
+        in_stage = [item for item in versions if item.stage is wanted]
+        if not in_stage:
+            raise VersionNotFound(model, f"in {wanted}")
+        return in_stage[-1]

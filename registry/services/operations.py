@@ -1,0 +1,81 @@
+"""Operation ids: what makes a repeated call harmless."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..ledger.ledger import Ledger
+from ..rules import tenancy
+from ..rules.canonical import digest
+from ..rules.errors import OperationConflict
+from ..rules.metadata import ModelMetadata
+from ..rules.principals import Principal
+from ..rules.tenancy import TenantId
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call that changes something: its operation id, and the fingerprint of what it asks.
+
+    ``named`` is false where the caller gave no id; nobody can then repeat the call, so nothing
+    has to be looked up for it.
+    """
+
+    operation_id: str
+    fingerprint: str
+    named: bool
+
+
+def request(
+    operation_id: str | None, method: str, actor: Principal, arguments: Mapping[str, Any]
+) -> Request:
+    """The request of a call. Two calls are the same request when method, actor and arguments are.
+
+    Raises :class:`InvalidName` for a malformed id, :class:`InvalidInput` for odd arguments.
+    """
+    fingerprint = digest(
+        {"method": method, "actor": actor.name, "arguments": dict(arguments)}, field="arguments"
+    )
+    if operation_id is None:
+        return Request(str(uuid.uuid4()), fingerprint, named=False)
+    return Request(tenancy.operation_id(operation_id), fingerprint, named=True)
+
+
+async def earlier_answer(
+    ledger: Ledger, tenant: TenantId, asked: Request
+) -> Mapping[str, Any] | None:
+    """What this request was answered before; None if it has not committed.
+
+    Raises :class:`OperationConflict` if its id belongs to another request.
+    """
+    if not asked.named:
+        return None
+    found = await ledger.read.operation(tenant, asked.operation_id)
+    if found is None:
+        return None
+    if found.request != asked.fingerprint:
+        raise OperationConflict(asked.operation_id)
+    return found.answer
+
+
+def model_answer(metadata: ModelMetadata | None) -> dict[str, Any]:
+    """The answer to keep for an operation that returns a model.
+
+    The list of versions is left out: it grows without bound, and a repetition takes today's.
+    """
+    if metadata is None:
+        return {"model": None}
+    return {"model": {**metadata.document(), "versions": []}}
+
+
+async def answered_model(
+    ledger: Ledger, tenant: TenantId, answer: Mapping[str, Any]
+) -> ModelMetadata:
+    """The model that :func:`model_answer` kept."""
+    document = dict(answer["model"])
+    today = await ledger.read.model(tenant, tenancy.model_id(document["model_id"]))
+    document["versions"] = today.versions if today else ()
+    return ModelMetadata.from_document(document)

@@ -1,0 +1,105 @@
+"""Makes MLflow show what the ledger says: alias and tags, idempotent and repeatable.
+
+Each change leaves a note in its own transaction, and the note goes once MLflow shows the change;
+so whoever finds a note knows that somebody did not finish. A writer that was overtaken sees a
+newer epoch when it is done and shows the newer state instead of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from ..ledger.rows import ModelRow
+from ..rules.errors import BackendUnavailable
+from ..rules.metadata import VersionMetadata
+from ..rules.stages import Stage
+from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..tracking import tags
+from .stores import Stores
+
+log = logging.getLogger(__name__)
+
+
+class Projection:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def follow(
+        self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
+    ) -> None:
+        """Show the state of ``versions`` after a committed change whose note is ``token``.
+
+        The change is committed, so trouble here is no failure of it: the note stays, and the next
+        operation on the model or ``reconcile`` shows it.
+        """
+        try:
+            await self.show(tenant, model, versions, [token])
+        except BackendUnavailable as error:
+            log.warning("model %s: MLflow will follow later: %s", model, error)
+
+    async def repair(self, tenant: TenantId, model: ModelId) -> list[int]:
+        """Finish what others left: the versions whose change MLflow may not have shown."""
+        notes = await self._stores.ledger.read.projections(tenant, model)
+        if not notes:
+            return []
+        versions = sorted({version for note in notes for version in note["versions"]})
+        await self.show(tenant, model, versions, [note["token"] for note in notes])
+        return versions
+
+    async def show(
+        self, tenant: TenantId, model: ModelId, versions: Iterable[int], tokens: list[str]
+    ) -> None:
+        """Write alias and tags from the ledger until it stands still, then remove the notes."""
+        wanted = set(versions)
+        row = await self._row(tenant, model)
+        while True:
+            await self._write(tenant, model, row, wanted)
+            now = await self._row(tenant, model)
+            if now.epoch == row.epoch:
+                break
+            for entry in await self._stores.ledger.read.entries(tenant, model, after=row.epoch):
+                wanted.update(move.version for move in entry.moves)
+            row = now
+        await self._stores.ledger.projected(tenant, model, tokens)
+
+    async def _row(self, tenant: TenantId, model: ModelId) -> ModelRow:
+        row = await self._stores.ledger.read.row(tenant, model)
+        assert row is not None, "models are never removed from the ledger"
+        return row
+
+    async def _write(
+        self, tenant: TenantId, model: ModelId, row: ModelRow, versions: set[int]
+    ) -> None:
+        tracking = self._stores.tracking
+        name = registered_name(tenant, model)
+        stages = await self._stages(tenant, model, versions)
+        if row.production_version is None:
+            await tracking.delete_alias(name, tags.PRODUCTION_ALIAS)
+        else:
+            await tracking.set_alias(name, tags.PRODUCTION_ALIAS, row.production_version)
+        for version, found in sorted(stages.items()):
+            if found.stage is Stage.DELETED:
+                await tracking.delete_version(name, version)
+            else:
+                await tracking.set_version_tags(name, version, version_tags(found))
+        current = await self._stores.ledger.read.model(tenant, model)
+        if current is not None:
+            await tracking.set_registered_model_tags(
+                name, {tags.MODEL_STAGE: current.stage.value, tags.FRAMEWORK: current.framework}
+            )
+
+    async def _stages(
+        self, tenant: TenantId, model: ModelId, versions: set[int]
+    ) -> dict[int, VersionMetadata]:
+        found = await self._stores.ledger.read.versions_by_number(tenant, model, versions)
+        return {item.version: item for item in found}
+
+
+def version_tags(version: VersionMetadata) -> dict[str, str]:
+    """The tags of a version in MLflow that mirror the ledger."""
+    return {
+        tags.STAGE: version.stage.value,
+        tags.BUNDLE_DIGEST: version.bundle_digest,
+        tags.FRAMEWORK: version.framework,
+    }

@@ -1,0 +1,221 @@
+"""Turns a source into a version: MLflow's number, the bundle, then the ledger's entry.
+
+The ledger's entry is the commit point, and comes last: until then no reader sees the version.
+Each step finds what an earlier attempt left, so a repetition goes on instead of starting again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+from ..artifacts.bundle import Bundle, write_bundle
+from ..artifacts.card import model_card
+from ..frameworks import adapter_for
+from ..frameworks.protocol import SavedModel
+from ..ledger.ledger import Ledger
+from ..rules import paths
+from ..rules.errors import InvalidInput, ModelNotFound
+from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
+from ..rules.stages import Stage
+from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..tracking import tags
+from .operations import Request, answered_model, model_answer
+from .plans import VersionPlan
+from .projection import Projection
+from .sources import Source
+from .stores import Stores
+
+
+class Publishing:
+    def __init__(self, stores: Stores, projection: Projection) -> None:
+        self._stores = stores
+        self._projection = projection
+
+    async def publish(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        plan: VersionPlan,
+        source: Source,
+        folder: Path,
+        asked: Request,
+        *,
+        repeated: bool,
+    ) -> ModelMetadata:
+        """The model with its new version in development. ``folder`` is a local copy of the
+        source's files; ``repeated`` tells that an earlier attempt at the same operation may have
+        left something in MLflow."""
+        saved = await asyncio.to_thread(self.check, plan.framework, folder)
+        number = await self._mlflow_version(tenant, model, plan, source, asked, repeated)
+        bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
+        return await self.commit(
+            tenant, model, number, plan, source, bundle, asked, kind=EntryKind.REGISTERED
+        )
+
+    async def bundle(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        number: int,
+        plan: VersionPlan,
+        source: Source,
+        saved: SavedModel,
+        folder: Path,
+    ) -> Bundle:
+        """Write the version's bundle; the same plan and source always give the same digest."""
+        card = model_card(
+            tenant_id=tenant,
+            model_id=model,
+            version=number,
+            framework=plan.framework,
+            model_type=plan.model_type,
+            description=plan.description,
+            metrics=plan.metrics,
+            parameters=plan.parameters,
+            tags=plan.tags,
+            dataset=plan.dataset,
+            columns=[(column.name, column.type) for column in saved.columns or ()],
+            requirements=saved.requirements,
+            run_id=source.run.run_id if source.run else None,
+            logged_model_id=source.logged.model_id if source.logged else None,
+            created_by=plan.created_by,
+            notes=saved.notes,
+        )
+        requirements = "".join(f"{line}\n" for line in saved.requirements)
+        return await write_bundle(
+            self._stores.artifacts,
+            tenant,
+            model,
+            number,
+            framework=plan.framework,
+            saved_folder=folder,
+            source_path=source.path,
+            extra={paths.MODEL_CARD: card.encode(), paths.REQUIREMENTS: requirements.encode()},
+        )
+
+    async def commit(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        number: int,
+        plan: VersionPlan,
+        source: Source,
+        bundle: Bundle,
+        asked: Request,
+        *,
+        kind: EntryKind,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> ModelMetadata:
+        """Enter the version into the ledger, or find that somebody has."""
+        ledger: Ledger = self._stores.ledger
+        async with ledger.new_book(
+            tenant,
+            model,
+            description=plan.description,
+            model_type=plan.model_type,
+            actor=plan.created_by,
+        ) as book:
+            earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+            if earlier is None:
+                if book.model.model_type != plan.model_type:
+                    raise InvalidInput(
+                        f"model {model!r} is a {book.model.model_type} model; "
+                        f"a {plan.model_type} model needs a name of its own",
+                        field="model_type",
+                    )
+                created_at = datetime.fromisoformat(plan.created_at)
+                await book.add_version(
+                    VersionMetadata(
+                        tenant_id=tenant,
+                        model_id=model,
+                        version=number,
+                        stage=Stage.DEVELOPMENT,
+                        framework=plan.framework,
+                        metrics=plan.metrics,
+                        parameters=plan.parameters,
+                        tags={**plan.tags, **_dataset_tags(plan)},
+                        artifact_uri=bundle.uri,
+                        bundle_digest=bundle.digest,
+                        run_id=source.run.run_id if source.run else None,
+                        logged_model_id=source.logged.model_id if source.logged else None,
+                        created_at=created_at,
+                        created_by=plan.created_by,
+                        updated_at=created_at,
+                    )
+                )
+                await book.append(
+                    kind,
+                    actor=actor or plan.created_by,
+                    reason=reason,
+                    operation_id=asked.operation_id,
+                    moves=[StageMove(number, None, Stage.DEVELOPMENT)],
+                    detail={
+                        "bundle_digest": bundle.digest,
+                        "artifact_uri": bundle.uri,
+                        "framework": plan.framework,
+                        "run_id": source.run.run_id if source.run else None,
+                    },
+                )
+                answer = await book.metadata()
+                if answer is None:
+                    raise ModelNotFound(model)
+                await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
+                token = await book.announce([number])
+        if earlier is not None:
+            return await answered_model(ledger, tenant, earlier)
+        await self._projection.follow(tenant, model, [number], token)
+        return answer
+
+    async def _mlflow_version(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        plan: VersionPlan,
+        source: Source,
+        asked: Request,
+        repeated: bool,
+    ) -> int:
+        tracking = self._stores.tracking
+        name = registered_name(tenant, model)
+        await tracking.ensure_registered_model(name, tags={}, description=plan.description)
+        # Created, but the answer was lost: MLflow would make a second one without a word.
+        if repeated:
+            found = await tracking.find_model_version(name, asked.operation_id)
+            if found is not None:
+                return found
+        return await tracking.create_model_version(
+            name,
+            source=source.uri,
+            run_id=source.run.run_id if source.run else None,
+            logged_model_id=source.logged.model_id if source.logged else None,
+            tags={
+                **plan.tags,
+                tags.OPERATION_ID: asked.operation_id,
+                tags.STAGE: Stage.DEVELOPMENT.value,
+                tags.FRAMEWORK: plan.framework,
+                tags.CREATED_BY: plan.created_by,
+            },
+            description=plan.description,
+        )
+
+    def check(self, framework: str, folder: Path) -> SavedModel:
+        """What the folder holds, nothing of it executed. Blocking: call it in a thread."""
+        settings = self._stores.settings
+        adapter = adapter_for(
+            framework,
+            settings_trusted_types=settings.trusted_types,
+            allow_pickle=settings.allow_pickle,
+        )
+        return adapter.check(folder)
+
+
+def _dataset_tags(plan: VersionPlan) -> dict[str, str]:
+    """What the gates have to know about the training data, as tags ``dataset.<key>``."""
+    return {
+        f"dataset.{key}": str(plan.dataset[key])
+        for key in ("name", "digest", "start", "end")
+        if key in plan.dataset
+    }

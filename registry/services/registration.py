@@ -1,0 +1,278 @@
+"""Registers models and versions: from a fitted object, a LoggedModel, a run, or a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..frameworks import adapter_for, framework_of
+from ..rules import tenancy
+from ..rules.errors import InvalidInput, ModelNotFound, UnknownFramework
+from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
+from ..rules.principals import Action, Principal, principal, require
+from ..rules.tenancy import ModelId, TenantId
+from .operations import Request, answered_model, earlier_answer, request
+from .plans import VersionPlan, version_plan
+from .publishing import Publishing
+from .sources import Source, Sources
+from .stores import Stores
+from .training import LoggedTraining, Training
+
+
+class Registration:
+    def __init__(
+        self, stores: Stores, training: Training, sources: Sources, publishing: Publishing
+    ) -> None:
+        self._stores = stores
+        self._training = training
+        self._sources = sources
+        self._publishing = publishing
+
+    async def register_model(
+        self,
+        tenant_id: str,
+        name: str,
+        model: Any,
+        framework: str | None,
+        metrics: Mapping[str, Any] | None,
+        parameters: Mapping[str, Any] | None,
+        tags: Mapping[str, Any] | None = None,
+        *,
+        model_type: str = ModelType.CLASSIFICATION.value,
+        description: str = "",
+        input_example: Any = None,
+        training_log: str | None = None,
+        dataset: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        tenant, model_id = tenancy.tenant_id(tenant_id), tenancy.model_id(name)
+        who = principal(created_by)
+        require(who, Action.REGISTER)
+        source = model if isinstance(model, str | Path) else None
+        plan = version_plan(
+            framework=self._framework(framework, optional=source is not None),
+            model_type=model_type,
+            description=description,
+            metrics=metrics,
+            parameters=parameters,
+            tags=tags,
+            dataset=dataset,
+            created_by=str(who),
+            created_at=timestamp(self._stores.ledger.clock()),
+            source=None if source is None else str(source),
+        )
+        asked = self._asked(operation_id, who, model_id, plan, model, run_id)
+        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
+            folder = Path(scratch) / "model"
+            if isinstance(source, str):
+                return await self._from_address(tenant, model_id, plan, source, folder, asked)
+            if source is not None:
+                plan = await asyncio.to_thread(self._copied, plan, source, folder)
+            else:
+                await asyncio.to_thread(self._training.save, plan, model, folder, input_example)
+            return await self._from_folder(
+                tenant, model_id, plan, folder, asked, training_log=training_log, run_id=run_id
+            )
+
+    async def create_version(
+        self,
+        tenant_id: str,
+        model_id: str,
+        source: str | Path,
+        *,
+        framework: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        description: str = "",
+        dataset: Mapping[str, Any] | None = None,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> ModelMetadata:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        row = await self._stores.ledger.read.row(tenant, model)
+        if row is None:
+            raise ModelNotFound(model)
+        if not isinstance(source, str | Path):
+            raise InvalidInput(
+                "source must be models:/m-<id>, runs:/<run id>/<path> or a folder", field="source"
+            )
+        return await self.register_model(
+            tenant,
+            model,
+            source,
+            framework,
+            metrics,
+            parameters,
+            tags,
+            model_type=row.model_type,
+            description=description,
+            dataset=dataset,
+            created_by=created_by,
+            operation_id=operation_id,
+        )
+
+    async def log_model(
+        self,
+        tenant_id: str,
+        name: str,
+        trained: TrainedModel,
+        *,
+        created_by: Principal | str,
+        operation_id: str | None = None,
+    ) -> LoggedTraining:
+        tenant, model_id = tenancy.tenant_id(tenant_id), tenancy.model_id(name)
+        who = principal(created_by)
+        require(who, Action.REGISTER)
+        plan = version_plan(
+            framework=self._framework(trained.framework, optional=False),
+            model_type=trained.model_type,
+            description=trained.description,
+            metrics=trained.metrics,
+            parameters=trained.parameters,
+            tags=trained.tags,
+            dataset=trained.dataset,
+            created_by=str(who),
+            created_at=timestamp(self._stores.ledger.clock()),
+        )
+        asked = request(operation_id, "log_model", who, {"model": model_id})
+        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
+            folder = Path(scratch) / "model"
+            await asyncio.to_thread(
+                self._training.save, plan, trained.model, folder, trained.input_example
+            )
+            logged = await self._training.log_folder(
+                tenant,
+                model_id,
+                plan,
+                folder,
+                training_log=trained.training_log,
+                run_id=None,
+                operation_id=asked.operation_id,
+            )
+        return LoggedTraining(
+            run_id=logged.run_id or "",
+            model_uri=f"models:/{logged.model_id}",
+            framework=plan.framework,
+            model_type=plan.model_type,
+            metrics=plan.metrics,
+        )
+
+    async def _from_address(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        plan: VersionPlan,
+        address: str,
+        folder: Path,
+        asked: Request,
+    ) -> ModelMetadata:
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is not None:
+            return await answered_model(self._stores.ledger, tenant, earlier)
+        source = await self._sources.resolve(tenant, address)
+        await self._stores.artifacts.get_folder(source.path, folder)
+        plan = await asyncio.to_thread(complete_plan, plan, source, folder)
+        begun = await self._stores.ledger.begin_operation(
+            tenant, model, asked.operation_id, asked.fingerprint, plan.document()
+        )
+        if begun.answer is not None:
+            return await answered_model(self._stores.ledger, tenant, begun.answer)
+        return await self._publishing.publish(
+            tenant, model, plan, source, folder, asked, repeated=begun.repeated
+        )
+
+    async def _from_folder(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        plan: VersionPlan,
+        folder: Path,
+        asked: Request,
+        *,
+        training_log: str | None,
+        run_id: str | None,
+    ) -> ModelMetadata:
+        begun = await self._stores.ledger.begin_operation(
+            tenant, model, asked.operation_id, asked.fingerprint, plan.document()
+        )
+        if begun.answer is not None:
+            return await answered_model(self._stores.ledger, tenant, begun.answer)
+        if begun.plan is not None:
+            # The first attempt's plan, so that the bundle gets the same bytes again.
+            plan = VersionPlan.from_document(begun.plan)
+        logged = await self._training.log_folder(
+            tenant,
+            model,
+            plan,
+            folder,
+            training_log=training_log,
+            run_id=run_id,
+            operation_id=asked.operation_id,
+            repeated=begun.repeated,
+        )
+        source = await self._sources.of_logged(tenant, logged)
+        return await self._publishing.publish(
+            tenant, model, plan, source, folder, asked, repeated=begun.repeated
+        )
+
+    def _asked(
+        self,
+        operation_id: str | None,
+        who: Principal,
+        model_id: ModelId,
+        plan: VersionPlan,
+        model: Any,
+        run_id: str | None,
+    ) -> Request:
+        """The request of a registration. A fitted object is known by its class: its bytes differ
+        from save to save, so what tells two apart is all that is said about them."""
+        arguments = plan.document()
+        del arguments["created_at"]
+        kind = type(model)
+        return request(
+            operation_id,
+            "register_model",
+            who,
+            {
+                **arguments,
+                "model_id": model_id,
+                "class": None if plan.source else f"{kind.__module__}.{kind.__qualname__}",
+                "run_id": run_id,
+            },
+        )
+
+    def _framework(self, framework: Any, *, optional: bool) -> str:
+        if framework is None and optional:
+            return ""
+        if framework not in tuple(Framework):
+            raise UnknownFramework(framework, Framework)
+        adapter_for(framework)
+        return str(framework)
+
+    def _copied(self, plan: VersionPlan, source: Path, folder: Path) -> VersionPlan:
+        """A copy of an uploaded model folder, checked before MLflow hears of it."""
+        if not (source / "MLmodel").is_file():
+            raise InvalidInput(
+                f"{source.name!r:.80} is not an MLflow model folder: it has no MLmodel file",
+                field="source",
+            )
+        shutil.copytree(source, folder, symlinks=True)
+        plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={})
+        self._publishing.check(plan.framework, folder)
+        return plan
+
+
+def complete_plan(plan: VersionPlan, source: Source, folder: Path) -> VersionPlan:
+    """The plan with what its source tells: framework, and the run's metrics and parameters."""
+    return plan.completed(
+        framework=framework_of(folder),
+        metrics=source.run.metrics if source.run else {},
+        parameters=source.run.parameters if source.run else {},
+    )

@@ -1,0 +1,88 @@
+"""Where a version may come from: a LoggedModel or a run of the same tenant, nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..rules import paths
+from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
+from ..rules.tenancy import TenantId
+from ..tracking.records import LoggedModelRecord, RunRecord
+from .stores import Stores
+from .training import Training
+
+_LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
+_RUN = re.compile(r"runs:/([0-9a-f]{32})/([^\x00-\x1f\x7f\\]{1,500})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model folder of the tenant. ``uri`` is what MLflow is told as the version's source,
+    ``path`` where the folder lies in the artifact store."""
+
+    uri: str
+    path: str
+    run: RunRecord | None
+    logged: LoggedModelRecord | None
+
+
+class Sources:
+    def __init__(self, stores: Stores, training: Training) -> None:
+        self._stores = stores
+        self._training = training
+
+    async def resolve(self, tenant: TenantId, source: Any) -> Source:
+        """The tenant's source. Raises InvalidInput for an address of another form, and NotFound,
+        in the same words, for one that does not exist or is another tenant's."""
+        text = source if isinstance(source, str) else ""
+        if found := _LOGGED_MODEL.fullmatch(text):
+            return await self._logged_model(tenant, text, found[1])
+        if found := _RUN.fullmatch(text):
+            return await self._run_artifact(tenant, text, found[1], found[2].rstrip("/"))
+        raise InvalidInput(
+            f"source {source!r:.120} is not valid: use models:/m-<id> or runs:/<run id>/<path>",
+            field="source",
+        )
+
+    async def of_logged(self, tenant: TenantId, logged: LoggedModelRecord) -> Source:
+        """The source that a LoggedModel is, if its files lie where the tenant's have to."""
+        path = self._stores.artifacts.path_of(logged.artifact_uri)
+        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
+            raise InvalidInput(
+                "the files of this model are not in the tenant's folder of the artifact store; "
+                "log it to an experiment made by the registry",
+                field="source",
+            )
+        run = await self._stores.tracking.run(logged.run_id) if logged.run_id else None
+        return Source(f"models:/{logged.model_id}", path, run, logged)
+
+    async def _logged_model(self, tenant: TenantId, text: str, logged_id: str) -> Source:
+        logged = await self._stores.tracking.logged_model(logged_id)
+        own = {item.experiment_id for item in await self._stores.tracking.experiments(tenant)}
+        if logged is None or logged.experiment_id not in own:
+            raise ArtifactNotFound(text)
+        if logged.status != "READY":
+            raise InvalidInput(
+                f"{text} is {logged.status}, not READY: its upload did not finish", field="source"
+            )
+        return await self.of_logged(tenant, logged)
+
+    async def _run_artifact(self, tenant: TenantId, text: str, run_id: str, name: str) -> Source:
+        try:
+            run = await self._training.own_run(tenant, run_id)
+        except RunNotFound:
+            raise ArtifactNotFound(text) from None
+        for logged in await self._stores.tracking.logged_models_of_run(run.experiment_id, run_id):
+            if logged.name == name and logged.status == "READY":
+                return await self.of_logged(tenant, logged)
+        root = self._stores.artifacts.path_of(run.artifact_uri)
+        if root is None or not root.startswith(f"{paths.runs(tenant)}/"):
+            raise ArtifactNotFound(text)
+        path = f"{root}/{name}"
+        if not any(
+            item.path == f"{path}/MLmodel" for item in await self._stores.artifacts.files(path)
+        ):
+            raise ArtifactNotFound(text)
+        return Source(self._stores.artifacts.uri(path), path, run, None)

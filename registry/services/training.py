@@ -1,0 +1,166 @@
+"""Logs a trained model in MLflow: run, metrics, parameters, training log, LoggedModel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..frameworks import adapter_for
+from ..rules import paths
+from ..rules.errors import RunNotFound
+from ..rules.metadata import timestamp
+from ..rules.tenancy import ModelId, TenantId
+from ..tracking import tags
+from ..tracking.records import LoggedModelRecord, RunRecord
+from .plans import VersionPlan
+from .stores import Stores
+
+
+@dataclass(frozen=True)
+class LoggedTraining:
+    """A trained model in MLflow, not registered yet. ``model_uri`` is ``models:/m-…``."""
+
+    run_id: str
+    model_uri: str
+    framework: str
+    model_type: str
+    metrics: Mapping[str, float]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "model_uri": self.model_uri,
+            "framework": self.framework,
+            "model_type": self.model_type,
+            "metrics": dict(self.metrics),
+        }
+
+
+class Training:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def save(self, plan: VersionPlan, model: Any, folder: Path, input_example: Any) -> None:
+        """Write the model as an MLflow model folder. Blocking: call it in a thread.
+
+        Raises UntrustedModel and InvalidInput; MLflow has not heard of the model by then.
+        """
+        settings = self._stores.settings
+        adapter = adapter_for(
+            plan.framework,
+            settings_trusted_types=settings.trusted_types,
+            allow_pickle=settings.allow_pickle,
+        )
+        adapter.save(model, folder, input_example=input_example)
+
+    async def log_folder(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        plan: VersionPlan,
+        folder: Path,
+        *,
+        training_log: str | None,
+        run_id: str | None,
+        operation_id: str,
+        repeated: bool = False,
+    ) -> LoggedModelRecord:
+        """Log an MLflow model folder under a run of the tenant: ``run_id``, or a new one.
+
+        ``repeated`` tells that an earlier attempt may have got part of the way: its run and its
+        LoggedModel are then used again. The folder is afterwards what was stored.
+        """
+        tracking = self._stores.tracking
+        experiment = await self.experiment(tenant, model)
+        if repeated:
+            found = await tracking.find_logged_model(experiment, operation_id)
+            if found is not None:
+                shutil.rmtree(folder)
+                await tracking.download(found.artifact_uri, folder)
+                return found
+        run = await self._run(tenant, model, experiment, plan, run_id, operation_id, repeated)
+        await tracking.log_run(
+            run, metrics=plan.metrics, parameters=plan.parameters, tags=plan.tags
+        )
+        logged = await tracking.log_model_folder(
+            experiment,
+            name=model,
+            folder=folder,
+            run_id=run,
+            framework=plan.framework,
+            tags={
+                tags.OPERATION_ID: operation_id,
+                tags.CREATED_BY: plan.created_by,
+                tags.FRAMEWORK: plan.framework,
+                tags.MODEL_TYPE: plan.model_type,
+                tags.DATASET: json.dumps(plan.dataset, sort_keys=True),
+            },
+            parameters=plan.parameters,
+            artifacts=self._stores.artifacts,
+        )
+        await self._keep_records(tenant, run, plan, training_log, new=run_id is None)
+        if run_id is None:
+            await tracking.finish_run(run)
+        return logged
+
+    async def _run(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        experiment: str,
+        plan: VersionPlan,
+        run_id: str | None,
+        operation_id: str,
+        repeated: bool,
+    ) -> str:
+        if run_id is not None:
+            return (await self.own_run(tenant, run_id)).run_id
+        if repeated:
+            found = await self._stores.tracking.find_run(experiment, operation_id)
+            if found is not None:
+                return found.run_id
+        return await self._stores.tracking.create_run(
+            experiment,
+            name=f"{model} {plan.framework}",
+            tags={tags.OPERATION_ID: operation_id, tags.CREATED_BY: plan.created_by},
+        )
+
+    async def experiment(self, tenant: TenantId, model: ModelId) -> str:
+        location = self._stores.artifacts.uri(paths.runs(tenant))
+        return await self._stores.tracking.ensure_experiment(tenant, model, location)
+
+    async def own_run(self, tenant: TenantId, run_id: str) -> RunRecord:
+        """The tenant's run. Raises :class:`RunNotFound`, also for a run of another tenant."""
+        run = await self._stores.tracking.run(run_id)
+        own = {item.experiment_id for item in await self._stores.tracking.experiments(tenant)}
+        if run is None or run.experiment_id not in own:
+            raise RunNotFound(run_id)
+        return run
+
+    async def _keep_records(
+        self, tenant: TenantId, run: str, plan: VersionPlan, log: str | None, *, new: bool
+    ) -> None:
+        """Training log and metrics history at their paths in the artifact store."""
+        artifacts = self._stores.artifacts
+        if log is not None:
+            path = f"{paths.training_logs(tenant, run)}/training.log"
+            await artifacts.put_bytes(path, log.encode())
+        if new:
+            history = {
+                name: [{"step": 0, "value": value, "at": plan.created_at}]
+                for name, value in plan.metrics.items()
+            }
+        else:
+            history = {
+                name: [
+                    {"step": point.step, "value": point.value, "at": timestamp(point.at)}
+                    for point in points
+                ]
+                for name, points in (await self._stores.tracking.metric_history(run)).items()
+            }
+        path = f"{paths.metrics_history(tenant, run)}/history.json"
+        await artifacts.put_bytes(path, json.dumps(history, sort_keys=True).encode())
