@@ -12,7 +12,7 @@ from sqlalchemy import Select, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..rules.errors import AlreadyExists, OperationConflict, VersionNotFound
+from ..rules.errors import AlreadyExists, ModelNotFound, OperationConflict, VersionNotFound
 from ..rules.evidence import Evidence
 from ..rules.metadata import (
     EntryKind,
@@ -223,11 +223,15 @@ class ModelBook:
         )
         return token
 
-    async def metadata(self) -> ModelMetadata | None:
-        """The model as readers will see it once the transaction ends; None without versions."""
-        return await model_metadata(
+    async def metadata(self) -> ModelMetadata:
+        """The model as readers will see it once the transaction ends. Raises ModelNotFound when
+        all its versions were deleted."""
+        found = await model_metadata(
             self._connection, TenantId(self.model.tenant_id), ModelId(self.model.model_id)
         )
+        if found is None:
+            raise ModelNotFound(self.model.model_id)
+        return found
 
     async def entries(self) -> list[LedgerEntry]:
         rows = await self._connection.execute(

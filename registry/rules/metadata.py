@@ -59,7 +59,7 @@ class VersionMetadata:
     updated_at: datetime
 
     def document(self) -> dict[str, Any]:
-        return plain(asdict(self))
+        return _document(self)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ModelMetadata:
     epoch: int = 0
 
     def document(self) -> dict[str, Any]:
-        return plain(asdict(self))
+        return _document(self)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ModelMetadata:
@@ -285,6 +285,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     return value
+
+
+def _document(value: VersionMetadata | ModelMetadata) -> dict[str, Any]:
+    document: dict[str, Any] = plain(asdict(value))
+    return document
 
 
 def _number(value: Any) -> float | None:

@@ -10,7 +10,6 @@ from ..rules import tenancy
 from ..rules.errors import (
     GateRefused,
     InvalidInput,
-    ModelNotFound,
     NoEarlierProduction,
     StaleProduction,
 )
@@ -201,8 +200,6 @@ class Lifecycle:
             detail=detail,
         )
         answer = await book.metadata()
-        if answer is None:
-            raise ModelNotFound(book.model.model_id)
         await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
         return await book.announce(move.version for move in moves), answer
 

@@ -61,13 +61,11 @@ async def earlier_answer(
     return found.answer
 
 
-def model_answer(metadata: ModelMetadata | None) -> dict[str, Any]:
+def model_answer(metadata: ModelMetadata) -> dict[str, Any]:
     """The answer to keep for an operation that returns a model.
 
     The list of versions is left out: it grows without bound, and a repetition takes today's.
     """
-    if metadata is None:
-        return {"model": None}
     return {"model": {**metadata.document(), "versions": []}}
 
 

@@ -16,7 +16,7 @@ from ..frameworks import adapter_for
 from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
 from ..rules import paths
-from ..rules.errors import InvalidInput, ModelNotFound
+from ..rules.errors import InvalidInput
 from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
@@ -160,8 +160,6 @@ class Publishing:
                     },
                 )
                 answer = await book.metadata()
-                if answer is None:
-                    raise ModelNotFound(model)
                 await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
                 token = await book.announce([number])
         if earlier is not None:

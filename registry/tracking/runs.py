@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ..rules.errors import InvalidInput, NotFound, RunNotFound
+from ..rules.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from . import filters
 from .connection import Connection
 from .paging import all_pages
@@ -42,7 +42,7 @@ class Runs:
             )
             return str(run.info.run_id)
 
-        return await self._connection.call(create)
+        return await self._connection.call(create, missing=ExperimentNotFound(experiment_id))
 
     async def find_run(self, experiment_id: str, operation_id: str) -> RunRecord | None:
         """The newest run that the operation created in the experiment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..rules.errors import InvalidInput, ModelNotFound, NotFound, VersionNotFound
+from ..rules.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
 from ..rules.tenancy import version_number
 from . import filters
 from .connection import Connection
@@ -34,7 +34,8 @@ class ModelVersions:
         description: str,
     ) -> int:
         """Number of a new version. Sent once: after a lost answer, look with
-        :meth:`find_model_version` before trying again. Raises ModelNotFound."""
+        :meth:`find_model_version` before trying again. Raises ModelNotFound, and ArtifactNotFound
+        for a ``models:/m-…`` that is not there."""
         filters.checked_name(name)
         if logged_model_id is not None and not filters.is_logged_model_id(logged_model_id):
             raise InvalidInput(
@@ -46,12 +47,16 @@ class ModelVersions:
         if logged_model_id is not None:
             labels[LOGGED_MODEL_ID] = logged_model_id
 
+        folder = await self._folder_of(source)
+
         def create(stores: Stores) -> int:
             from mlflow.entities.model_registry import ModelVersionTag
 
             version = stores.registry.create_model_version(
                 name,
-                _resolved(stores, source),
+                # On a database MLflow would look `models:/m-…` up at the process's global
+                # tracking address instead of in this store. A server does it right.
+                source if stores.served else folder,
                 run_id,
                 [ModelVersionTag(key, value) for key, value in labels.items()],
                 None,
@@ -112,6 +117,16 @@ class ModelVersions:
         except NotFound:
             return
 
+    async def _folder_of(self, source: str) -> str:
+        """The folder behind ``models:/m-…``; any other source as it is."""
+        model_id = source.removeprefix(_LOGGED_MODEL_SOURCE)
+        if not filters.is_logged_model_id(model_id):
+            return source
+        return await self._connection.call(
+            lambda stores: str(stores.tracking.get_logged_model(model_id).artifact_location),
+            missing=ArtifactNotFound(source),
+        )
+
     async def _search(self, condition: str) -> list[ModelVersionRecord]:
         found = await all_pages(
             self._connection,
@@ -123,15 +138,6 @@ class ModelVersions:
             ),
         )
         return sorted((_record(item) for item in found), key=lambda item: item.version)
-
-
-def _resolved(stores: Stores, source: str) -> str:
-    """The folder behind ``models:/m-…`` on a database, where MLflow would look the LoggedModel up
-    at the process's global tracking address instead of this store. A server does it right."""
-    model_id = source.removeprefix(_LOGGED_MODEL_SOURCE)
-    if stores.served or not filters.is_logged_model_id(model_id):
-        return source
-    return str(stores.tracking.get_logged_model(model_id).artifact_location)
 
 
 def _record(version: Any) -> ModelVersionRecord:

@@ -1,0 +1,31 @@
+# Everything runs in one virtual environment, pinned by constraints.txt.
+PYTHON ?= python3.11
+BIN := .venv/bin
+CODE := api cli dags gates operators plugin registry
+
+.PHONY: demo test check bench clean
+
+demo: .venv/ready
+	$(BIN)/python -m model_lifecycle.dags.flights.demo
+
+test: .venv/ready check
+	$(BIN)/python -m pytest
+
+check: .venv/ready
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	cd .venv/house && ../bin/mypy --config-file ../../pyproject.toml --explicit-package-bases \
+	  model_lifecycle/registry model_lifecycle/gates
+	$(BIN)/lint-imports --config setup.cfg
+
+bench: .venv/ready
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# The repository is the package, so mypy sees it through a folder that gives it its name.
+.venv/ready: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[check,demo,postgres,s3,test]"
+	mkdir -p .venv/house && ln -sfn "$(CURDIR)" .venv/house/model_lifecycle
+	touch $@
+
+clean:
+	rm -rf .venv .model-lifecycle .demo

@@ -1,0 +1,204 @@
+"""An artifact store in S3, or in a server that speaks S3."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+
+from .addresses import checked_path, path_below
+from .content import PART_SIZE, Content, content_of_parts, folder_files
+from .s3_connection import S3Connection, translated
+from .store import StoredFile
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Files of one folder in flight at a time; each large one has its own parts in flight.
+_PARALLEL = 8
+
+
+class S3Artifacts:
+    """Files below ``s3://bucket/prefix``. Credentials and region come from the environment, as
+    boto3 finds them. Constructing does no I/O and does not import boto3."""
+
+    def __init__(self, root: str, endpoint_url: str | None = None) -> None:
+        self.bucket, self.prefix = _parse_root(root)
+        self.root = "/".join(filter(None, (f"s3://{self.bucket}", self.prefix)))
+        self._connection = S3Connection(endpoint_url)
+
+    def __repr__(self) -> str:
+        return f"S3Artifacts({self.root!r})"
+
+    def uri(self, path: str) -> str:
+        return f"{self.root}/{checked_path(path)}"
+
+    def path_of(self, uri: str) -> str | None:
+        scheme, _, rest = uri.partition("://")
+        if scheme.lower() not in ("s3", "s3a"):
+            return None
+        # A quoted character makes the path odd, so a quoted '..' is refused with the rest.
+        return path_below(rest.rstrip("/"), self.root.removeprefix("s3://"))
+
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
+        condition = {} if overwrite else {"IfNoneMatch": "*"}
+        await self._call(
+            path,
+            lambda s3: s3.put_object(
+                Bucket=self.bucket, Key=self._key(path), Body=data, **condition
+            ),
+        )
+
+    async def put_file(self, path: str, file: Path) -> None:
+        if not await asyncio.to_thread(file.is_file):
+            raise InvalidInput(f"there is no file {file.name!r}", field="file")
+        await self._call(
+            path,
+            lambda s3: s3.upload_file(
+                str(file), self.bucket, self._key(path), Config=self._connection.transfers()
+            ),
+        )
+
+    async def put_folder(self, path: str, folder: Path) -> None:
+        checked_path(path)
+        found = await asyncio.to_thread(folder_files, folder)
+        await _each(found.items(), lambda item: self.put_file(f"{path}/{item[0]}", item[1]))
+
+    async def get_bytes(self, path: str) -> bytes:
+        def get(s3: Any) -> bytes:
+            body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]
+            with contextlib.closing(body):
+                data: bytes = body.read()
+                return data
+
+        return await self._call(path, get)
+
+    async def get_folder(self, path: str, folder: Path) -> None:
+        async def get(file: StoredFile) -> None:
+            target = folder / file.path.removeprefix(f"{path}/")
+            await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+            await self._call(
+                file.path,
+                lambda s3: s3.download_file(
+                    self.bucket,
+                    self._key(file.path),
+                    str(target),
+                    Config=self._connection.transfers(),
+                ),
+            )
+
+        await _each(await self._existing(path), get)
+
+    async def files(self, path: str) -> list[StoredFile]:
+        def walk(s3: Any) -> list[StoredFile]:
+            pages = s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._key(path) + "/"
+            )
+            objects = (item for page in pages for item in page.get("Contents", ()))
+            # Some consoles and servers mark a folder with an empty object that ends in '/'.
+            return [
+                StoredFile(checked_path(self._path(item["Key"])), item["Size"])
+                for item in objects
+                if not item["Key"].endswith("/")
+            ]
+
+        return sorted(await self._call(path, walk))
+
+    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+        async def copy(file: StoredFile) -> None:
+            target = f"{target_path}/{file.path.removeprefix(f'{source_path}/')}"
+            source = {"Bucket": self.bucket, "Key": self._key(file.path)}
+            await self._call(
+                file.path,
+                lambda s3: s3.copy(
+                    source, self.bucket, self._key(target), Config=self._connection.transfers()
+                ),
+            )
+
+        checked_path(target_path)
+        await _each(await self._existing(source_path), copy)
+        return await self.files(target_path)
+
+    async def delete_file(self, path: str) -> None:
+        await self._call(path, lambda s3: s3.delete_object(Bucket=self.bucket, Key=self._key(path)))
+
+    async def delete_folder(self, path: str) -> None:
+        await _each(await self.files(path), lambda file: self.delete_file(file.path))
+
+    async def content(self, path: str) -> Content:
+        def read(s3: Any) -> Content:
+            body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]
+            with contextlib.closing(body):
+                return content_of_parts(iter(lambda: body.read(PART_SIZE), b""))
+
+        return await self._call(path, read)
+
+    async def holds(self, path: str, content: Content) -> bool:
+        """By size and ETag; where the ETag is not made of MD5s (encryption with customer keys,
+        other part sizes), by reading the object."""
+        try:
+            head = await self._call(
+                path, lambda s3: s3.head_object(Bucket=self.bucket, Key=self._key(path))
+            )
+            if head["ContentLength"] != content.size:
+                return False
+            return head["ETag"].strip('"') == content.etag or await self.content(path) == content
+        except ArtifactNotFound:
+            return False
+
+    async def ping(self) -> None:
+        await self._call("", lambda s3: s3.head_bucket(Bucket=self.bucket))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._connection.close)
+
+    async def _existing(self, path: str) -> list[StoredFile]:
+        found = await self.files(path)
+        if not found:
+            raise ArtifactNotFound(path)
+        return found
+
+    async def _call(self, path: str, work: Callable[[Any], Result]) -> Result:
+        def run() -> Result:
+            client = self._connection.client()
+            with translated(path, self.bucket):
+                return work(client)
+
+        return await asyncio.to_thread(run)
+
+    def _key(self, path: str) -> str:
+        return "/".join(filter(None, (self.prefix, checked_path(path))))
+
+    def _path(self, key: str) -> str:
+        return key.removeprefix(f"{self.prefix}/") if self.prefix else key
+
+
+async def _each(items: Iterable[Item], work: Callable[[Item], Any]) -> None:
+    """``work`` on every item, a few at a time; the first error ends it."""
+    free = asyncio.Semaphore(_PARALLEL)
+
+    async def one(item: Item) -> None:
+        async with free:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(one(item))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def _parse_root(root: str) -> tuple[str, str]:
+    bucket, _, prefix = root.removeprefix("s3://").strip("/").partition("/")
+    if not root.startswith("s3://") or not bucket or "@" in bucket or ":" in bucket:
+        raise InvalidInput(
+            "artifact root must look like s3://bucket or s3://bucket/prefix; credentials and "
+            "endpoint are set elsewhere",
+            field="artifact_root",
+        )
+    return bucket, checked_path(prefix) if prefix else ""
