@@ -17,6 +17,7 @@ import pandas as pd
 from model_lifecycle.registry.rules.errors import InvalidDataset
 from model_lifecycle.registry.rules.evidence import Verdict
 
+from .claims import Claim
 from .losses import Answers
 from .report import Check
 from .wording import count
@@ -122,6 +123,20 @@ def training_check(who: str, said: Mapping[str, str], window_start: datetime | N
             f"which starts at {window_start:%Y-%m-%d %H:%M}",
         )
     return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
+
+
+def demands_check(demands: Sequence[Claim]) -> list[Check]:
+    """There is something to show: with no champion only limits are left of a policy."""
+    if demands:
+        return []
+    return [
+        Check(
+            "demands",
+            False,
+            "there is no champion to compare with, and the policy has no absolute limit: state one "
+            "for the first version",
+        )
+    ]
 
 
 def production_check(before: int | None, after: int | None) -> Check:

@@ -51,12 +51,12 @@ def brier(labels: Floats, scores: Floats) -> Floats:
 def log_loss(labels: Floats, scores: Floats) -> Floats:
     """Minus the logarithm of the probability given to what happened; at most 13.8."""
     clipped = np.clip(scores, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
-    return -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
+    return -np.log(np.where(labels == 1, clipped, 1 - clipped))
 
 
 def zero_one(labels: NDArray[Any], predictions: NDArray[Any]) -> Floats:
     """1 where the prediction is not the label."""
-    return (predictions != labels).astype(float)
+    return np.asarray(predictions != labels, dtype=float)
 
 
 def absolute_error(labels: Floats, predictions: Floats) -> Floats:

@@ -45,6 +45,15 @@ class HeldOut:
     units: NDArray[np.int64] | None = None
     slices: Mapping[str, NDArray[Any]] | None = None
 
+    def of(self, rows: NDArray[np.bool_]) -> HeldOut:
+        """Some of the rows, by mask."""
+        return HeldOut(
+            self.labels[rows],
+            self.challenger.of(rows),
+            self.champion.of(rows) if self.champion else None,
+            self.units[rows] if self.units is not None else None,
+        )
+
 
 @dataclass(frozen=True)
 class _Bounds:
@@ -77,6 +86,20 @@ def judge_rows(
     return tuple(rows)
 
 
+def claim_values(claim: Claim, data: HeldOut) -> Floats:
+    """The claim's x of every row."""
+    return _values(claim, data)[2]
+
+
+def _values(claim: Claim, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
+    """Losses of champion and challenger, and x."""
+    challenger = losses(claim.metric, data.labels, data.challenger, claim.bound)
+    champion = (
+        losses(claim.metric, data.labels, data.champion, claim.bound) if data.champion else None
+    )
+    return champion, challenger, claim.values(champion, challenger)
+
+
 def _row(
     policy: ValidationPolicy,
     claim: Claim,
@@ -85,14 +108,9 @@ def _row(
     alpha_fail: float,
     slice_value: str | None = None,
 ) -> MetricRow:
-    labels = data.labels[mask]
-    challenger = losses(claim.metric, labels, data.challenger.of(mask), claim.bound)
-    champion = (
-        losses(claim.metric, labels, data.champion.of(mask), claim.bound) if data.champion else None
-    )
-    units = None if data.units is None else data.units[mask]
-    x = claim.values(champion, challenger)
-    bounds = _bounds(claim, x, units, policy.alpha, alpha_fail)
+    part = data.of(mask)
+    champion, challenger, x = _values(claim, part)
+    bounds = _bounds(claim, x, part.units, policy.alpha, alpha_fail)
     too_little = _too_little(policy, claim, x, bounds, sliced=slice_value is not None)
     verdict = (
         Verdict.INCONCLUSIVE
@@ -109,7 +127,7 @@ def _row(
         p_fail=bounds.p_fail,
         rows=int(x.size),
         units=bounds.units,
-        unit="row" if units is None else policy.unit,
+        unit=policy.unit,
         things="rows",
         forecast=_forecast(policy.alpha, claim, bounds),
         too_little=too_little,

@@ -1,0 +1,93 @@
+"""A report as one HTML page that stands alone: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from model_lifecycle.registry.rules.stages import Gate
+
+from .plots import pictures
+from .report import GateReport, MetricRow
+from .wording import amount, count, interval
+
+_TITLES = {Gate.VALIDATION: "Validation", Gate.SHADOW: "Shadow test"}
+
+
+def report_page(report: GateReport) -> str:
+    """The page; the deciding sentence comes first."""
+    environment = Environment(
+        loader=PackageLoader("model_lifecycle.gates", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(amount=amount, count=count)
+    rows = [_row(row) for row in report.metrics]
+    return environment.get_template("report.html").render(
+        report=report,
+        title=_TITLES.get(report.gate, report.gate.value),
+        demands=[row for row in rows if row["kind"] in ("comparison", "limit")],
+        slices=[row for row in rows if row["kind"] == "slice"],
+        shown=[row for row in rows if row["kind"] == "shown"],
+        pictures=pictures(report.detail),
+        looks=report.detail.get("looks", ()),
+        flips=report.detail.get("flips") or {},
+        design_effects=_design_effects(report),
+        reproduction=json.dumps(dict(report.reproduction), indent=2, ensure_ascii=False),
+        policy=json.dumps(dict(report.policy), indent=2, ensure_ascii=False),
+        counts={name.replace("_", " "): number for name, number in report.counts.items()},
+    )
+
+
+def _row(row: MetricRow) -> dict[str, Any]:
+    """A row with its interval and bar as the page shows them."""
+    return {
+        **row.document(),
+        "interval": interval(row.lower, row.upper),
+        "demand": _demand(row),
+        "bar": _bar(row),
+    }
+
+
+def _demand(row: MetricRow) -> str:
+    if row.threshold is None:
+        return ""
+    sign = ">" if row.passes == "above" else "<"
+    return f"{sign} {amount(row.threshold)}"
+
+
+def _bar(row: MetricRow) -> dict[str, float] | None:
+    """The interval on a line from 0 to 100, with estimate and threshold; an open end reaches the
+    edge."""
+    known = [row.lower, row.upper, row.estimate, row.threshold]
+    finite = [value for value in known if value is not None]
+    if row.estimate is None or row.threshold is None or max(finite) == min(finite):
+        return None
+    low, high = min(finite), max(finite)
+    room = 0.12 * (high - low)
+    low, high = low - room, high + room
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    left = 0.0 if row.lower is None else place(row.lower)
+    right = 100.0 if row.upper is None else place(row.upper)
+    return {
+        "left": left,
+        "width": round(right - left, 2),
+        "estimate": place(row.estimate),
+        "threshold": place(row.threshold),
+    }
+
+
+def _design_effects(report: GateReport) -> Sequence[float]:
+    return [
+        item["design_effect"]
+        for item in report.detail.get("design_effects", ())
+        if item["design_effect"] is not None
+    ]
