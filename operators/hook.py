@@ -84,9 +84,7 @@ class ModelRegistryHook(BaseHook):
 
         async def knock(settings: Settings) -> None:
             async with open_registry(settings) as registry:
-                await registry.list_models("connection-test", limit=1)
-                await registry.list_experiments("connection-test")
-                await registry.artifacts.ping()
+                await registry.ping()
 
         try:
             run_sync(knock(self.settings()))

@@ -26,11 +26,11 @@ class RegisterModelOperator(LifecycleOperator):
     had registered it.
 
     :param source: ``models:/m-…`` or ``runs:/<run>/<path>`` of the same tenant.
-    :param framework: what the model was made with.
+    :param framework: what the model was made with; none: what the source says.
     :param model_type: classification, regression or clustering.
     :param description: of the model, for people.
-    :param metrics: beyond those of the run that made the source.
-    :param parameters: beyond those of the run that made the source.
+    :param metrics: of the version; none: those of the run that made the source.
+    :param parameters: of the version; none: those of the run that made the source.
     :param tags: of the version.
     """
 
@@ -50,7 +50,7 @@ class RegisterModelOperator(LifecycleOperator):
         self,
         *,
         source: str,
-        framework: str = "sklearn",
+        framework: str | None = None,
         model_type: str = "classification",
         description: str = "",
         metrics: Mapping[str, float] | None = None,
@@ -78,9 +78,9 @@ class RegisterModelOperator(LifecycleOperator):
                 self.model_id,
                 self.source,
                 self.framework,
-                dict(self.metrics or {}),
-                dict(self.parameters or {}),
-                dict(self.tags or {}),
+                self.metrics or None,
+                self.parameters or None,
+                self.tags,
                 model_type=self.model_type,
                 description=self.description,
                 created_by=actor,

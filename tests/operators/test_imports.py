@@ -14,7 +14,7 @@ _AIRFLOW = "from airflow.sdk import DAG"
 
 
 def _loaded(code: str) -> set[str]:
-    """Top-level packages that ``code`` brings in beyond what ``airflow.sdk`` has brought already."""
+    """Top-level packages that ``code`` brings in beyond what ``airflow.sdk`` has already."""
     script = (
         f"{_AIRFLOW}\nimport sys, json\nbefore = set(sys.modules)\n{code}\n"
         "print(json.dumps(sorted({n.split('.')[0] for n in set(sys.modules) - before})))"
