@@ -44,7 +44,7 @@ def schedule_features(flights: pd.DataFrame) -> pd.DataFrame:
     is NaN and not another type."""
     dates = {"year": flights["year"], "month": flights["month"], "day": flights["day"]}
     frame = flights[[*CATEGORIES]].copy()
-    frame["day_of_week"] = _dates(dates).dt.dayofweek.astype("float64")
+    frame["day_of_week"] = _dates(dates).dt.day_of_week.astype("float64")
     frame["scheduled_hour"] = flights["hour"].astype("float64")
     frame["distance"] = flights["distance"].astype("float64")
     return frame

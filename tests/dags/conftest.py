@@ -1,0 +1,56 @@
+"""An Airflow of the tests' own, the DAGs of this project, and an embedded registry."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HOME = "TEST_AIRFLOW_HOME"
+
+if _HOME not in os.environ:
+    home = tempfile.mkdtemp(prefix="airflow-")
+    os.environ.update(
+        {
+            _HOME: home,
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def dags_folder() -> Path:
+    import model_lifecycle.dags
+
+    return Path(model_lifecycle.dags.__file__).parent
+
+
+@pytest.fixture(scope="session")
+def dag_bag(dags_folder: Path) -> Any:
+    """The folder as Airflow's DAG processor reads it."""
+    import warnings
+
+    from airflow.dag_processing.dagbag import DagBag
+
+    with warnings.catch_warnings():
+        # Airflow's reader of .airflowignore uses a name that its own dependency has deprecated.
+        warnings.filterwarnings(
+            "ignore", message="GitWildMatchPattern", category=DeprecationWarning
+        )
+        return DagBag(dag_folder=str(dags_folder), bundle_name="tests", bundle_path=dags_folder)
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Any]:
+    """An embedded registry in an empty folder."""
+    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.settings import Settings
+
+    async with open_registry(Settings({}, home=tmp_path / "home")) as opened:
+        yield opened

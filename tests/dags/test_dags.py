@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from model_lifecycle.dags.flights.story import ACTS
+
+NAMES = ["flight_delay_retrain", "flight_delay_rollback", "flight_delay_serving"]
+
+
+def _filled_in(dag, conf):
+    """The parameters of a run that a person started with ``conf``."""
+    params = deepcopy(dag.params)
+    params.update(conf)
+    return params.validate()
+
+
+def test_the_folder_holds_the_three_dags_and_nothing_that_does_not_load(dag_bag):
+    """Airflow finds the three DAGs, without an import error and without a warning."""
+    found = (sorted(dag_bag.dags), dag_bag.import_errors, dag_bag.captured_warnings)
+
+    assert found == (NAMES, {}, {})
+
+
+def test_airflow_does_not_parse_the_modules_of_the_example(dag_bag):
+    """Only the DAG files themselves cost the DAG processor time."""
+    files = sorted(stat.file.strip("/") for stat in dag_bag.dagbag_stats)
+
+    assert files == [f"{name}.py" for name in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dag_survives_serialisation(dag_bag, name):
+    """Scheduler and web server see the serialised DAG: it has the same tasks and parameters."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = dag_bag.dags[name]
+    copy = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+    assert (set(copy.task_dict), list(copy.params)) == (set(dag.task_dict), list(dag.params))
+
+
+def test_retraining_is_scheduled_and_never_catches_up(dag_bag):
+    """The retrain DAG runs by itself, one run at a time, with parameters that are valid."""
+    dag = dag_bag.dags["flight_delay_retrain"]
+    dag.params.validate()
+
+    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("@monthly", False, 1)
+
+
+def test_retraining_runs_its_steps_in_order(dag_bag):
+    """Nothing is promoted before the gate that has to let it through."""
+    (task,) = dag_bag.dags["flight_delay_retrain"].roots
+    order = [task.task_id]
+    while task.downstream_list:
+        (task,) = task.downstream_list
+        order.append(task.task_id)
+
+    assert order == [
+        *("train", "register", "set_policy", "validation_data", "validate"),
+        *("promote_to_staging", "shadow_test", "promote_to_production"),
+    ]
+
+
+def test_rolling_back_waits_for_a_person(dag_bag):
+    """The rollback DAG has no schedule, and its form offers the model."""
+    dag = dag_bag.dags["flight_delay_rollback"]
+
+    assert (dag.schedule, dag.params["model"]) == (None, "flight-delay")
+
+
+@pytest.mark.parametrize("reason", [None, "", "too short"])
+def test_rolling_back_asks_for_a_reason(dag_bag, reason):
+    """A rollback without a reason of some length does not start."""
+    from airflow.sdk.exceptions import ParamValidationError
+
+    dag = dag_bag.dags["flight_delay_rollback"]
+
+    with pytest.raises(ParamValidationError):
+        _filled_in(dag, {"reason": reason})
+
+
+@pytest.mark.parametrize("run", [run for act in ACTS for run in act.runs], ids=lambda r: r.dag_id)
+def test_the_story_fits_the_forms(dag_bag, run):
+    """What the demo fills in are parameters of the DAG, and valid ones."""
+    dag = dag_bag.dags[run.dag_id]
+    given = _filled_in(dag, run.conf)
+
+    assert (set(run.conf) - set(dag.params), {name: given[name] for name in run.conf}) == (
+        set(),
+        run.conf,
+    )
+
+
+@pytest.mark.parametrize("run", [run for act in ACTS for run in act.runs], ids=lambda r: r.dag_id)
+def test_every_parameter_reaches_a_task(dag_bag, run):
+    """A form's field that no task reads would be a lie."""
+    dag = dag_bag.dags[run.dag_id]
+    templates = [str(getattr(task, field)) for task in dag.tasks for field in task.template_fields]
+    unread = [name for name in dag.params if not any(f"params.{name}" in t for t in templates)]
+
+    assert unread == []
