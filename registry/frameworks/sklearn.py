@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ class SklearnAdapter:
             raise InvalidInput(
                 f"the model cannot be saved: {error.message}", field="model"
             ) from error
-        return SavedModel(pins, columns, _notes("skops", unknown))
+        return SavedModel(pins, columns, _notes(read_mlmodel(folder).flavor(_FLAVOR), unknown))
 
     def check(self, folder: Path) -> SavedModel:
         """What is saved in ``folder``, without loading it. Raises UntrustedModel for what
@@ -82,7 +82,7 @@ class SklearnAdapter:
         kind, path = self._payload(file)
         if kind == "skops":
             payload.require_trusted(path, self.extra_types)
-        return SavedModel(file.requirements(), file.columns, _notes(kind, ()))
+        return SavedModel(file.requirements(), file.columns, _notes(file.flavor(_FLAVOR), ()))
 
     def load(self, folder: Path) -> SklearnPredictor:
         """The model in ``folder``. Only names of reviewed types are built; the list that the
@@ -95,7 +95,7 @@ class SklearnAdapter:
 
     def _payload(self, file: ModelFile) -> tuple[str, Path]:
         flavor = file.flavor(_FLAVOR)
-        kind = str(flavor.get("serialization_format", "pickle"))
+        kind = _kind(flavor)
         path = file.payload(flavor.get("pickled_model"))
         if kind != "skops" and not self.allow_pickle:
             raise UntrustedModel(
@@ -143,10 +143,17 @@ def _unpickle(path: Path) -> Any:
         return cloudpickle.load(stream)
 
 
-def _notes(kind: str, unknown: Iterable[str]) -> dict[str, str]:
-    import sklearn
-
-    notes = {"serialization": kind, "scikit-learn": sklearn.__version__}
+def _notes(flavor: Mapping[str, Any], unknown: Iterable[str]) -> dict[str, str]:
+    """Remarks for the model card, from what the model's own MLmodel file says."""
+    notes = {
+        "serialization": _kind(flavor),
+        "scikit-learn": str(flavor.get("sklearn_version", "unknown")),
+    }
     if packages := ", ".join(unknown):
         notes["packages that no distribution provides"] = packages
     return notes
+
+
+def _kind(flavor: Mapping[str, Any]) -> str:
+    """The form of the payload. MLflow's first versions did not say it, and knew pickle only."""
+    return str(flavor.get("serialization_format", "pickle"))

@@ -24,7 +24,17 @@ def check_trees(model: Any) -> int:
     Sound: every child lies behind its parent (so that each walk ends) and inside the arrays, and
     every feature is one that the rows have. Raises :class:`UntrustedModel`.
     """
+    try:
+        return _check_all(model)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UntrustedModel(f"the model's parts do not fit together: {error!r}") from error
+
+
+def _check_all(model: Any) -> int:
     import numpy as np
+    from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import (
+        BaseHistGradientBoosting,
+    )
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.tree._tree import Tree
 
@@ -49,6 +59,8 @@ def check_trees(model: Any) -> int:
         elif isinstance(item, np.ndarray):
             todo += [(value, width) for value in item.flat] if item.dtype == object else []
         elif hasattr(item, "__dict__") and not isinstance(item, type):
+            if isinstance(item, BaseHistGradientBoosting):
+                _check_boosting(item)
             width = _width(item, width)
             todo += [(value, width) for value in vars(item).values()]
     return trees
@@ -85,13 +97,34 @@ def _check_predictor(predictor: Any, width: int | None) -> None:
         raise UntrustedModel("the model holds a tree whose categories point outside of it")
 
 
+def _check_boosting(model: Any) -> None:
+    """That the rows are as wide as told when they reach the trees: categorical columns go through
+    an encoder first, whose columns must be the model's, each once."""
+    import numpy as np
+    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+
+    state = vars(model)
+    width, encoding = state.get("n_features_in_"), state.get("_preprocessor")
+    if not isinstance(width, int) or np.size(state["_bin_mapper"].is_categorical_) != width:
+        raise UntrustedModel("the model holds a table of categories unlike its features")
+    if encoding is None:
+        return
+    steps = [(type(step), mask) for _, step, mask in encoding.transformers_]
+    kinds = {kind for kind, mask in steps if np.any(mask)}
+    masks = [np.asarray(mask) for _, mask in steps]
+    known = kinds <= {OrdinalEncoder, FunctionTransformer}
+    whole = all(mask.dtype == bool and mask.shape == (width,) for mask in masks)
+    if not (known and whole and (np.sum(masks, axis=0) == 1).all()):
+        raise UntrustedModel("the model encodes its columns in another way than scikit-learn does")
+
+
 def _check(
     left: np.ndarray, right: np.ndarray, feature: np.ndarray, leaf: np.ndarray, width: int
 ) -> None:
     import numpy as np
 
     parents = np.flatnonzero(~leaf)
-    if not leaf.size or leaf[-1] == False:  # noqa: E712
+    if not leaf.size or not leaf[-1]:
         raise UntrustedModel("the model holds a tree that does not end in a leaf")
     for children in (left, right):
         if (children <= parents).any() or (children >= leaf.size).any():
