@@ -13,10 +13,10 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_lifecycle.dags.flights.home import HomeOccupied, enter, prepare_home
+from model_lifecycle.dags.flights.home import HomeOccupied, enter, prepare_home, where
 from model_lifecycle.dags.flights.quiet import quiet
 from model_lifecycle.dags.flights.story import ACTS, Run
-from model_lifecycle.dags.flights.tables import history_table, reports_table, versions_table
+from model_lifecycle.dags.flights.tables import history_table, report_lines, versions_table
 from model_lifecycle.dags.flights.telling import Teller
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main() -> int:
         teller.say(f"Home: {home}{', in place of the last demo' if replaced else ''}")
         teller.say(f"Log:  {log}")
         try:
-            _play(teller)
+            _play(teller, home)
         except KeyboardInterrupt:
             teller.interrupted("Stopped.")
             return 130
@@ -56,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def _play(teller: Teller) -> None:
+def _play(teller: Teller, home: Path) -> None:
     began = time.monotonic()
     teller.started("airflow")
     dags = _airflow(teller)
@@ -67,7 +67,7 @@ def _play(teller: Teller) -> None:
             _execute(dags[run.dag_id], run)
     _show_state(teller)
     teller.say(f"\nDone in {time.monotonic() - began:.0f} s. Look further with")
-    teller.say("  model-lifecycle history flight-delay --tenant demo")
+    teller.say(f"  {where(home)}model-lifecycle history flight-delay --tenant demo")
 
 
 def _airflow(teller: Teller) -> dict[str, DAG]:
@@ -113,7 +113,7 @@ def _show_state(teller: Teller) -> None:
             ]
             teller.show(versions_table(versions))
             teller.show(history_table(await registry.history(TENANT, MODEL)))
-            teller.show(reports_table(evidence))
+            teller.listing("Gate reports", report_lines(evidence))
 
     run_sync(read())
 

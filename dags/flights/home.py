@@ -50,6 +50,9 @@ def enter(home: Path) -> None:
     for name in list(os.environ):
         if name.startswith((PREFIX, "AIRFLOW_", "MLFLOW_")):
             del os.environ[name]
+    # The replay predicts a few dozen rows at a time: OpenMP threads would only wait for each other
+    # there, and where other processes share the cores they make it ten times slower (measured).
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     airflow = home / "airflow"
     airflow.mkdir()
     os.environ.update(
@@ -63,3 +66,9 @@ def enter(home: Path) -> None:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
     )
+
+
+def where(home: Path) -> str:
+    """What a command typed in this folder needs in front, to find the registry in ``home``."""
+    by_default = Settings({}).home.resolve()
+    return "" if home == by_default else f"{PREFIX}HOME={home} "

@@ -31,23 +31,26 @@ def versions_table(versions: Sequence[VersionMetadata]) -> Table:
 def history_table(entries: Sequence[LedgerEntry]) -> Table:
     table = _table("History", "#", "what", "who", "why")
     for entry in entries:
-        table.add_row(str(entry.sequence), _what(entry), entry.actor, _why(entry))
+        who = entry.actor.replace("/", "\n", 1).replace(" for ", "\nfor ", 1)
+        table.add_row(str(entry.sequence), _what(entry), who, _why(entry))
     return table
 
 
-def reports_table(evidence: Sequence[Evidence]) -> Table:
-    table = _table("Gate reports", "version", "gate", "verdict", "report")
-    for item in evidence:
-        table.add_row(
-            str(item.version), item.gate.value, item.verdict.value, _shown(item.report_uri or "")
-        )
-    return table
+def report_lines(evidence: Sequence[Evidence]) -> list[str]:
+    """One line a report, with a path that can be copied."""
+    return [
+        f"version {item.version}  {item.gate.value:<10}  {item.verdict.value:<12}  "
+        f"{_shown(item.report_uri or '')}"
+        for item in evidence
+    ]
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    """Only the last column gives way where the screen is narrow."""
+    table = Table(title=title, title_justify="left", title_style="bold italic")
+    for name in columns[:-1]:
+        table.add_column(name, no_wrap=True)
+    table.add_column(columns[-1], overflow="fold")
     return table
 
 
@@ -65,9 +68,9 @@ def _why(entry: LedgerEntry) -> str:
 
 
 def _shown(uri: str) -> str:
-    """A local file as a path from here, where it is below; anything else as it is."""
+    """The page of a report in a local folder, as a path from here; another address as it is."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
         return uri
-    path = Path(unquote(parts.path))
+    path = Path(unquote(parts.path)) / "report.html"
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -40,6 +40,12 @@ class Teller:
     def show(self, table: Table) -> None:
         self.console.print()
         self.console.print(table)
+
+    def listing(self, title: str, lines: Iterable[str]) -> None:
+        """Lines that are not wrapped, so that what they name can be copied."""
+        self.console.print(f"\n[bold italic]{title}[/bold italic]")
+        for line in lines:
+            self.console.print(f"  {escape(line)}", soft_wrap=True)
 
     def interrupted(self, text: str) -> None:
         self._stop()
