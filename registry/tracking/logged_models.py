@@ -111,6 +111,8 @@ class LoggedModels:
         self, experiment_id: str, run_id: str
     ) -> list[LoggedModelRecord]:
         """The LoggedModels that the run made, newest first."""
+        if not filters.is_run_id(run_id):
+            return []
         found = await all_pages(
             self._connection,
             lambda stores, token: stores.tracking.search_logged_models(

@@ -63,6 +63,7 @@ MEANING_OF = {code: meaning for meaning, codes in _MEANINGS.items() for code in 
 _DATABASE_TROUBLE = re.compile(
     r"QueuePool limit|sqlalche\.me|sqlalchemy\.exc|psycopg2?\.|sqlite3\.|pymysql\."
 )
+_OTHER_SCHEMA = "out-of-date database schema"
 _HTML = re.compile(r"<!doctype html|<html", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _CODE_PREFIX = re.compile(r"^[A-Z_]+: ")
@@ -80,6 +81,12 @@ def translate(error: Exception, missing: RegistryError | None = None) -> Excepti
     if not isinstance(code, str):
         return _foreign(error)
     text = str(error)
+    if _OTHER_SCHEMA in text:
+        return BackendUnavailable(
+            BACKEND,
+            "its database has the tables of another MLflow version; back it up, then run "
+            "`mlflow db upgrade` on it",
+        )
     meaning = MEANING_OF.get(code, Meaning.UNAVAILABLE)
     if meaning is Meaning.INVALID and _DATABASE_TROUBLE.search(text):
         return BackendUnavailable(BACKEND, "its database could not serve the call")

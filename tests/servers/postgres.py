@@ -68,9 +68,7 @@ def postgres(folder: Path | None = None) -> Iterator[Postgres]:
     options = f"-h 127.0.0.1 -p {port} -k {data} {_SETTINGS}"
     base = ("-w", "-D", str(data))
     binaries = {"bin_path": server.bin_path, "user": server.system_user}
-    pgexec(
-        "pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries
-    )
+    pgexec("pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries)
     try:
         yield Postgres(port, data)
     finally:
