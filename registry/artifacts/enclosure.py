@@ -7,6 +7,7 @@ Every folder on the way is opened relative to its parent with ``O_NOFOLLOW``: un
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -50,7 +51,6 @@ class Enclosure:
         """Put ``chunks`` at ``path``: written aside, flushed to disk, then renamed."""
         *folders, name = self._segments(path)
         incoming = f"{uuid.uuid4().hex}.part"
-        self.root.mkdir(parents=True, exist_ok=True)
         with (
             self._folder([INCOMING], create=True) as aside,
             self._folder(folders, create=True) as folder,
@@ -70,6 +70,8 @@ class Enclosure:
                     os.link(incoming, name, src_dir_fd=aside, dst_dir_fd=folder)
             except FileExistsError:
                 raise AlreadyExists(f"{path!r} exists already") from None
+            except IsADirectoryError:
+                raise AlreadyExists(f"{path!r} exists already, as a folder") from None
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(incoming, dir_fd=aside)
@@ -93,6 +95,12 @@ class Enclosure:
             return []
         return found
 
+    def check(self) -> None:
+        """Make the root if need be, and see that it can be read and written."""
+        os.close(self._open_root(create=True))
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "its root cannot be read and written")
+
     def remove_file(self, path: str) -> None:
         """Delete one file, or a link itself."""
         *folders, name = self._segments(path)
@@ -114,7 +122,7 @@ class Enclosure:
     @contextlib.contextmanager
     def _folder(self, segments: list[str], *, create: bool = False) -> Iterator[int]:
         """A descriptor of the folder at ``segments``; the root itself may be a link."""
-        current = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        current = self._open_root(create=create)
         try:
             for index, name in enumerate(segments):
                 self._refuse_link(name, current, "/".join(segments[: index + 1]))
@@ -127,6 +135,15 @@ class Enclosure:
             yield current
         finally:
             os.close(current)
+
+    def _open_root(self, *, create: bool) -> int:
+        try:
+            if create:
+                self.root.mkdir(parents=True, exist_ok=True)
+            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileExistsError, NotADirectoryError):
+            # Not the caller's path: no path works in such a root.
+            raise OSError(errno.EIO, "its root is not a folder") from None
 
     @staticmethod
     def _refuse_link(name: str, folder: int, path: str) -> None:

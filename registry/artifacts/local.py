@@ -112,12 +112,7 @@ class LocalArtifacts:
             return False
 
     async def ping(self) -> None:
-        def look() -> None:
-            self.root.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-                raise PermissionError(f"{self.root} cannot be read and written")
-
-        await _call("", look)
+        await _call("", self._enclosure.check)
 
     async def close(self) -> None:
         return None
