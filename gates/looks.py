@@ -61,7 +61,14 @@ def judge_blocks(
         looks = look_at(policy, claim, cells, policy.alpha / len(demands))
         rows.append(_row(policy, claim, cells, looks, policy.alpha / len(demands)))
         shown["looks"].append(_trajectory(claim, looks))
-        shown["design_effects"].append({"claim": claim.key, "design_effect": _effect(cells)})
+        shown["design_effects"].append(
+            {
+                "claim": claim.key,
+                "title": claim.metric.title,
+                "rows": sum(cell.x.n for _, cell in cells),
+                "design_effect": _effect(cells),
+            }
+        )
     parts = [
         (claim, value, tally.cells((claim.key, value)))
         for claim in claims

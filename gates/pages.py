@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -85,9 +84,16 @@ def _bar(row: MetricRow) -> dict[str, float] | None:
     }
 
 
-def _design_effects(report: GateReport) -> Sequence[float]:
+def _design_effects(report: GateReport) -> list[dict[str, Any]]:
+    """Where requests depend on each other so much that a reader should know."""
     return [
-        item["design_effect"]
+        {
+            "title": item["title"][0].upper() + item["title"][1:],
+            "block": report.policy.get("block", "block"),
+            "rows": item["rows"],
+            "worth": round(item["rows"] / item["design_effect"]),
+            "size": item["design_effect"],
+        }
         for item in report.detail.get("design_effects", ())
-        if item["design_effect"] is not None
+        if item["design_effect"] is not None and item["design_effect"] > 1.5
     ]

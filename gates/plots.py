@@ -22,7 +22,7 @@ from .wording import amount
 
 CHAMPION, CHALLENGER, THRESHOLD, INK, FAINT = "#8a6d3b", "#1f5fbf", "#c0392b", "#2b3440", "#d9dee5"
 _COLOURS = {"champion": CHAMPION, "challenger": CHALLENGER}
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "model-lifecycle",
     "font.size": 9.5,
     "axes.edgecolor": FAINT,

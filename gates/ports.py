@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class StoredFile(Protocol):
-    """A file in the artifact store; ``path`` is relative to its root."""
+    """A file in the artifact store; ``path`` is relative to its root, ``size`` in bytes."""
 
     @property
     def path(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
 
 
 class Files(Protocol):

@@ -1,4 +1,4 @@
-"""Replay: the challenger answers the requests that the champion answered, one partition at a time.
+"""Replay: the challenger answers the requests that the champion answered, some hours at a time.
 
 Pure of I/O and of the clock: rows in, a :class:`~.tally.Tally` out, so that partitions can be
 replayed on many workers and added.
@@ -24,25 +24,26 @@ from .distributions import Distributions, Edges
 from .losses import Answers, losses
 from .predicting import agreement, answers, recorded
 from .tally import Cell, Key, Source, Tally
-from .traffic import REQUEST_COLUMNS, PartitionData
+from .traffic import REQUEST_COLUMNS, Batch, PartitionData
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor
 
-#: So many requests of each partition are also put to the champion, to see that the replay of
+#: So many requests of each batch are also put to the champion, to see that the replay of
 #: recorded requests gives what was served.
-SELF_REPLAY_SAMPLE = 200
+SELF_REPLAY_SAMPLE = 500
 #: A slice's column has at most so many values; an id is no slice.
 MOST_SLICE_VALUES = 200
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What is the same for every partition of a test. Without a champion all recorded requests
+    """What is the same for every batch of a test. Without a champion all recorded requests
     are replayed, whoever answered. ``mature_until``: later requests are left out, their labels
-    being early ones. ``edges`` of the plots come from the first rows, see :meth:`with_edges`."""
+    being early ones. ``edges`` of the plots come from the first rows."""
 
     claims: tuple[Claim, ...]
+    block: str
     challenger: Predictor
     champion: Predictor | None
     production: int | None
@@ -54,7 +55,7 @@ class Replay:
 @dataclass
 class Day:
     """One day's labels by request id, and the request ids seen on it: the only state kept between
-    partitions, dropped with the day."""
+    batches, dropped with the day."""
 
     labels: pd.Series[Any] | None = None
     seen: set[str] = field(default_factory=set)
@@ -67,20 +68,19 @@ class Day:
         return cls(pd.Series(frame["label"].to_numpy(), index=frame["request_id"].astype(str)))
 
 
-def replay_partition(replay: Replay, block: str, name: str, data: PartitionData, day: Day) -> Tally:
-    """The tally of one partition's rows, all belonging to ``block``.
+def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
+    """The tally of a batch's rows, by block. ``day`` is that of the batch.
 
     Raises :class:`InvalidDataset` when its columns do not match the signature of either model.
     """
-    what = f"traffic of {name}"
-    check_columns(data.frame, replay.challenger.columns, what)
+    check_columns(batch.frame, replay.challenger.columns, batch.name)
     if replay.champion is not None:
-        check_columns(data.frame, replay.champion.columns, what)
-    counts: Counter[str] = Counter(read=len(data.frame))
-    source = Source(name, data.digest, len(data.frame))
-    frame = _judged_requests(replay, data.frame, day, counts)
+        check_columns(batch.frame, replay.champion.columns, batch.name)
+    counts: Counter[str] = Counter(read=len(batch.frame))
+    sources = [Source(hour.name, hour.digest, hour.rows) for hour in batch.hours]
+    frame = _judged_requests(replay, batch.frame, day, counts)
     if frame.empty:
-        return Tally(counts=counts, sources=[source])
+        return Tally(counts=counts, sources=sources)
     said = {"challenger": answers(replay.challenger, _features(replay.challenger, frame))}
     if replay.champion is not None:
         said["champion"] = recorded(frame)
@@ -95,28 +95,54 @@ def replay_partition(replay: Replay, block: str, name: str, data: PartitionData,
     usable &= labelled
     counts["judged"] += int(usable.sum())
     if not usable.any():
-        return Tally(counts=counts, sources=[source])
+        return Tally(counts=counts, sources=sources)
     kept = {who: item.of(usable) for who, item in said.items()}
-    truth = labels[usable]
+    judged = _Rows(
+        frame[usable],
+        labels[usable],
+        kept,
+        _blocks(replay.block, batch)[frame.index[usable]],
+        batch.name,
+    )
     return Tally(
-        {block: _cells(replay, frame[usable], truth, kept, what)},
+        _cells(replay, judged),
         counts,
-        Distributions.of(replay.edges, truth, kept),
-        [source],
+        Distributions.of(replay.edges, judged.labels, kept),
+        sources,
     )
 
 
-def fitting_edges(replay: Replay, data: PartitionData, day: Day) -> Edges | None:
+def block_name(block: str, hour: datetime) -> str:
+    """The block that an hour belongs to: names sort by time."""
+    return f"{hour:%Y-%m-%d}" if block == "day" else f"{hour:%Y-%m-%d %H:00}"
+
+
+def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
     """Where the bins of the plots lie, from the first rows of a test."""
-    frame = data.frame
-    labels, labelled = _labels(frame, day)
+    labels, labelled = _labels(batch.frame, day)
     if not labelled.any():
         return None
-    said = answers(replay.challenger, _features(replay.challenger, frame[labelled]))
+    said = answers(replay.challenger, _features(replay.challenger, batch.frame[labelled]))
     good = finite(said)
     if not good.any():
         return None
     return Edges.fitting(replay.model_type, labels[labelled][good], said.of(good))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that are judged: with a label, a usable answer of each model, and their block."""
+
+    frame: pd.DataFrame
+    labels: NDArray[Any]
+    said: Mapping[str, Answers]
+    blocks: NDArray[Any]
+    what: str
+
+
+def _blocks(block: str, batch: Batch) -> NDArray[Any]:
+    names = np.array([block_name(block, hour.hour) for hour in batch.hours], dtype=object)
+    return np.repeat(names, [hour.rows for hour in batch.hours])
 
 
 def _judged_requests(
@@ -161,43 +187,42 @@ def _labels(frame: pd.DataFrame, day: Day) -> tuple[NDArray[Any], NDArray[np.boo
     return day.labels.to_numpy()[at], at >= 0
 
 
-def _cells(
-    replay: Replay,
-    frame: pd.DataFrame,
-    labels: NDArray[Any],
-    said: Mapping[str, Answers],
-    what: str,
-) -> dict[Key, Cell]:
-    cells: dict[Key, Cell] = {}
+def _cells(replay: Replay, rows: _Rows) -> dict[str, dict[Key, Cell]]:
+    blocks: dict[str, dict[Key, Cell]] = {str(name): {} for name in np.unique(rows.blocks)}
     for claim in replay.claims:
-        challenger = losses(claim.metric, labels, said["challenger"], claim.bound)
+        challenger = losses(claim.metric, rows.labels, rows.said["challenger"], claim.bound)
         champion = (
-            losses(claim.metric, labels, said["champion"], claim.bound)
-            if "champion" in said
+            losses(claim.metric, rows.labels, rows.said["champion"], claim.bound)
+            if "champion" in rows.said
             else None
         )
         x = claim.values(champion, challenger)
-        for value, rows in _parts(frame, claim, what):
-            cells[claim.key, value] = Cell.of(
-                x[rows], None if champion is None else champion[rows], challenger[rows]
-            )
-    return cells
+        parts = _parts(claim, rows)
+        for name, cells in blocks.items():
+            here = rows.blocks == name
+            for value, mask in parts:
+                chosen = here if mask is None else here & mask
+                if chosen.any():
+                    cells[claim.key, value] = Cell.of(
+                        x[chosen],
+                        None if champion is None else champion[chosen],
+                        challenger[chosen],
+                    )
+    return blocks
 
 
-def _parts(
-    frame: pd.DataFrame, claim: Claim, what: str
-) -> list[tuple[str | None, slice | NDArray[np.bool_]]]:
+def _parts(claim: Claim, rows: _Rows) -> list[tuple[str | None, NDArray[np.bool_] | None]]:
     """The rows of each value of a slice's column; all rows of other claims."""
     if claim.column is None:
-        return [(None, slice(None))]
-    if claim.column not in frame.columns:
-        raise InvalidDataset(f"{what} lacks the column {claim.column}, which the policy names")
-    values = frame[claim.column].astype(str).to_numpy(dtype=object)
+        return [(None, None)]
+    if claim.column not in rows.frame.columns:
+        raise InvalidDataset(f"{rows.what} lacks the column {claim.column}, which the policy names")
+    values = rows.frame[claim.column].astype(str).to_numpy(dtype=object)
     names = np.unique(values)
     if names.size > MOST_SLICE_VALUES:
         raise InvalidDataset(
-            f"{what}: column {claim.column} has {names.size} values, too many for slices; at most "
-            f"{MOST_SLICE_VALUES}"
+            f"{rows.what}: column {claim.column} has {names.size} values, too many for slices; at "
+            f"most {MOST_SLICE_VALUES}"
         )
     return [(str(name), values == name) for name in names]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.principals import Principal
@@ -17,11 +16,11 @@ from .looks import judge_blocks
 from .policies import ShadowPolicy
 from .ports import GateRegistry
 from .recording import Case, conclude, open_case
-from .replay import Day, Replay, fitting_edges, replay_partition
+from .replay import Day, Replay, block_name, fitting_edges, replay_batch
 from .report import GateReport
 from .shadow_checks import shadow_checks
 from .tally import Tally
-from .traffic import Partition, parse_day, partitions, read_labels, read_partition
+from .traffic import Partition, batches, parse_day, partitions, read_labels, read_partitions
 
 Progress = Callable[[int, int, str], None]
 
@@ -42,7 +41,8 @@ async def shadow_test_version(
 
     ``start`` and ``end`` are ISO dates or times, UTC. Compared is with the version in production
     now, on the requests it answered; with none, the policy's limits are judged on all recorded
-    requests. Only one partition and one day's labels are in memory at a time. ``progress`` is
+    requests. Only some hours' requests (one, or 8 MB of small ones) and one day's labels are in
+    memory at a time. ``progress`` is
     called with (block, blocks, name) when a block starts. The same ``evidence_id`` again returns
     what was recorded.
 
@@ -64,7 +64,7 @@ async def shadow_test_version(
             f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
         )
     replay = await _replay(registry, case, policy)
-    tally = await _replayed(registry, case, replay, policy.block, hours, progress)
+    tally = await _replayed(registry, case, replay, hours, progress)
     _require_requests(case, tally)
     rows, shown = await asyncio.to_thread(judge_blocks, policy, replay.claims, tally)
     checks = shadow_checks(case, policy, replay.claims, tally, first, last)
@@ -102,6 +102,7 @@ async def _replay(registry: GateRegistry, case: Case, policy: ShadowPolicy) -> R
     )
     return Replay(
         claims=demands,
+        block=policy.block,
         challenger=challenger,
         champion=champion,
         production=case.baseline,
@@ -114,37 +115,29 @@ async def _replayed(
     registry: GateRegistry,
     case: Case,
     replay: Replay,
-    block: str,
     hours: Sequence[Partition],
     progress: Progress | None,
 ) -> Tally:
-    """The tally of the whole window, one partition after the other."""
-    store = registry.artifacts
-    total, drawn = Tally(), replay
-    blocks = list(_blocks(hours, block))
-    day, labels = Day(), datetime.min.replace(tzinfo=UTC)
-    for number, (name, members) in enumerate(blocks, start=1):
-        if progress is not None:
-            progress(number, len(blocks), name)
-        for partition in members:
-            date = partition.hour.replace(hour=0)
-            if date != labels:
-                labels = date
-                day = Day.of(await read_labels(store, case.tenant, case.model, date))
-            data = await read_partition(store, partition)
-            if drawn.edges is None:
-                edges = await asyncio.to_thread(fitting_edges, replay, data, day)
-                drawn = replace(replay, edges=edges)
-            total.absorb(
-                await asyncio.to_thread(replay_partition, drawn, name, partition.name, data, day)
-            )
+    """The tally of the whole window, one batch of hours after the other."""
+    store, total, drawn = registry.artifacts, Tally(), replay
+    blocks = list(dict.fromkeys(block_name(replay.block, item.hour) for item in hours))
+    begun: set[str] = set()
+    day, date = Day(), None
+    for members in batches(hours):
+        for name in dict.fromkeys(block_name(replay.block, item.hour) for item in members):
+            if progress is not None and name not in begun:
+                begun.add(name)
+                progress(len(begun), len(blocks), name)
+        if date != members[0].hour.date():
+            date = members[0].hour.date()
+            labels = await read_labels(store, case.tenant, case.model, members[0].hour)
+            day = Day.of(labels)
+        batch = await read_partitions(store, members)
+        if drawn.edges is None:
+            edges = await asyncio.to_thread(fitting_edges, replay, batch, day)
+            drawn = replace(replay, edges=edges)
+        total.absorb(await asyncio.to_thread(replay_batch, drawn, batch, day))
     return total
-
-
-def _blocks(hours: Sequence[Partition], block: str) -> Iterator[tuple[str, list[Partition]]]:
-    form = "%Y-%m-%d" if block == "day" else "%Y-%m-%d %H:00"
-    for name, members in groupby(hours, key=lambda item: item.hour.strftime(form)):
-        yield name, list(members)
 
 
 def _require_requests(case: Case, tally: Tally) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.rules import paths, tenancy
 from model_lifecycle.registry.rules.canonical import digest, digest_bytes
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-    from .ports import Files
+    from .ports import Files, StoredFile
 
 ROLES = ("champion", "challenger")
 #: Columns of a request that are not features; a feature cannot have one of these names.
@@ -32,12 +33,18 @@ LABEL_COLUMNS = ("request_id", "label", "labelled_at")
 _REQUIRED = ("request_id", "requested_at", "version", "role", "prediction")
 
 
+#: Small hours are read and replayed together, up to so many stored bytes, since a model takes
+#: about as long for ten requests as for a thousand.
+BATCH_BYTES = 8 * 2**20
+
+
 @dataclass(frozen=True)
 class Partition:
-    """One hour (UTC) of requests: its files, relative to the artifact root."""
+    """One hour (UTC) of requests: its files, relative to the artifact root, of ``size`` bytes."""
 
     hour: datetime
     files: tuple[str, ...]
+    size: int
 
     @property
     def name(self) -> str:
@@ -50,6 +57,25 @@ class PartitionData:
 
     frame: pd.DataFrame
     digest: str
+
+
+@dataclass(frozen=True)
+class ReadHour:
+    """An hour that was read: its rows, and the digest of its bytes."""
+
+    name: str
+    hour: datetime
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of consecutive hours, in the order of ``hours``, numbered from 0."""
+
+    name: str
+    frame: pd.DataFrame
+    hours: tuple[ReadHour, ...]
 
 
 async def write_traffic(
@@ -93,23 +119,55 @@ async def partitions(
     """The hours of ``[start, end)`` for which there is traffic, in order; lists a day at a time."""
     root = paths.traffic(tenancy.tenant_id(tenant_id), tenancy.model_id(model_id))
     first, last = _utc(start, "start"), _utc(end, "end")
-    found: dict[datetime, list[str]] = {}
+    found: dict[datetime, list[StoredFile]] = {}
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)
     while day < last:
-        for path in await _parquet_files(store, f"{root}/date={day:%Y-%m-%d}"):
-            hour = _hour(path, day)
+        for file in await _parquet_files(store, f"{root}/date={day:%Y-%m-%d}"):
+            hour = _hour(file.path, day)
             if hour is not None and first <= hour < last:
-                found.setdefault(hour, []).append(path)
+                found.setdefault(hour, []).append(file)
         day += timedelta(days=1)
-    return tuple(Partition(hour, tuple(sorted(found[hour]))) for hour in sorted(found))
+    return tuple(
+        Partition(hour, tuple(file.path for file in files), sum(file.size for file in files))
+        for hour, files in sorted(found.items())
+    )
+
+
+def batches(hours: Iterable[Partition], *, most: int = BATCH_BYTES) -> Iterator[list[Partition]]:
+    """Consecutive hours of one day, together at most ``most`` bytes, or a single larger one."""
+    batch: list[Partition] = []
+    for hour in hours:
+        fits = sum(member.size for member in batch) + hour.size <= most
+        if batch and not (fits and batch[0].hour.date() == hour.hour.date()):
+            yield batch
+            batch = []
+        batch.append(hour)
+    if batch:
+        yield batch
+
+
+async def read_partitions(store: Files, hours: Sequence[Partition]) -> Batch:
+    """The requests of some hours. Raises :class:`InvalidDataset`, naming the hours, when a required
+    column is missing or a file is no Parquet."""
+    what = f"traffic of {hours[0].name}"
+    if len(hours) > 1:
+        what += f" to {hours[-1].name}"
+    contents = await asyncio.gather(*(_contents(store, hour.files) for hour in hours))
+    tables = [await asyncio.to_thread(_table, content, what) for content in contents]
+    frame = await asyncio.to_thread(_frame, tables, what)
+    _columns(frame, _REQUIRED, what)
+    read = [
+        ReadHour(hour.name, hour.hour, _digest(content), table.num_rows)
+        for hour, content, table in zip(hours, contents, tables, strict=True)
+    ]
+    return Batch(what, frame, tuple(read))
 
 
 async def read_partition(store: Files, partition: Partition) -> PartitionData:
     """The requests of one hour. Raises :class:`InvalidDataset` when a required column is missing
     or the file is no Parquet."""
-    data = await _read(store, partition.files, f"traffic of {partition.name}")
-    _columns(data.frame, _REQUIRED, f"traffic of {partition.name}")
-    return data
+    batch = await read_partitions(store, [partition])
+    return PartitionData(batch.frame, batch.hours[0].digest)
 
 
 async def read_labels(
@@ -122,14 +180,15 @@ async def read_labels(
     if not files:
         return None
     what = f"labels of {day:%Y-%m-%d}"
-    data = await _read(store, files, what)
-    _columns(data.frame, LABEL_COLUMNS, what)
+    contents = await _contents(store, [file.path for file in files])
+    frame = await asyncio.to_thread(frame_from_parquet, contents, what)
+    _columns(frame, LABEL_COLUMNS, what)
     latest = (
-        data.frame.dropna(subset=["request_id", "label"])
+        frame.dropna(subset=["request_id", "label"])
         .sort_values("labelled_at", kind="stable")
         .drop_duplicates("request_id", keep="last")
     )
-    return PartitionData(latest, data.digest)
+    return PartitionData(latest, _digest(contents))
 
 
 def parse_day(text: str, field: str) -> datetime:
@@ -157,29 +216,44 @@ def _hour(path: str, day: datetime) -> datetime | None:
     return day + timedelta(hours=int(text))
 
 
-async def _parquet_files(store: Files, folder: str) -> list[str]:
-    try:
-        return sorted(f.path for f in await store.files(folder) if f.path.endswith(".parquet"))
-    except ArtifactNotFound:
-        return []
+async def _parquet_files(store: Files, folder: str) -> list[StoredFile]:
+    found = [file for file in await store.files(folder) if file.path.endswith(".parquet")]
+    return sorted(found, key=lambda file: file.path)
 
 
-async def _read(store: Files, files: Sequence[str], what: str) -> PartitionData:
-    contents = [await store.get_bytes(path) for path in files]
-    frame = await asyncio.to_thread(frame_from_parquet, contents, what)
-    return PartitionData(frame, digest([digest_bytes(content) for content in contents]))
+async def _contents(store: Files, paths: Sequence[str]) -> list[bytes]:
+    return [await store.get_bytes(path) for path in paths]
+
+
+def _digest(contents: Sequence[bytes]) -> str:
+    return digest([digest_bytes(content) for content in contents])
 
 
 def frame_from_parquet(contents: Sequence[bytes], what: str) -> pd.DataFrame:
     """The rows of Parquet files, one below the other. Raises :class:`InvalidDataset`."""
-    import pandas as pd
+    return _frame([_table(contents, what)], what)
+
+
+def _table(contents: Sequence[bytes], what: str) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        tables = [parquet.read_table(pa.BufferReader(content)) for content in contents]
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InvalidDataset(f"{what} is not readable as Parquet: {error!s:.200}") from error
+
+
+def _frame(tables: Sequence[pa.Table], what: str) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
-        frames = [pd.read_parquet(io.BytesIO(content)) for content in contents]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidDataset(f"{what} is not a readable Parquet file: {error!s:.200}") from error
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    except (pa.ArrowException, ValueError) as error:
+        raise InvalidDataset(
+            f"{what} cannot be read as one table, its columns differ: {error!s:.200}"
+        ) from error
 
 
 def _request_bytes(frame: pd.DataFrame, hour: datetime) -> bytes:
