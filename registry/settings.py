@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from .rules.errors import InvalidInput
 
 PREFIX = "MODEL_LIFECYCLE_"
+_USER_SECRET = re.compile(r"(://[^:/?#@]*):.*@", re.DOTALL)
+_QUERY_SECRET = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,21 @@ class Settings:
             if value is None:
                 value = environ.get(PREFIX + name.upper()) or item.default
             object.__setattr__(self, name, _parse(name, value))
-        home = self.home
-        derived = {
-            "database_url": self.database_url or f"sqlite+aiosqlite:///{home}/ledger.db",
-            "tracking_uri": self.tracking_uri or f"sqlite:///{home}/mlflow.db",
-            "artifact_root": self.artifact_root or str(home / "artifacts"),
-        }
-        if "://" not in derived["artifact_root"]:
-            derived["artifact_root"] = str(Path(derived["artifact_root"]).expanduser().absolute())
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
+        for name, place in _places(self.home).items():
+            object.__setattr__(self, name, getattr(self, name) or place)
+        if "://" not in self.artifact_root:
+            root = str(Path(self.artifact_root).expanduser().absolute())
+            object.__setattr__(self, "artifact_root", root)
 
     def with_values(self, **values: Any) -> Settings:
         """These settings with some replaced; a derived place follows a replaced ``home``."""
         current = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Settings({}, **{**current, **values})
+        said = {
+            name: value
+            for name, value in current.items()
+            if value != _places(self.home).get(name, object())
+        }
+        return Settings({}, **{**said, **values})
 
     def shown(self) -> dict[str, str]:
         """The settings as text for people, passwords replaced."""
@@ -110,12 +112,16 @@ def _flag(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
+def _places(home: Path) -> dict[str, str]:
+    """Where the stores are if nothing else is said."""
+    return {
+        "database_url": f"sqlite+aiosqlite:///{home}/ledger.db",
+        "tracking_uri": f"sqlite:///{home}/mlflow.db",
+        "artifact_root": str(home / "artifacts"),
+    }
+
+
 def _without_password(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        if parts.password is None:
-            return text
-    except ValueError:
-        return text
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    """``text`` with what may be a password replaced, also where the address is malformed: from
+    the first colon behind ``://user`` to the last ``@``, and in the query."""
+    return _QUERY_SECRET.sub(r"\1***", _USER_SECRET.sub(r"\1:***@", text))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .errors import InvalidInput
 from .evidence import Missing
 from .stages import Stage
 
@@ -238,37 +236,6 @@ class TrainedModel:
     dataset: Mapping[str, Any] | None = None
 
 
-def finite_metrics(metrics: Mapping[str, Any], *, field: str = "metrics") -> dict[str, float]:
-    """``metrics`` as finite floats. Raises :class:`InvalidInput`, naming the metric, for NaN,
-    infinity and everything that is not a number."""
-    if not isinstance(metrics, Mapping):
-        raise InvalidInput(f"{field} must map names to numbers", field=field)
-    checked: dict[str, float] = {}
-    for name, value in metrics.items():
-        number = _number(value)
-        if not isinstance(name, str) or not name or number is None:
-            raise InvalidInput(
-                f"{field}[{name!r:.80}] must be a finite number, not {value!r:.80}",
-                field=f"{field}.{name}",
-            )
-        checked[name] = number
-    return checked
-
-
-def text_map(values: Mapping[str, Any], *, field: str) -> dict[str, str]:
-    """``values`` as text to text, the form in which MLflow keeps parameters and tags."""
-    if not isinstance(values, Mapping) or not all(isinstance(key, str) and key for key in values):
-        raise InvalidInput(f"{field} must map names to values", field=field)
-    texts = {key: value if isinstance(value, str) else repr(value) for key, value in values.items()}
-    bad = [name for name, value in texts.items() if "\0" in name + value or len(value) > 5000]
-    if bad:
-        raise InvalidInput(
-            f"{field}[{bad[0]!r:.80}] must be text of at most 5000 characters without NUL",
-            field=f"{field}.{bad[0]}",
-        )
-    return texts
-
-
 def timestamp(at: datetime) -> str:
     """``at`` in UTC as ISO 8601 with microseconds: one way to write each instant."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
@@ -290,13 +257,3 @@ def plain(value: Any) -> Any:
 def _document(value: VersionMetadata | ModelMetadata) -> dict[str, Any]:
     document: dict[str, Any] = plain(asdict(value))
     return document
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool | str | bytes):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

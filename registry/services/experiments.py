@@ -7,7 +7,8 @@ from typing import Any
 
 from ..rules import tenancy
 from ..rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
-from ..rules.metadata import finite_metrics, timestamp
+from ..rules.inputs import finite_metrics
+from ..rules.metadata import timestamp
 from ..tracking.records import ExperimentRecord, RunRecord
 from .stores import Stores
 from .training import Training

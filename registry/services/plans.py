@@ -8,7 +8,8 @@ from typing import Any
 
 from ..rules.canonical import canonical_json
 from ..rules.errors import InvalidInput
-from ..rules.metadata import ModelType, finite_metrics, text_map
+from ..rules.inputs import finite_metrics, text, text_map
+from ..rules.metadata import ModelType
 
 MAX_DOCUMENT = 1024 * 1024
 
@@ -67,16 +68,12 @@ def version_plan(
             f"model_type {model_type!r:.80} is not valid: use one of {', '.join(ModelType)}",
             field="model_type",
         )
-    if not isinstance(description, str) or "\0" in description or len(description) > 5000:
-        raise InvalidInput(
-            "description must be text of at most 5000 characters", field="description"
-        )
     if dataset is not None and not isinstance(dataset, Mapping):
         raise InvalidInput("dataset must be an object of plain JSON", field="dataset")
     plan = VersionPlan(
         framework=framework,
         model_type=str(model_type),
-        description=description,
+        description=text(description, field="description"),
         metrics=finite_metrics(metrics or {}),
         parameters=text_map(parameters or {}, field="parameters"),
         tags=text_map(tags or {}, field="tags"),

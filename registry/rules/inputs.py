@@ -1,0 +1,84 @@
+"""What callers say, checked: numbers that are numbers, and texts that every store can keep."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import InvalidInput
+
+MAX_TEXT = 5000
+#: What MLflow takes as the name of a metric, parameter or tag.
+_NAME = re.compile(r"[\w./ :-]{1,250}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def finite_metrics(metrics: Mapping[str, Any], *, field: str = "metrics") -> dict[str, float]:
+    """``metrics`` as finite floats. Raises :class:`InvalidInput`, naming the metric, for NaN,
+    infinity and everything that is not a number."""
+    checked: dict[str, float] = {}
+    for name, value in _named(metrics, field).items():
+        number = _number(value)
+        if number is None:
+            raise InvalidInput(
+                f"{field}[{name!r}] must be a finite number, not {value!r:.80}",
+                field=f"{field}.{name}",
+            )
+        checked[name] = number
+    return checked
+
+
+def text_map(values: Mapping[str, Any], *, field: str) -> dict[str, str]:
+    """``values`` as text to text, the form in which MLflow keeps parameters and tags."""
+    return {
+        name: text(value if isinstance(value, str) else repr(value), field=f"{field}.{name}")
+        for name, value in _named(values, field).items()
+    }
+
+
+def text(value: Any, *, field: str, longest: int = MAX_TEXT) -> str:
+    """``value`` if it is text that every store can keep: PostgreSQL takes no NUL, UTF-8 no half of
+    a surrogate pair. Raises :class:`InvalidInput`."""
+    if (
+        isinstance(value, str)
+        and len(value) <= longest
+        and "\0" not in value
+        and not _SURROGATE.search(value)
+    ):
+        return value
+    raise InvalidInput(
+        f"{field} must be text of at most {longest} characters without NUL, not {value!r:.80}",
+        field=field,
+    )
+
+
+def _named(values: Any, field: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise InvalidInput(f"{field} must map names to values", field=field)
+    for name in values:
+        if not _is_name(name):
+            raise InvalidInput(
+                f"{field} has the name {name!r:.80}, which MLflow does not take: use 1 to 250 "
+                "letters, digits, spaces, '_', '-', '.', ':', and '/' between parts",
+                field=field,
+            )
+    return values
+
+
+def _is_name(name: Any) -> bool:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return False
+    return posixpath.normpath(name) == name and not name.startswith(("/", ".."))
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool | str | bytes):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,112 @@
+"""Numbers and texts of callers: what some store could not keep is refused before any is asked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.inputs import finite_metrics, text, text_map
+
+
+def test_metrics_become_floats() -> None:
+    """Numbers of any library are taken as they are."""
+    import numpy as np
+
+    assert finite_metrics(
+        {"a": 1, "b": np.float32(0.5), "c": Decimal("0.25"), "d": np.int64(3)}
+    ) == {
+        "a": 1.0,
+        "b": 0.5,
+        "c": 0.25,
+        "d": 3.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), -float("inf"), "0.5", None, True, b"1", [0.5], 10**400, 1j],
+    ids=repr,
+)
+def test_what_is_no_finite_number_is_no_metric(value: Any) -> None:
+    """The error names the metric."""
+    with pytest.raises(InvalidInput) as caught:
+        finite_metrics({"auc": value})
+
+    assert caught.value.field == "metrics.auc"
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"": 1.0},
+        {1: 1.0},
+        [("a", 1.0)],
+        "a=1",
+        {"a\0b": 1.0},
+        {"a\n": 1.0},
+        {"../a": 1.0},
+        {"a//b": 1.0},
+        {"a" * 251: 1.0},
+        {"a=b": 1.0},
+    ],
+)
+def test_metrics_have_names(metrics: Any) -> None:
+    """A metric without a usable name is refused."""
+    with pytest.raises(InvalidInput):
+        finite_metrics(metrics)
+
+
+def test_parameters_and_tags_become_text() -> None:
+    """MLflow keeps them as text, so the ledger does."""
+    assert text_map({"C": 1.0, "solver": "lbfgs", "fit": True, "x": None}, field="parameters") == {
+        "C": "1.0",
+        "solver": "lbfgs",
+        "fit": "True",
+        "x": "None",
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"": "a"},
+        {1: "a"},
+        ["a"],
+        {"a": "x\0"},
+        {"a\0": "x"},
+        {"a": "x" * 5001},
+        None,
+        {"a": "\ud800"},
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_odd_texts_are_refused(values: Any) -> None:
+    """What the databases could not keep is refused before they are asked."""
+    with pytest.raises(InvalidInput) as caught:
+        text_map(values, field="tags")
+
+    assert caught.value.field.startswith("tags")
+
+
+@pytest.mark.parametrize("name", ["auc", "val/auc", "auc 0.5:1", "f1_macro-2", "größe"])
+def test_names_that_mlflow_takes_are_names(name: str) -> None:
+    """What MLflow would keep is kept."""
+    assert finite_metrics({name: 1}) == {name: 1.0}
+
+
+@pytest.mark.parametrize("value", ["", "why", "é\n\t", "x" * 5000])
+def test_text_stays_as_it_is(value: str) -> None:
+    """Lines, tabs and other scripts are text too."""
+    assert text(value, field="reason") == value
+
+
+@pytest.mark.parametrize("value", [None, 1, b"why", "a\0b", "x" * 5001, "\udcff"])
+def test_what_is_no_text_is_refused(value: Any) -> None:
+    """The error names the field."""
+    with pytest.raises(InvalidInput) as caught:
+        text(value, field="reason")
+
+    assert caught.value.field == "reason"
