@@ -39,19 +39,21 @@ class GateOperator(LifecycleOperator):
         self.version = version
         self.fail_on = fail_on
 
-    def tell(self, context: Context, report: dict[str, Any], path: str | None) -> dict[str, Any]:
+    def tell(self, context: Context, report: dict[str, Any], page: str | None) -> dict[str, Any]:
         """Log the verdict and link the report; fail the task if its verdict is in ``fail_on``."""
         self.log.info("%s: %s", report["verdict"], report["sentence"])
         self.log.info("Report: %s", report["report_uri"])
-        GateReportLink.publish(context, self.hook, report["report_uri"], path)
+        GateReportLink.publish(context, self.hook, page)
         if report["verdict"] in self.fail_on:
             raise AirflowFailException(f"{report['verdict']}: {report['sentence']}")
         return report
 
 
 def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], str | None]:
-    """The main part of the report as plain JSON, and its path under the artifact root."""
-    uri = report.report_uri
+    """The main part of the report as plain JSON, and its page's path under the artifact root."""
+    from model_lifecycle.gates.recording import REPORT_HTML
+
+    folder = registry.artifacts.path_of(report.report_uri) if report.report_uri else None
     main = {
         "gate": report.gate.value,
         "verdict": report.verdict.value,
@@ -62,6 +64,6 @@ def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], s
         "policy_fingerprint": report.policy_fingerprint,
         **report.summary(),
         "evidence_id": report.evidence_id,
-        "report_uri": uri,
+        "report_uri": report.report_uri,
     }
-    return plain(main), registry.artifacts.path_of(uri) if uri else None
+    return plain(main), f"{folder.rstrip('/')}/{REPORT_HTML}" if folder else None

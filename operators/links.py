@@ -60,12 +60,8 @@ class GateReportLink(_PublishedLink):
     key = "gate_report_url"
 
     @classmethod
-    def publish(
-        cls, context: Context, hook: ModelRegistryHook, uri: str | None, path: str | None
-    ) -> None:
-        """``uri`` is the report's, ``path`` the same under the artifact root."""
+    def publish(cls, context: Context, hook: ModelRegistryHook, page: str | None) -> None:
+        """``page`` is the report's path under the artifact root."""
         site = hook.connection().artifact_site
-        if uri and uri.startswith(("http://", "https://")):
-            context["ti"].xcom_push(key=cls.key, value=uri)
-        elif site and path:
-            context["ti"].xcom_push(key=cls.key, value=f"{site}/{quote(path)}")
+        if site and page:
+            context["ti"].xcom_push(key=cls.key, value=f"{site}/{quote(page)}")

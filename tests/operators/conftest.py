@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+from model_lifecycle.registry.rules.stages import Gate
 
 _HOME = "TEST_AIRFLOW_HOME"
 _numbers = itertools.count(1)
@@ -26,7 +30,7 @@ if _HOME not in os.environ:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
     )
@@ -133,3 +137,104 @@ def ask(
 def tenant() -> str:
     """A tenant of the test's own."""
     return f"t-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def fitted():
+    """A model and a frame from which its signature is read."""
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    frame = pd.DataFrame({"pressure": [float(n) for n in range(40)]})
+    return LogisticRegression().fit(frame, frame["pressure"] > 20), frame.head(3)
+
+
+@pytest.fixture
+def model(tenant: str) -> dict[str, str]:
+    """The names of the test's model, as operators take them."""
+    return {"tenant_id": tenant, "model_id": "heart"}
+
+
+@pytest.fixture
+def register(ask, model, fitted):
+    """Register the next version, as somebody outside Airflow would."""
+
+    def call() -> int:
+        classifier, example = fitted
+        metadata = ask(
+            lambda registry: registry.register_model(
+                *model.values(),
+                classifier,
+                "sklearn",
+                {},
+                {},
+                input_example=example,
+                created_by="x",
+            )
+        )
+        return metadata.versions[-1]
+
+    return call
+
+
+@pytest.fixture
+def judge(ask, model):
+    """Record what a gate said about a version, against the production of the moment."""
+
+    def call(version: int, gate: Gate, verdict: Verdict = Verdict.PASS) -> None:
+        async def record(registry: Any) -> None:
+            metadata = await registry.get_model(*model.values())
+            subject = await registry.get_version(*model.values(), version)
+            policy = await registry.get_policy(*model.values())
+            evidence = Evidence(
+                evidence_id=uuid.uuid4().hex,
+                gate=gate,
+                verdict=verdict,
+                bundle_digest=subject.bundle_digest,
+                baseline=metadata.production_version,
+                policy_fingerprint=policy.fingerprint,
+                summary={"sentence": f"accuracy 0.95: {verdict}"},
+            )
+            await registry.record_evidence(*model.values(), version, evidence, actor="judge")
+
+        ask(record)
+
+    return call
+
+
+@pytest.fixture
+def promote(context, model):
+    """Run a promotion task; gives its result and its context."""
+    from model_lifecycle.operators import PromoteModelOperator
+
+    def call(version, stage="production", **given):
+        names = ("run_id", "try_number")
+        extra = {name: value for name, value in given.items() if name not in names}
+        task = PromoteModelOperator(
+            task_id=f"promote_to_{stage}", version=version, target_stage=stage, **model, **extra
+        )
+        ctx = context(task, **{name: given[name] for name in names if name in given})
+        return task.execute(ctx), ctx
+
+    return call
+
+
+@pytest.fixture
+def in_production(register, judge, promote):
+    """Bring the next version all the way."""
+
+    def call() -> int:
+        version = register()
+        judge(version, Gate.VALIDATION)
+        promote(version, "staging", run_id=f"r{version}")
+        judge(version, Gate.SHADOW)
+        promote(version, run_id=f"r{version}")
+        return version
+
+    return call
+
+
+@pytest.fixture
+def history(ask, model):
+    """The model's entries in the ledger, read anew at each call."""
+    return lambda: ask(lambda registry: registry.history(*model.values()))

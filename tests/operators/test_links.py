@@ -47,9 +47,9 @@ def test_version_link_leads_to_mlflow(hook, ctx, monkeypatch):
 
 def test_report_link_leads_to_the_artifact_site(hook, ctx, monkeypatch):
     """The button opens the report where people reach the artifact root."""
-    GateReportLink.publish(ctx, hook, "s3://models/acme/reports/x/1/r.html", "acme/reports/r.html")
+    GateReportLink.publish(ctx, hook, "acme/reports/churn/1/shadow-7/report.html")
 
-    expected = "https://files.example.com/models/acme/reports/r.html"
+    expected = "https://files.example.com/models/acme/reports/churn/1/shadow-7/report.html"
 
     assert _link(GateReportLink(), ctx, monkeypatch) == expected
 

@@ -22,11 +22,6 @@ def train(slope: str = "1.0") -> TrainedModel:
 
 
 @pytest.fixture
-def model(tenant):
-    return {"tenant_id": tenant, "model_id": "heart"}
-
-
-@pytest.fixture
 def trained(ask, model, context):
     """What the training task of a run gave to the next."""
     from model_lifecycle.operators import TrainModelOperator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 _HOME = "TEST_AIRFLOW_HOME"
 
@@ -13,7 +14,11 @@ if _HOME not in os.environ:
         {
             _HOME: home,
             "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent.parent / "operators" / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
     )

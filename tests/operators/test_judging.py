@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+DAYS = 10
+
+
+@pytest.fixture
+def version(register, ask, model):
+    """A registered version whose policy asks for little."""
+    from model_lifecycle.gates.policies import (
+        Limit,
+        ShadowPolicy,
+        ValidationPolicy,
+        promotion_policy,
+    )
+
+    number = register()
+    claims = {"limits": (Limit("accuracy", minimum=0.6),)}
+    policy = promotion_policy(
+        validation=ValidationPolicy(**claims),
+        shadow=ShadowPolicy(**claims, block="day", min_blocks=10, min_requests=100),
+    )
+    ask(lambda registry: registry.set_policy(*model.values(), policy, actor="somebody"))
+    return number
+
+
+@pytest.fixture
+def frame():
+    import pandas as pd
+
+    frame = pd.DataFrame({"pressure": [float(n % 40) for n in range(400)]})
+    return frame.assign(label=(frame["pressure"] > 20))
+
+
+@pytest.fixture
+def data(frame, tmp_path):
+    path = tmp_path / "held-out.parquet"
+    frame.to_parquet(path)
+    return str(path)
+
+
+@pytest.fixture
+def traffic(frame, ask, model):
+    """Ten days of requests that nobody of ours answered."""
+
+    async def write(registry):
+        from model_lifecycle.gates.traffic import write_labels, write_traffic
+
+        for day in range(DAYS):
+            hour = datetime(2013, 7, 1, tzinfo=UTC) + timedelta(days=day)
+            requests = frame[day * 40 : day * 40 + 40].assign(
+                request_id=[f"{day}-{number}" for number in range(40)],
+                requested_at=hour,
+                labelled_at=hour,
+                version=0,
+                role="champion",
+                prediction=False,
+            )
+            served = requests.drop(columns=["label", "labelled_at"])
+            await write_traffic(registry.artifacts, *model.values(), hour, served)
+            await write_labels(registry.artifacts, *model.values(), hour, requests)
+
+    ask(write)
+
+
+@pytest.fixture
+def evidence(ask, model, version):
+    """Ids of the evidence there is, read anew at each call."""
+
+    def call():
+        found = ask(lambda registry: registry.list_evidence(*model.values(), version))
+        return [item.evidence_id for item in found]
+
+    return call
+
+
+def _validate(model, version, data, **given):
+    from model_lifecycle.operators import ValidateModelOperator
+
+    return ValidateModelOperator(task_id="validate", version=version, data=data, **model, **given)
+
+
+def _shadow(model, version, **given):
+    from model_lifecycle.operators import ShadowTestOperator
+
+    window = {"start": "2013-07-01", "end": "2013-07-11"}
+    return ShadowTestOperator(task_id="shadow", version=version, **{**window, **model, **given})
+
+
+def test_verdict_crosses_as_plain_json(model, version, data, context, evidence):
+    """The next task reads verdict, sentence, numbers and where the report is."""
+    task = _validate(model, str(version), data)
+    told = task.execute(context(task))
+
+    assert json.loads(json.dumps(told)) == told
+    assert (told["verdict"], told["version"], told["baseline"]) == ("PASS", 1, None)
+    assert [row["name"] for row in told["metrics"]] == ["accuracy"]
+    assert [told["evidence_id"]] == evidence()
+    assert told["report_uri"].endswith(f"validation-{told['evidence_id']}")
+
+
+def test_retried_gate_judges_nothing_twice(model, version, data, context, evidence):
+    """The next try gives the evidence that the first one recorded."""
+    task = _validate(model, version, data)
+    first, second = (task.execute(context(task, try_number=number)) for number in (1, 2))
+
+    assert second == first
+    assert len(evidence()) == 1
+
+
+def test_cleared_gate_judges_again(model, version, data, context, evidence):
+    """Whoever clears the task gets a new verdict; the ledger shows both attempts."""
+    task = _validate(model, version, data)
+    told = [task.execute(context(task, cleared_after=tries)) for tries in (0, 1)]
+
+    assert [item["attempts"] for item in told] == [1, 2]
+    assert [item["evidence_id"] for item in told] == evidence()
+
+
+def test_verdict_does_not_fail_the_task_unless_asked(model, version, data, frame, context):
+    """A version that fails its gate is no failed task; ``fail_on`` makes it one."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    frame.assign(label=~frame["label"]).to_parquet(data)
+    lenient, strict = (
+        _validate(model, version, data),
+        _validate(model, version, data, fail_on=["FAIL"]),
+    )
+
+    assert lenient.execute(context(lenient))["verdict"] == "FAIL"
+    with pytest.raises(AirflowFailException, match="FAIL: "):
+        strict.execute(context(strict))
+
+
+def test_data_that_cannot_be_judged_fail_the_task(model, version, data, frame, context, evidence):
+    """Columns that the model does not know are an error, and no evidence."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    frame.rename(columns={"pressure": "weight"}).to_parquet(data)
+    task = _validate(model, version, data)
+
+    with pytest.raises(AirflowFailException, match=r"^invalid_dataset: .*pressure"):
+        task.execute(context(task))
+
+    assert evidence() == []
+
+
+def test_shadow_test_tells_its_progress(model, version, traffic, context):
+    """The log says which block of how many is being replayed."""
+    from structlog.testing import capture_logs
+
+    task = _shadow(model, version)
+    with capture_logs() as logs:
+        told = task.execute(context(task))
+    lines = [item["event"] % item.get("positional_args", ()) for item in logs]
+
+    assert told["verdict"] == "PASS"
+    assert lines.index("Block 10 of 10: 2013-07-10") == lines.index("Block 1 of 10: 2013-07-01") + 9
+
+
+def test_empty_window_fails_the_task(model, version, traffic, context):
+    """A window without requests is told, with the window."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    task = _shadow(model, version, start="2014-01-01", end="2014-01-02")
+
+    with pytest.raises(AirflowFailException, match=r"^invalid_dataset: there is no traffic"):
+        task.execute(context(task))
