@@ -1,0 +1,98 @@
+"""``models``, ``show``, ``evidence``: what there is, and what was said about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from model_lifecycle.registry.rules.errors import ModelNotFound, VersionNotFound
+from model_lifecycle.registry.rules.metadata import Framework
+from model_lifecycle.registry.rules.stages import LIVE_STAGES
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .catalogue_views import evidence_view, model_view, models_view, version_view
+from .options import AsJson, Home, Model, Tenant, VersionNumber
+from .output import answer
+from .session import ask
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
+
+
+def models(
+    tenant: Tenant,
+    stage: Annotated[
+        str | None, typer.Option(help=f"Only in this stage: {', '.join(LIVE_STAGES)}.")
+    ] = None,
+    framework: Annotated[
+        str | None, typer.Option(help=f"Only of this framework: {', '.join(Framework)}.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 1000.")] = 100,
+    after: Annotated[str | None, typer.Option(help="Only names that follow this one.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the tenant's models by name, each with its current version."""
+    found = ask(
+        home,
+        lambda registry: registry.list_models(tenant, stage, framework, limit=limit, after=after),
+    )
+    following = found[-1].model_id if len(found) == limit else None
+    answer(
+        as_json,
+        {"models": [item.document() for item in found], "after": following},
+        *models_view(found, tenant, filtered=bool(stage or framework or after)),
+        *([f"There may be more: --after {following}"] if following else []),
+    )
+
+
+def show(
+    model: Model,
+    tenant: Tenant,
+    version: Annotated[
+        int | None,
+        typer.Option(help="All about this version.", parser=parse_version, metavar="VERSION"),
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a model with its versions, or all about one version."""
+
+    async def one(registry: ModelRegistry, number: int) -> VersionMetadata:
+        found = await registry.get_version(tenant, model, number)
+        if found is None:
+            raise VersionNotFound(model, number)
+        return found
+
+    async def whole(registry: ModelRegistry) -> tuple[ModelMetadata, list[VersionMetadata]]:
+        found = await registry.get_model(tenant, model)
+        if found is None:
+            raise ModelNotFound(model)
+        return found, await registry.list_versions(tenant, model)
+
+    if version is not None:
+        single = ask(home, lambda registry: one(registry, version))
+        answer(as_json, single.document(), version_view(single))
+        return
+    found, versions = ask(home, whole)
+    document = {"model": found.document(), "versions": [item.document() for item in versions]}
+    answer(as_json, document, *model_view(found, versions))
+
+
+def evidence(
+    model: Model,
+    version: VersionNumber,
+    tenant: Tenant,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the gates said about a version, oldest first, with their numbers."""
+    found = ask(home, lambda registry: registry.list_evidence(tenant, model, version))
+    document = {
+        "model_id": model,
+        "version": version,
+        "evidence": [item.document() for item in found],
+    }
+    answer(as_json, document, evidence_view(found, model, version))

@@ -1,0 +1,95 @@
+"""``readiness`` and ``policy``: what a version still lacks, and what the gates ask for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .exit_codes import ExitCode
+from .moving import Target
+from .options import Actor, AsJson, Home, Model, OperationId, Tenant, VersionNumber
+from .output import answer, line
+from .policy_file import read_policy
+from .session import acting, ask, repeatable
+from .wording import version_name
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.policy import PromotionPolicy
+
+
+def readiness(
+    model: Model,
+    version: VersionNumber,
+    tenant: Tenant,
+    target: Annotated[Target, typer.Option(help="The stage it should go to.")] = Target.production,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a version still lacks for a stage. Changes nothing.
+
+    Exit code 0 when it is ready, 4 when it is not.
+    """
+    found = ask(home, lambda registry: registry.readiness(tenant, model, version, target.value))
+    state = f"{model} version {version} is in {found.stage}; production is "
+    answer(
+        as_json,
+        found.document(),
+        f"{state}{version_name(found.production)}.",
+        line(
+            f"Ready for {found.target}." if found.ready else f"Not ready for {found.target}:",
+            "green" if found.ready else "red",
+        ),
+        *(f"  - {item.message} ({item.code})" for item in found.missing),
+    )
+    if not found.ready:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def policy(
+    model: Model,
+    tenant: Tenant,
+    file: Annotated[
+        Path | None,
+        typer.Option("--set", metavar="FILE.json", help="Set this policy; - reads it from stdin."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why it is set; kept in the ledger.")
+    ] = None,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a model's gates must show before a promotion, or set it.
+
+    Evidence made under another policy no longer counts, so a new policy needs new runs of the
+    gates.
+    """
+    if (file is None) is not (reason is None):
+        raise typer.BadParameter("--set and --reason go together: the ledger keeps why")
+    if file is None or reason is None:
+        _tell(as_json, model, ask(home, lambda registry: registry.get_policy(tenant, model)))
+        return
+    wanted, why, who = read_policy(file), reason, acting(actor)
+
+    async def change(registry: ModelRegistry) -> PromotionPolicy:
+        return await registry.set_policy(
+            tenant, model, wanted, actor=who, reason=why, operation_id=chosen
+        )
+
+    with repeatable(operation_id) as chosen:
+        _tell(as_json, model, ask(home, change))
+
+
+def _tell(as_json: bool, model: str, found: PromotionPolicy) -> None:
+    document = found.document()
+    answer(
+        as_json,
+        {"model_id": model, "fingerprint": found.fingerprint, "policy": document},
+        f"Policy of {model}, {found.fingerprint}",
+        json.dumps(document, indent=2, ensure_ascii=False),
+    )

@@ -1,0 +1,78 @@
+"""The command line's entry point: which commands there are, and how they are grouped in help."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from . import catalogue, judging, moving, story, upkeep, verifying
+from .exit_codes import legend
+from .failures import LifecycleGroup
+from .noise import hush_libraries
+
+_EPILOG = f"""\b
+Exit codes:
+{legend()}
+
+Where the registry is, and the rest of its settings, comes from MODEL_LIFECYCLE_* in the
+environment: HOME, DATABASE_URL, TRACKING_URI, ARTIFACT_ROOT, and others; TENANT and ROLES too."""
+
+app = typer.Typer(
+    cls=LifecycleGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
+
+_LOOK, _CHANGE, _KEEP = "Look", "Change", "Keep in order"
+app.command(rich_help_panel=_LOOK)(catalogue.models)
+app.command(rich_help_panel=_LOOK)(catalogue.show)
+app.command(rich_help_panel=_LOOK)(story.history)
+app.command(rich_help_panel=_LOOK)(story.production)
+app.command(rich_help_panel=_LOOK)(catalogue.evidence)
+app.command(rich_help_panel=_LOOK)(judging.readiness)
+app.command(rich_help_panel=_CHANGE)(moving.promote)
+app.command(rich_help_panel=_CHANGE)(moving.rollback)
+app.command(rich_help_panel=_CHANGE)(moving.retire)
+app.command(rich_help_panel=_CHANGE)(moving.delete)
+app.command(rich_help_panel=_CHANGE)(judging.policy)
+app.command(rich_help_panel=_KEEP)(verifying.verify)
+app.command(rich_help_panel=_KEEP)(upkeep.reconcile)
+app.add_typer(database, name="db", rich_help_panel=_KEEP)
+database.command("upgrade")(upkeep.upgrade)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from model_lifecycle import __version__
+
+        typer.echo(f"model-lifecycle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """The life of machine-learning models: what is in production, why, and how to undo it."""
+
+
+def main() -> None:
+    """Run the command line of this process, and end it with an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that has no '→' must not turn an answer into an error.
+            stream.reconfigure(errors="replace")
+    hush_libraries()
+    app(prog_name="model-lifecycle")

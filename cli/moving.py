@@ -1,0 +1,226 @@
+"""``promote``, ``rollback``, ``retire``, ``delete``: changes of stage, each one ledger entry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model_lifecycle.registry.rules.errors import VersionNotFound
+from model_lifecycle.registry.rules.metadata import LedgerEntry
+from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .options import (
+    Actor,
+    AsJson,
+    Home,
+    Model,
+    OperationId,
+    Reason,
+    Tenant,
+    VersionNumber,
+    expected_production,
+)
+from .output import answer, line
+from .session import acting, ask, repeatable
+from .story import waived
+from .wording import move, version_name
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class Target(StrEnum):
+    """Where a version can be promoted to."""
+
+    staging = Stage.STAGING.value
+    production = Stage.PRODUCTION.value
+
+
+def promote(
+    model: Model,
+    version: VersionNumber,
+    tenant: Tenant,
+    to: Annotated[Target, typer.Option("--to", help="The stage to go to.")] = Target.production,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "",
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|none",
+            help="Only if this version is in production now ('none': only if there is none).",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Break glass: waive missing evidence. Needs a reason."),
+    ] = False,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Promote a version, if its evidence allows it; the version it replaces is archived."""
+    expected, who = expected_production(expect), acting(actor)
+
+    async def change(registry: ModelRegistry, operation: str) -> None:
+        await registry.transition_stage(
+            tenant,
+            model,
+            version,
+            to.value,
+            actor=who,
+            reason=reason,
+            expected_production=expected,
+            force=force,
+            operation_id=operation,
+        )
+
+    _change(home, as_json, tenant, model, operation_id, change)
+
+
+def rollback(
+    model: Model,
+    reason: Reason,
+    tenant: Tenant,
+    to_version: Annotated[
+        int | None,
+        typer.Option(
+            metavar="VERSION",
+            help="An archived version; by default the one that was in production last.",
+            parser=parse_version,
+        ),
+    ] = None,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put an earlier production version back, in one operation.
+
+    The present one goes to development. The files of the earlier one are verified first.
+    """
+    who = acting(actor)
+
+    async def change(registry: ModelRegistry, operation: str) -> None:
+        await registry.rollback(
+            tenant, model, to_version=to_version, actor=who, reason=reason, operation_id=operation
+        )
+
+    _change(home, as_json, tenant, model, operation_id, change)
+
+
+def retire(
+    model: Model,
+    reason: Reason,
+    tenant: Tenant,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the production version out of service; afterwards nothing is in production."""
+    who = acting(actor)
+
+    async def change(registry: ModelRegistry, operation: str) -> None:
+        version = await _version_to_retire(registry, tenant, model, operation)
+        await registry.transition_stage(
+            tenant,
+            model,
+            version,
+            Stage.ARCHIVED,
+            actor=who,
+            reason=reason,
+            expected_production=version,
+            operation_id=operation,
+        )
+
+    _change(home, as_json, tenant, model, operation_id, change)
+
+
+def delete(
+    model: Model,
+    reason: Reason,
+    tenant: Tenant,
+    version: Annotated[
+        int | None,
+        typer.Option(metavar="VERSION", help="Only this version; else all.", parser=parse_version),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a version, or a whole model, that was never in production. Its history stays.
+
+    A person at a terminal is asked before a whole model goes.
+    """
+    if version is None and not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete all versions of {model}, with their files?", abort=True, err=True)
+    who = acting(actor)
+
+    async def change(registry: ModelRegistry, operation: str) -> None:
+        await registry.delete_model(
+            tenant, model, version, actor=who, reason=reason, operation_id=operation
+        )
+
+    _change(home, as_json, tenant, model, operation_id, change)
+
+
+def _change(
+    home: Path | None,
+    as_json: bool,
+    tenant: str,
+    model: str,
+    operation_id: str | None,
+    change: Callable[[ModelRegistry, str], Awaitable[None]],
+) -> None:
+    """Make the change and tell the ledger entry that it made, or made when it came first."""
+    with repeatable(operation_id) as operation:
+
+        async def changing(registry: ModelRegistry) -> LedgerEntry:
+            await change(registry, operation)
+            found = await _entry(registry, tenant, model, operation)
+            assert found is not None, "a change that succeeded is in the ledger"
+            return found
+
+        entry = ask(home, changing)
+    answer(as_json, {"entry": entry.document()}, *_told(entry))
+
+
+async def _entry(
+    registry: ModelRegistry, tenant: str, model: str, operation_id: str
+) -> LedgerEntry | None:
+    entries = await registry.history(tenant, model)
+    return next((item for item in reversed(entries) if item.operation_id == operation_id), None)
+
+
+async def _version_to_retire(
+    registry: ModelRegistry, tenant: str, model: str, operation_id: str
+) -> int:
+    """The version in production; for a repetition, the one that the first call retired."""
+    earlier = await _entry(registry, tenant, model, operation_id)
+    if earlier is not None and earlier.moves:
+        return earlier.moves[0].version
+    found = await registry.get_model(tenant, model)
+    if found is None or found.production_version is None:
+        raise VersionNotFound(model, "in production")
+    return found.production_version
+
+
+def _told(entry: LedgerEntry) -> list[Any]:
+    lines: list[Any] = [
+        f"{entry.model_id} version {step.version}: {move(step)}" for step in entry.moves
+    ]
+    if entry.forced:
+        lines.append(line(f"FORCED: {'; '.join(waived(entry))}", "red"))
+    lines.append(
+        f"In production: {version_name(entry.production)}. "
+        f"Entry {entry.sequence} of the ledger, by {entry.actor}."
+    )
+    return lines

@@ -1,0 +1,62 @@
+"""Arguments and options that commands share: one spelling, one help text each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+_COMMON = "Common options"
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
+VersionNumber = Annotated[
+    int, typer.Argument(metavar="VERSION", help="Number of the version.", parser=parse_version)
+]
+Tenant = Annotated[
+    str,
+    typer.Option(
+        "--tenant",
+        envvar="MODEL_LIFECYCLE_TENANT",
+        help="Whose models.",
+        rich_help_panel=_COMMON,
+    ),
+]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        envvar="MODEL_LIFECYCLE_HOME",
+        help="Folder of an embedded registry; ./.model-lifecycle by default.",
+        rich_help_panel=_COMMON,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON document instead of tables.", rich_help_panel=_COMMON),
+]
+Actor = Annotated[
+    str | None,
+    typer.Option("--actor", help="Who acts; the ledger shows it. cli:<login name> by default."),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+OperationId = Annotated[
+    str | None,
+    typer.Option(
+        "--operation-id",
+        help="Makes a repetition harmless: the same id gives the same answer and one effect.",
+    ),
+]
+
+
+def expected_production(text: str | None) -> ExpectedProduction:
+    """What ``--expect`` says: a version, ``none`` for no version, or nothing at all.
+
+    Raises InvalidName.
+    """
+    if text is None:
+        return ANY
+    return None if text == "none" else parse_version(text)

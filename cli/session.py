@@ -1,0 +1,79 @@
+"""From a command's options to an open registry, and to the one who acts."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.rules.principals import Principal, Role, parse_roles
+from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+T = TypeVar("T")
+
+
+def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]) -> T:
+    """What ``question`` finds out from the registry, which is closed afterwards.
+
+    Raises what the registry raises, and InvalidInput where there is no registry: nobody who
+    looks in the wrong place should find an empty registry there, made by the looking.
+    """
+    settings = Settings(home=home)
+    _require_ledger(settings)
+    from model_lifecycle.registry.opening import open_registry
+
+    async def asking() -> T:
+        async with open_registry(settings) as registry:
+            return await question(registry)
+
+    return run_sync(asking())
+
+
+def acting(actor: str | None) -> Principal:
+    """Who acts: ``actor``, else the person logged in, with the roles of MODEL_LIFECYCLE_ROLES
+    (default: every role, as whoever can open the database directly is trusted anyway)."""
+    names = os.environ.get(f"{PREFIX}ROLES", "")
+    roles = parse_roles(name.strip() for name in names.split(",")) if names else frozenset(Role)
+    return Principal(f"cli:{_login_name()}" if actor is None else actor, roles)
+
+
+@contextmanager
+def repeatable(operation_id: str | None) -> Iterator[str]:
+    """An operation id for one change: the given one or a new one, which the caller is told when
+    a backend fails, so that a repetition cannot act twice."""
+    chosen = operation_id or f"cli/{uuid.uuid4()}"
+    try:
+        yield chosen
+    except BackendUnavailable as error:
+        error.add_note(f"To try again without the risk of acting twice: --operation-id {chosen}")
+        raise
+
+
+def _require_ledger(settings: Settings) -> None:
+    from model_lifecycle.registry.ledger.engine import database_url
+
+    url = database_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith(":"):
+        return
+    if not Path(url.database).is_file():
+        raise InvalidInput(
+            f"there is no registry here: {url.database} does not exist. Set {PREFIX}HOME, or "
+            "--home, to the folder of the registry; `model-lifecycle db upgrade` makes a new one.",
+            field="home",
+        )
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"uid-{os.getuid()}"

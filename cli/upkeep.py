@@ -1,0 +1,71 @@
+"""``reconcile`` and ``db upgrade``: keeping the stores in agreement, and up to date."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from model_lifecycle.registry.rules.principals import Action, require
+from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.settings import Settings
+
+from .exit_codes import ExitCode
+from .options import Actor, AsJson, Home
+from .output import answer, line
+from .session import acting, ask
+from .sheet import Column, Sheet
+
+
+def reconcile(
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", envvar="MODEL_LIFECYCLE_TENANT", help="Whose models."),
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
+    actor: Actor = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare MLflow with the ledger; heal what differs, and tell it.
+
+    Exit code 8 when something is left that only a person can repair.
+    """
+    if tenant is None and not everyone:
+        raise typer.BadParameter("say whose models: --tenant NAME, or --all")
+    require(acting(actor), Action.RECONCILE)
+    findings = ask(home, lambda registry: registry.reconcile(None if everyone else tenant))
+    columns = (Column("model"), Column("version"), Column("state"), Column("what", wraps=True))
+    rows = [
+        (
+            item.model_id,
+            item.version or "",
+            line("healed", "green") if item.healed else line("DAMAGED", "red"),
+            item.message,
+        )
+        for item in findings
+    ]
+    answer(
+        as_json,
+        {"findings": [item.document() for item in findings]},
+        Sheet(columns, rows) if findings else "MLflow shows what the ledger says.",
+    )
+    if not all(item.healed for item in findings):
+        raise typer.Exit(ExitCode.DAMAGE)
+
+
+def upgrade(home: Home = None, as_json: AsJson = False) -> None:
+    """Bring the ledger's tables to this version of the program; makes them where there are none.
+
+    Run it before the first use of a ledger in service, and after each update.
+    """
+    from model_lifecycle.registry.ledger import migrating
+
+    settings = Settings(home=home)
+    migration = run_sync(migrating.upgrade(settings.database_url))
+    database = settings.shown()["database_url"]
+    answer(
+        as_json,
+        {"database_url": database, "migration": migration},
+        f"The ledger at {database} is at migration {migration}.",
+    )
