@@ -43,7 +43,10 @@ def one_sided_p(n: float, mean: float, deviation: float, null: float, rho: float
         return 0.0
     spread = n * rho**2 + 1
     exponent = ((mean - null) / deviation * n * rho) ** 2 / (2 * spread)
-    return 0.0 if exponent > 700 else min(1.0, math.sqrt(spread) / (2 * math.expm1(exponent)))
+    if exponent > 700:
+        return 0.0
+    least, most = math.sqrt(spread), 2 * math.expm1(exponent)
+    return least / most if most > least else 1.0
 
 
 def two_sided_p(n: float, mean: float, deviation: float, null: float, rho: float) -> float:

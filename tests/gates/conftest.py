@@ -1,0 +1,202 @@
+"""A small world with a real registry: requests with two features, labels, models good and bad."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_lifecycle.gates.policies import (
+    Comparison,
+    Limit,
+    ShadowPolicy,
+    ValidationPolicy,
+    promotion_policy,
+)
+from model_lifecycle.gates.traffic import write_labels, write_traffic
+from model_lifecycle.registry.model_registry import ModelRegistry
+from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.settings import Settings
+
+#: MLflow, SQLAlchemy and skops warn of each other; what our own modules warn of stays an error.
+_OURS_ONLY = pytest.mark.filterwarnings("ignore", "error:::model_lifecycle")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "world" in getattr(item, "fixturenames", ()):
+            item.add_marker(_OURS_ONLY)
+
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
+MODEL = "clicks"
+
+
+def requests(rows: int, seed: int, *, noise: float = 0.0) -> pd.DataFrame:
+    """Features, the label that came of them, and a slice column."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"recent": rng.normal(size=rows), "older": rng.normal(size=rows)},
+    )
+    chance = 1 / (1 + np.exp(-2 * frame["recent"] - frame["older"] - noise))
+    frame["label"] = (rng.random(rows) < chance).astype("int64")
+    frame["region"] = rng.choice(["north", "south"], rows)
+    return frame
+
+
+def trained(kind: str) -> Any:
+    """A fitted classifier: ``good`` sees both features, ``weak`` one, ``bad`` the labels flipped;
+    ``minutes`` is a regression."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    frame = requests(2000, 1)
+    columns = ["recent", "older"]
+    seen = ["older"] if kind == "weak" else columns
+    labels = 1 - frame["label"] if kind == "bad" else frame["label"]
+    if kind == "minutes":
+        return LinearRegression().fit(frame[columns], frame["recent"] * 3 + labels)
+    pick = ColumnTransformer([("seen", "passthrough", seen)])
+    return Pipeline([("pick", pick), ("model", LogisticRegression())]).fit(frame[columns], labels)
+
+
+@dataclass
+class World:
+    """One tenant with one model."""
+
+    registry: ModelRegistry
+    tenant: str
+    folder: Path
+    serving: dict[int, Any] = field(default_factory=dict)
+
+    async def register(self, kind: str, **more: Any) -> int:
+        """Register a version of this kind; its number."""
+        model = trained(kind)
+        found = await self.registry.register_model(
+            self.tenant,
+            MODEL,
+            model,
+            "sklearn",
+            {},
+            {"kind": kind},
+            model_type="regression" if kind == "minutes" else "classification",
+            input_example=requests(5, 2)[["recent", "older"]],
+            created_by="tests",
+            **more,
+        )
+        version = max(found.versions)
+        self.serving[version] = model
+        return version
+
+    async def promote(self, version: int) -> None:
+        """Put a version into production by force."""
+        for stage in ("staging", "production"):
+            await self.registry.transition_stage(
+                self.tenant, MODEL, version, stage, actor="tests", reason="set-up", force=True
+            )
+
+    async def policy(
+        self, validation: ValidationPolicy | None = None, shadow: ShadowPolicy | None = None
+    ) -> None:
+        await self.registry.set_policy(
+            self.tenant,
+            MODEL,
+            promotion_policy(
+                validation=validation
+                or ValidationPolicy(
+                    comparisons=(Comparison("brier", 0.01),),
+                    limits=(Limit("brier", maximum=0.25, applies="first_version"),),
+                ),
+                shadow=shadow
+                or ShadowPolicy(
+                    comparisons=(Comparison("brier", 0.01),),
+                    limits=(Limit("brier", maximum=0.25, applies="first_version"),),
+                ),
+            ),
+            actor="tests",
+        )
+
+    def held_out(self, frame: pd.DataFrame) -> str:
+        """A local Parquet file."""
+        path = self.folder / f"{uuid.uuid4().hex}.parquet"
+        frame.to_parquet(path, index=False)
+        return str(path)
+
+    async def serve(
+        self,
+        version: int,
+        *,
+        hours: int = 40,
+        rows: int = 60,
+        start: datetime = START,
+        labelled: float = 1.0,
+        change: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+    ) -> str:
+        """Write ``hours`` hours of traffic answered by ``version``; the end of the window.
+        ``change`` edits each hour's log before it is written."""
+        model = self.serving[version]
+        labels: dict[datetime, list[pd.DataFrame]] = {}
+        for hour in range(hours):
+            at = start + timedelta(hours=hour)
+            frame = requests(rows, 1000 + hour, noise=np.random.default_rng(hour).normal() * 0.3)
+            features = frame[["recent", "older"]]
+            score = model.predict_proba(features)[:, 1] if hasattr(model, "predict_proba") else None
+            log = frame.drop(columns="label").assign(
+                request_id=[f"{at:%m%dT%H}-{row}" for row in range(rows)],
+                requested_at=[at + timedelta(seconds=row) for row in range(rows)],
+                version=version,
+                role="champion",
+                prediction=model.predict(features),
+            )
+            if score is not None:
+                log["score"] = score
+            known = pd.DataFrame(
+                {"request_id": log["request_id"], "label": frame["label"], "labelled_at": at}
+            )
+            labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])
+            await write_traffic(self.registry.artifacts, self.tenant, MODEL, at, change(log))
+        for day, parts in labels.items():
+            await write_labels(self.registry.artifacts, self.tenant, MODEL, day, pd.concat(parts))
+        return (start + timedelta(hours=hours)).isoformat()
+
+    async def file(self, uri: str, name: str) -> bytes:
+        path = self.registry.artifacts.path_of(uri)
+        assert path is not None
+        return await self.registry.artifacts.get_bytes(f"{path}/{name}")
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture
+async def world(home: Path, tmp_path: Path) -> AsyncIterator[World]:
+    """A tenant of its own in a registry that all tests share."""
+    async with open_registry(Settings({}, home=home)) as registry:
+        yield World(registry, f"t-{uuid.uuid4().hex[:12]}", tmp_path)
+
+
+@pytest.fixture
+def start() -> str:
+    return START.isoformat()
+
+
+@pytest.fixture
+def make_requests() -> Callable[..., pd.DataFrame]:
+    return requests

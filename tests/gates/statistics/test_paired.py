@@ -1,0 +1,73 @@
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import ttest_1samp
+
+from model_lifecycle.gates.statistics.paired import mean_estimate
+
+ROWS = np.random.default_rng(7).normal(0.02, 0.3, 400)
+DAYS = np.sort(np.random.default_rng(8).integers(0, 23, 400))
+
+
+@pytest.mark.parametrize("null", [0.0, -0.01, 0.05])
+def test_rows_as_units_are_students_t(null: float):
+    """Without clusters the p-values are scipy's."""
+    found = mean_estimate(ROWS)
+
+    assert found.p_greater(null) == pytest.approx(
+        ttest_1samp(ROWS, null, alternative="greater").pvalue
+    )
+    assert found.p_less(null) == pytest.approx(ttest_1samp(ROWS, null, alternative="less").pvalue)
+
+
+def test_bounds_are_students_t():
+    """Without clusters the bounds are scipy's."""
+    expected = ttest_1samp(ROWS, 0).confidence_interval(0.90)
+
+    found = mean_estimate(ROWS)
+
+    assert (expected.low, expected.high) == pytest.approx(
+        (found.lower_bound(0.05), found.upper_bound(0.05))
+    )
+
+
+def test_clusters_as_statsmodels():
+    """With clusters the standard error is the cluster-robust one of an intercept."""
+    fit = sm.OLS(ROWS, np.ones(ROWS.size)).fit(cov_type="cluster", cov_kwds={"groups": DAYS})
+
+    found = mean_estimate(ROWS, DAYS)
+
+    assert (fit.params[0], fit.bse[0]) == pytest.approx((found.estimate, found.standard_error))
+    assert np.unique(DAYS).size == found.units
+
+
+def test_one_row_a_cluster():
+    """Clusters of one row each are no clusters."""
+    assert mean_estimate(ROWS) == mean_estimate(ROWS, np.arange(ROWS.size))
+
+
+def test_copies_prove_nothing():
+    """Rows that are copies of one another do not narrow the interval."""
+    once = mean_estimate(ROWS, np.arange(ROWS.size))
+    copied = mean_estimate(np.repeat(ROWS, 10), np.repeat(np.arange(ROWS.size), 10))
+
+    assert once.standard_error == pytest.approx(copied.standard_error)
+
+
+@pytest.mark.parametrize("rows", [[], [1.0]])
+def test_too_few(rows: list[float]):
+    """Fewer than two units bound nothing and prove nothing."""
+    found = mean_estimate(rows)
+
+    assert not found.lower_bound(0.05) > -math.inf
+    assert found.p_greater(-1.0) == 1.0
+
+
+def test_least_error():
+    """A least standard error widens an interval and never narrows it."""
+    found = mean_estimate(ROWS)
+
+    assert found.with_least_error(1.0).standard_error == 1.0
+    assert found.with_least_error(0.0) == found
