@@ -4,7 +4,6 @@ interrupted, and versions that somebody registered in MLflow by hand."""
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,15 +132,7 @@ class Adoption:
             metrics={},
             parameters={},
             tags=own,
-            dataset=_dataset(labels),
+            dataset=None,
             created_by=labels.get(tags.CREATED_BY, ADOPTER),
             created_at=timestamp(version.created_at or self._stores.ledger.clock()),
         )
-
-
-def _dataset(labels: Mapping[str, str]) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(labels.get(tags.DATASET, "null"))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

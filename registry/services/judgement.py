@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from ..rules.evidence import (
     parse_gate,
     parse_verdict,
 )
+from ..rules.inputs import text
 from ..rules.metadata import EntryKind, Readiness
 from ..rules.policy import PromotionPolicy
 from ..rules.principals import Action, Principal, principal, require
@@ -25,6 +27,7 @@ from .operations import earlier_answer, request
 from .stores import Stores
 
 _MAX_SUMMARY = 64 * 1024
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Judgement:
@@ -44,6 +47,7 @@ class Judgement:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         who = principal(actor)
         require(who, Action.SET_POLICY)
+        text(reason, field="reason")
         if not isinstance(policy, PromotionPolicy):
             policy = PromotionPolicy.from_document(policy)
         asked = request(
@@ -140,9 +144,9 @@ def _checked(evidence: Evidence, tenant: str, model: str, version: int) -> Evide
         evidence,
         gate=parse_gate(evidence.gate),
         verdict=parse_verdict(evidence.verdict),
-        tenant_id=evidence.tenant_id or tenant,
-        model_id=evidence.model_id or model,
-        version=evidence.version or version,
+        tenant_id=tenant if evidence.tenant_id is None else evidence.tenant_id,
+        model_id=model if evidence.model_id is None else evidence.model_id,
+        version=version if evidence.version is None else evidence.version,
     )
     if (item.tenant_id, item.model_id, item.version) != (tenant, model, version):
         raise InvalidInput(
@@ -155,7 +159,15 @@ def _checked(evidence: Evidence, tenant: str, model: str, version: int) -> Evide
             "evidence_id must be at most 128 characters without '/'", field="evidence.evidence_id"
         )
     if item.baseline is not None:
-        tenancy.version_number(item.baseline)
+        tenancy.version_number(item.baseline, field="evidence.baseline")
+    for name in ("bundle_digest", "policy_fingerprint"):
+        if not _DIGEST.fullmatch(text(getattr(item, name), field=f"evidence.{name}")):
+            raise InvalidInput(
+                f"evidence.{name} must be like sha256:<64 hexadecimal digits>",
+                field=f"evidence.{name}",
+            )
+    if item.report_uri is not None:
+        text(item.report_uri, field="evidence.report_uri")
     size = len(canonical_json(item.summary, field="evidence.summary"))
     if size > _MAX_SUMMARY:
         raise InvalidInput(

@@ -14,7 +14,8 @@ from ..rules.errors import (
     StaleProduction,
 )
 from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
-from ..rules.expectation import ANY, ExpectedProduction, check_expected
+from ..rules.expectation import ANY, ExpectedProduction, check_expected, parse_expected
+from ..rules.inputs import text
 from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, parse_stage, requirement
@@ -44,6 +45,8 @@ class Lifecycle:
     ) -> ModelMetadata:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number, target = tenancy.version_number(version), parse_stage(target_stage)
+        expected = parse_expected(expected_production)
+        text(reason, field="reason")
         who = principal(actor)
         require(who, Action.MOVE_STAGE)
         if force:
@@ -58,7 +61,7 @@ class Lifecycle:
                 "version": number,
                 "target": target.value,
                 "reason": reason,
-                "expected": "any" if expected_production is ANY else expected_production,
+                "expected": "any" if expected is ANY else expected,
                 "force": force,
             },
         )
@@ -68,7 +71,7 @@ class Lifecycle:
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
                 if earlier is None:
-                    check_expected(expected_production, book.model.production_version)
+                    check_expected(expected, book.model.production_version)
                     moves, used, waived = await self._transition(
                         book, number, target, reason=reason, force=force
                     )
@@ -219,6 +222,6 @@ def subject(book: ModelBook, version: VersionMetadata) -> Subject:
 
 
 def check_reason(reason: str, what: str) -> None:
-    """Raise :class:`InvalidInput` unless ``reason`` says something."""
-    if not isinstance(reason, str) or not reason.strip():
+    """Raise :class:`InvalidInput` unless ``reason`` says something that can be kept."""
+    if not text(reason, field="reason").strip():
         raise InvalidInput(f"{what} needs a reason; it is kept in the ledger", field="reason")

@@ -38,7 +38,12 @@ class VersionPlan:
         return cls(**document)
 
     def completed(
-        self, *, framework: str, metrics: Mapping[str, float], parameters: Mapping[str, str]
+        self,
+        *,
+        framework: str,
+        metrics: Mapping[str, float],
+        parameters: Mapping[str, str],
+        dataset: Mapping[str, Any],
     ) -> VersionPlan:
         """The plan with what it left open."""
         return replace(
@@ -46,6 +51,7 @@ class VersionPlan:
             framework=self.framework or framework,
             metrics=self.metrics or finite_metrics(metrics),
             parameters=self.parameters or dict(parameters),
+            dataset=self.dataset or dict(dataset),
         )
 
 

@@ -264,15 +264,17 @@ class Registration:
                 field="source",
             )
         shutil.copytree(source, folder, symlinks=True)
-        plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={})
+        plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
         self._publishing.check(plan.framework, folder)
         return plan
 
 
 def complete_plan(plan: VersionPlan, source: Source, folder: Path) -> VersionPlan:
-    """The plan with what its source tells: framework, and the run's metrics and parameters."""
+    """The plan with what its source tells: framework, the run's metrics and parameters, and the
+    data the model was trained on. Blocking: call it in a thread."""
     return plan.completed(
         framework=framework_of(folder),
         metrics=source.run.metrics if source.run else {},
         parameters=source.run.parameters if source.run else {},
+        dataset=source.dataset,
     )

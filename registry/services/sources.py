@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..rules import paths
 from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ..rules.tenancy import TenantId
+from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, RunRecord
 from .stores import Stores
 from .training import Training
@@ -26,6 +29,15 @@ class Source:
     path: str
     run: RunRecord | None
     logged: LoggedModelRecord | None
+
+    @property
+    def dataset(self) -> Mapping[str, Any]:
+        """What the model was trained on, as it was said when the model was logged; else empty."""
+        try:
+            found = json.loads(self.logged.tags[tags.DATASET]) if self.logged else {}
+        except (KeyError, ValueError):
+            return {}
+        return found if isinstance(found, Mapping) else {}
 
 
 class Sources:
