@@ -75,7 +75,7 @@ def _type_of(name: str, values: pd.Series[Any]) -> str:
         return "float" if dtype.itemsize <= 4 else "double"
     if types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    if _is_category(dtype) or types.is_string_dtype(dtype) or _all_text(values):
+    if _is_text(values):
         return "string"
     raise InvalidInput(
         f"column {name!r} of input_example has values of type {dtype}, which a signature cannot "
@@ -91,17 +91,16 @@ def _fits(wanted: str, values: pd.Series[Any]) -> bool:
     if wanted in _NUMBERS or wanted == "boolean":
         return bool(types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype))
     if wanted == "string":
-        return bool(_is_category(dtype) or types.is_string_dtype(dtype) or _all_text(values))
+        return _is_text(values)
     if wanted == "datetime":
         return bool(types.is_datetime64_any_dtype(dtype))
     return True
 
 
-def _all_text(values: pd.Series[Any]) -> bool:
-    return bool(values.dtype == object and all(isinstance(x, str) for x in values.dropna()))
-
-
-def _is_category(dtype: Any) -> bool:
+def _is_text(values: pd.Series[Any]) -> bool:
+    """Text, or categories, which MLflow has no type of its own for."""
     import pandas as pd
 
-    return isinstance(dtype, pd.CategoricalDtype)
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+        return True
+    return bool(values.dtype == object and all(isinstance(x, str) for x in values.dropna()))
