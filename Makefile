@@ -4,13 +4,18 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test check bench clean
+.PHONY: demo test fuzz check bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
 
 test: .venv/ready check
 	$(BIN)/python -m pytest
+
+# The API against its own description, with many more cases than in `make test`.
+fuzz: .venv/ready
+	MODEL_LIFECYCLE_FUZZ_CASES=$(or $(CASES),200) $(BIN)/python -m pytest -s --timeout=3600 \
+	  tests/api/test_contract.py
 
 check: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -25,7 +30,7 @@ bench: .venv/ready
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv==0.13.9
-	$(INSTALL) --constraint constraints.txt --editable ".[check,demo,postgres,s3,test]"
+	$(INSTALL) --constraint constraints.txt --editable ".[api,check,demo,postgres,s3,test]"
 	mkdir -p .venv/house && ln -sfn "$(CURDIR)" .venv/house/model_lifecycle
 	touch $@
 

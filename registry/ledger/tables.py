@@ -199,3 +199,19 @@ projections = Table(
     Column("versions", JSON, nullable=False),
     Column("written_at", UtcDateTime, nullable=False),
 )
+
+#: Credentials of the HTTP API. The key itself is kept by its owner alone, here is its SHA-256.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(32), primary_key=True),
+    Column("tenant_id", TENANT, nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("secret_hash", String(71), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Index(None, "tenant_id", "key_id"),
+)

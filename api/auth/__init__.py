@@ -1,0 +1,1 @@
+"""Who calls: API keys and signed tokens, each to a tenant and roles."""

@@ -1,0 +1,1 @@
+"""The routes, three to six lines each: all they do is call the core."""

@@ -1,0 +1,1 @@
+"""Uploaded models: to disk within limits, looked at, never loaded."""
