@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from .errors import StaleProduction
+from .tenancy import version_number
 
 
 class _Any(Enum):
@@ -15,6 +16,13 @@ class _Any(Enum):
 #: The caller takes whatever is in production. Distinct from None, which expects nothing there.
 ANY: Final = _Any.ANY
 ExpectedProduction = int | None | _Any
+
+
+def parse_expected(value: Any) -> ExpectedProduction:
+    """``value`` if it is ANY, None or a version. Raises :class:`InvalidName`."""
+    if value is None or isinstance(value, _Any):
+        return value
+    return version_number(value, field="expected_production")
 
 
 def check_expected(expected: ExpectedProduction, actual: int | None) -> None:

@@ -42,7 +42,7 @@ def model_id(value: Any) -> ModelId:
     )
 
 
-def version_number(value: Any) -> int:
+def version_number(value: Any, *, field: str = "version") -> int:
     """``value`` as a version number, a positive integer. Raises :class:`InvalidName`.
 
     Text is not accepted: each surface parses its own text before it calls the core.
@@ -50,7 +50,7 @@ def version_number(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_VERSION:
         return value
     raise InvalidName(
-        f"version {_shown(value)} is not valid: versions are whole numbers from 1", field="version"
+        f"version {_shown(value)} is not valid: versions are whole numbers from 1", field=field
     )
 
 

@@ -8,11 +8,11 @@ newer epoch when it is done and shows the newer state instead of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from ..ledger.rows import ModelRow
-from ..rules.errors import BackendUnavailable
-from ..rules.metadata import VersionMetadata
+from ..rules.errors import BackendUnavailable, NotFound
+from ..rules.metadata import ModelMetadata, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..tracking import tags
@@ -77,23 +77,37 @@ class Projection:
         if row.production_version is None:
             await tracking.delete_alias(name, tags.PRODUCTION_ALIAS)
         else:
-            await tracking.set_alias(name, tags.PRODUCTION_ALIAS, row.production_version)
+            await _unless_lost(
+                tracking.set_alias(name, tags.PRODUCTION_ALIAS, row.production_version)
+            )
         for version, found in sorted(stages.items()):
             if found.stage is Stage.DELETED:
                 await tracking.delete_version(name, version)
             else:
-                await tracking.set_version_tags(name, version, version_tags(found))
+                await _unless_lost(tracking.set_version_tags(name, version, version_tags(found)))
         current = await self._stores.ledger.read.model(tenant, model)
         if current is not None:
-            await tracking.set_registered_model_tags(
-                name, {tags.MODEL_STAGE: current.stage.value, tags.FRAMEWORK: current.framework}
-            )
+            await _unless_lost(tracking.set_registered_model_tags(name, model_tags(current)))
 
     async def _stages(
         self, tenant: TenantId, model: ModelId, versions: set[int]
     ) -> dict[int, VersionMetadata]:
         found = await self._stores.ledger.read.versions_by_number(tenant, model, versions)
         return {item.version: item for item in found}
+
+
+async def _unless_lost(write: Awaitable[None]) -> None:
+    """Do ``write``. What somebody deleted in MLflow cannot be shown there, and must not keep the
+    rest from being shown; ``reconcile`` tells it as damage."""
+    try:
+        await write
+    except NotFound as error:
+        log.warning("MLflow cannot show it: %s", error)
+
+
+def model_tags(model: ModelMetadata) -> dict[str, str]:
+    """The tags of a registered model in MLflow that mirror the ledger."""
+    return {tags.MODEL_STAGE: model.stage.value, tags.FRAMEWORK: model.framework}
 
 
 def version_tags(version: VersionMetadata) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ..rules.tenancy import ModelId, TenantId, registered_name, split_registered
 from ..tracking import tags
 from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
 from .adoption import Adoption
-from .projection import Projection, version_tags
+from .projection import Projection, model_tags, version_tags
 from .stores import Stores
 
 #: A registration that has left nothing in MLflow for this long is not going on any more.
@@ -66,8 +66,12 @@ class Reconcile:
             findings.append(await self._adoption.adopt(tenant, model, shown[number]))
         if row is None:
             return findings
+        if findings:
+            # What was done above shows in MLflow now: it is no drift.
+            record = await self._stores.tracking.registered_model(registered_name(tenant, model))
         findings += self._lost(model, row, known, shown)
         drifted = self._drifted(model, row, known, shown, record)
+        drifted += await self._model_tags_edited(tenant, model, record)
         if drifted:
             alive = [number for number in known if number in shown]
             await self._projection.show(tenant, model, alive, [])
@@ -143,6 +147,19 @@ class Reconcile:
                 message = f"tags {', '.join(wrong)} of version {number} were edited; restored"
                 findings.append(Finding(model, "tags_edited", message, True, number))
         return findings
+
+    async def _model_tags_edited(
+        self, tenant: TenantId, model: ModelId, record: RegisteredModelRecord | None
+    ) -> list[Finding]:
+        current = await self._stores.ledger.read.model(tenant, model)
+        if record is None or current is None:
+            return []
+        expected = model_tags(current)
+        wrong = [key for key, value in expected.items() if record.tags.get(key) != value]
+        if not wrong:
+            return []
+        message = f"tags {', '.join(wrong)} of the registered model were edited; restored"
+        return [Finding(model, "tags_edited", message, healed=True)]
 
     async def _leftovers(
         self, tenant: TenantId, model: ModelId, known: Mapping[int, VersionMetadata]

@@ -6,6 +6,7 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -108,3 +109,11 @@ async def local(embedded_settings: Settings, mlflow_imported: None) -> AsyncIter
 def model_id() -> str:
     """A model of the test's own."""
     return new_name()
+
+
+@pytest.fixture(scope="session")
+def by_hand(settings: Settings, mlflow_imported: None) -> Any:
+    """MLflow's own client, with which people do things without the registry."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
