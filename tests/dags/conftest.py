@@ -26,6 +26,24 @@ if _HOME not in os.environ:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+#: Warnings of others about others: the first import of skops asks every loaded module for the names
+#: of scipy's functions, and Airflow's modules of old names answer; MLflow compares an index with a
+#: range, asks SQLAlchemy for an old way to load, and warns about a type hint of its own.
+_OTHERS = (
+    "ignore:The .airflow[.]",
+    "ignore:Operation with range",
+    "ignore:.*Any type hint is inferred",
+    "ignore:The ``noload`` loader",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            for warning in _OTHERS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
 @pytest.fixture(scope="session")
 def dags_folder() -> Path:
     import model_lifecycle.dags
