@@ -12,7 +12,10 @@ from .errors import airflow_errors
 from .hook import ModelRegistryHook
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.principals import Principal
 
 T = TypeVar("T")
 
@@ -44,6 +47,11 @@ class LifecycleOperator(BaseOperator):
     @cached_property
     def hook(self) -> ModelRegistryHook:
         return ModelRegistryHook(self.model_registry_conn_id)
+
+    def actor(self, context: Context) -> Principal:
+        """Who acts: this DAG and run, with the roles of the connection."""
+        with airflow_errors():
+            return self.hook.principal(context)
 
     def ask(self, act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
         """What ``act`` answers, called with the registry open.

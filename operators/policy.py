@@ -40,7 +40,7 @@ class SetPolicyOperator(LifecycleOperator):
         self.reason = reason
 
     def execute(self, context: Context) -> dict[str, Any]:
-        operation, actor = operation_id(context), self.hook.principal(context)
+        operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             policy = (

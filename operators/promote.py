@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from model_lifecycle.registry.rules.errors import GateRefused
+from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.stages import Stage, parse_stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.rules.metadata import LedgerEntry
 
 #: ``expected_production`` of a caller who does not mind which version is in production.
-ANY = "any"
+ANYTHING = "any"
 
 
 class PromoteModelOperator(LifecycleOperator):
@@ -63,7 +64,7 @@ class PromoteModelOperator(LifecycleOperator):
         model_id: str,
         version: int | str,
         target_stage: str = Stage.PRODUCTION.value,
-        expected_production: int | str | None = ANY,
+        expected_production: int | str | None = ANYTHING,
         reason: str = "",
         **kwargs: Any,
     ) -> None:
@@ -98,39 +99,39 @@ class PromoteModelOperator(LifecycleOperator):
             announce_production(context, self.tenant_id, self.model_id, result)
         return result
 
-    def _promotion(self, context: Context) -> Any:
-        operation, actor = operation_id(context), self.hook.principal(context)
+    def _promotion(self, context: Context) -> Callable[[ModelRegistry], Awaitable[dict[str, Any]]]:
+        operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
-            # Observe: an earlier try may have committed, or somebody else may have moved it.
             version, target = parse_version(self.version), parse_stage(self.target_stage)
             model = (self.tenant_id, self.model_id)
             entry = await entry_of(registry, *model, operation)
-            changed = False
-            if entry is None:
+            changed = entry is None
+            if changed:
                 known = await registry.get_version(*model, version)
                 if known is not None and known.stage is target:
                     entry = await arrival_of(registry, *model, version, target)
-            if entry is None:
-                changed = True
-                await registry.transition_stage(
-                    *model,
-                    version,
-                    target,
-                    actor=actor,
-                    reason=self.reason,
-                    operation_id=operation,
-                    **self._expectation(),
-                )
-                entry = await entry_of(registry, *model, operation)
-            return _result(self, entry, version, target, changed)
+                    return _result(self, entry, version, target, changed=False)
+            # Asked again after an earlier try had committed, the core answers as before, and
+            # finishes what that try left undone in MLflow.
+            await registry.transition_stage(
+                *model,
+                version,
+                target,
+                actor=actor,
+                reason=self.reason,
+                expected_production=self._expectation(),
+                operation_id=operation,
+            )
+            entry = await entry_of(registry, *model, operation)
+            return _result(self, entry, version, target, changed=changed)
 
         return act
 
-    def _expectation(self) -> dict[str, int | None]:
-        if self.expected_production == ANY:
-            return {}
-        return {"expected_production": optional_version(self.expected_production)}
+    def _expectation(self) -> ExpectedProduction:
+        if self.expected_production == ANYTHING:
+            return ANY
+        return optional_version(self.expected_production)
 
     def _held(self, context: Context, refusal: GateRefused) -> AirflowSkipException:
         context["ti"].xcom_push(key="held", value={"message": str(refusal), **refusal.details()})
@@ -142,13 +143,13 @@ def _result(
     entry: LedgerEntry | None,
     version: int,
     target: Stage,
+    *,
     changed: bool,
 ) -> dict[str, Any]:
     """The answer, from the ledger's own entry: what is not in there did not happen."""
     if entry is None or (version, target) not in {(m.version, m.target) for m in entry.moves}:
         raise AirflowFailException(
-            f"the ledger has no entry that moved {operator.model_id} version {version} to "
-            f"{target} for this task; a task that is cleared must ask for the same version"
+            f"the ledger has no entry that moved {operator.model_id} version {version} to {target}"
         )
     return {
         "tenant_id": operator.tenant_id,

@@ -68,7 +68,7 @@ class RegisterModelOperator(LifecycleOperator):
         self.tags = tags
 
     def execute(self, context: Context) -> dict[str, Any]:
-        operation, actor = operation_id(context), self.hook.principal(context)
+        operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             entry = await entry_of(registry, self.tenant_id, self.model_id, operation)

@@ -53,22 +53,22 @@ class RollbackModelOperator(LifecycleOperator):
         self.reason = reason
 
     def execute(self, context: Context) -> dict[str, Any]:
-        operation, actor = operation_id(context), self.hook.principal(context)
+        operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             to_version = optional_version(self.to_version)
             model = (self.tenant_id, self.model_id)
+            changed = await entry_of(registry, *model, operation) is None
+            # Asked again after an earlier try had committed, the core answers as before, and
+            # finishes what that try left undone in MLflow.
+            await registry.rollback(
+                *model,
+                to_version=to_version,
+                actor=actor,
+                reason=self.reason,
+                operation_id=operation,
+            )
             entry = await entry_of(registry, *model, operation)
-            changed = entry is None
-            if entry is None:
-                await registry.rollback(
-                    *model,
-                    to_version=to_version,
-                    actor=actor,
-                    reason=self.reason,
-                    operation_id=operation,
-                )
-                entry = await entry_of(registry, *model, operation)
             if entry is None or entry.production is None:
                 raise AirflowFailException("the ledger has no entry of this rollback")
             return {

@@ -59,7 +59,7 @@ class TrainModelOperator(LifecycleOperator):
             time.monotonic() - started,
             ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
         )
-        operation, actor = operation_id(context), self.hook.principal(context)
+        operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             logged = await registry.log_model(

@@ -32,7 +32,7 @@ class ModelStageTrigger(BaseTrigger):
         model_registry_conn_id: str,
         poll_interval: float,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tenant_id = tenant_id
         self.model_id = model_id
         self.version = version
@@ -61,10 +61,10 @@ class ModelStageTrigger(BaseTrigger):
                 self.log.warning("%s; asking again in %g s", error, self.poll_interval)
                 found = None
             except RegistryError as error:
-                yield TriggerEvent({"status": "error", "code": error.code, "message": str(error)})
+                yield _event(status="error", code=error.code, message=str(error))
                 return
             if found is not None:
-                yield TriggerEvent({"status": "success", **found})
+                yield _event(status="success", **found)
                 return
             await asyncio.sleep(self.poll_interval)
 
@@ -74,3 +74,7 @@ class ModelStageTrigger(BaseTrigger):
         connection = await ModelRegistryHook(self.model_registry_conn_id).aconnection()
         async with open_registry(connection.settings) as registry:
             return await reached(registry, self.tenant_id, self.model_id, self.version, self.stage)
+
+
+def _event(**payload: Any) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
