@@ -15,6 +15,7 @@ from ..artifacts.card import model_card
 from ..frameworks import adapter_for
 from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
+from ..ledger.rows import ModelRow
 from ..rules import paths
 from ..rules.errors import InvalidInput
 from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
@@ -50,9 +51,24 @@ class Publishing:
         saved = await asyncio.to_thread(self.check, plan.framework, folder)
         number = await self._mlflow_version(tenant, model, plan, source, asked, repeated)
         bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
-        return await self.commit(
-            tenant, model, number, plan, source, bundle, asked, kind=EntryKind.REGISTERED
-        )
+        try:
+            return await self.commit(
+                tenant, model, number, plan, source, bundle, asked, kind=EntryKind.REGISTERED
+            )
+        except InvalidInput:
+            await self.withdraw(tenant, model, number)
+            raise
+
+    async def check_model_type(self, tenant: TenantId, model: ModelId, plan: VersionPlan) -> None:
+        """Raise :class:`InvalidInput` if the model exists and is of another type."""
+        row = await self._stores.ledger.read.row(tenant, model)
+        if row is not None:
+            _check_model_type(row, plan)
+
+    async def withdraw(self, tenant: TenantId, model: ModelId, number: int) -> None:
+        """Remove a version that MLflow has and the ledger did not take."""
+        await self._stores.tracking.delete_version(registered_name(tenant, model), number)
+        await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
 
     async def bundle(
         self,
@@ -120,12 +136,7 @@ class Publishing:
         ) as book:
             earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
             if earlier is None:
-                if book.model.model_type != plan.model_type:
-                    raise InvalidInput(
-                        f"model {model!r} is a {book.model.model_type} model; "
-                        f"a {plan.model_type} model needs a name of its own",
-                        field="model_type",
-                    )
+                _check_model_type(book.model, plan)
                 created_at = datetime.fromisoformat(plan.created_at)
                 await book.add_version(
                     VersionMetadata(
@@ -160,9 +171,12 @@ class Publishing:
                     },
                 )
                 answer = await book.metadata()
-                await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
+                kept = {**model_answer(answer), "version": number}
+                await book.answer(asked.operation_id, asked.fingerprint, kept)
                 token = await book.announce([number])
         if earlier is not None:
+            if earlier.get("version") != number:
+                await self.withdraw(tenant, model, number)
             return await answered_model(ledger, tenant, earlier)
         await self._projection.follow(tenant, model, [number], token)
         return answer
@@ -208,6 +222,15 @@ class Publishing:
             allow_pickle=settings.allow_pickle,
         )
         return adapter.check(folder)
+
+
+def _check_model_type(model: ModelRow, plan: VersionPlan) -> None:
+    if model.model_type != plan.model_type:
+        raise InvalidInput(
+            f"model {model.model_id!r} is a {model.model_type} model; "
+            f"a {plan.model_type} model needs a name of its own",
+            field="model_type",
+        )
 
 
 def _dataset_tags(plan: VersionPlan) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..frameworks import adapter_for, framework_of
 from ..rules import tenancy
 from ..rules.errors import InvalidInput, ModelNotFound, UnknownFramework
+from ..rules.inputs import text
 from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.tenancy import ModelId, TenantId
@@ -21,6 +22,9 @@ from .publishing import Publishing
 from .sources import Source, Sources
 from .stores import Stores
 from .training import LoggedTraining, Training
+
+#: Characters of a training log.
+MAX_LOG = 50_000_000
 
 
 class Registration:
@@ -67,7 +71,15 @@ class Registration:
             created_at=timestamp(self._stores.ledger.clock()),
             source=None if source is None else str(source),
         )
+        if training_log is not None:
+            text(training_log, field="training_log", longest=MAX_LOG)
         asked = self._asked(operation_id, who, model_id, plan, model, run_id)
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is not None:
+            return await answered_model(self._stores.ledger, tenant, earlier)
+        await self._publishing.check_model_type(tenant, model_id, plan)
+        if run_id is not None:
+            await self._training.own_run(tenant, run_id)
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             if isinstance(source, str):
@@ -141,6 +153,8 @@ class Registration:
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
         )
+        if trained.training_log is not None:
+            text(trained.training_log, field="training_log", longest=MAX_LOG)
         asked = request(operation_id, "log_model", who, {"model": model_id})
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
@@ -155,13 +169,15 @@ class Registration:
                 training_log=trained.training_log,
                 run_id=None,
                 operation_id=asked.operation_id,
+                repeated=asked.named,
             )
+        run = await self._training.own_run(tenant, logged.run_id or "")
         return LoggedTraining(
-            run_id=logged.run_id or "",
+            run_id=run.run_id,
             model_uri=f"models:/{logged.model_id}",
             framework=plan.framework,
             model_type=plan.model_type,
-            metrics=plan.metrics,
+            metrics=run.metrics,
         )
 
     async def _from_address(
@@ -173,9 +189,6 @@ class Registration:
         folder: Path,
         asked: Request,
     ) -> ModelMetadata:
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
-        if earlier is not None:
-            return await answered_model(self._stores.ledger, tenant, earlier)
         source = await self._sources.resolve(tenant, address)
         await self._stores.artifacts.get_folder(source.path, folder)
         plan = await asyncio.to_thread(complete_plan, plan, source, folder)
