@@ -76,8 +76,8 @@ def _airflow(teller: Teller) -> dict[str, DAG]:
     from airflow.utils.db import initdb
 
     initdb()
-    folder = str(Path(__file__).resolve().parent.parent)
-    bag = DagBag(dag_folder=folder, bundle_name="dags-folder", bundle_path=folder)
+    folder = Path(__file__).resolve().parent.parent
+    bag = DagBag(dag_folder=str(folder), bundle_name="dags-folder", bundle_path=folder)
     if bag.import_errors:
         raise DemoFailed("; ".join(f"{file}: {why}" for file, why in bag.import_errors.items()))
     for dag in bag.dags.values():

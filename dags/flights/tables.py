@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -15,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def versions_table(versions: Sequence[VersionMetadata]) -> Table:
-    table = _table("Versions", "version", "stage", "algorithm", "features", "trained on")
+    table = _table("Versions", "version", "stage", "model", "trained on")
     for item in versions:
         known = item.parameters
         table.add_row(
             str(item.version),
             item.stage.value,
-            known.get("algorithm", ""),
-            known.get("features", ""),
+            f"{known.get('algorithm', '')}\n{known.get('features', '')}",
             f"{known.get('training_start', '')} to {known.get('training_end', '')}",
         )
     return table
 
 
 def history_table(entries: Sequence[LedgerEntry]) -> Table:
-    table = _table("History", "#", "what", "who", "why")
+    """What, who and why below each other: an actor's name alone may fill a line."""
+    table = _table("History", "#", "what, who, why")
     for entry in entries:
-        who = entry.actor.replace("/", "\n", 1).replace(" for ", "\nfor ", 1)
-        table.add_row(str(entry.sequence), _what(entry), who, _why(entry))
+        lines = [_what(entry), entry.actor, _why(entry)]
+        table.add_row(str(entry.sequence), "\n".join(escape(line) for line in lines if line))
     return table
 
 
@@ -47,7 +48,7 @@ def report_lines(evidence: Sequence[Evidence]) -> list[str]:
 
 def _table(title: str, *columns: str) -> Table:
     """Only the last column gives way where the screen is narrow."""
-    table = Table(title=title, title_justify="left", title_style="bold italic")
+    table = Table(title=title, title_justify="left", title_style="bold italic", show_lines=True)
     for name in columns[:-1]:
         table.add_column(name, no_wrap=True)
     table.add_column(columns[-1], overflow="fold")
@@ -56,15 +57,17 @@ def _table(title: str, *columns: str) -> Table:
 
 def _what(entry: LedgerEntry) -> str:
     moves = [
-        f"version {move.version}: {move.source.value if move.source else 'new'} → {move.target}"
+        f"version {move.version}: {move.source.value if move.source else 'new'} → "
+        f"{move.target.value}"
         for move in entry.moves
     ]
-    return "\n".join(moves) or entry.kind.value.replace("_", " ")
+    return ", ".join(moves) or entry.kind.value.replace("_", " ")
 
 
 def _why(entry: LedgerEntry) -> str:
     proofs = [f"{item.get('gate')} {item.get('verdict')}" for item in entry.evidence]
-    return "; ".join(text for text in (entry.reason, *proofs) if text)
+    why = "; ".join(text for text in (entry.reason, *proofs) if text)
+    return f"because: {why}" if why else ""
 
 
 def _shown(uri: str) -> str:

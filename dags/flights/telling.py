@@ -125,15 +125,11 @@ def outcome(task: str, result: Any) -> str:
         case "set_policy", {"changed": changed, "fingerprint": fingerprint}:
             return f"{'set' if changed else 'unchanged'}, {fingerprint[:19]}…"
         case "validate" | "shadow_test", {"verdict": _, "sentence": sentence}:
-            return sentence
-        case "rollback" | "promote_to_production", {"version": version, **rest}:
-            return f"version {version} is in production; it was {_name(rest)}"
+            return str(sentence)
+        case "rollback" | "promote_to_production", {"version": version, "previous_production": old}:
+            was = f"version {old}" if old else "empty"
+            return f"version {version} is in production; it was {was}"
         case "promote_to_staging", {"version": version}:
             return f"version {version} is in staging"
         case _:
             return Path(result).name if isinstance(result, str) else ""
-
-
-def _name(result: Mapping[str, Any]) -> str:
-    previous = result.get("previous_production")
-    return f"version {previous}" if previous else "empty"
