@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,20 @@ _SCHEMA = "schema.json"
 _MODULE = re.compile(r'"__module__":\s*("(?:[^"\\]|\\.)*")')
 
 
+def _skops_io() -> Any:
+    """``skops.io``. On its first import skops looks its own names up in every module loaded so
+    far; inside Airflow that wakes hundreds of lazy names, each with a deprecation warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import skops.io
+    return skops.io
+
+
 def dump(model: Any) -> bytes:
     """``model`` as a skops payload. Raises :class:`UntrustedModel` when skops cannot hold it."""
-    import skops.io
-
+    skops_io = _skops_io()
     try:
-        payload: bytes = skops.io.dumps(model)
+        payload: bytes = skops_io.dumps(model)
     except Exception as error:
         # skops asks each object for its state, so whatever an object raises arrives here.
         raise UntrustedModel(
@@ -38,13 +47,12 @@ def require_trusted(payload: bytes | Path, extra: Iterable[str] = ()) -> None:
 
     Raises :class:`UntrustedModel` with the names of the others.
     """
-    import skops.io
-
+    skops_io = _skops_io()
     try:
         if isinstance(payload, bytes):
-            named = skops.io.get_untrusted_types(data=payload)
+            named = skops_io.get_untrusted_types(data=payload)
         else:
-            named = skops.io.get_untrusted_types(file=payload)
+            named = skops_io.get_untrusted_types(file=payload)
     except Exception as error:
         # Any bytes may come here; none of them may become another error than this.
         raise UntrustedModel(f"the model's payload is not a sound skops file: {error}") from error
@@ -61,11 +69,10 @@ def require_trusted(payload: bytes | Path, extra: Iterable[str] = ()) -> None:
 def load(file: Path, extra: Iterable[str] = ()) -> Any:
     """The model in ``file``. Raises :class:`UntrustedModel` before anything is built when it
     names a type that is not trusted."""
-    import skops.io
-
+    skops_io = _skops_io()
     require_trusted(file, extra)
     try:
-        return skops.io.load(file, trusted=trusted_types(extra))
+        return skops_io.load(file, trusted=trusted_types(extra))
     except Exception as error:
         # Trusted types from unsound data raise whatever they like.
         raise UntrustedModel(f"the model's payload cannot be loaded: {error}") from error
