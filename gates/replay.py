@@ -73,9 +73,7 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
 
     Raises :class:`InvalidDataset` when its columns do not match the signature of either model.
     """
-    check_columns(batch.frame, replay.challenger.columns, batch.name)
-    if replay.champion is not None:
-        check_columns(batch.frame, replay.champion.columns, batch.name)
+    _check(replay, batch)
     counts: Counter[str] = Counter(read=len(batch.frame))
     sources = [Source(hour.name, hour.digest, hour.rows) for hour in batch.hours]
     frame = _judged_requests(replay, batch.frame, day, counts)
@@ -118,7 +116,9 @@ def block_name(block: str, hour: datetime) -> str:
 
 
 def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
-    """Where the bins of the plots lie, from the first rows of a test."""
+    """Where the bins of the plots lie, from the first rows of a test. Raises like
+    :func:`replay_batch`."""
+    _check(replay, batch)
     labels, labelled = _labels(batch.frame, day)
     if not labelled.any():
         return None
@@ -138,6 +138,12 @@ class _Rows:
     said: Mapping[str, Answers]
     blocks: NDArray[Any]
     what: str
+
+
+def _check(replay: Replay, batch: Batch) -> None:
+    for model in (replay.challenger, replay.champion):
+        if model is not None:
+            check_columns(batch.frame, model.columns, batch.name)
 
 
 def _blocks(block: str, batch: Batch) -> NDArray[Any]:
@@ -181,7 +187,7 @@ def _self_replay(
 
 def _labels(frame: pd.DataFrame, day: Day) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Each row's label, and which rows have one."""
-    if day.labels is None:
+    if day.labels is None or day.labels.empty:
         return np.full(len(frame), np.nan), np.zeros(len(frame), dtype=bool)
     at = day.labels.index.get_indexer(frame["request_id"].astype(str))
     return day.labels.to_numpy()[at], at >= 0

@@ -1,0 +1,117 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_lifecycle.gates.data_checks import check_columns, check_rows, finite, training_check
+from model_lifecycle.gates.losses import Answers
+from model_lifecycle.registry.frameworks.protocol import Column
+from model_lifecycle.registry.rules.errors import InvalidDataset
+
+SIGNATURE = (
+    Column("distance", "double"),
+    Column("stops", "long"),
+    Column("carrier", "string"),
+    Column("weekend", "boolean"),
+    Column("at", "datetime"),
+    Column("note", "string", required=False),
+)
+
+
+def _frame(**values):
+    return pd.DataFrame(
+        {
+            "distance": [1.0, 2.0],
+            "stops": [0, 1],
+            "carrier": ["AA", "UA"],
+            "weekend": [True, False],
+            "at": pd.to_datetime(["2024-03-01", "2024-03-02"]),
+            "more": [1, 2],
+        }
+    ).assign(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"distance": [1, 2]},
+        {"carrier": pd.Categorical(["AA", "UA"])},
+        {"carrier": np.array(["AA", None], dtype=object)},
+        {"distance": [1.0, np.nan]},
+        {"at": pd.to_datetime(["2024-03-01", "2024-03-02"], utc=True)},
+    ],
+)
+def test_fitting_columns(values):
+    """Columns of their types fit, also wider ones, further ones, and without optional ones."""
+    check_columns(_frame(**values), SIGNATURE, "the data set")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"distance": ["1", "2"]}, "distance is str, not double"),
+        ({"stops": [0.0, np.nan]}, "stops is float64, not long"),
+        ({"carrier": [1, 2]}, "carrier is int64, not string"),
+        ({"weekend": [0, 1]}, "weekend is int64, not boolean"),
+        ({"at": ["2024", "2025"]}, "at is str, not datetime"),
+        ({"note": [1, 2]}, "note is int64, not string"),
+    ],
+)
+def test_columns_of_other_types(values, problem):
+    """A column of another type is an error that names it, with what it is and should be."""
+    with pytest.raises(InvalidDataset, match=problem):
+        check_columns(_frame(**values), SIGNATURE, "the data set")
+
+
+def test_all_problems_at_once():
+    """All missing columns are named together, and the signature with them."""
+    with pytest.raises(
+        InvalidDataset, match=r"distance is missing, carrier is missing.*stops long"
+    ):
+        check_columns(_frame().drop(columns=["distance", "carrier"]), SIGNATURE, "the data set")
+
+
+def test_without_signature():
+    """A model without a signature takes what comes."""
+    check_columns(_frame(), None, "the data set")
+
+
+def test_rows():
+    """No rows, and a column twice, cannot be judged."""
+    with pytest.raises(InvalidDataset, match="no rows"):
+        check_rows(_frame()[:0], "the data set")
+    with pytest.raises(InvalidDataset, match="'stops' twice"):
+        check_rows(pd.concat([_frame(), _frame()[["stops"]]], axis=1), "the data set")
+
+
+@pytest.mark.parametrize(
+    ("prediction", "score", "expected"),
+    [
+        ([1.0, np.nan, np.inf], None, [True, False, False]),
+        ([1, 0, 1], [0.5, np.nan, 1.2], [True, False, False]),
+        ([1, 0, 1], [-0.1, 0.0, 1.0], [False, True, True]),
+    ],
+)
+def test_usable_answers(prediction, score, expected):
+    """Only finite predictions and scores within 0 and 1 are answers."""
+    answers = Answers(np.array(prediction), None if score is None else np.array(score))
+
+    assert expected == finite(answers).tolist()
+
+
+@pytest.mark.parametrize(
+    ("said", "start", "ok"),
+    [
+        ({"dataset.end": "2024-03-01"}, datetime(2024, 3, 1, tzinfo=UTC), True),
+        ({"dataset.end": "2024-03-01T01:00"}, datetime(2024, 3, 1, tzinfo=UTC), False),
+        ({"dataset.end": "2024-03-01T01:00+02:00"}, datetime(2024, 3, 1, tzinfo=UTC), True),
+        ({"dataset.end": "last week"}, datetime(2024, 3, 1, tzinfo=UTC), True),
+        ({}, datetime(2024, 3, 1, tzinfo=UTC), True),
+        ({"dataset.end": "2024-03-02"}, None, True),
+    ],
+)
+def test_training_data(said, start, ok):
+    """Training data that reaches into the window is found; what is not told cannot be."""
+    assert ok == training_check("challenger", said, start).ok

@@ -1,0 +1,92 @@
+from model_lifecycle.gates.pages import report_page
+from model_lifecycle.gates.report import Check, GateReport, MetricRow
+from model_lifecycle.gates.wording import amount, count, interval
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.stages import Gate
+
+
+def _report(**values):
+    return GateReport(
+        **{
+            "gate": Gate.SHADOW,
+            "verdict": Verdict.INVALID,
+            "sentence": "Not judged",
+            "tenant_id": "acme",
+            "model_id": "churn",
+            "version": 2,
+            "baseline": 1,
+            "bundle_digest": "sha256:0",
+            "policy": {"block": "day"},
+            "policy_fingerprint": "sha256:1",
+            "evidence_id": "e1",
+            **values,
+        }
+    )
+
+
+def test_nothing_is_markup():
+    """What data and policies hold is shown as text, never as markup."""
+    bad = "<script>alert('x')</script>"
+    page = report_page(
+        _report(
+            sentence=bad,
+            checks=(Check(bad, False, bad),),
+            metrics=(
+                MetricRow(
+                    "brier", "Brier", "slice", Verdict.FAIL, bad, slice_column="c", slice_value=bad
+                ),
+            ),
+            reproduction={"data": bad},
+        )
+    )
+
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+
+
+def test_empty_report():
+    """A report without numbers is a page all the same."""
+    page = report_page(_report())
+
+    assert "Not judged" in page
+    assert "<img" not in page
+
+
+def test_same_report_same_page():
+    """The page depends on the report alone."""
+    detail = {
+        "looks": [
+            {
+                "title": "Brier score",
+                "comparative": True,
+                "threshold": -0.01,
+                "passes": "above",
+                "verdict": "PASS",
+                "decided_at": 2,
+                "points": [
+                    {
+                        "block": f"b{i}",
+                        "blocks": i,
+                        "requests": i,
+                        "own": 0.1,
+                        "own_requests": 1,
+                        "mean": 0.1,
+                        "lower": 0.0,
+                        "upper": 0.2,
+                    }
+                    for i in range(1, 9)
+                ],
+            }
+        ]
+    }
+
+    assert report_page(_report(detail=detail)) == report_page(_report(detail=detail))
+
+
+def test_words_of_numbers():
+    """Numbers are short, and what is not there is a dash."""
+    assert [amount(x) for x in (0.03124, -0.5, 12.3456, 2e-5, 0, None, float("nan"))] == [
+        *("0.0312", "−0.5", "12.346", "2e-05", "0", "–", "–")
+    ]
+    assert interval(None, 0.2) == "(−∞, 0.2]"
+    assert count(28000) == "28 000"

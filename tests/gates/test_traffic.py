@@ -1,0 +1,209 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from model_lifecycle.gates.traffic import (
+    Partition,
+    batches,
+    parse_day,
+    partitions,
+    read_labels,
+    read_partition,
+    read_partitions,
+    write_labels,
+    write_traffic,
+)
+from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, InvalidName
+
+HOUR = datetime(2024, 3, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalArtifacts(tmp_path)
+
+
+def _log(hour=HOUR, rows=3, **values):
+    return pd.DataFrame(
+        {
+            "request_id": [f"r{i}" for i in range(rows)],
+            "requested_at": [hour + timedelta(minutes=i) for i in range(rows)],
+            "carrier": ["AA"] * rows,
+            "distance": [1.5] * rows,
+            "version": 1,
+            "role": "champion",
+            "prediction": 0,
+        }
+    ).assign(**values)
+
+
+async def test_layout(store):
+    """Requests and labels lie where the design says."""
+    path = await write_traffic(store, "acme", "churn", HOUR, _log())
+    labels = pd.DataFrame({"request_id": ["r0"], "label": [1], "labelled_at": [HOUR]})
+    label_path = await write_labels(store, "acme", "churn", HOUR, labels, part=2)
+
+    assert path == "acme/traffic/churn/date=2024-03-01/hour=05/part-00000.parquet"
+    assert label_path == "acme/traffic/churn/labels/date=2024-03-01/part-00002.parquet"
+
+
+async def test_written_and_read(store):
+    """What was written is read, with the optional columns there."""
+    await write_traffic(store, "acme", "churn", HOUR, _log())
+
+    (partition,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+    data = await read_partition(store, partition)
+
+    assert data.frame["carrier"].tolist() == ["AA"] * 3
+    assert data.frame[["score", "latency_ms", "error"]].isna().all(axis=None)
+    assert str(data.frame["requested_at"].dt.tz) == "UTC"
+    assert data.digest.startswith("sha256:")
+
+
+async def test_written_again(store):
+    """Writing a part again replaces it; another part adds to it."""
+    await write_traffic(store, "acme", "churn", HOUR, _log(rows=3))
+    await write_traffic(store, "acme", "churn", HOUR, _log(rows=2))
+    await write_traffic(store, "acme", "churn", HOUR, _log(rows=4), part=1)
+
+    (partition,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+
+    assert len((await read_partition(store, partition)).frame) == 6
+
+
+async def test_window(store):
+    """A window is half-open, spans days, and skips hours without traffic."""
+    for hours in (-1, 0, 18, 19, 40):
+        at = HOUR + timedelta(hours=hours)
+        await write_traffic(store, "acme", "churn", at, _log(at))
+    await write_labels(
+        store,
+        "acme",
+        "churn",
+        HOUR,
+        pd.DataFrame({"request_id": ["r0"], "label": [1], "labelled_at": [HOUR]}),
+    )
+
+    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=40))
+
+    assert [item.name for item in found] == ["2024-03-01 05h", "2024-03-01 23h", "2024-03-02 00h"]
+
+
+async def test_another_tenants_traffic(store):
+    """Traffic of another tenant or model is not seen."""
+    await write_traffic(store, "acme", "churn", HOUR, _log())
+
+    for tenant, model in (("acme2", "churn"), ("acme", "churn2"), ("acme", "chur")):
+        assert await partitions(store, tenant, model, HOUR, HOUR + timedelta(days=1)) == ()
+    with pytest.raises(InvalidName):
+        await partitions(store, "acme/../x", "churn", HOUR, HOUR + timedelta(days=1))
+
+
+async def test_hours_read_together(store):
+    """Hours read together keep their order, rows and digests."""
+    for hours in range(3):
+        at = HOUR + timedelta(hours=hours)
+        await write_traffic(store, "acme", "churn", at, _log(at, rows=hours + 1))
+    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=3))
+
+    batch = await read_partitions(store, found)
+
+    assert [hour.rows for hour in batch.hours] == [1, 2, 3]
+    assert len(batch.frame) == 6
+    assert [hour.digest for hour in batch.hours] == [
+        (await read_partition(store, item)).digest for item in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([1, 1, 1], [3]), ([6, 6, 6], [1, 1, 1]), ([99, 1, 1], [1, 2]), ([4, 5, 2], [2, 1]), ([], [])],
+)
+def test_batches(sizes, expected):
+    """Small hours go together up to a size; a large one goes alone."""
+    hours = [Partition(HOUR + timedelta(hours=i), ("x",), size) for i, size in enumerate(sizes)]
+
+    assert expected == [len(batch) for batch in batches(hours, most=10)]
+
+
+def test_batches_end_with_the_day():
+    """A batch holds hours of one day, so that one day's labels are enough for it."""
+    hours = [Partition(HOUR + timedelta(hours=i), ("x",), 1) for i in range(48)]
+
+    assert [len(batch) for batch in batches(hours)] == [19, 24, 5]
+
+
+async def test_labels(store):
+    """The latest label of each request counts, and rows without one do not."""
+    labels = pd.DataFrame(
+        {
+            "request_id": ["a", "b", "c"],
+            "label": [0.0, 1.0, None],
+            "labelled_at": [HOUR, HOUR, HOUR],
+        }
+    )
+    await write_labels(store, "acme", "churn", HOUR, labels)
+    later = pd.DataFrame(
+        {"request_id": ["a"], "label": [1.0], "labelled_at": [HOUR + timedelta(days=3)]}
+    )
+    await write_labels(store, "acme", "churn", HOUR, later, part=1)
+
+    found = await read_labels(store, "acme", "churn", HOUR)
+
+    assert found is not None
+    assert dict(zip(found.frame["request_id"], found.frame["label"], strict=True)) == {
+        "a": 1.0,
+        "b": 1.0,
+    }
+    assert await read_labels(store, "acme", "churn", HOUR + timedelta(days=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda log: log[:0], "is empty"),
+        (lambda log: log.drop(columns="role"), "lacks the column role"),
+        (lambda log: log.assign(role="king"), "role must be one of"),
+        (lambda log: log.assign(request_id="same"), "one request_id a row"),
+        (lambda log: log.assign(request_id=None), "one request_id a row"),
+        (lambda log: log.assign(requested_at=HOUR + timedelta(hours=1)), "another hour"),
+    ],
+)
+async def test_logs_that_cannot_be(store, change, problem):
+    """A log that the gate could not read is refused when it is written."""
+    with pytest.raises(InvalidDataset, match=problem):
+        await write_traffic(store, "acme", "churn", HOUR, change(_log()))
+
+    assert await store.files("acme") == []
+
+
+async def test_files_that_are_no_parquet(store):
+    """A broken file is an error that names the hour."""
+    path = await write_traffic(store, "acme", "churn", HOUR, _log())
+    await store.put_bytes(path, b"PAR1 no")
+    (partition,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+
+    with pytest.raises(InvalidDataset, match="2024-03-01 05h"):
+        await read_partition(store, partition)
+
+
+async def test_columns_that_change_type(store):
+    """Hours whose columns are of different types are an error, not a guess."""
+    await write_traffic(store, "acme", "churn", HOUR, _log())
+    later = HOUR + timedelta(hours=1)
+    await write_traffic(store, "acme", "churn", later, _log(later, distance="far"))
+    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=2))
+
+    with pytest.raises(InvalidDataset, match="columns differ"):
+        await read_partitions(store, found)
+
+
+def test_days():
+    """A date without a zone is UTC; another zone is turned into UTC; no date is an error."""
+    assert parse_day("2024-03-01", "start") == datetime(2024, 3, 1, tzinfo=UTC)
+    assert parse_day("2024-03-01T02:00+02:00", "start") == datetime(2024, 3, 1, tzinfo=UTC)
+    for text in ("soon", "", None, "2024-13-01"):
+        with pytest.raises(InvalidInput, match="ISO date"):
+            parse_day(text, "start")
