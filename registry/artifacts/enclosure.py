@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ from .addresses import checked_path
 
 #: Files being written lie here until they are whole; no path may name it.
 INCOMING = ".incoming"
+
+#: Seconds after which an unfinished file is nobody's any more.
+_ABANDONED = 7 * 24 * 3600.0
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -96,10 +100,15 @@ class Enclosure:
         return found
 
     def check(self) -> None:
-        """Make the root if need be, and see that it can be read and written."""
-        os.close(self._open_root(create=True))
-        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "its root cannot be read and written")
+        """Make the root if need be, see that it can be read and written, and remove what writers
+        left in it that were killed long ago."""
+        with self._folder([INCOMING], create=True) as aside:
+            if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "its root cannot be read and written")
+            for name in os.listdir(aside):  # noqa: PTH208, a folder's descriptor is no path
+                with contextlib.suppress(FileNotFoundError):
+                    if os.stat(name, dir_fd=aside).st_mtime < time.time() - _ABANDONED:
+                        os.unlink(name, dir_fd=aside)
 
     def remove_file(self, path: str) -> None:
         """Delete one file, or a link itself."""

@@ -34,13 +34,15 @@ def example_columns(example: Any) -> tuple[Column, ...]:
 
 
 def select_columns(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """The frame's columns of the signature, in its order.
+    """The frame's columns of the signature, in its order; all of them where there is none.
 
     Raises :class:`InvalidDataset`, naming the column, when one is missing, doubled or of another
     kind: text is never read as a number.
     """
     if len(frame) == 0:
         raise InvalidDataset("the data set has no rows")
+    if not columns:
+        return frame
     present = set(frame.columns)
     missing = [column.name for column in columns if column.name not in present]
     if missing:

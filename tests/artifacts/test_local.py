@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,18 @@ async def test_a_writer_that_dies(local_store: LocalArtifacts) -> None:
     assert await local_store.get_bytes("t/a") == b"old"
     assert await local_store.files("t") == [StoredFile("t/a", 3)]
     assert names_in(local_store.root / INCOMING) == []
+
+
+async def test_what_killed_writers_left(local_store: LocalArtifacts) -> None:
+    """A ping removes unfinished files of last week, not those being written now."""
+    incoming = local_store.root / INCOMING
+    await local_store.ping()
+    (incoming / "old.part").write_text("half")
+    (incoming / "new.part").write_text("half")
+    os.utime(incoming / "old.part", (0, 0))
+    await local_store.ping()
+
+    assert names_in(incoming) == ["new.part"]
 
 
 async def test_the_folder_of_unfinished_files(local_store: LocalArtifacts) -> None:

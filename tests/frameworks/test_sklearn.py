@@ -96,6 +96,19 @@ def test_without_an_example(
     np.testing.assert_array_equal(predictor.predict(turned), fitted("logistic").predict(frame))
 
 
+def test_without_an_example_or_names(
+    tmp_path: Path, adapter: FrameworkAdapter, frame: pd.DataFrame
+) -> None:
+    """A model fitted on a bare array takes a frame as it is."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    model = DecisionTreeClassifier().fit(frame[["hour"]].to_numpy(), frame["carrier"])
+    adapter.save(model, tmp_path / "model", input_example=None)
+    answers = adapter.load(tmp_path / "model").predict(frame[["hour"]].set_axis([0], axis=1))
+
+    np.testing.assert_array_equal(answers, model.predict(frame[["hour"]].to_numpy()))
+
+
 def test_scores_of_three_classes(
     tmp_path: Path, adapter: FrameworkAdapter, frame: pd.DataFrame
 ) -> None:
