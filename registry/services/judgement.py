@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from ..ledger.book import ModelBook
 from ..rules import tenancy
 from ..rules.canonical import canonical_json
 from ..rules.errors import AlreadyExists, InvalidInput, InvalidTransition, ModelNotFound
@@ -111,9 +113,21 @@ class Judgement:
                     f"is {found.bundle_digest}; judge the version's own files",
                     field="evidence.bundle_digest",
                 )
-            recorded = replace(item, recorded_at=self._stores.ledger.clock(), recorded_by=str(who))
+            recorded = replace(
+                item, recorded_at=await self._now(book, number), recorded_by=str(who)
+            )
             await book.add_evidence(recorded)
         return recorded
+
+    async def _now(self, book: ModelBook, version: int) -> datetime:
+        """The time, after that of all evidence so far: of two verdicts the one recorded later is
+        the newer, also when the clocks of their writers differ."""
+        latest = [
+            item.recorded_at + timedelta(microseconds=1)
+            for item in await book.evidence(version)
+            if item.recorded_at is not None
+        ]
+        return max([self._stores.ledger.clock(), *latest])
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
@@ -138,8 +152,10 @@ class Judgement:
         return Readiness(model, number, found.stage, target, production, missing)
 
 
-def _checked(evidence: Evidence, tenant: str, model: str, version: int) -> Evidence:
+def _checked(evidence: Any, tenant: str, model: str, version: int) -> Evidence:
     """The evidence bound to what it is recorded for, its fields checked."""
+    if not isinstance(evidence, Evidence):
+        raise InvalidInput("evidence must be an Evidence", field="evidence")
     item = replace(
         evidence,
         gate=parse_gate(evidence.gate),
@@ -168,6 +184,8 @@ def _checked(evidence: Evidence, tenant: str, model: str, version: int) -> Evide
             )
     if item.report_uri is not None:
         text(item.report_uri, field="evidence.report_uri")
+    if not isinstance(item.summary, dict):
+        raise InvalidInput("evidence.summary must be an object", field="evidence.summary")
     size = len(canonical_json(item.summary, field="evidence.summary"))
     if size > _MAX_SUMMARY:
         raise InvalidInput(

@@ -52,7 +52,7 @@ async def test_the_entry_tells_why(world: World, model_id: str) -> None:
         second,
         "production",
         reason="better",
-        operation_id="op",
+        operation_id=f"{model_id}/op",
         expected_production=first,
     )
     entry = (await world.history(model_id))[-1]
@@ -63,7 +63,7 @@ async def test_the_entry_tells_why(world: World, model_id: str) -> None:
         {"version": first, "from": "production", "to": "archived"},
     ]
     assert (entry.production, entry.previous_production) == (second, first)
-    assert (entry.forced, entry.operation_id) == (False, "op")
+    assert (entry.forced, entry.operation_id) == (False, f"{model_id}/op")
     assert list(entry.evidence) == [
         {
             "evidence_id": evidence.evidence_id,

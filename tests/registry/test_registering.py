@@ -100,7 +100,7 @@ async def test_mlflow_shows_the_version_with_its_lineage(
     world: World, by_hand: Any, model_id: str
 ) -> None:
     """In MLflow the version leads to its run, with our tags and without an alias."""
-    await _register(world, model_id, operation_id="flights/run/register")
+    await _register(world, model_id, operation_id=f"{model_id}/register")
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
     shown = by_hand.get_model_version(f"{world.tenant}.{model_id}", "1")
@@ -109,7 +109,7 @@ async def test_mlflow_shows_the_version_with_its_lineage(
     assert shown.run_id == version.run_id
     assert shown.tags["lifecycle.stage"] == "development"
     assert shown.tags["lifecycle.bundle_digest"] == version.bundle_digest
-    assert shown.tags["lifecycle.operation_id"] == "flights/run/register"
+    assert shown.tags["lifecycle.operation_id"] == f"{model_id}/register"
     assert (model.tags["stage"], model.tags["framework"]) == ("development", "sklearn")
     assert model.aliases == {}
     assert by_hand.get_run(version.run_id).data.metrics["accuracy"] == 0.95

@@ -31,7 +31,7 @@ async def _three(world: World, model_id: str) -> tuple[int, int, int]:
 async def test_the_previous_version_is_back(world: World, by_hand: Any, model_id: str) -> None:
     """The present version goes to development, and the one before is in production again."""
     first, second, third = await _three(world, model_id)
-    answer = await world.roll_back(model_id, reason="late flights", operation_id="undo")
+    answer = await world.roll_back(model_id, reason="late flights", operation_id=f"{model_id}/undo")
     entry = (await world.history(model_id))[-1]
     shown = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
 
@@ -44,7 +44,7 @@ async def test_the_previous_version_is_back(world: World, by_hand: Any, model_id
     assert (entry.kind, entry.reason, entry.operation_id) == (
         EntryKind.ROLLED_BACK,
         "late flights",
-        "undo",
+        f"{model_id}/undo",
     )
     assert (entry.production, entry.previous_production) == (second, third)
     assert {name: int(version) for name, version in shown.aliases.items()} == {"production": second}

@@ -68,7 +68,7 @@ class World:
         )
 
     async def evidence(
-        self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, **changes: Any
+        self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, /, **changes: Any
     ) -> Evidence:
         """Evidence that fits the version as it is now, unless ``changes`` say otherwise."""
         found = await self.registry.get_version(self.tenant, model_id, version)
@@ -88,7 +88,7 @@ class World:
         return Evidence(**{**values, **changes})
 
     async def judged(
-        self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, **changes: Any
+        self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, /, **changes: Any
     ) -> Evidence:
         """Record such evidence."""
         return await self.registry.record_evidence(
