@@ -1,0 +1,93 @@
+"""The app factory: the same app for a server of its own and, mounted, for Airflow's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from model_lifecycle import __version__
+from model_lifecycle.registry.settings import Settings
+
+from . import problems
+from .auth.bearer import BearerCredentials
+from .auth.jwt import JwtVerifier
+from .caller import Authenticate
+from .description import describe
+from .guard import PROBES, Guard
+from .health import Health
+from .limits import Limits
+from .metrics import Metrics
+from .opening import OpenRegistry
+from .pages import PageTokens
+from .recording import Recording
+from .routers import (
+    evidence,
+    experiments,
+    models,
+    policies,
+    registration,
+    service,
+    stages,
+    versions,
+)
+from .settings import ApiSettings
+
+_ROUTERS = (registration, models, stages, policies, versions, evidence, experiments)
+
+
+def create_app(
+    settings: Settings | Callable[[], Settings] | None = None,
+    *,
+    auth: Authenticate | None = None,
+    api: ApiSettings | None = None,
+) -> FastAPI:
+    """The API over the registry at ``settings`` (default: from the environment).
+
+    ``auth`` finds out who calls; without one the app asks for its own credentials, API keys and
+    JWTs, and answers probes without any. With one it answers nothing at all without a credential.
+    Making the app opens nothing; its lifespan opens one registry for the process.
+    """
+    api = api or ApiSettings()
+    open_paths = PROBES if auth is None else frozenset()
+    opened = OpenRegistry(settings if callable(settings) else lambda: settings or Settings())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(opened.close)
+            await opened.start()
+            yield
+
+    app = FastAPI(
+        title="Model lifecycle",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    metrics = Metrics()
+    app.state.api = api
+    app.state.opened = opened
+    app.state.health = Health(opened)
+    app.state.metrics = metrics
+    app.state.pages = PageTokens(api.secret)
+    app.state.authenticate = auth or _own_credentials(opened, api)
+    app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]
+    for router in _ROUTERS:
+        app.include_router(router.router, prefix="/api/v1")
+    app.include_router(service.router)
+    problems.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(Limits, api=api)
+    app.add_middleware(Guard, open_paths=open_paths)
+    app.add_middleware(Recording, metrics=metrics)
+    return app
+
+
+def _own_credentials(opened: OpenRegistry, api: ApiSettings) -> Authenticate:
+    jwt = JwtVerifier(api) if api.accepts_jwt else None
+    return BearerCredentials(opened.keys, jwt, api.key_cache_seconds)

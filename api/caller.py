@@ -1,0 +1,51 @@
+"""Who calls: the tenant and the principal that a verified credential stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from model_lifecycle.registry.rules.principals import Action, Principal, require
+
+
+class NotAuthenticated(Exception):
+    """There is no credential, or not a valid one. The message says no more than that."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """``tenant_id`` comes from the credential alone: no header, query or body is asked."""
+
+    tenant_id: str
+    principal: Principal
+
+
+#: From a request to its caller. Raises NotAuthenticated, PermissionDenied for a caller who is
+#: known but has no tenant here, and BackendUnavailable.
+Authenticate = Callable[[Request], Awaitable[Caller]]
+
+
+def permitted(action: Action) -> Callable[[Request], Awaitable[Caller]]:
+    """The dependency of routes that need a role: it runs before a body is read or a store asked.
+
+    The core asks again for what it writes; for reads this is the check.
+    """
+
+    async def caller(request: Request) -> Caller:
+        found: Caller = request.state.caller
+        require(found.principal, action)
+        return found
+
+    return caller
+
+
+Reader = Annotated[Caller, Depends(permitted(Action.READ))]
+Registrar = Annotated[Caller, Depends(permitted(Action.REGISTER))]
+Gatekeeper = Annotated[Caller, Depends(permitted(Action.RECORD_EVIDENCE))]
+PolicySetter = Annotated[Caller, Depends(permitted(Action.SET_POLICY))]
+Mover = Annotated[Caller, Depends(permitted(Action.MOVE_STAGE))]
+Restorer = Annotated[Caller, Depends(permitted(Action.ROLL_BACK))]
+Remover = Annotated[Caller, Depends(permitted(Action.DELETE))]

@@ -1,0 +1,45 @@
+"""Nothing behind this layer is reached without a credential: routes, documents, unknown paths."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from model_lifecycle.registry.rules.errors import RegistryError
+
+from .caller import NotAuthenticated
+from .problems import problem
+
+#: What a server of its own answers to anyone: probes, which tell nothing about any tenant.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Guard:
+    """Finds out who calls, before a route is looked for or a byte of the body is read."""
+
+    def __init__(self, app: ASGIApp, open_paths: frozenset[str]) -> None:
+        self._app = app
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        if _path(scope) in self._open_paths:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            request.state.caller = await scope["app"].state.authenticate(request)
+        except (NotAuthenticated, RegistryError) as error:
+            await problem(request, error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    """The path below the place where the app is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -1,0 +1,60 @@
+"""JSON answers: compact, finite, with an ETag, and 304 where the caller has them already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from .etags import matches
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def encode(document: Any) -> bytes:
+    """``document`` as JSON. MLflow keeps NaN and infinity as metrics; JSON has only null."""
+    try:
+        return _encoder.encode(document).encode("utf-8", "replace")
+    except ValueError:
+        return _encoder.encode(_finite(document)).encode("utf-8", "replace")
+
+
+def read(request: Request, document: Any, *, etag: str | None = None) -> Response:
+    """The answer to a read: ``document``, or 304 if the caller's If-None-Match names it.
+
+    Without an ``etag`` of its own it gets one from its bytes.
+    """
+    if etag is None:
+        body = encode(document)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    else:
+        body = None
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if matches(request.headers.get("if-none-match"), etag, weak=True):
+        return Response(status_code=304, headers=headers)
+    return Response(body or encode(document), 200, headers, media_type="application/json")
+
+
+def written(document: Any, *, status: int = 200, headers: Mapping[str, str]) -> Response:
+    """The answer to a write: what is there now."""
+    return Response(
+        encode(document),
+        status,
+        {"Cache-Control": "no-store", **headers},
+        media_type="application/json",
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

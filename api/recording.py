@@ -1,0 +1,82 @@
+"""Each request gets an id, one line in the log, and its place in the metrics."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import Any
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .metrics import Metrics
+from .problems import problem
+
+_log = logging.getLogger("model_lifecycle.api.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+class Recording:
+    """The outermost layer: whatever goes wrong further in leaves here as a problem document.
+
+    The log line holds the route, not the address, and no header: nothing secret can be in it.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        given = request.headers.get("x-request-id", "")
+        request.state.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = [
+                    (b"x-request-id", request.state.request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+            await send(message)
+
+        started = time.perf_counter()
+        self._metrics.begin()
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if status:
+                raise
+            await problem(request, error)(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - started
+            self._record(request, status or 499, seconds)
+
+    def _record(self, request: Request, status: int, seconds: float) -> None:
+        route = getattr(request.scope.get("route"), "path", "unmatched")
+        method = request.method if request.method in _METHODS else "other"
+        self._metrics.end(method, route, status, seconds)
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        caller = getattr(request.state, "caller", None)
+        line: dict[str, Any] = {
+            "request_id": request.state.request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+            "tenant": caller.tenant_id if caller else None,
+            "principal": caller.principal.name if caller else None,
+        }
+        _log.info("%s %s %s", method, route, status, extra={"document": line})
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -1,0 +1,117 @@
+"""The reference of every route, with curl, made from the OpenAPI document.
+
+``python -m model_lifecycle.api.reference`` prints the part of docs/api.md that is made.
+"""
+
+from __future__ import annotations
+
+import html as markup
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+_VALUES = {"model_id": "churn", "version": "1", "exp_id": "1"}
+_BODIES: dict[str, Any] = {
+    "register_model": {
+        "name": "churn",
+        "source": "models:/m-0123456789abcdef0123456789abcdef",
+        "tags": {"team": "growth"},
+    },
+    "create_version": {"source": "runs:/0123456789abcdef0123456789abcdef/model"},
+    "move_stage": {"version": 2, "target_stage": "production", "reason": "better by 0.03"},
+    "roll_back": {"reason": "late predictions since noon"},
+    "set_policy": {"policy": {"require_approval": True}, "reason": "audit"},
+    "record_evidence": {
+        "evidence_id": "nightly-2026-03-01",
+        "gate": "shadow",
+        "verdict": "PASS",
+        "bundle_digest": "sha256:" + "0" * 64,
+        "baseline": 1,
+        "policy_fingerprint": "sha256:" + "0" * 64,
+    },
+}
+_QUERIES = {
+    "list_models": "stage=production&limit=100",
+    "delete_model": "version=2&reason=trained%20on%20the%20wrong%20month",
+    "production_at": "at=2026-03-01T12:00:00Z",
+    "readiness": "target=production",
+    "compare_runs": "run_ids=0123456789abcdef0123456789abcdef"
+    "&run_ids=fedcba9876543210fedcba9876543210&metrics=auc",
+}
+
+
+def reference(document: Json) -> str:
+    """Markdown: one section a route, in the document's order."""
+    parts = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parts.append(_section(method.upper(), path, operation))
+    return "\n".join(parts)
+
+
+def html(document: Json) -> str:
+    """The reference as one page without scripts."""
+    text = markup.escape(reference(document))
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Model lifecycle API</title>"
+        "<style>body{max-width:60rem;margin:2rem auto;font:15px/1.5 monospace;"
+        "white-space:pre-wrap;padding:0 1rem}</style><body>" + text + "</body></html>"
+    )
+
+
+def _section(method: str, path: str, operation: Json) -> str:
+    lines = [f"### {method} {path}", "", operation["description"], ""]
+    parameters = [item for item in operation.get("parameters", ()) if item["in"] != "path"]
+    for item in parameters:
+        need = "required" if item.get("required") else "optional"
+        place = "header" if item["in"] == "header" else "query"
+        lines.append(f"- `{item['name']}` ({place}, {need}): {_sentence(item)}")
+    if parameters:
+        lines.append("")
+    for command in _commands(method, path, operation):
+        lines += ["```sh", command, "```", ""]
+    statuses = ", ".join(status for status in operation["responses"])
+    lines += [f"Answers: {statuses}.", ""]
+    return "\n".join(lines)
+
+
+def _sentence(parameter: Json) -> str:
+    text = parameter.get("description") or parameter.get("schema", {}).get("title", "")
+    return " ".join(str(text).split())
+
+
+def _commands(method: str, path: str, operation: Json) -> list[str]:
+    name = operation["operationId"]
+    address = path.format(**_VALUES)
+    if name in _QUERIES:
+        address += f"?{_QUERIES[name]}"
+    words = ["curl -sS"]
+    if method != "GET":
+        words.append(f"-X {method}")
+    if operation.get("security") != []:
+        words.append('-H "Authorization: Bearer $KEY"')
+    if any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
+        words.append("-H 'Idempotency-Key: 8f2c'")
+    plain = [*words]
+    if name in _BODIES:
+        plain += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(_BODIES[name])}'"]
+    commands = [_joined([*plain, f'"$API{address}"'])]
+    content = operation.get("requestBody", {}).get("content", {})
+    if "multipart/form-data" in content:
+        told = '{"name": "churn"}' if name == "register_model" else "{}"
+        for part in ("mlflow_model=@model.zip", "onnx_model=@model.onnx"):
+            form = [f"-F 'document={told}'", f"-F {part}"]
+            commands.append(_joined([*words, *form, f'"$API{address}"']))
+    return commands
+
+
+def _joined(words: list[str]) -> str:
+    return " \\\n  ".join([" ".join(words[:2]), *words[2:]]) if len(words) > 3 else " ".join(words)
+
+
+if __name__ == "__main__":
+    from .app import create_app
+
+    sys.stdout.write(reference(create_app().openapi()))

@@ -1,0 +1,76 @@
+"""Refusals of HTTP itself, which the core knows nothing of: too large, not JSON, no such method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import HTTPException
+
+
+class Refusal(HTTPException):
+    """A request that is answered before, or instead of, the core. ``code`` is stable."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(status, detail, headers=dict(headers) if headers else None)
+        self.code = code
+        self.details = details
+
+
+def malformed_json(why: str) -> Refusal:
+    return Refusal(400, "malformed_json", f"the body is not JSON as RFC 8259 has it: {why}")
+
+
+def unsupported_media_type(*allowed: str) -> Refusal:
+    return Refusal(
+        415, "unsupported_media_type", f"send the body as {' or '.join(allowed)}", allowed=allowed
+    )
+
+
+def body_too_large(limit: int) -> Refusal:
+    return Refusal(
+        413,
+        "body_too_large",
+        f"the body may have at most {limit} bytes",
+        headers={"Connection": "close"},
+        limit=limit,
+    )
+
+
+def uri_too_long(limit: int) -> Refusal:
+    return Refusal(414, "uri_too_long", f"the address may have at most {limit} bytes", limit=limit)
+
+
+def too_slow(seconds: float) -> Refusal:
+    return Refusal(
+        504,
+        "deadline_exceeded",
+        f"no answer within {seconds:g} s; repeat the request with the same Idempotency-Key",
+        headers={"Retry-After": "5"},
+    )
+
+
+def precondition_failed(etag: str) -> Refusal:
+    return Refusal(
+        412,
+        "precondition_failed",
+        "the model has changed since the state that If-Match names; read it again, then decide",
+        headers={"ETag": etag},
+    )
+
+
+def bad_page_token() -> Refusal:
+    return Refusal(
+        422,
+        "invalid_page_token",
+        "'after' must be the 'next' of an earlier answer to the same query",
+        field="after",
+    )

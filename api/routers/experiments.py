@@ -1,0 +1,87 @@
+"""Experiments and runs, as MLflow keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from model_lifecycle.registry.rules.metadata import plain
+
+from ..caller import Reader
+from ..describing import link, reads
+from ..json_response import read
+from ..opening import Registry
+from ..paging import Paging
+from ..schemas import answers
+from ..schemas.values import METRIC_PATTERN, After, ExperimentId, Limit
+from ..strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["experiments"])
+_RUN_IDS = {"items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
+_METRICS = {"items": {"type": "string", "pattern": METRIC_PATTERN}}
+
+
+@router.get(
+    "/experiments",
+    operation_id="list_experiments",
+    response_model=answers.Page[answers.Experiment],
+    responses=reads(
+        links={"ListRuns": link("list_runs", exp_id="$response.body#/items/0/experiment_id")}
+    ),
+)
+async def list_experiments(
+    request: Request, caller: Reader, registry: Registry, limit: Limit = 100, after: After = None
+) -> Response:
+    """The tenant's experiments by name, one a model. Role: any."""
+    paging = Paging(request, caller, limit, after)
+    found = await registry.list_experiments(caller.tenant_id)
+    return read(request, paging.slice((plain(asdict(item)) for item in found), "experiment_id"))
+
+
+@router.get(
+    "/experiments/compare",
+    operation_id="compare_runs",
+    response_model=answers.Comparison,
+    responses=reads(404),
+)
+async def compare_runs(
+    request: Request,
+    caller: Reader,
+    registry: Registry,
+    run_ids: Annotated[
+        list[str],
+        Query(min_length=1, max_length=500, description="Runs.", json_schema_extra=_RUN_IDS),
+    ],
+    metrics: Annotated[
+        list[str] | None,
+        Query(max_length=100, description="Metrics to show.", json_schema_extra=_METRICS),
+    ] = None,
+) -> Response:
+    """The runs' metrics side by side, in the order asked for. Role: any."""
+    found = await registry.compare_runs(caller.tenant_id, run_ids, metrics or [])
+    return read(request, {"items": found})
+
+
+@router.get(
+    "/experiments/{exp_id}/runs",
+    operation_id="list_runs",
+    response_model=answers.Page[answers.Run],
+    responses=reads(
+        404,
+        links={"Compare": link("compare_runs", run_ids="$response.body#/items/0/run_id")},
+    ),
+)
+async def list_runs(
+    request: Request,
+    exp_id: ExperimentId,
+    caller: Reader,
+    registry: Registry,
+    limit: Limit = 100,
+    after: After = None,
+) -> Response:
+    """The experiment's runs, newest first. Role: any."""
+    paging = Paging(request, caller, limit, after)
+    found = await registry.list_runs(caller.tenant_id, exp_id)
+    return read(request, paging.slice((plain(asdict(item)) for item in found), "run_id"))

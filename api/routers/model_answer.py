@@ -1,0 +1,22 @@
+"""What routes that answer with a model share."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import Response
+
+from model_lifecycle.registry.rules.metadata import ModelMetadata
+
+from ..etags import model_etag
+from ..json_response import written
+
+
+def location(request: Request, model: ModelMetadata) -> str:
+    """The path of the model, below wherever the app is mounted."""
+    below = request.app.url_path_for("get_model", model_id=model.model_id)
+    return f"{request.scope.get('root_path', '')}{below}"
+
+
+def changed(model: ModelMetadata) -> Response:
+    """The model as a write left it."""
+    return written(model.document(), headers={"ETag": model_etag(model)})

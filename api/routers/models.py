@@ -1,0 +1,131 @@
+"""Reading models, and deleting them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from model_lifecycle.registry.rules.errors import ModelNotFound
+from model_lifecycle.registry.rules.metadata import Framework, timestamp
+
+from ..caller import Reader, Remover
+from ..describing import link, problems, reads
+from ..etags import IfMatch, expected_state, model_etag
+from ..idempotency import OperationId
+from ..json_response import read
+from ..opening import Registry
+from ..paging import Paging
+from ..schemas import answers
+from ..schemas.requests import LiveStage
+from ..schemas.values import After, At, Limit, ModelId, NeededReason, VersionQuery, now
+from ..strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["models"])
+_FIRST = "$response.body#/items/0/model_id"
+
+
+@router.get(
+    "/models",
+    operation_id="list_models",
+    response_model=answers.Page[answers.Model],
+    responses=reads(links={"GetModel": link("get_model", model_id=_FIRST)}),
+)
+async def list_models(
+    request: Request,
+    caller: Reader,
+    registry: Registry,
+    stage: Annotated[LiveStage | None, Query(description="Of the current version.")] = None,
+    framework: Annotated[Framework | None, Query(description="Of the current version.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Response:
+    """The tenant's models by name. Role: any."""
+    paging = Paging(request, caller, limit, after, stage=stage, framework=framework)
+    found = await registry.list_models(
+        caller.tenant_id, stage, framework, limit=limit + 1, after=paging.after
+    )
+    return read(request, paging.page(found, lambda model: model.model_id))
+
+
+@router.get(
+    "/models/{model_id}",
+    operation_id="get_model",
+    response_model=answers.Model,
+    responses=reads(
+        404, links={"Versions": link("list_versions", model_id="$request.path.model_id")}
+    ),
+)
+async def get_model(
+    request: Request, model_id: ModelId, caller: Reader, registry: Registry
+) -> Response:
+    """A model with its current version. Role: any."""
+    model = await registry.get_model(caller.tenant_id, model_id)
+    if model is None:
+        raise ModelNotFound(model_id)
+    return read(request, model.document(), etag=model_etag(model))
+
+
+@router.delete(
+    "/models/{model_id}",
+    operation_id="delete_model",
+    status_code=204,
+    responses={204: {"description": "Gone; its history stays."}, **problems(404, 409, 412)},
+)
+async def delete_model(
+    model_id: ModelId,
+    caller: Remover,
+    registry: Registry,
+    operation_id: OperationId,
+    reason: Annotated[NeededReason, Query(description="Why; kept in the ledger.")],
+    version: VersionQuery = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Delete a version, or all versions, that never were in production. Role: admin."""
+    await expected_state(registry, caller, model_id, if_match)
+    await registry.delete_model(
+        caller.tenant_id,
+        model_id,
+        version,
+        actor=caller.principal,
+        reason=reason,
+        operation_id=operation_id,
+    )
+    return Response(status_code=204)
+
+
+@router.get(
+    "/models/{model_id}/history",
+    operation_id="model_history",
+    response_model=answers.Page[answers.Entry],
+    responses=reads(404),
+)
+async def model_history(
+    request: Request,
+    model_id: ModelId,
+    caller: Reader,
+    registry: Registry,
+    limit: Limit = 100,
+    after: After = None,
+) -> Response:
+    """The model's ledger, oldest entry first; also of a deleted model. Role: any."""
+    paging = Paging(request, caller, limit, after)
+    found = await registry.history(
+        caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
+    )
+    return read(request, paging.page(found, lambda entry: entry.sequence))
+
+
+@router.get(
+    "/models/{model_id}/production",
+    operation_id="production_at",
+    response_model=answers.Production,
+    responses=reads(404),
+)
+async def production_at(
+    request: Request, model_id: ModelId, caller: Reader, registry: Registry, at: At = None
+) -> Response:
+    """Which version was in production at an instant. Role: any."""
+    when = at or now()
+    version = await registry.production_at(caller.tenant_id, model_id, when)
+    return read(request, {"model_id": model_id, "at": timestamp(when), "version": version})

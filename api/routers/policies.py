@@ -1,0 +1,59 @@
+"""Promotion policies: what a model's gates must show."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from ..caller import PolicySetter, Reader
+from ..describing import reads, writes
+from ..etags import IfMatch, expected_state
+from ..idempotency import OperationId
+from ..json_response import read, written
+from ..opening import Registry
+from ..schemas.answers import Policy
+from ..schemas.requests import SetPolicy
+from ..schemas.values import ModelId
+from ..strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["policies"])
+
+
+@router.get(
+    "/models/{model_id}/policy",
+    operation_id="get_policy",
+    response_model=Policy,
+    responses=reads(404),
+)
+async def get_policy(
+    request: Request, model_id: ModelId, caller: Reader, registry: Registry
+) -> Response:
+    """The model's promotion policy, and the fingerprint that evidence has to name. Role: any."""
+    policy = await registry.get_policy(caller.tenant_id, model_id)
+    return read(request, {"policy": policy.document(), "fingerprint": policy.fingerprint})
+
+
+@router.put(
+    "/models/{model_id}/policy",
+    operation_id="set_policy",
+    response_model=Policy,
+    responses=writes(412, etag=False),
+)
+async def set_policy(
+    model_id: ModelId,
+    asked: SetPolicy,
+    caller: PolicySetter,
+    registry: Registry,
+    operation_id: OperationId,
+    if_match: IfMatch = None,
+) -> Response:
+    """Set the promotion policy; evidence under another one counts no more. Role: gatekeeper."""
+    await expected_state(registry, caller, model_id, if_match)
+    policy = await registry.set_policy(
+        caller.tenant_id,
+        model_id,
+        asked.policy,
+        actor=caller.principal,
+        reason=asked.reason,
+        operation_id=operation_id,
+    )
+    return written({"policy": policy.document(), "fingerprint": policy.fingerprint}, headers={})

@@ -1,0 +1,80 @@
+"""Registering models and versions: from a source, or from an upload that is never loaded."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from ..caller import Registrar
+from ..describing import link, registration_body, writes
+from ..etags import model_etag
+from ..idempotency import OperationId
+from ..json_response import written
+from ..opening import Registry
+from ..schemas.answers import Model
+from ..schemas.requests import CreateVersion, RegisterModel, UploadModel, UploadVersion
+from ..schemas.values import ModelId
+from ..strict_route import StrictRoute
+from ..uploads.receiving import received
+from .model_answer import location
+
+router = APIRouter(route_class=StrictRoute, tags=["register"])
+_LINKS = {
+    "GetModel": link("get_model", model_id="$response.body#/model_id"),
+    "ListVersions": link("list_versions", model_id="$response.body#/model_id"),
+    "History": link("model_history", model_id="$response.body#/model_id"),
+}
+
+
+@router.post(
+    "/models",
+    operation_id="register_model",
+    status_code=201,
+    response_model=Model,
+    responses=writes(501, status=201, links=_LINKS),
+    openapi_extra={"requestBody": registration_body(RegisterModel, UploadModel)},
+)
+async def register_model(
+    request: Request, caller: Registrar, registry: Registry, operation_id: OperationId
+) -> Response:
+    """Register a model's first or next version, in development. Role: contributor."""
+    async with received(request, caller, operation_id, RegisterModel, UploadModel) as asked:
+        model = await registry.register_model(
+            caller.tenant_id,
+            asked.document.name,
+            asked.source,
+            **asked.arguments,
+            model_type=asked.document.model_type,
+            created_by=caller.principal,
+            operation_id=operation_id,
+        )
+    headers = {"ETag": model_etag(model), "Location": location(request, model)}
+    return written(model.document(), status=201, headers=headers)
+
+
+@router.post(
+    "/models/{model_id}/versions",
+    operation_id="create_version",
+    status_code=201,
+    response_model=Model,
+    responses=writes(501, status=201, links=_LINKS),
+    openapi_extra={"requestBody": registration_body(CreateVersion, UploadVersion)},
+)
+async def create_version(
+    request: Request,
+    model_id: ModelId,
+    caller: Registrar,
+    registry: Registry,
+    operation_id: OperationId,
+) -> Response:
+    """Register the next version of a model that exists. Role: contributor."""
+    async with received(request, caller, operation_id, CreateVersion, UploadVersion) as asked:
+        model = await registry.create_version(
+            caller.tenant_id,
+            model_id,
+            asked.source,
+            **asked.arguments,
+            created_by=caller.principal,
+            operation_id=operation_id,
+        )
+    headers = {"ETag": model_etag(model), "Location": location(request, model)}
+    return written(model.document(), status=201, headers=headers)

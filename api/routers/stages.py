@@ -1,0 +1,75 @@
+"""Moving versions between stages, and back."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from ..caller import Mover, Restorer
+from ..describing import writes
+from ..etags import IfMatch, expected_state
+from ..idempotency import OperationId
+from ..opening import Registry
+from ..schemas.answers import Model
+from ..schemas.requests import MoveStage, RollBack
+from ..schemas.values import ModelId
+from ..strict_route import StrictRoute
+from .model_answer import changed
+
+router = APIRouter(route_class=StrictRoute, tags=["stages"])
+
+
+@router.put(
+    "/models/{model_id}/stage",
+    operation_id="move_stage",
+    response_model=Model,
+    responses=writes(412),
+)
+async def move_stage(
+    model_id: ModelId,
+    asked: MoveStage,
+    caller: Mover,
+    registry: Registry,
+    operation_id: OperationId,
+    if_match: IfMatch = None,
+) -> Response:
+    """Move a version to another stage, if its evidence allows it. Role: promoter."""
+    expected = await expected_state(registry, caller, model_id, if_match)
+    model = await registry.transition_stage(
+        caller.tenant_id,
+        model_id,
+        asked.version,
+        asked.target_stage,
+        actor=caller.principal,
+        reason=asked.reason,
+        expected_production=expected,
+        force=asked.force,
+        operation_id=operation_id,
+    )
+    return changed(model)
+
+
+@router.post(
+    "/models/{model_id}/rollback",
+    operation_id="roll_back",
+    response_model=Model,
+    responses=writes(412),
+)
+async def roll_back(
+    model_id: ModelId,
+    asked: RollBack,
+    caller: Restorer,
+    registry: Registry,
+    operation_id: OperationId,
+    if_match: IfMatch = None,
+) -> Response:
+    """Put an earlier production version back, in one operation. Role: promoter."""
+    await expected_state(registry, caller, model_id, if_match)
+    model = await registry.rollback(
+        caller.tenant_id,
+        model_id,
+        to_version=asked.to_version,
+        actor=caller.principal,
+        reason=asked.reason,
+        operation_id=operation_id,
+    )
+    return changed(model)

@@ -1,0 +1,85 @@
+"""Reading a model's versions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from model_lifecycle.registry.rules.errors import VersionNotFound
+
+from ..caller import Reader
+from ..describing import link, reads
+from ..json_response import read
+from ..opening import Registry
+from ..paging import Paging
+from ..schemas import answers
+from ..schemas.requests import LiveStage
+from ..schemas.values import After, Limit, ModelId, VersionPath
+from ..strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["versions"])
+_OF_FIRST = {"model_id": "$request.path.model_id", "version": "$response.body#/items/0/version"}
+
+
+@router.get(
+    "/models/{model_id}/versions",
+    operation_id="list_versions",
+    response_model=answers.Page[answers.Version],
+    responses=reads(
+        404,
+        links={
+            "GetVersion": link("get_version", **_OF_FIRST),
+            "Readiness": link("readiness", **_OF_FIRST),
+            "Evidence": link("list_evidence", **_OF_FIRST),
+        },
+    ),
+)
+async def list_versions(
+    request: Request,
+    model_id: ModelId,
+    caller: Reader,
+    registry: Registry,
+    limit: Limit = 100,
+    after: After = None,
+) -> Response:
+    """The model's versions, oldest first. Role: any."""
+    paging = Paging(request, caller, limit, after)
+    found = await registry.list_versions(caller.tenant_id, model_id)
+    rest = [item for item in found if item.version > (paging.after or 0)]
+    return read(request, paging.page(rest[: limit + 1], lambda item: item.version))
+
+
+@router.get(
+    "/models/{model_id}/versions/{version}",
+    operation_id="get_version",
+    response_model=answers.Version,
+    responses=reads(404),
+)
+async def get_version(
+    request: Request, model_id: ModelId, version: VersionPath, caller: Reader, registry: Registry
+) -> Response:
+    """One version, and where its files are. Role: any."""
+    found = await registry.get_version(caller.tenant_id, model_id, version)
+    if found is None:
+        raise VersionNotFound(model_id, version)
+    return read(request, found.document())
+
+
+@router.get(
+    "/models/{model_id}/versions/{version}/readiness",
+    operation_id="readiness",
+    response_model=answers.Readiness,
+    responses=reads(404),
+)
+async def readiness(
+    request: Request,
+    model_id: ModelId,
+    version: VersionPath,
+    caller: Reader,
+    registry: Registry,
+    target: Annotated[LiveStage, Query(description="The stage to go to.")],
+) -> Response:
+    """What the version still lacks for a stage. Role: any."""
+    found = await registry.readiness(caller.tenant_id, model_id, version, target)
+    return read(request, found.document())

@@ -1,0 +1,228 @@
+"""Answers, described for readers and for tests of the contract. Routes write them directly."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.metadata import EntryKind
+from model_lifecycle.registry.rules.stages import Gate, Stage
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """``next`` is the token to continue with; null on the last page."""
+
+    items: list[T]
+    next: str | None
+
+
+class Model(BaseModel):
+    """A model; stage, metrics and so on are those of its current version."""
+
+    model_id: str
+    tenant_id: str
+    name: str
+    description: str
+    model_type: str
+    framework: str
+    current_version: int
+    versions: list[int]
+    stage: Stage
+    metrics: dict[str, float]
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    created_by: str
+    artifact_uri: str
+    production_version: int | None
+    epoch: int
+
+
+class Version(BaseModel):
+    """One version and where its files are."""
+
+    tenant_id: str
+    model_id: str
+    version: int
+    stage: Stage
+    framework: str
+    metrics: dict[str, float]
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    artifact_uri: str
+    bundle_digest: str
+    run_id: str | None
+    logged_model_id: str | None
+    created_at: AwareDatetime
+    created_by: str
+    updated_at: AwareDatetime
+
+
+class Missing(BaseModel):
+    """One thing that stands between a version and a stage."""
+
+    code: str
+    gate: Gate | None
+    message: str
+
+
+class Readiness(BaseModel):
+    """Whether a version may go to a stage now."""
+
+    model_id: str
+    version: int
+    stage: Stage
+    target: Stage
+    production: int | None
+    ready: bool
+    missing: list[Missing]
+
+
+class EvidenceItem(BaseModel):
+    """A gate's recorded verdict."""
+
+    evidence_id: str
+    gate: Gate
+    verdict: Verdict
+    bundle_digest: str
+    baseline: int | None
+    policy_fingerprint: str
+    summary: dict[str, Any]
+    report_uri: str | None
+    tenant_id: str
+    model_id: str
+    version: int
+    recorded_at: AwareDatetime
+    recorded_by: str
+
+
+class Move(BaseModel):
+    """One version's step within an entry."""
+
+    version: int
+    source: Stage | None = Field(alias="from")
+    target: Stage = Field(alias="to")
+
+
+class Entry(BaseModel):
+    """One committed change: who, when, what, why, on what evidence."""
+
+    tenant_id: str
+    model_id: str
+    sequence: int
+    kind: EntryKind
+    at: AwareDatetime
+    actor: str
+    reason: str
+    moves: list[Move]
+    production: int | None
+    previous_production: int | None
+    evidence: list[dict[str, Any]]
+    forced: bool
+    operation_id: str
+    detail: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+class Production(BaseModel):
+    """The production version at an instant; null if there was none."""
+
+    model_id: str
+    at: AwareDatetime
+    version: int | None
+
+
+class Policy(BaseModel):
+    """The promotion policy and the fingerprint that evidence has to name."""
+
+    policy: dict[str, Any]
+    fingerprint: str
+
+
+class Experiment(BaseModel):
+    """Where the runs of one model are."""
+
+    experiment_id: str
+    name: str
+    model_id: str
+    artifact_location: str
+    created_at: AwareDatetime | None
+
+
+class Run(BaseModel):
+    """One training run; a metric that is no finite number is null."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: str
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    metrics: dict[str, float | None]
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    artifact_uri: str
+
+
+class ComparedRun(BaseModel):
+    """One run beside others; a metric that it has not is null."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: str
+    started_at: AwareDatetime | None
+    metrics: dict[str, float | None]
+    parameters: dict[str, str]
+
+
+class Comparison(BaseModel):
+    """The runs in the order asked for."""
+
+    items: list[ComparedRun]
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Part(BaseModel):
+    """One store behind the API."""
+
+    ready: bool
+    problem: str | None
+
+
+class Ready(BaseModel):
+    """Each store by name."""
+
+    ready: bool
+    parts: dict[str, Part]
+
+
+class FieldProblem(BaseModel):
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. ``code`` is stable; further members are the error's own fields."""
+
+    model_config = {"extra": "allow"}
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    field: str | None = None
+    errors: list[FieldProblem] | None = None

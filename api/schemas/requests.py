@@ -1,0 +1,118 @@
+"""Bodies of requests. No field says whose they are: the credential does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+from model_lifecycle.registry.rules.metadata import Framework, ModelType
+from model_lifecycle.registry.rules.stages import LIVE_STAGES, Gate, Stage
+
+from .values import (
+    SOURCE_PATTERN,
+    Document,
+    Metrics,
+    ModelName,
+    NeededReason,
+    Parameters,
+    PlainText,
+    Reason,
+    Strict,
+    Texts,
+    VersionNumber,
+)
+
+LiveStage = Annotated[
+    Stage,
+    Field(strict=False, json_schema_extra={"enum": [stage.value for stage in LIVE_STAGES]}),
+]
+_SOURCE = Field(
+    description="A model that the tenant has logged: `models:/m-<id>` or `runs:/<run id>/<path>`.",
+    max_length=1000,
+    json_schema_extra={
+        "pattern": SOURCE_PATTERN,
+        "example": "models:/m-0123456789abcdef0123456789abcdef",
+    },
+)
+
+
+class UploadVersion(Strict):
+    """What is told about an uploaded version."""
+
+    framework: Annotated[Framework | None, Field(strict=False)] = None
+    description: PlainText = ""
+    metrics: Metrics | None = None
+    parameters: Parameters | None = None
+    tags: Texts | None = None
+    dataset: Document | None = None
+
+
+class UploadModel(UploadVersion):
+    """What is told about an uploaded model."""
+
+    name: ModelName
+    model_type: Annotated[ModelType, Field(strict=False)] = ModelType.CLASSIFICATION
+
+
+class CreateVersion(UploadVersion):
+    """The next version of a model, from a source. Metrics and parameters left out are its run's."""
+
+    source: Annotated[str, _SOURCE]
+
+
+class RegisterModel(UploadModel):
+    """The first or next version of a model, from a source."""
+
+    source: Annotated[str, _SOURCE]
+
+
+class MoveStage(Strict):
+    """A version's move to another stage. A promotion archives the version it replaces."""
+
+    version: VersionNumber
+    target_stage: LiveStage
+    reason: Reason = ""
+    force: bool = Field(
+        False, description="Waive missing evidence. Needs the role admin and a reason."
+    )
+
+
+class RollBack(Strict):
+    """Put an earlier production version back: by default the one before the present one."""
+
+    reason: NeededReason
+    to_version: VersionNumber | None = None
+
+
+class SetPolicy(Strict):
+    """The whole promotion policy; an unknown field in it is refused."""
+
+    policy: Document
+    reason: Reason = ""
+
+
+class RecordEvidence(Strict):
+    """A gate's verdict on exactly these files, against this baseline, under this policy."""
+
+    evidence_id: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=128,
+            json_schema_extra={"pattern": r"^[A-Za-z0-9._-]+$", "example": "nightly-2026-03-01"},
+        ),
+    ]
+    gate: Annotated[Gate, Field(strict=False)]
+    verdict: Annotated[Verdict, Field(strict=False)]
+    bundle_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    baseline: VersionNumber | None
+    policy_fingerprint: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    summary: Document = Field(default_factory=dict)
+    report_uri: (
+        Annotated[str, Field(max_length=2000, json_schema_extra={"pattern": r"^[ -~]*$"})] | None
+    ) = None
+
+    def evidence(self) -> Evidence:
+        return Evidence(**dict(self))

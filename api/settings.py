@@ -1,0 +1,101 @@
+"""What the HTTP API is told besides the registry's settings: limits, deadlines, credentials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.settings import PREFIX
+
+#: Signatures that need no secret shared with us; HMAC and "none" can never be configured.
+JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
+_NUMBERS = ("deadline", "upload_deadline", "key_cache_seconds")
+_COUNTS = ("max_body", "max_upload", "max_entries", "max_expanded")
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """Read from ``MODEL_LIFECYCLE_API_*``.
+
+    ``secret`` signs page tokens; without one each process makes its own, so several servers behind
+    one address need it. Sizes are in bytes, times in seconds. ``key_cache_seconds`` is how long a
+    revoked API key may still work. JWTs are accepted once issuer, audience and key set are given;
+    ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that say who the caller is.
+    ``airflow_access`` maps Airflow's users and roles to tenants and roles; see ``docs/api.md``.
+    """
+
+    secret: str = ""
+    max_body: int = 1024 * 1024
+    max_upload: int = 1024 * 1024 * 1024
+    max_entries: int = 1000
+    max_expanded: int = 4 * 1024 * 1024 * 1024
+    deadline: float = 30.0
+    upload_deadline: float = 900.0
+    key_cache_seconds: float = 5.0
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_jwks_url: str = ""
+    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    jwt_tenant_claim: str = "tenant"
+    jwt_roles_claim: str = "roles"
+    airflow_access: str = ""
+
+    def __init__(self, environ: Mapping[str, str] | None = None, **values: Any) -> None:
+        """Settings from ``values``, else from ``environ`` (default: the process's), else defaults.
+
+        Raises :class:`InvalidInput`, naming the setting, for a value that cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        known = {item.name: item.default for item in fields(type(self))}
+        for name in values:
+            if name not in known:
+                raise InvalidInput(f"there is no setting {name!r}", field=name)
+        for name, default in known.items():
+            value = values.get(name)
+            if value is None:
+                value = environ.get(f"{PREFIX}API_{name.upper()}") or default
+            object.__setattr__(self, name, _parse(name, value))
+        jwt = (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)
+        if any(jwt) and not all(jwt):
+            raise InvalidInput(
+                f"{PREFIX}API_JWT_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all or none",
+                field="jwt_issuer",
+            )
+
+    @property
+    def accepts_jwt(self) -> bool:
+        return bool(self.jwt_jwks_url)
+
+    def __repr__(self) -> str:
+        shown = {item.name: getattr(self, item.name) for item in fields(self)}
+        shown["secret"] = "***" if self.secret else ""
+        return f"ApiSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _parse(name: str, value: Any) -> Any:
+    try:
+        if name in _NUMBERS:
+            return _positive(float(value))
+        if name in _COUNTS:
+            return _positive(int(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"setting {PREFIX}API_{name.upper()}: {error}", field=name) from None
+    if name == "jwt_algorithms":
+        names = value.split(",") if isinstance(value, str) else value
+        algorithms = tuple(item.strip() for item in names if item.strip())
+        if not algorithms or not set(algorithms) <= set(JWT_ALGORITHMS):
+            raise InvalidInput(
+                f"setting {PREFIX}API_JWT_ALGORITHMS: use some of {', '.join(JWT_ALGORITHMS)}",
+                field=name,
+            )
+        return algorithms
+    return value
+
+
+def _positive(number: Any) -> Any:
+    if not 0 < number < 2**53:
+        raise ValueError("must be a number above 0")
+    return number

@@ -1,0 +1,58 @@
+"""A running server of the API over an embedded registry, two tenants, and keys to it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from scenery.http import LIMITS, Api, Tenant, furnished, served
+
+from model_lifecycle.api import create_app
+from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.settings import Settings
+
+_HERE = Path(__file__).parent
+#: Warnings about MLflow's code: how it looks at columns, and how it loads registered models.
+_OF_OTHERS = (
+    "Operation with range is deprecated",
+    "The ``noload`` loader strategy is deprecated",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            for warning in _OF_OTHERS:
+                item.add_marker(pytest.mark.filterwarnings(f"ignore:{warning}"))
+
+
+@pytest.fixture(scope="session")
+def mlflow_imported() -> None:
+    """MLflow warns about its own code while it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        import mlflow.sklearn  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def api_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings({}, home=tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture(scope="session")
+def tenants(api_settings: Settings, mlflow_imported: None) -> list[Tenant]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run_sync(furnished(api_settings, "acme", "globex"))
+
+
+@pytest.fixture(scope="session")
+def api(api_settings: Settings, tenants: list[Tenant]) -> Iterator[Api]:
+    app = create_app(api_settings, api=LIMITS)
+    with served(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield Api(url, api_settings, tenants[0], tenants[1], client)
