@@ -1,0 +1,170 @@
+"""One embedded registry for the folder, the command line that runs against it, and the steps
+that bring its models where a test needs them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from scenery.world import World, new_name, trained
+from typer.testing import CliRunner
+
+from model_lifecycle.cli.main import app
+from model_lifecycle.registry.model_registry import ModelRegistry
+from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.settings import Settings
+
+T = TypeVar("T")
+
+_HERE = Path(__file__).parent
+TENANT = "demo"
+#: A warning about MLflow's code: how it loads registered models.
+_OF_OTHERS = "The ``noload`` loader strategy is deprecated"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{_OF_OTHERS}"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call of the command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """All of standard output as one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def problem(self) -> Any:
+        """All of standard error as one JSON document."""
+        return json.loads(self.err)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The registry behind the command line, reached without it. ``sources`` are two models that
+    the tenant has logged in MLflow."""
+
+    settings: Settings
+    tenant: str = TENANT
+    sources: tuple[str, ...] = ()
+
+    def ask(
+        self,
+        question: Callable[[ModelRegistry], Awaitable[T]],
+        *,
+        at: datetime | None = None,
+    ) -> T:
+        """What the registry answers; ``at`` sets its clock."""
+
+        async def asking() -> T:
+            clock = (lambda: at) if at else (lambda: datetime.now(UTC))
+            async with open_registry(self.settings, clock=clock) as registry:
+                return await question(registry)
+
+        return run_sync(asking())
+
+    def step(self, do: Callable[[World], Awaitable[T]], *, at: datetime | None = None) -> T:
+        """Take a step in the tenant's world."""
+        return self.ask(lambda registry: do(World(registry, self.tenant, self.sources)), at=at)
+
+    def sql(self, statement: str, *values: Any) -> None:
+        """Do behind the registry's back what somebody with the database's password could do."""
+        connection = sqlite3.connect(self.settings.home / "ledger.db", timeout=30)
+        try:
+            assert connection.execute(statement, values).rowcount in (1, -1)
+            connection.commit()
+        finally:
+            connection.close()
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    home = tmp_path_factory.mktemp("cli")
+    return with_sources(Place(Settings({}, home=home)), 2)
+
+
+@pytest.fixture(scope="session")
+def champion(place: Place) -> str:
+    """A model to look at: version 1 in production, version 2 in staging after a FAIL."""
+
+    async def bring(world: World) -> None:
+        await world.promoted("champion")
+        await world.staged("champion", 1)
+        worse = {"sentence": "worse by 0.02 [-0.03, -0.01]"}
+        await world.judged("champion", 2, verdict="FAIL", summary=worse)
+
+    place.step(bring)
+    return "champion"
+
+
+@pytest.fixture
+def run(place: Place, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line in this process; ``width`` is that of the terminal."""
+    for name, value in environment(place).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOGNAME", "robin")
+
+    def run(*arguments: object, width: int = 160, stdin: str | None = None) -> Answer:
+        given = [str(item) for item in arguments]
+        result = CliRunner().invoke(app, given, input=stdin, env={"COLUMNS": str(width)})
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def ops(run: Run, place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A tenant of the test's own, so that nobody else's models are reconciled."""
+    tenant = new_name("ops")
+    monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", tenant)
+    return with_sources(replace(place, tenant=tenant), 1)
+
+
+@pytest.fixture
+def model(place: Place) -> str:
+    """A model of the test's own, not registered yet."""
+    return new_name()
+
+
+def with_sources(place: Place, count: int) -> Place:
+    """The place with models that its tenant has logged."""
+
+    async def log(registry: ModelRegistry) -> tuple[str, ...]:
+        logged = [
+            await registry.log_model(place.tenant, "origin", trained(1 / (1 + n)), created_by="kim")
+            for n in range(count)
+        ]
+        return tuple(item.model_uri for item in logged)
+
+    with warnings.catch_warnings():
+        # MLflow warns about its own code: while it is imported, and when it looks at columns.
+        warnings.simplefilter("ignore")
+        return replace(place, sources=place.ask(log))
+
+
+def environment(place: Place) -> dict[str, str]:
+    return {
+        "MODEL_LIFECYCLE_HOME": str(place.settings.home),
+        "MODEL_LIFECYCLE_TENANT": place.tenant,
+    }

@@ -1,0 +1,169 @@
+"""Evidence that does not count cannot carry a version into production, whoever made it.
+
+What the registry would not record is written into its database directly.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.stages import Gate
+
+Place = Any
+Run = Any
+
+OTHER_FILES = "sha256:" + "0" * 64
+
+
+class Challenger(NamedTuple):
+    model: str
+    version: int
+
+
+def bring(place: Place, model: str, at: datetime | None = None) -> Challenger:
+    """A version in staging without shadow test, of a model whose version 1 is in production."""
+
+    async def steps(world: Any) -> int:
+        if await world.registry.get_model(world.tenant, model) is None:
+            await world.promoted(model)
+        version: int = await world.staged(model, 1)
+        return version
+
+    return Challenger(model, place.step(steps, at=at))
+
+
+@pytest.fixture
+def challenger(place: Place) -> Challenger:
+    """One of a model that several tests share, as they leave production alone."""
+    return bring(place, "cheated")
+
+
+def refused(place: Place, run: Run, challenger: Challenger, code: str) -> None:
+    """Its promotion fails for this reason, and leaves everything as it was."""
+    model, version = challenger
+    before = place.step(lambda world: world.seen(model))
+
+    words = run("promote", model, version, "--expect", 1)
+    program = run("promote", model, version, "--json")
+
+    assert (words.code, program.code, words.out, program.out) == (4, 4, "", "")
+    assert words.err.startswith(f"error: version {version} may not go to production: ")
+    assert program.problem["code"] == "gate_refused"
+    assert [item["code"] for item in program.problem["missing"]] == [code]
+    assert before == place.step(lambda world: world.seen(model))
+
+
+def test_evidence_of_another_version_is_refused(
+    place: Place, run: Run, challenger: Challenger
+) -> None:
+    """A pass of one version says nothing about the next, even if it is told as its own."""
+    model, version = challenger
+    place.step(lambda world: world.judged(model, 1))
+    with pytest.raises(InvalidInput, match="another version"):
+        place.step(lambda world: world.judged(model, version, version=1))
+
+    refused(place, run, challenger, "no_evidence")
+
+
+def test_evidence_of_other_files_is_refused(place: Place, run: Run, challenger: Challenger) -> None:
+    """The registry records no pass for another digest; one that got past it does not count."""
+    model, version = challenger
+    with pytest.raises(InvalidInput, match="judge the version's own files"):
+        place.step(lambda world: world.judged(model, version, bundle_digest=OTHER_FILES))
+    place.sql(
+        """
+        INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
+            bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
+        SELECT tenant_id, 'forged', model_id, version, 'shadow', verdict,
+            ?, baseline, policy_fingerprint, summary, recorded_at, recorded_by
+        FROM evidence WHERE model_id = ? AND version = ?
+        """,
+        OTHER_FILES,
+        model,
+        version,
+    )
+
+    refused(place, run, challenger, "other_bundle")
+
+
+@pytest.mark.parametrize("baseline", ["none", "itself", "a later one"])
+def test_evidence_against_another_baseline_is_refused(
+    place: Place, run: Run, challenger: Challenger, baseline: str
+) -> None:
+    """Only a comparison with the version in production now counts."""
+    model, version = challenger
+    other = {"none": None, "itself": version, "a later one": version + 1}[baseline]
+    place.step(lambda world: world.judged(model, version, baseline=other))
+
+    refused(place, run, challenger, "other_baseline")
+
+
+def test_evidence_under_another_policy_is_refused(place: Place, run: Run, model: str) -> None:
+    """A policy that was set after the judgement asks for a new one."""
+    challenger = bring(place, model)
+    place.step(lambda world: world.judged(*challenger))
+    stricter = run(
+        "policy", model, "--set", "-", "--reason", "x", stdin='{"evidence_max_age_days": 7}'
+    )
+
+    assert stricter.code == 0
+    refused(place, run, challenger, "other_policy")
+
+
+def test_expired_evidence_is_refused(place: Place, run: Run, model: str) -> None:
+    """A pass of 31 days ago does not count."""
+    then = datetime.now(UTC) - timedelta(days=31)
+    challenger = bring(place, model, at=then)
+    place.step(lambda world: world.judged(*challenger), at=then)
+
+    refused(place, run, challenger, "expired")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID])
+def test_a_verdict_other_than_pass_is_refused(
+    place: Place, run: Run, challenger: Challenger, verdict: Verdict
+) -> None:
+    """Also after a pass: of several that fit, the newest decides."""
+    place.step(lambda world: world.judged(*challenger))
+    place.step(lambda world: world.judged(*challenger, verdict=verdict))
+
+    refused(place, run, challenger, "not_passed")
+
+
+@pytest.mark.parametrize("gate", [Gate.VALIDATION, Gate.APPROVAL])
+def test_a_pass_of_another_gate_is_refused(
+    place: Place, run: Run, challenger: Challenger, gate: Gate
+) -> None:
+    """Neither validation nor approval stands in for the shadow test."""
+    place.step(lambda world: world.judged(*challenger, gate))
+
+    refused(place, run, challenger, "no_evidence")
+
+
+def test_staging_cannot_be_skipped(place: Place, run: Run, model: str) -> None:
+    """All the evidence in the world does not make up for a missing stage."""
+
+    async def steps(world: Any) -> None:
+        await world.version(model)
+        for gate in Gate:
+            await world.judged(model, 1, gate)
+
+    place.step(steps)
+
+    answer = run("promote", model, 1, "--force", "--reason", "hurry", "--json")
+
+    assert answer.code == 4
+    assert (answer.problem["from"], answer.problem["to"]) == ("development", "production")
+
+
+def test_the_honest_proof_still_works(place: Place, run: Run, model: str) -> None:
+    """What is refused above is refused for its fault, not by accident."""
+    challenger = bring(place, model)
+    place.step(lambda world: world.judged(*challenger))
+
+    assert run("promote", *challenger, "--expect", 1).code == 0

@@ -1,0 +1,103 @@
+"""The history table reads like a story, at every width."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+Place = Any
+Run = Any
+
+
+@pytest.fixture(scope="module")
+def story(place: Place) -> str:
+    """Two promotions, one of them forced, and a way back."""
+
+    async def bring(world: Any) -> None:
+        await world.promoted("story")
+        await world.staged("story", 1)
+        await world.move("story", 2, "production", force=True, reason="storm on the way")
+        await world.roll_back("story")
+
+    place.step(bring)
+    return "story"
+
+
+def test_each_entry_says_who_what_why_and_on_what_proof(run: Run, story: str) -> None:
+    """A promotion shows both moves, production after it, and the evidence; force is marked."""
+    answer = run("history", story, width=170)
+    text = answer.out
+
+    assert (answer.code, answer.err) == (0, "")
+    header = next(line for line in text.splitlines() if line.lstrip().startswith("#"))
+    assert re.split(r"\s{2,}", header.strip()) == [
+        "#", "when (UTC)", "who", "what", "production", "why", "evidence", "forced",
+    ]  # fmt: skip
+    third = next(line for line in text.splitlines() if line.startswith(" 3 "))
+    assert re.split(r"\s{2,}", third.strip())[2:] == [
+        "kim", "v1 staging → production", "v1", "shadow PASS",
+    ]  # fmt: skip
+    sixth = next(line for line in text.splitlines() if line.startswith(" 6 "))
+    assert "v2 staging → production" in sixth
+    assert "storm on the way" in sixth
+    assert "FORCED" in sixth
+    assert "rolled back" in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160, 250])
+def test_no_width_cuts_a_word(run: Run, story: str, width: int) -> None:
+    """Whatever the terminal, every word is there, and no line is wider than it."""
+    lines = run("history", story, width=width).out.splitlines()
+    words = " ".join(lines)
+
+    assert max(len(line) for line in lines) <= width
+    assert "…" not in words
+    if width >= 40:
+        for word in ("development", "production", "archived", "FORCED", "storm", "validation"):
+            assert word in words
+
+
+def test_a_column_that_says_nothing_is_left_out(place: Place, run: Run, model: str) -> None:
+    """Where nothing was forced, no column speaks of it."""
+    place.step(lambda world: world.promoted(model))
+
+    assert "forced" not in run("history", model).out
+
+
+def test_history_as_json_is_the_ledger(place: Place, run: Run, story: str) -> None:
+    """Programs get every field of every entry, the hashes too."""
+    expected = place.ask(lambda registry: registry.history("demo", story))
+
+    answer = run("history", story, "--json")
+
+    assert answer.json == {
+        "tenant_id": "demo",
+        "model_id": story,
+        "entries": [entry.document() for entry in expected],
+    }
+
+
+def test_a_reason_cannot_steer_the_terminal(place: Place, run: Run, model: str) -> None:
+    """Escape sequences and markup in what people wrote are shown, not obeyed."""
+    place.step(lambda world: world.promoted(model))
+    run("retire", model, "--reason", "\x1b[2J[bold]gone[/bold] \u202eevil")
+
+    answer = run("history", model)
+
+    assert "\x1b" not in answer.out
+    assert "\u202e" not in answer.out
+    assert "[bold]gone[/bold]" in re.sub(r"\s+", " ", answer.out)
+
+
+def test_a_deleted_model_keeps_its_history(place: Place, run: Run, model: str) -> None:
+    """The story goes on to its end."""
+    place.step(lambda world: world.version(model))
+    run("delete", model, "--reason", "never used")
+
+    answer = run("history", model)
+
+    assert (answer.code, run("show", model).code) == (0, 3)
+    assert "v1 development → deleted" in answer.out
+    assert "never used" in answer.out

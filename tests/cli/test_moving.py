@@ -1,0 +1,124 @@
+"""Changes of stage: each is one entry of the ledger, told to whoever asked for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_lifecycle.registry.rules.stages import Gate
+
+Place = Any
+Run = Any
+
+
+def test_a_version_goes_to_staging_and_then_to_production(
+    place: Place, run: Run, model: str
+) -> None:
+    """With its evidence, each promotion is one command; the ledger shows the person."""
+    place.step(lambda world: world.version(model))
+    place.step(lambda world: world.judged(model, 1, Gate.VALIDATION))
+    staged = run("promote", model, 1, "--to", "staging")
+    place.step(lambda world: world.judged(model, 1, Gate.SHADOW))
+
+    answer = run(
+        "promote", model, 1, "--to", "production", "--reason", "better", "--expect", "none"
+    )
+
+    assert (staged.code, answer.code, answer.err) == (0, 0, "")
+    assert answer.out.splitlines() == [
+        f"{model} version 1: staging → production",
+        "In production: version 1. Entry 3 of the ledger, by cli:robin.",
+    ]
+    entry = place.step(lambda world: world.history(model))[-1]
+    assert (entry.actor, entry.reason, entry.forced) == ("cli:robin", "better", False)
+
+
+def test_a_promotion_as_json_is_its_ledger_entry(place: Place, run: Run, model: str) -> None:
+    """Programs get the entry: both moves, the evidence, the hash."""
+    place.step(lambda world: world.promoted(model))
+    place.step(lambda world: world.staged(model, 1))
+    place.step(lambda world: world.judged(model, 2))
+
+    answer = run("promote", model, 2, "--expect", 1, "--actor", "kim", "--json")
+    entry = place.step(lambda world: world.history(model))[-1]
+
+    assert answer.json == {"entry": entry.document()}
+    assert [move["to"] for move in answer.json["entry"]["moves"]] == ["production", "archived"]
+
+
+def test_the_same_operation_id_promotes_once(place: Place, run: Run, model: str) -> None:
+    """A script that repeats its command gets the same answer and one effect."""
+    place.step(lambda world: world.staged(model))
+    place.step(lambda world: world.judged(model, 1))
+    command = ("promote", model, 1, "--operation-id", f"release/{model}", "--json")
+
+    first, second = run(*command), run(*command)
+
+    assert first.json == second.json
+    assert len(place.step(lambda world: world.history(model))) == 3
+
+
+def test_force_needs_a_reason_and_shows_what_was_waived(place: Place, run: Run, model: str) -> None:
+    """Breaking the glass is told at once, and in the ledger."""
+    place.step(lambda world: world.staged(model))
+
+    without = run("promote", model, 1, "--force")
+    answer = run("promote", model, 1, "--force", "--reason", "storm")
+
+    assert (without.code, answer.code) == (2, 0)
+    assert "reason" in without.err
+    assert "FORCED: there is no evidence of the shadow or ab_test gate" in answer.out
+
+
+def test_rollback_brings_the_last_production_version_back(
+    place: Place, run: Run, model: str
+) -> None:
+    """One command, one entry: the old version is back, the new one in development."""
+    place.step(lambda world: world.promoted(model))
+    place.step(lambda world: world.promoted(model, 1))
+
+    answer = run("rollback", model, "--reason", "feed is down")
+
+    assert answer.code == 0
+    assert answer.out.splitlines()[:2] == [
+        f"{model} version 1: archived → production",
+        f"{model} version 2: production → development",
+    ]
+    assert place.step(lambda world: world.stages(model)) == {1: "production", 2: "development"}
+
+
+def test_rollback_goes_to_the_version_asked_for(place: Place, run: Run, model: str) -> None:
+    """Not only one step back."""
+    for source in (0, 1, 0):
+        place.step(lambda world, source=source: world.promoted(model, source))
+
+    answer = run("rollback", model, "--to-version", 1, "--reason", "feed is down", "--json")
+
+    assert answer.json["entry"]["production"] == 1
+
+
+def test_retire_leaves_production_empty_and_is_repeatable(
+    place: Place, run: Run, model: str
+) -> None:
+    """Repeated under its operation id it is the same retirement; without, there is nothing."""
+    place.step(lambda world: world.promoted(model))
+    command = ("retire", model, "--reason", "route closed", "--operation-id", f"close/{model}")
+
+    first, second, other = run(*command), run(*command), run("retire", model, "--reason", "again")
+
+    assert (first.code, second.code, other.code) == (0, 0, 3)
+    assert first.out == second.out
+    assert first.out.splitlines()[1].startswith("In production: no version.")
+    assert place.step(lambda world: world.stages(model)) == {1: "archived"}
+
+
+def test_delete_takes_one_version_or_the_whole_model(place: Place, run: Run, model: str) -> None:
+    """The versions are gone; what was done stays in the ledger."""
+    for _ in range(3):
+        place.step(lambda world: world.version(model))
+
+    one = run("delete", model, "--version", 2, "--reason", "wrong data")
+    rest = run("delete", model, "--reason", "never used", "--json")
+
+    assert one.out.startswith(f"{model} version 2: development → deleted\n")
+    assert [move["version"] for move in rest.json["entry"]["moves"]] == [1, 3]
+    assert run("show", model).code == 3

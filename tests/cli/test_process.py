@@ -1,0 +1,96 @@
+"""The command line as a process: quick, quiet, and at home in pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Place = Any
+
+_HEAVY = ("mlflow", "pandas", "numpy", "sqlalchemy", "alembic", "boto3", "sklearn", "airflow")
+
+
+def _run(place: Place, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith("MODEL_LIFECYCLE")
+    }
+    environ["MODEL_LIFECYCLE_HOME"] = str(place.settings.home)
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("model-lifecycle")), *arguments],
+        capture_output=True,
+        text=True,
+        env={**environ, **options.pop("env", {})},
+        timeout=90,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["promote", "--help"], ["show"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """Nor does a mistake in the usage: nobody waits for what is not needed."""
+    program = (
+        "import sys; from model_lifecycle.cli.main import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try: main()\n"
+        f"finally: print([name for name in {_HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_promotion_says_one_document_and_nothing_else(place: Place, model: str) -> None:
+    """MLflow and Alembic are heard neither on standard output nor on standard error."""
+    place.step(lambda world: world.staged(model))
+    place.step(lambda world: world.judged(model, 1))
+
+    done = _run(place, "promote", model, "1", "--tenant", "demo", "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["entry"]["production"] == 1
+
+
+def test_a_refusal_is_one_line_on_standard_error(place: Place, model: str) -> None:
+    """And standard output stays empty, so a pipe gets nothing to misread."""
+    done = _run(place, "show", model, "--tenant", "demo", "--json")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert json.loads(done.stderr)["code"] == "model_not_found"
+
+
+def test_an_ascii_terminal_gets_its_table(place: Place, model: str) -> None:
+    """An arrow that cannot be shown is no reason to fail."""
+    place.step(lambda world: world.version(model))
+
+    done = _run(
+        place,
+        "history",
+        model,
+        "--tenant",
+        "demo",
+        env={"PYTHONIOENCODING": "ascii", "COLUMNS": "90"},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "development" in done.stdout
+
+
+def test_a_closed_pipe_is_no_traceback(place: Place, model: str) -> None:
+    """As in `model-lifecycle history … | head -1`."""
+    place.step(lambda world: world.version(model))
+    program = Path(sys.executable).with_name("model-lifecycle")
+
+    done = subprocess.run(
+        ["bash", "-c", f"{program} history {model} --tenant demo --json | true"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MODEL_LIFECYCLE_HOME": str(place.settings.home)},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,135 @@
+"""reconcile, verify and db upgrade: agreement, damage, and new ledgers."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
+from model_lifecycle.registry.settings import Settings
+
+Place = Any
+Run = Any
+
+
+@pytest.fixture
+def apart(place: Place, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A copy of the registry, to be damaged; the command line runs against it."""
+    home = tmp_path / "apart"
+    shutil.copytree(place.settings.home, home, ignore=shutil.ignore_patterns("artifacts"))
+    artifacts = str(place.settings.home / "artifacts")
+    settings = Settings({}, home=home, artifact_root=artifacts)
+    monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
+    monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
+    return replace(place, settings=settings)
+
+
+def test_reconcile_heals_an_alias_that_somebody_moved(ops: Place, run: Run, model: str) -> None:
+    """It says what it healed; the second time there is nothing to say."""
+    ops.step(lambda world: world.promoted(model))
+    name = registered_name(TenantId(ops.tenant), ModelId(model))
+    ops.ask(lambda registry: registry._stores.tracking.delete_alias(name, "production"))
+
+    first, second, third = run("reconcile"), run("reconcile", "--json"), run("reconcile")
+
+    assert (first.code, second.code) == (0, 0)
+    assert [line.split()[:3] for line in first.out.splitlines() if model in line] == [
+        [model, "1", "healed"]
+    ]
+    assert second.json == {"findings": []}
+    assert third.out == "MLflow shows what the ledger says.\n"
+
+
+def test_reconcile_that_cannot_heal_exits_with_eight(ops: Place, run: Run, model: str) -> None:
+    """A version that somebody deleted in MLflow stays damage, told every time."""
+    ops.step(lambda world: world.promoted(model))
+    name = registered_name(TenantId(ops.tenant), ModelId(model))
+    ops.ask(lambda registry: registry._stores.tracking.delete_version(name, 1))
+
+    words, program = run("reconcile"), run("reconcile", "--json")
+
+    assert (words.code, program.code) == (8, 8)
+    assert "DAMAGED" in words.out
+    assert [item["code"] for item in program.json["findings"] if not item["healed"]] == [
+        "production_deleted_in_mlflow"
+    ]
+
+
+def test_reconcile_wants_a_tenant_or_all(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reconciles everybody's models by leaving something out."""
+    monkeypatch.delenv("MODEL_LIFECYCLE_TENANT")
+    monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", "http://127.0.0.1:1")
+
+    assert run("reconcile").code == 2
+    assert run("reconcile", "--all").code == 7
+
+
+def test_verify_counts_what_is_intact(run: Run, champion: str) -> None:
+    """The entries of the ledger; with --files also the bundles of the versions."""
+    program = run("verify", champion, "--files", "--json")
+    row = next(line for line in run("verify", champion).out.splitlines() if champion in line)
+
+    assert program.json["models"] == [
+        {"model_id": champion, "entries": 5, "bundles": 2, "damage": []}
+    ]
+    assert row.split() == [champion, "5", "intact"]
+
+
+def test_verify_names_an_entry_that_was_edited(
+    champion: str, apart: Place, run: Run, model: str
+) -> None:
+    """Among all models the damaged one is told, and the others are still checked."""
+    apart.step(lambda world: world.promoted(model))
+    apart.sql("DROP TRIGGER entries_no_update")  # as whoever owns the file can
+    apart.sql("UPDATE entries SET actor = 'nobody' WHERE model_id = ? AND sequence = 2", model)
+
+    words, program = run("verify", "--all"), run("verify", "--all", "--json")
+    found = {item["model_id"]: item["damage"] for item in program.json["models"]}
+
+    assert (words.code, program.code) == (8, 8)
+    assert "entry 2" in found[model][0]
+    assert found[champion] == []
+    assert "entry 2" in " ".join(words.out.split())
+
+
+def test_verify_names_a_file_that_was_changed(place: Place, run: Run, model: str) -> None:
+    """A bundle that is not what was registered is damage, and nobody rolls back to it."""
+    place.step(lambda world: world.promoted(model))
+    place.step(lambda world: world.promoted(model, 1))
+    bundle = place.settings.home / "artifacts" / "demo" / "models" / model / "1"
+    (bundle / "requirements.txt").write_text("numpy==1.0\n")
+
+    verified = run("verify", model, "--files", "--json")
+    rolled_back = run("rollback", model, "--reason", "feed is down", "--json")
+
+    assert (verified.code, rolled_back.code) == (8, 8)
+    assert "requirements.txt" in verified.json["models"][0]["damage"][0]
+    assert rolled_back.problem["code"] == "bundle_corrupt"
+    assert place.step(lambda world: world.stages(model)) == {1: "archived", 2: "production"}
+
+
+def test_verify_wants_one_model_or_all(run: Run, model: str) -> None:
+    """Neither none nor both."""
+    assert run("verify").code == 2
+    assert run("verify", model, "--all").code == 2
+    assert run("verify", model).code == 3
+
+
+def test_db_upgrade_makes_a_ledger(run: Run, tmp_path: Path) -> None:
+    """Where there was none, there is one, without models; the second time changes nothing."""
+    home = tmp_path / "new"
+
+    first, second = run("db", "upgrade", "--home", home), run("db", "upgrade", "--home", home)
+    migration = run("db", "upgrade", "--home", home, "--json").json["migration"]
+
+    assert first.out == second.out
+    assert first.out.endswith(f"is at migration {migration}.\n")
+    assert run("models", "--home", home, "--json").json == {"models": [], "after": None}
+    with sqlite3.connect(home / "ledger.db") as connection:
+        assert connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
+    connection.close()
