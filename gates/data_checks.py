@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Under which keys a version may say when its training data ends, in tags or parameters.
 TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
 
+#: Share of rows for which the champion may lack an answer.
+TOLERATED = 0.01
+
 #: MLflow's column types, and the kinds of pandas columns that fill them without loss.
 _FITTING: Mapping[str, str] = {
     "double": "fiu",
@@ -92,17 +95,19 @@ def finite(answers: Answers) -> NDArray[np.bool_]:
     return good
 
 
-def answers_check(bad: int, rows: int, who: str, otherwise: Verdict) -> Check:
-    """Every row got a usable answer."""
+def answers_check(bad: int, rows: int, who: str) -> Check:
+    """Every row got a usable answer. One missing answer fails the challenger; the champion may
+    lack one in a hundred, which are left out, before the comparison is worth nothing."""
+    name = f"{who} answers"
     if not bad:
-        return Check(f"{who} answers", True, f"all {count(rows)} answers are finite", otherwise)
-    return Check(
-        f"{who} answers",
-        False,
+        return Check(name, True, f"all {count(rows)} answers are finite")
+    message = (
         f"the {who} gave no usable answer (an error, NaN, infinite, or a score outside 0 to 1) to "
-        f"{count(bad)} of {count(rows)} rows",
-        otherwise,
+        f"{count(bad)} of {count(rows)} rows"
     )
+    if who == "challenger":
+        return Check(name, False, message, Verdict.FAIL)
+    return Check(name, False, message, Verdict.INVALID if bad > TOLERATED * rows else None)
 
 
 def training_check(who: str, said: Mapping[str, str], window_start: datetime | None) -> Check:

@@ -78,7 +78,7 @@ class Finding:
         if self.verdict is Verdict.INCONCLUSIVE:
             return text + self._what_it_would_take()
         if self.decided_at is not None and self.decided_at < self.units:
-            return f"{text}, since {self.unit} {self.decided_at}"
+            return f"{text} at {self.unit} {self.decided_at} of {self.units}"
         return text
 
     def _what(self) -> str:
@@ -117,7 +117,7 @@ class Finding:
             return " (too close to the threshold to say how much more it would take)"
         return (
             f" (if it goes on like this, a verdict takes about {count(self.forecast)} "
-            f"{plural(self.unit, self.forecast)})"
+            f"{plural(self.unit, self.forecast)} in all)"
         )
 
 

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model_lifecycle.registry.rules.errors import InvalidDataset
-from model_lifecycle.registry.rules.evidence import Verdict
 
 from .claims import Claim
 from .data_checks import (
@@ -78,15 +77,7 @@ def judge_dataset(
     usable = np.logical_and.reduce(list(good.values()))
     checks = [
         *notes,
-        *(
-            answers_check(
-                int((~good[who]).sum()),
-                len(frame),
-                who,
-                Verdict.FAIL if who == "challenger" else Verdict.INVALID,
-            )
-            for who in said
-        ),
+        *(answers_check(int((~good[who]).sum()), len(frame), who) for who in said),
         *_training_checks(case, times),
         *demands_check(demands),
     ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from model_lifecycle.registry.rules.evidence import Verdict
-
 from .claims import Claim
 from .data_checks import answers_check, demands_check, training_check
 from .policies import ShadowPolicy
@@ -29,11 +27,11 @@ def shadow_checks(
     checks = [
         *demands_check(claims),
         _coverage(policy, counts["labelled"], answered),
-        answers_check(counts["challenger_unusable"], answered, "challenger", Verdict.FAIL),
+        answers_check(counts["challenger_unusable"], answered, "challenger"),
     ]
     if case.champion is not None:
         checks += [
-            answers_check(counts["champion_unusable"], answered, "champion", Verdict.INVALID),
+            answers_check(counts["champion_unusable"], answered, "champion"),
             _self_replay(policy, counts["replayed_alike"], counts["replayed"]),
             _left_out(
                 "champion errors",

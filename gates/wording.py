@@ -18,7 +18,7 @@ def amount(value: float | None) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    digits = 4 if abs(value) < 1 else 3 if abs(value) < 100 else 1
+    digits = 4 if abs(value) < 1 else 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
     text = f"{value:.{digits}f}" if abs(value) >= 0.001 else f"{value:.2g}"
     if "." in text and "e" not in text:
         text = text.rstrip("0").rstrip(".")

@@ -137,15 +137,17 @@ class World:
         *,
         hours: int = 40,
         rows: int = 60,
+        step: int = 1,
         start: datetime = START,
         labelled: float = 1.0,
         change: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
     ) -> str:
-        """Write ``hours`` hours of traffic answered by ``version``; the end of the window.
+        """Write ``hours`` hours of traffic answered by ``version``, each ``step``-th of them; the
+        end of the window.
         ``change`` edits each hour's log before it is written."""
         model = self.serving[version]
         labels: dict[datetime, list[pd.DataFrame]] = {}
-        for hour in range(hours):
+        for hour in range(0, hours, step):
             at = start + timedelta(hours=hour)
             frame = requests(rows, 1000 + hour, noise=np.random.default_rng(hour).normal() * 0.3)
             features = frame[["recent", "older"]]

@@ -4,10 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.data_checks import check_columns, check_rows, finite, training_check
+from model_lifecycle.gates.data_checks import (
+    answers_check,
+    check_columns,
+    check_rows,
+    finite,
+    training_check,
+)
 from model_lifecycle.gates.losses import Answers
 from model_lifecycle.registry.frameworks.protocol import Column
 from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.rules.evidence import Verdict
 
 SIGNATURE = (
     Column("distance", "double"),
@@ -115,3 +122,19 @@ def test_usable_answers(prediction, score, expected):
 def test_training_data(said, start, ok):
     """Training data that reaches into the window is found; what is not told cannot be."""
     assert ok == training_check("challenger", said, start).ok
+
+
+@pytest.mark.parametrize(
+    ("who", "bad", "otherwise"),
+    [
+        ("challenger", 1, Verdict.FAIL),
+        ("champion", 10, None),
+        ("champion", 11, Verdict.INVALID),
+    ],
+)
+def test_missing_answers(who, bad, otherwise):
+    """One missing answer fails the challenger; of the champion's, more than 1 % are too many."""
+    check = answers_check(bad, 1000, who)
+
+    assert (check.ok, check.otherwise) == (False, otherwise)
+    assert answers_check(0, 1000, who).ok

@@ -86,7 +86,7 @@ def test_same_report_same_page():
 def test_words_of_numbers():
     """Numbers are short, and what is not there is a dash."""
     assert [amount(x) for x in (0.03124, -0.5, 12.3456, 2e-5, 0, None, float("nan"))] == [
-        *("0.0312", "−0.5", "12.346", "2e-05", "0", "–", "–")
+        *("0.0312", "−0.5", "12.35", "2e-05", "0", "–", "–")
     ]
     assert interval(None, 0.2) == "(−∞, 0.2]"
     assert count(28000) == "28 000"

@@ -115,7 +115,7 @@ async def test_days_as_blocks_and_progress(world, champion, start):
     """Blocks can be days, and each is announced when it starts."""
     version = await world.register("good")
     await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, block="day", min_blocks=10))
-    end = await world.serve(champion, hours=24 * 12, rows=10)
+    end = await world.serve(champion, hours=24 * 12, rows=40, step=6)
     heard = []
 
     report = await _shadow(world, version, start, end, progress=lambda *said: heard.append(said))
@@ -348,7 +348,7 @@ async def test_report_is_plain(world, champion, start):
 async def test_memory_does_not_grow(world, champion, start):
     """Four times the traffic takes hardly more memory: rows are forgotten once they are counted."""
     version = await world.register("good")
-    end = await world.serve(champion, hours=24 * 8, rows=1000)
+    end = await world.serve(champion, hours=24 * 8, rows=3000, step=6)
     day = datetime.fromisoformat(start) + timedelta(days=2)
     await _shadow(world, version, start, day.isoformat())
     peaks = []
@@ -359,3 +359,20 @@ async def test_memory_does_not_grow(world, champion, start):
         tracemalloc.stop()
 
     assert peaks[1] < 1.3 * peaks[0]
+
+
+async def test_regression(world, start):
+    """A regression's traffic has no scores; its page shows errors and predictions."""
+    first, second = await world.register("minutes"), await world.register("minutes")
+    await world.policy(
+        shadow=ShadowPolicy(comparisons=(Comparison("absolute_error", 0.1, bound=20),))
+    )
+    await world.promote(first)
+    end = await world.serve(first)
+
+    report = await _shadow(world, second, start, end)
+
+    assert report.verdict is Verdict.PASS, report.sentence
+    page = (await world.file(report.report_uri, "report.html")).decode()
+    assert "<h3>Errors</h3>" in page
+    assert "<h3>Predictions</h3>" in page
