@@ -1,11 +1,17 @@
 """The demo's story: what each act shows, and the DAG runs that it is made of.
 
-The windows follow the calendar of 2013. No verdict is scripted: the policy and the data decide.
-Measured with boosting of 40 and 60 trees (and 100 small ones): version 2 gains 0.023 to 0.024 in
-Brier score on July's flights, its interval above 0 each time. The challenger without weather is
-worse than version 2 by about 0.010 on August, which the screen lets pass, and by 0.003 to 0.005 on
-July, where thirty-one days cannot show that it is within 0.005. On the stormy second half of June
-it would not have passed validation either: a screen is as good as its window.
+The windows are of 2013. The policy and the data decide; no verdict is scripted. What was looked at
+before the windows were fixed, so that nobody takes the story for more than it is:
+
+- Act 2 came out alike with each size of model tried (40, 60 and 100 trees): a gain of 0.023 to 0.024
+  in Brier score on July's flights, and an interval above 0.
+- Act 3's validation window was chosen from several, as one in which the challenger passes. It loses
+  to version 2 in every window, and its lower bound, against a margin of 0.02, is -0.017 on August,
+  -0.013 on October and -0.016 on November (passes), but -0.030 on September, -0.033 on December and,
+  trained to the middle of June, -0.041 on the rest of it (does not pass).
+- So July holds it not for its storms: on July it loses by 0.004, less than on August (0.010). It is
+  held because the shadow test allows 0.005 where the screen allows 0.02, and thirty-one days
+  cannot show that it is within that. That held for each size of model tried.
 """
 
 from __future__ import annotations
@@ -76,9 +82,9 @@ ACTS = (
         ),
     ),
     Act(
-        "A challenger that must prove itself",
-        "Gradient boosting on April to June, without weather. In the calm August it looks good "
-        "enough; July's storms, replayed against version 2, are the test.",
+        "A challenger that cannot prove itself",
+        "Gradient boosting on April to June, without weather. On August's flights it is close enough "
+        "to version 2 for the screen, which allows 0.02; the replay of July allows 0.005.",
         (
             _serve("07-01", "08-01"),
             _retrain(
