@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from ..ledger.verification import verify_model
 from ..rules import tenancy
@@ -35,8 +36,7 @@ class Catalog:
         after: str | None = None,
     ) -> list[ModelMetadata]:
         tenant = tenancy.tenant_id(tenant_id)
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-            raise InvalidInput(f"limit must be a number from 1 to {MAX_LIMIT}", field="limit")
+        _check_number(limit, "limit", 1, MAX_LIMIT)
         if framework is not None and framework not in tuple(Framework):
             raise InvalidInput(
                 f"framework {framework!r:.80} is not valid: use one of {', '.join(Framework)}",
@@ -76,6 +76,9 @@ class Catalog:
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
+        _check_number(after, "after", 0, 2**53)
+        if limit is not None:
+            _check_number(limit, "limit", 1, 2**53)
         tenant, model = await self._known(tenant_id, model_id)
         return await self._read.entries(tenant, model, after=after, limit=limit)
 
@@ -105,3 +108,8 @@ class Catalog:
         if await self._read.row(tenant, model) is None:
             raise ModelNotFound(model)
         return tenant, model
+
+
+def _check_number(value: Any, name: str, lowest: int, highest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise InvalidInput(f"{name} must be a number from {lowest} to {highest}", field=name)
