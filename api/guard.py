@@ -9,6 +9,7 @@ from model_lifecycle.registry.rules.errors import RegistryError
 
 from .caller import NotAuthenticated
 from .problems import problem
+from .refusals import Refusal
 
 #: What a server of its own answers to anyone: probes, which tell nothing about any tenant.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -33,7 +34,7 @@ class Guard:
         request = Request(scope, receive)
         try:
             request.state.caller = await scope["app"].state.authenticate(request)
-        except (NotAuthenticated, RegistryError) as error:
+        except (NotAuthenticated, Refusal, RegistryError) as error:
             await problem(request, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)

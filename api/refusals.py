@@ -74,3 +74,17 @@ def bad_page_token() -> Refusal:
         "'after' must be the 'next' of an earlier answer to the same query",
         field="after",
     )
+
+
+def no_tenant(who: str, what_to_do: str) -> Refusal:
+    return Refusal(403, "no_tenant", f"{who} has no tenant here; {what_to_do}")
+
+
+def forged() -> Refusal:
+    return Refusal(
+        403,
+        "header_required",
+        "a change with a cookie as its credential needs the header X-Requested-With, which other "
+        "sites cannot send",
+        field="X-Requested-With",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi import Request, Response
 from fastapi.dependencies.utils import get_flat_dependant
@@ -44,7 +44,8 @@ class _Parsed(Request):
 
 
 def _takes_list(field: Any) -> bool:
-    return getattr(field.field_info.annotation, "__origin__", None) is list
+    kind = field.field_info.annotation
+    return any(get_origin(item) is list for item in (kind, *get_args(kind)))
 
 
 def _check_query(request: Request, known: dict[str, bool]) -> None:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, judging, moving, story, upkeep, verifying
+from . import catalogue, judging, moving, serve, story, upkeep, verifying
 from .exit_codes import legend
 from .failures import LifecycleGroup
+from .keys import keys
 from .noise import hush_libraries
 
 _EPILOG = f"""\b
@@ -45,6 +46,8 @@ app.command(rich_help_panel=_CHANGE)(judging.policy)
 app.command(rich_help_panel=_KEEP)(verifying.verify)
 app.command(rich_help_panel=_KEEP)(upkeep.reconcile)
 app.add_typer(database, name="db", rich_help_panel=_KEEP)
+app.add_typer(keys, name="keys", rich_help_panel=_KEEP)
+app.command(rich_help_panel=_KEEP)(serve.serve)
 database.command("upgrade")(upkeep.upgrade)
 
 

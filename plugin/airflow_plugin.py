@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
+
+#: Where Airflow's API server answers for us.
+URL_PREFIX = "/model-lifecycle"
 
 
 class ModelLifecyclePlugin(AirflowPlugin):
-    """Names this distribution in Airflow's list of plugins."""
+    """Names this distribution in Airflow's list of plugins, and mounts the HTTP API."""
 
     name = "model_lifecycle"
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Asked for by the API server alone, so only there is the app made."""
+        from .mounting import mounted_app
+
+        return [{"app": mounted_app(), "url_prefix": URL_PREFIX, "name": "Model lifecycle API"}]
