@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..rules.errors import ModelNotFound, OperationConflict
+from ..rules.errors import BackendUnavailable, ModelNotFound, OperationConflict
 from ..rules.policy import PromotionPolicy
 from ..rules.tenancy import ModelId, TenantId
 from . import migrating, tables
@@ -57,12 +57,21 @@ class Ledger:
     @asynccontextmanager
     async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
         """The model's book, its row locked until the end of the block, where all commits or,
-        on an error, nothing. Raises :class:`ModelNotFound`."""
-        async with writing(self._engine) as connection:
-            row = await self._row(connection, tenant, model, lock=True)
-            if row is None:
-                raise ModelNotFound(model)
-            yield ModelBook(connection, row, self.clock)
+        on an error, nothing. Raises :class:`ModelNotFound`; BackendUnavailable, and then nothing
+        is known to have been committed."""
+        book = None
+        written = False
+        try:
+            async with writing(self._engine) as connection:
+                row = await self._row(connection, tenant, model, lock=True)
+                if row is None:
+                    raise ModelNotFound(model)
+                book = ModelBook(connection, row, self.clock)
+                yield book
+                written = book.model.epoch > row.epoch
+        except BackendUnavailable:
+            if book is None or not written or not await self._committed(book.model):
+                raise
 
     @asynccontextmanager
     async def snapshot(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
@@ -83,11 +92,19 @@ class Ledger:
         self, tenant: TenantId, model: ModelId, *, description: str, model_type: str, actor: str
     ) -> AsyncIterator[ModelBook]:
         """Like :meth:`book`, but a new model is made; two that make it at once share it."""
-        async with writing(self._engine) as connection:
-            await self._make_model(connection, tenant, model, description, model_type, actor)
-            row = await self._row(connection, tenant, model, lock=True)
-            assert row is not None, "the model was made in this transaction"
-            yield ModelBook(connection, row, self.clock)
+        book = None
+        written = False
+        try:
+            async with writing(self._engine) as connection:
+                await self._make_model(connection, tenant, model, description, model_type, actor)
+                row = await self._row(connection, tenant, model, lock=True)
+                assert row is not None, "the model was made in this transaction"
+                book = ModelBook(connection, row, self.clock)
+                yield book
+                written = book.model.epoch > row.epoch
+        except BackendUnavailable:
+            if book is None or not written or not await self._committed(book.model):
+                raise
 
     async def begin_operation(
         self,
@@ -137,6 +154,24 @@ class Ledger:
                 )
             )
 
+    async def remind(
+        self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
+    ) -> None:
+        """Leave the note of a change whose showing is in doubt, if it is not there any more."""
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        async with writing(self._engine) as connection:
+            await connection.execute(
+                dialect.insert(tables.projections)
+                .values(
+                    tenant_id=tenant,
+                    model_id=model,
+                    token=token,
+                    versions=sorted(set(versions)),
+                    written_at=self.clock(),
+                )
+                .on_conflict_do_nothing()
+            )
+
     async def projected(self, tenant: TenantId, model: ModelId, tokens: list[str]) -> None:
         """Remove notes whose changes MLflow now shows."""
         async with writing(self._engine) as connection:
@@ -147,6 +182,29 @@ class Ledger:
                     tables.projections.c.token.in_(tokens),
                 )
             )
+
+    async def _committed(self, model: ModelRow) -> bool:
+        """Whether a transaction whose end was not heard of has left its entry.
+
+        The answer to a COMMIT may be lost after the commit. That transaction held the model's row,
+        so whoever gets the lock on it sees how it ended.
+        """
+        entries = tables.entries
+        try:
+            async with writing(self._engine) as connection:
+                await self._row(
+                    connection, TenantId(model.tenant_id), ModelId(model.model_id), lock=True
+                )
+                found = await connection.scalar(
+                    select(entries.c.hash).where(
+                        entries.c.tenant_id == model.tenant_id,
+                        entries.c.model_id == model.model_id,
+                        entries.c.sequence == model.epoch,
+                    )
+                )
+        except BackendUnavailable:
+            return False
+        return bool(found == model.head_hash)
 
     async def _row(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.evidence import Evidence
@@ -99,11 +99,13 @@ class LedgerReader:
         )
         return version_metadata(rows[0]) if rows else None
 
-    async def versions(self, tenant: TenantId, model: ModelId) -> list[VersionMetadata]:
-        """The model's versions, ascending, without those that were deleted."""
+    async def versions(
+        self, tenant: TenantId, model: ModelId, *, deleted: bool = False
+    ) -> list[VersionMetadata]:
+        """The model's versions, ascending; those that were deleted only with ``deleted``."""
         rows = await self._rows(
             select(tables.versions)
-            .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
+            .where(*_of_model(tables.versions, tenant, model), true() if deleted else _NOT_DELETED)
             .order_by(tables.versions.c.version)
         )
         return [version_metadata(row) for row in rows]
@@ -161,6 +163,16 @@ class LedgerReader:
             )
         )
         return operation(rows[0]) if rows else None
+
+    async def begun_models(self, tenant: TenantId | None) -> set[tuple[TenantId, ModelId]]:
+        """Models with operations that were begun and have not committed."""
+        operations = tables.operations
+        query = select(operations.c.tenant_id, operations.c.model_id).distinct()
+        query = query.where(operations.c.answer.is_(None))
+        if tenant is not None:
+            query = query.where(operations.c.tenant_id == tenant)
+        rows = await self._rows(query)
+        return {(TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows}
 
     async def pending_operations(self, tenant: TenantId, model: ModelId) -> list[Operation]:
         """The model's operations that were begun and have not committed, oldest first."""

@@ -33,9 +33,35 @@ class Adoption:
         self._sources = sources
         self._publishing = publishing
 
-    async def adopt(self, tenant: TenantId, model: ModelId, version: ModelVersionRecord) -> Finding:
-        """Enter the version as development. What cannot be adopted is told, and left alone."""
-        interrupted = await self._interrupted(tenant, version)
+    async def adopt(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        version: ModelVersionRecord,
+        shown: Mapping[int, ModelVersionRecord],
+    ) -> list[Finding]:
+        """Enter the version as development, unless that has happened meanwhile. What cannot be
+        adopted is told, and left alone. ``shown`` are all versions of the model in MLflow."""
+        operation = await self._operation(tenant, version)
+        if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
+            return []
+        if operation is not None and _is_duplicate(operation, model, version, shown):
+            await self._publishing.withdraw(tenant, model, version.version)
+            message = (
+                f"version {version.version} was a second one of the same registration, "
+                "sent once more or late; it was removed"
+            )
+            return [Finding(model, "duplicate_removed", message, True, version.version)]
+        interrupted = operation if operation is not None and operation.answer is None else None
+        return [await self._adopted(tenant, model, version, interrupted)]
+
+    async def _adopted(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        version: ModelVersionRecord,
+        interrupted: Operation | None,
+    ) -> Finding:
         try:
             await self._enter(tenant, model, version, interrupted)
         except BackendUnavailable:
@@ -65,12 +91,11 @@ class Adoption:
             version=version.version,
         )
 
-    async def _interrupted(self, tenant: TenantId, version: ModelVersionRecord) -> Operation | None:
+    async def _operation(self, tenant: TenantId, version: ModelVersionRecord) -> Operation | None:
         operation_id = version.tags.get(tags.OPERATION_ID)
         if operation_id is None:
             return None
-        found = await self._stores.ledger.read.operation(tenant, operation_id)
-        return found if found is not None and found.answer is None else None
+        return await self._stores.ledger.read.operation(tenant, operation_id)
 
     async def _enter(
         self,
@@ -136,3 +161,19 @@ class Adoption:
             created_by=labels.get(tags.CREATED_BY, ADOPTER),
             created_at=timestamp(version.created_at or self._stores.ledger.clock()),
         )
+
+
+def _is_duplicate(
+    operation: Operation,
+    model: ModelId,
+    version: ModelVersionRecord,
+    shown: Mapping[int, ModelVersionRecord],
+) -> bool:
+    """Whether the operation has committed with another version of the same source.
+
+    A version that somebody copied in MLflow has the tags of the first, but not its source.
+    """
+    if operation.answer is None or operation.model_id != model:
+        return False
+    first = shown.get(operation.answer.get("version", 0))
+    return first is not None and first.version != version.version and first.source == version.source

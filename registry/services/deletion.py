@@ -41,8 +41,11 @@ class Deletion:
         asked = request(
             operation_id, "delete_model", who, {"model": model, "version": number, "why": reason}
         )
-        if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
-            await self._projection.repair(tenant, model)
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is not None:
+            await self._projection.catch_up(tenant, model)
+            # The first attempt may have ended before it came to the files.
+            await self._remove_bundles(tenant, model, earlier["versions"])
             return
         await self._stores.tracking.ping()
         async with self._stores.ledger.book(tenant, model) as book:
@@ -60,8 +63,9 @@ class Deletion:
                 operation_id=asked.operation_id,
                 moves=[StageMove(item.version, item.stage, Stage.DELETED) for item in doomed],
             )
-            await book.answer(asked.operation_id, asked.fingerprint, {"deleted": True})
             numbers = [item.version for item in doomed]
+            answer = {"deleted": True, "versions": numbers}
+            await book.answer(asked.operation_id, asked.fingerprint, answer)
             token = await book.announce(numbers)
         await self._projection.follow(tenant, model, numbers, token)
         await self._remove_bundles(tenant, model, numbers)

@@ -79,7 +79,7 @@ class Lifecycle:
                         book, EntryKind.MOVED, moves, asked, who, reason, used, waived
                     )
         if earlier is not None:
-            await self._projection.repair(tenant, model)
+            await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
         await self._projection.follow(tenant, model, [move.version for move in moves], token)
         return answer
@@ -124,7 +124,7 @@ class Lifecycle:
                         book, EntryKind.ROLLED_BACK, moves, asked, who, reason
                     )
         if earlier is not None:
-            await self._projection.repair(tenant, model)
+            await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
         await self._projection.follow(tenant, model, [move.version for move in moves], token)
         return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 
 from ..ledger.rows import ModelRow
 from ..rules.errors import BackendUnavailable, NotFound
@@ -31,10 +32,21 @@ class Projection:
         """Show the state of ``versions`` after a committed change whose note is ``token``.
 
         The change is committed, so trouble here is no failure of it: the note stays, and the next
-        operation on the model or ``reconcile`` shows it.
+        operation on the model or ``reconcile`` shows it. It stays also where somebody else has
+        meanwhile shown the change: what was sent from here and not answered may still arrive.
         """
+        numbers = list(versions)
         try:
-            await self.show(tenant, model, versions, [token])
+            await self.show(tenant, model, numbers, [token])
+        except BackendUnavailable as error:
+            log.warning("model %s: MLflow will follow later: %s", model, error)
+            with suppress(BackendUnavailable):
+                await self._stores.ledger.remind(tenant, model, numbers, token)
+
+    async def catch_up(self, tenant: TenantId, model: ModelId) -> None:
+        """:meth:`repair` for a call that is answered from the ledger, whatever MLflow does."""
+        try:
+            await self.repair(tenant, model)
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
 

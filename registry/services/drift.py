@@ -1,0 +1,99 @@
+"""What differs between the ledger and MLflow, as both were seen. Pure: it changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..ledger.rows import ModelRow
+from ..rules.metadata import Finding, ModelMetadata, VersionMetadata
+from ..rules.stages import Stage
+from ..rules.tenancy import ModelId
+from ..tracking import tags
+from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
+from .projection import model_tags, version_tags
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One model: ``row``, ``current`` and ``known`` as the ledger has them (with what was
+    deleted), ``record`` and ``shown`` as MLflow has them."""
+
+    model: ModelId
+    row: ModelRow
+    current: ModelMetadata | None
+    known: Mapping[int, VersionMetadata]
+    record: RegisteredModelRecord | None
+    shown: Mapping[int, ModelVersionRecord]
+
+
+def differences(seen: Seen) -> list[Finding]:
+    """Everything that MLflow shows otherwise than the ledger has it."""
+    return [*_lost(seen), *_alias(seen), *_versions(seen), *_model(seen)]
+
+
+def _lost(seen: Seen) -> list[Finding]:
+    """Versions that somebody deleted in MLflow. They cannot be brought back under their number,
+    so this is damage: told every time, never hidden."""
+    return [
+        Finding(
+            seen.model,
+            "production_deleted_in_mlflow"
+            if number == seen.row.production_version
+            else "deleted_in_mlflow",
+            f"version {number} ({item.stage}) was deleted in MLflow; its bundle at "
+            f"{item.artifact_uri} and its history are untouched",
+            healed=False,
+            version=number,
+        )
+        for number, item in sorted(seen.known.items())
+        if item.stage is not Stage.DELETED and number not in seen.shown
+    ]
+
+
+def _alias(seen: Seen) -> list[Finding]:
+    alias = seen.record.aliases.get(tags.PRODUCTION_ALIAS) if seen.record else None
+    production = seen.row.production_version
+    if production not in seen.shown:
+        production = None
+    if alias == production:
+        return []
+    message = (
+        f"the alias '{tags.PRODUCTION_ALIAS}' pointed to {_version(alias)}; "
+        f"it points to {_version(production)} again"
+    )
+    return [Finding(seen.model, "alias_moved", message, healed=True, version=production)]
+
+
+def _versions(seen: Seen) -> list[Finding]:
+    findings = []
+    for number, item in sorted(seen.known.items()):
+        if number not in seen.shown:
+            continue
+        if item.stage is Stage.DELETED:
+            message = f"deleted version {number} was still in MLflow; it is gone now"
+            findings.append(Finding(seen.model, "not_deleted", message, True, number))
+            continue
+        wrong = _wrong(version_tags(item), seen.shown[number].tags)
+        if wrong:
+            message = f"tags {', '.join(wrong)} of version {number} were edited; restored"
+            findings.append(Finding(seen.model, "tags_edited", message, True, number))
+    return findings
+
+
+def _model(seen: Seen) -> list[Finding]:
+    if seen.record is None or seen.current is None:
+        return []
+    wrong = _wrong(model_tags(seen.current), seen.record.tags)
+    if not wrong:
+        return []
+    message = f"tags {', '.join(wrong)} of the registered model were edited; restored"
+    return [Finding(seen.model, "tags_edited", message, healed=True)]
+
+
+def _wrong(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
+    return [key for key, value in expected.items() if actual.get(key) != value]
+
+
+def _version(version: int | None) -> str:
+    return "no version" if version is None else f"version {version}"
