@@ -17,6 +17,12 @@ fuzz: .venv/ready
 	MODEL_LIFECYCLE_FUZZ_CASES=$(or $(CASES),200) $(BIN)/python -m pytest -s --timeout=3600 \
 	  tests/api/test_contract.py
 
+# Kills, faults and races by the thousand; its figures go into the documentation.
+torture: .venv/ready
+	rm -f .venv/torture.jsonl
+	TORTURE_FIGURES="$(CURDIR)/.venv/torture.jsonl" $(BIN)/python -m pytest -m torture
+	$(BIN)/python tests/crash/figures.py .venv/torture.jsonl docs/reliability-figures.md
+
 check: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	cd .venv/house && ../bin/mypy --config-file ../../pyproject.toml --explicit-package-bases \

@@ -1,0 +1,116 @@
+"""What must hold of a tenant, whatever has happened: as a list of what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from model_lifecycle.registry.artifacts.bundle import verify_bundle
+from model_lifecycle.registry.ledger import tables
+from model_lifecycle.registry.ledger.engine import reading
+from model_lifecycle.registry.model_registry import ModelRegistry
+from model_lifecycle.registry.rules import paths
+from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.rules.tenancy import TenantId, registered_name
+from model_lifecycle.registry.services.projection import version_tags
+from model_lifecycle.registry.tracking import tags
+
+
+async def broken_for_readers(registry: ModelRegistry, tenant_id: str) -> list[str]:
+    """What readers of the ledger may never see, not even before anything was healed."""
+    tenant = TenantId(tenant_id)
+    ledger, artifacts = registry._stores.ledger, registry._stores.artifacts
+    problems = []
+    for _, model in await ledger.read.model_ids(tenant):
+        row = await ledger.read.row(tenant, model)
+        assert row is not None
+        try:
+            await registry.verify_ledger(tenant, model)
+        except RegistryError as error:
+            problems.append(f"{model}: {error}")
+        versions = await ledger.read.versions(tenant, model)
+        production = [item.version for item in versions if item.stage is Stage.PRODUCTION]
+        if production != ([row.production_version] if row.production_version else []):
+            problems.append(f"{model}: in production {production}, shown {row.production_version}")
+        history = await registry.history(tenant, model)
+        if any(entry.production for entry in history) and not production:
+            problems.append(f"{model}: nothing is in production any more")
+        for item in versions:
+            try:
+                await verify_bundle(artifacts, tenant, model, item.version, item.bundle_digest)
+            except RegistryError as error:
+                problems.append(f"{model}: visible without its bundle: {error}")
+    return problems
+
+
+async def broken(registry: ModelRegistry, tenant_id: str) -> list[str]:
+    """All of it: the ledger sound, MLflow showing the same, nothing left over."""
+    tenant = TenantId(tenant_id)
+    stores = registry._stores
+    problems = await broken_for_readers(registry, tenant_id)
+    for _, model in await stores.ledger.read.model_ids(tenant):
+        name = registered_name(tenant, model)
+        row = await stores.ledger.read.row(tenant, model)
+        record = await stores.tracking.registered_model(name)
+        assert row is not None
+        if record is None:
+            problems.append(f"{model}: MLflow does not know it")
+            continue
+        alias = record.aliases.get(tags.PRODUCTION_ALIAS)
+        if alias != row.production_version:
+            problems.append(f"{model}: alias at {alias}, production is {row.production_version}")
+        current = await registry.get_model(tenant, model)
+        if current is not None and record.tags.get(tags.MODEL_STAGE) != current.stage:
+            problems.append(f"{model}: MLflow says stage {record.tags.get(tags.MODEL_STAGE)}")
+        known = {item.version: item for item in await stores.ledger.read.versions(tenant, model)}
+        shown = {item.version: item for item in await stores.tracking.model_versions(name)}
+        if set(known) != set(shown):
+            problems.append(f"{model}: versions {sorted(known)}, in MLflow {sorted(shown)}")
+        for number in set(known) & set(shown):
+            wrong = version_tags(known[number]).items() - shown[number].tags.items()
+            if wrong:
+                problems.append(f"{model}: version {number} lacks the tags {sorted(wrong)}")
+        notes = await stores.ledger.read.projections(tenant, model)
+        if notes:
+            problems.append(f"{model}: notes {notes} remain")
+    return problems + await _orphans(registry, tenant)
+
+
+async def _orphans(registry: ModelRegistry, tenant: TenantId) -> list[str]:
+    """Bundles and MLflow versions of which the ledger knows nothing."""
+    stores = registry._stores
+    known = set()
+    for _, model in await stores.ledger.read.model_ids(tenant):
+        for item in await stores.ledger.read.versions(tenant, model):
+            known.add(paths.bundle(tenant, model, item.version))
+    problems = []
+    for file in await stores.artifacts.files(f"{tenant}/models"):
+        if not any(file.path.startswith(f"{folder}/") for folder in known):
+            problems.append(f"{file.path} belongs to no version")
+    names = {
+        registered_name(tenant, model) for _, model in await stores.ledger.read.model_ids(tenant)
+    }
+    for record in await stores.tracking.registered_models(tenant):
+        if record.name not in names and await stores.tracking.model_versions(record.name):
+            problems.append(f"{record.name} has versions in MLflow only")
+    return problems
+
+
+async def picture(registry: ModelRegistry, tenant_id: str) -> Any:
+    """Everything that a second ``reconcile`` must leave as it is."""
+    tenant = TenantId(tenant_id)
+    stores = registry._stores
+    seen: dict[str, Any] = {}
+    async with reading(stores.ledger._engine) as connection:
+        for table in tables.metadata.sorted_tables:
+            rows = await connection.execute(
+                select(table).where(table.c.tenant_id == tenant).order_by(*table.primary_key)
+            )
+            seen[table.name] = [str(dict(row)) for row in rows.mappings()]
+    for record in await stores.tracking.registered_models(tenant):
+        versions = await stores.tracking.model_versions(record.name)
+        seen[record.name] = [str(record), *map(str, versions)]
+    seen["files"] = [str(file) for file in await stores.artifacts.files(tenant)]
+    return seen
