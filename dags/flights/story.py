@@ -1,17 +1,17 @@
 """The demo's story: what each act shows, and the DAG runs that it is made of.
 
-The windows are of 2013. The policy and the data decide; no verdict is scripted. What was looked at
-before the windows were fixed, so that nobody takes the story for more than it is:
+The windows are of 2013. The policy and the data decide; no verdict is scripted. The windows and the
+margins were fixed with a look at the data, so nobody should take the story for more than it is:
 
-- Act 2 came out alike with each size of model tried (40, 60 and 100 trees): a gain of 0.023 to 0.024
-  in Brier score on July's flights, and an interval above 0.
+- Act 2 came out alike with each size of model tried (40, 60 and 100 trees): a gain of 0.023 to
+  0.024 in Brier score on July's flights, and an interval above 0.
 - Act 3's validation window was chosen from several, as one in which the challenger passes. It loses
-  to version 2 in every window, and its lower bound, against a margin of 0.02, is -0.017 on August,
-  -0.013 on October and -0.016 on November (passes), but -0.030 on September, -0.033 on December and,
-  trained to the middle of June, -0.041 on the rest of it (does not pass).
-- So July holds it not for its storms: on July it loses by 0.004, less than on August (0.010). It is
-  held because the shadow test allows 0.005 where the screen allows 0.02, and thirty-one days
-  cannot show that it is within that. That held for each size of model tried.
+  to version 2 in every window. Its lower bound, against a margin of 0.02, is -0.017 on August,
+  -0.013 on October and -0.016 on November, which passes; but -0.030 on September, -0.033 on
+  December and, trained to the middle of June, -0.041 on the rest of it, which does not.
+- July holds it, and not for its storms: there it loses by 0.004, less than on August (0.010). The
+  shadow test allows 0.005 where the screen allows 0.02, and thirty-one days cannot show that it is
+  within that. So it was with each size of model tried.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ ACTS = (
     ),
     Act(
         "A challenger that cannot prove itself",
-        "Gradient boosting on April to June, without weather. On August's flights it is close enough "
-        "to version 2 for the screen, which allows 0.02; the replay of July allows 0.005.",
+        "Gradient boosting on April to June, without weather. On August's flights it is close "
+        "enough to version 2 for the screen, which allows 0.02; the replay of July allows 0.005.",
         (
             _serve("07-01", "08-01"),
             _retrain(
