@@ -3,10 +3,12 @@ that bring its models where a test needs them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,6 @@ from typer.testing import CliRunner
 from model_lifecycle.cli.main import app
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 
 T = TypeVar("T")
@@ -59,9 +60,12 @@ class Answer:
 @dataclass(frozen=True)
 class Place:
     """The registry behind the command line, reached without it. ``sources`` are two models that
-    the tenant has logged in MLflow."""
+    the tenant has logged in MLflow. ``kept`` is the registry, open as long as the tests run, since
+    opening it for each question would take most of their time."""
 
     settings: Settings
+    loop: asyncio.Runner
+    kept: ModelRegistry | None = None
     tenant: str = TENANT
     sources: tuple[str, ...] = ()
 
@@ -74,11 +78,13 @@ class Place:
         """What the registry answers; ``at`` sets its clock."""
 
         async def asking() -> T:
+            if self.kept is not None and at is None:
+                return await question(self.kept)
             clock = (lambda: at) if at else (lambda: datetime.now(UTC))
             async with open_registry(self.settings, clock=clock) as registry:
                 return await question(registry)
 
-        return run_sync(asking())
+        return self.loop.run(asking())
 
     def step(self, do: Callable[[World], Awaitable[T]], *, at: datetime | None = None) -> T:
         """Take a step in the tenant's world."""
@@ -98,9 +104,13 @@ Run = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    home = tmp_path_factory.mktemp("cli")
-    return with_sources(Place(Settings({}, home=home)), 2)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    settings = Settings({}, home=tmp_path_factory.mktemp("cli"))
+    opened = AsyncExitStack()
+    with asyncio.Runner() as loop:
+        registry = loop.run(opened.enter_async_context(open_registry(settings)))
+        yield with_sources(Place(settings, loop, registry), 2)
+        loop.run(opened.aclose())
 
 
 @pytest.fixture(scope="session")

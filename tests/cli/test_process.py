@@ -31,7 +31,7 @@ def _run(place: Place, *arguments: str, **options: Any) -> subprocess.CompletedP
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["promote", "--help"], ["show"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["show"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Nor does a mistake in the usage: nobody waits for what is not needed."""
     program = (
@@ -54,14 +54,6 @@ def test_a_promotion_says_one_document_and_nothing_else(place: Place, model: str
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["entry"]["production"] == 1
-
-
-def test_a_refusal_is_one_line_on_standard_error(place: Place, model: str) -> None:
-    """And standard output stays empty, so a pipe gets nothing to misread."""
-    done = _run(place, "show", model, "--tenant", "demo", "--json")
-
-    assert (done.returncode, done.stdout) == (3, "")
-    assert json.loads(done.stderr)["code"] == "model_not_found"
 
 
 def test_an_ascii_terminal_gets_its_table(place: Place, model: str) -> None:

@@ -26,7 +26,7 @@ def apart(place: Place, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     settings = Settings({}, home=home, artifact_root=artifacts)
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
     monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
-    return replace(place, settings=settings)
+    return replace(place, settings=settings, kept=None)
 
 
 def test_reconcile_heals_an_alias_that_somebody_moved(ops: Place, run: Run, model: str) -> None:
