@@ -14,7 +14,7 @@ from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.settings import PREFIX, Settings
 
 from .connection import RegistryConnection, read_connection
-from .identity import principal_name
+from .identity import person, principal_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,11 +70,10 @@ class ModelRegistryHook(BaseHook):
 
     def principal(self, context: Context) -> Principal:
         """The task as an actor: named for its DAG and run, on behalf of whoever started it."""
-        run = context.get("dag_run")
         return Principal(
             principal_name(context),
             roles=self.connection().roles,
-            on_behalf_of=getattr(run, "triggering_user_name", None) or None,
+            on_behalf_of=person(context),
         )
 
     def test_connection(self) -> tuple[bool, str]:

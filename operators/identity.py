@@ -16,6 +16,8 @@ from model_lifecycle.registry.rules.errors import InvalidName
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+#: What ``dag.test()`` names as the triggering user, whoever runs it.
+_NOBODY = "dag_test"
 _EVIDENCE = uuid.uuid5(uuid.NAMESPACE_URL, "x-model-lifecycle://evidence")
 
 
@@ -50,3 +52,9 @@ def principal_name(context: Context) -> str:
     """``airflow:{dag_id}/{run_id}``: what the ledger shows as the actor."""
     ti = context["ti"]
     return f"airflow:{ti.dag_id}/{ti.run_id}"
+
+
+def person(context: Context) -> str | None:
+    """Who triggered the run, where Airflow knows; None for a scheduled run."""
+    name = getattr(context.get("dag_run"), "triggering_user_name", None)
+    return name if name and name != _NOBODY else None

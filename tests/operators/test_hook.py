@@ -88,13 +88,14 @@ def test_actor_holds_the_roles_of_the_connection(hook, monkeypatch, context):
     assert str(actor) == "airflow:lifecycle/manual__2013-07-01T00:00:00+00:00 for kim"
 
 
-def test_scheduled_run_acts_for_nobody(hook, monkeypatch, context):
-    """Where no person started the run, the actor names the DAG alone."""
+@pytest.mark.parametrize("user", [None, "dag_test"])
+def test_scheduled_run_acts_for_nobody(hook, monkeypatch, context, user):
+    """Where no person started the run, or Airflow does not know who, the actor is the DAG."""
     from airflow.sdk import BaseOperator
 
     _connect(monkeypatch, home="/tmp/x")
 
-    actor = hook.principal(context(BaseOperator(task_id="t"), user=None))
+    actor = hook.principal(context(BaseOperator(task_id="t"), user=user))
 
     assert actor.on_behalf_of is None
     assert actor.roles == set(Role)
