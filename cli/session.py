@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What every SQLite database begins with.
+_SQLITE = b"SQLite format 3\0"
+
 
 def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]) -> T:
     """What ``question`` finds out from the registry, which is closed afterwards.
@@ -64,12 +67,24 @@ def _require_ledger(settings: Settings) -> None:
     url = database_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith(":"):
         return
-    if not Path(url.database).is_file():
+    problem = _problem(Path(url.database))
+    if problem:
         raise InvalidInput(
-            f"there is no registry here: {url.database} does not exist. Set {PREFIX}HOME, or "
+            f"there is no registry here: {url.database} {problem}. Set {PREFIX}HOME, or "
             "--home, to the folder of the registry; `model-lifecycle db upgrade` makes a new one.",
             field="home",
         )
+
+
+def _problem(ledger: Path) -> str | None:
+    if not ledger.exists():
+        return "does not exist"
+    try:
+        with ledger.open("rb") as file:
+            found = file.read(len(_SQLITE))
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == _SQLITE else "is not a ledger"
 
 
 def _login_name() -> str:

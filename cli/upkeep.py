@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.principals import Action, require
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
@@ -62,8 +63,13 @@ def upgrade(home: Home = None, as_json: AsJson = False) -> None:
     from model_lifecycle.registry.ledger import migrating
 
     settings = Settings(home=home)
-    migration = run_sync(migrating.upgrade(settings.database_url))
     database = settings.shown()["database_url"]
+    try:
+        migration = run_sync(migrating.upgrade(settings.database_url))
+    except OSError as error:
+        raise InvalidInput(
+            f"no ledger can be made at {database}: {error.strerror}", field="home"
+        ) from None
     answer(
         as_json,
         {"database_url": database, "migration": migration},

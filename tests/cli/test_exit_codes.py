@@ -250,3 +250,30 @@ def test_a_home_without_a_registry_exits_with_two_and_makes_nothing(
     assert {answer.code for answer in answers} == {2}
     assert all("Set MODEL_LIFECYCLE_HOME" in answer.err for answer in answers)
     assert not home.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", None])
+def test_what_is_no_ledger_is_not_taken_for_one(
+    run: Run, tmp_path: Path, content: bytes | None
+) -> None:
+    """Neither an empty file nor another one, nor a folder; and it stays as it was."""
+    ledger = tmp_path / "ledger.db"
+    if content is None:
+        ledger.mkdir()
+    else:
+        ledger.write_bytes(content)
+
+    answer = run("models", "--home", tmp_path, "--json")
+
+    assert (answer.code, answer.problem["field"]) == (2, "home")
+    assert content is None or content == ledger.read_bytes()
+
+
+def test_a_home_that_is_a_file_gets_no_ledger(run: Run, tmp_path: Path) -> None:
+    """`db upgrade` says that it cannot be."""
+    (tmp_path / "file").touch()
+
+    answer = run("db", "upgrade", "--home", tmp_path / "file")
+
+    assert answer.code == 2
+    assert "no ledger can be made at " in answer.err
