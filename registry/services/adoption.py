@@ -104,8 +104,7 @@ class Adoption:
         version: ModelVersionRecord,
         interrupted: Operation | None,
     ) -> None:
-        address = f"models:/{version.logged_model_id}" if version.logged_model_id else None
-        source = await self._sources.resolve(tenant, address or version.source)
+        source = await self._sources.of_version(tenant, version)
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._stores.artifacts.get_folder(source.path, folder)

@@ -86,12 +86,11 @@ class Projection:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
         stages = await self._stages(tenant, model, versions)
-        if row.production_version is None:
+        production = row.production_version
+        if production is None or not await _unless_lost(
+            tracking.set_alias(name, tags.PRODUCTION_ALIAS, production)
+        ):
             await tracking.delete_alias(name, tags.PRODUCTION_ALIAS)
-        else:
-            await _unless_lost(
-                tracking.set_alias(name, tags.PRODUCTION_ALIAS, row.production_version)
-            )
         for version, found in sorted(stages.items()):
             if found.stage is Stage.DELETED:
                 await tracking.delete_version(name, version)
@@ -108,13 +107,15 @@ class Projection:
         return {item.version: item for item in found}
 
 
-async def _unless_lost(write: Awaitable[None]) -> None:
-    """Do ``write``. What somebody deleted in MLflow cannot be shown there, and must not keep the
-    rest from being shown; ``reconcile`` tells it as damage."""
+async def _unless_lost(write: Awaitable[None]) -> bool:
+    """Do ``write``, and tell whether it could be done. What somebody deleted in MLflow cannot be
+    shown there, and must not keep the rest from being shown; ``reconcile`` tells it as damage."""
     try:
         await write
     except NotFound as error:
         log.warning("MLflow cannot show it: %s", error)
+        return False
+    return True
 
 
 def model_tags(model: ModelMetadata) -> dict[str, str]:

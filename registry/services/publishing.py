@@ -67,6 +67,8 @@ class Publishing:
 
     async def withdraw(self, tenant: TenantId, model: ModelId, number: int) -> None:
         """Remove a version that MLflow has and the ledger did not take."""
+        if await self._stores.ledger.read.versions_by_number(tenant, model, [number]):
+            return
         await self._stores.tracking.delete_version(registered_name(tenant, model), number)
         await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
 
@@ -193,25 +195,40 @@ class Publishing:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
         await tracking.ensure_registered_model(name, tags={}, description=plan.description)
+        number = None
         # Created, but the answer was lost: MLflow would make a second one without a word.
         if repeated:
-            found = await tracking.find_model_version(name, asked.operation_id)
-            if found is not None:
-                return found
-        return await tracking.create_model_version(
-            name,
-            source=source.uri,
-            run_id=source.run.run_id if source.run else None,
-            logged_model_id=source.logged.model_id if source.logged else None,
-            tags={
-                **plan.tags,
-                tags.OPERATION_ID: asked.operation_id,
-                tags.STAGE: Stage.DEVELOPMENT.value,
-                tags.FRAMEWORK: plan.framework,
-                tags.CREATED_BY: plan.created_by,
-            },
-            description=plan.description,
-        )
+            number = await tracking.find_model_version(name, asked.operation_id)
+        while number is None or not await self._is_ours(tenant, model, number, asked):
+            if number is not None:
+                await tracking.delete_version(name, number)
+            number = await tracking.create_model_version(
+                name,
+                source=source.uri,
+                run_id=source.run.run_id if source.run else None,
+                logged_model_id=source.logged.model_id if source.logged else None,
+                tags={
+                    **plan.tags,
+                    tags.OPERATION_ID: asked.operation_id,
+                    tags.STAGE: Stage.DEVELOPMENT.value,
+                    tags.FRAMEWORK: plan.framework,
+                    tags.CREATED_BY: plan.created_by,
+                },
+                description=plan.description,
+            )
+        return number
+
+    async def _is_ours(self, tenant: TenantId, model: ModelId, number: int, asked: Request) -> bool:
+        """Whether the number is free in the ledger, or was entered for this very request.
+
+        MLflow counts from 1 again after somebody deleted its registered model: the numbers that
+        the ledger knows belong to other files then, and are passed over.
+        """
+        read = self._stores.ledger.read
+        if not await read.versions_by_number(tenant, model, [number]):
+            return True
+        operation = await read.operation(tenant, asked.operation_id)
+        return operation is not None and operation.answer is not None
 
     def check(self, framework: str, folder: Path) -> SavedModel:
         """What the folder holds, nothing of it executed. Blocking: call it in a thread."""

@@ -12,7 +12,7 @@ from ..rules import paths
 from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ..rules.tenancy import TenantId
 from ..tracking import tags
-from ..tracking.records import LoggedModelRecord, RunRecord
+from ..tracking.records import LoggedModelRecord, ModelVersionRecord, RunRecord
 from .stores import Stores
 from .training import Training
 
@@ -70,6 +70,18 @@ class Sources:
         run = await self._stores.tracking.run(logged.run_id) if logged.run_id else None
         return Source(f"models:/{logged.model_id}", path, run, logged)
 
+    async def of_version(self, tenant: TenantId, version: ModelVersionRecord) -> Source:
+        """What a version that somebody registered in MLflow was made from: MLflow keeps the
+        address that was given, or the folder it led to. Raises as :meth:`resolve` does."""
+        path = self._stores.artifacts.path_of(version.source)
+        logged = version.logged_model_id or _logged_model_at(tenant, path)
+        if logged is not None:
+            return await self.resolve(tenant, f"models:/{logged}")
+        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
+            return await self.resolve(tenant, version.source)
+        run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
+        return Source(self._stores.artifacts.uri(path), path, run, None)
+
     async def _logged_model(self, tenant: TenantId, text: str, logged_id: str) -> Source:
         logged = await self._stores.tracking.logged_model(logged_id)
         own = {item.experiment_id for item in await self._stores.tracking.experiments(tenant)}
@@ -98,3 +110,9 @@ class Sources:
         ):
             raise ArtifactNotFound(text)
         return Source(self._stores.artifacts.uri(path), path, run, None)
+
+
+def _logged_model_at(tenant: TenantId, path: str | None) -> str | None:
+    """The LoggedModel whose files MLflow keeps at ``path``."""
+    found = re.fullmatch(rf"{paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or "")
+    return found[1] if found else None
