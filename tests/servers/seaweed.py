@@ -107,6 +107,8 @@ def _command(place: Path, port: int, server: Seaweed) -> list[str]:
     return [
         *(_executable(), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-s3", f"-s3.config={config}", f"-s3.port={port}", "-s3.iam=false"),
+        # Off: they listen at fixed ports, so that a second server on the machine would end at once.
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         # Small volumes, grown one at a time: tests make many buckets, each with its own.
         *("-master.volumeSizeLimitMB=64", "-volume.max=500"),
         *(f"-{name}={value}" for name, value in ports.items()),
