@@ -12,7 +12,7 @@ from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetada
 
 from .output import line
 from .sheet import Column, Sheet, facts
-from .wording import instant, numbers, pairs, verdict, version_name
+from .wording import instant, numbers, pairs, verdict, version_name, who
 
 
 def models_view(
@@ -76,7 +76,7 @@ def model_view(model: ModelMetadata, versions: Sequence[VersionMetadata]) -> lis
                     item.stage,
                     item.framework,
                     instant(item.created_at),
-                    item.created_by,
+                    who(item.created_by),
                     numbers(item.metrics),
                 )
                 for item in versions
@@ -124,7 +124,7 @@ def evidence_view(found: Sequence[Evidence], model: str, version: int) -> Render
             verdict(item.verdict.value),
             version_name(item.baseline),
             item.summary.get("sentence", ""),
-            item.recorded_by or "",
+            who(item.recorded_by or ""),
             item.report_uri or "",
         )
         for item in found

@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 #: Columns to write where there is no terminal to ask, as in a pipe or a log.
-_WITHOUT_TERMINAL = 120
+_WITHOUT_TERMINAL = 140
 
 
 def answer(as_json: bool, document: Any, *for_people: RenderableType) -> None:

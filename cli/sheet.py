@@ -41,26 +41,38 @@ class Sheet:
         self._rows = [[row[index] for index in kept] for row in cells]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self._least_width() <= options.max_width:
-            yield self._table()
-        else:
+        widths = self._widths(options.max_width)
+        if widths is None:
             yield from self._blocks()
+        else:
+            yield self._table(widths)
 
-    def _least_width(self) -> int:
-        least = 0
-        for index, column in enumerate(self._columns):
-            cells = [line(column.name), *(row[index] for row in self._rows)]
-            widest = max(part.cell_len for cell in cells for part in cell.split())
-            if column.wraps:
-                word = max(cell_len(part) for cell in cells for part in cell.plain.split() or [""])
-                widest = min(widest, max(_SENTENCE, min(word, _NAME)))
-            least += _GAP + widest
-        return least
+    def _widths(self, room: int) -> list[int] | None:
+        """A width for each column, or None where the room is too small for a table. What is to
+        spare goes to the columns that wrap, by what they lack."""
+        ranges = [self._range(index) for index in range(len(self._columns))]
+        spare = room - sum(least + _GAP for least, _ in ranges)
+        if spare < 0:
+            return None
+        lack = sum(most - least for least, most in ranges)
+        return [
+            least + min(most - least, spare * (most - least) // max(lack, 1))
+            for least, most in ranges
+        ]
 
-    def _table(self) -> Table:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in self._columns:
-            table.add_column(column.name, overflow="fold", no_wrap=not column.wraps)
+    def _range(self, index: int) -> tuple[int, int]:
+        """The least width with which a column reads well, and that with which nothing wraps."""
+        cells = [line(self._columns[index].name), *(row[index] for row in self._rows)]
+        most = max(part.cell_len for cell in cells for part in cell.split())
+        if not self._columns[index].wraps:
+            return most, most
+        word = max(cell_len(part) for cell in cells for part in cell.plain.split() or [""])
+        return min(most, max(_SENTENCE, min(word, _NAME))), most
+
+    def _table(self, widths: Sequence[int]) -> Table:
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+        for column, width in zip(self._columns, widths, strict=True):
+            table.add_column(column.name, overflow="fold", width=width)
         for row in self._rows:
             table.add_row(*row)
         return table

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.evidence import Evidence
 from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, timestamp
+from model_lifecycle.registry.rules.stages import LIVE_STAGES
 
 from .options import AsJson, Home, Model, Tenant
 from .output import answer, line
 from .session import ask
 from .sheet import Column, Sheet
-from .wording import instant, lines, move, version_name
+from .wording import instant, lines, move, version_name, who
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
 
 
 def history(model: Model, tenant: Tenant, home: Home = None, as_json: AsJson = False) -> None:
-    """Tell the story of a model from its ledger: who moved what, when, why, and on what proof.
+    """Tell the story of a model from its ledger: who moved what, when, why, on what proof.
 
-    Also of a model that was deleted.
+    Verdicts that moved nothing stand between the entries, without a number. Also of a model that
+    was deleted.
     """
-    entries = ask(home, lambda registry: registry.history(tenant, model))
+
+    async def tell(registry: ModelRegistry) -> tuple[list[LedgerEntry], list[Evidence]]:
+        entries = await registry.history(tenant, model)
+        return entries, [] if as_json else await _of_no_effect(registry, tenant, model, entries)
+
+    entries, verdicts = ask(home, tell)
     document = {
         "tenant_id": tenant,
         "model_id": model,
         "entries": [entry.document() for entry in entries],
     }
-    answer(as_json, document, history_view(entries))
+    answer(as_json, document, history_view(entries, verdicts))
 
 
 def production(
@@ -54,7 +65,8 @@ def production(
     )
 
 
-def history_view(entries: Sequence[LedgerEntry]) -> Sheet:
+def history_view(entries: Sequence[LedgerEntry], verdicts: Sequence[Evidence]) -> Sheet:
+    """Entries and verdicts in the order of time."""
     columns = (
         Column("#"),
         Column("when (UTC)"),
@@ -65,7 +77,9 @@ def history_view(entries: Sequence[LedgerEntry]) -> Sheet:
         Column("evidence", wraps=True),
         Column("forced"),
     )
-    return Sheet(columns, [_row(entry) for entry in entries])
+    told = [(entry.at, _row(entry)) for entry in entries]
+    told += [(item.recorded_at, _verdict_row(item)) for item in verdicts if item.recorded_at]
+    return Sheet(columns, [row for _, row in sorted(told, key=lambda pair: pair[0])])
 
 
 def what(entry: LedgerEntry) -> str:
@@ -88,13 +102,41 @@ def _row(entry: LedgerEntry) -> Sequence[object]:
     return (
         entry.sequence,
         instant(entry.at),
-        entry.actor,
+        who(entry.actor),
         what(entry),
         "none" if entry.production is None else f"v{entry.production}",
         entry.reason,
         lines([*proofs, *(f"waived: {message}" for message in waived(entry))]),
         line("FORCED", "red") if entry.forced else "",
     )
+
+
+def _verdict_row(item: Evidence) -> Sequence[object]:
+    return (
+        "·",
+        instant(item.recorded_at),
+        who(item.recorded_by or ""),
+        f"v{item.version} judged",
+        "",
+        item.summary.get("sentence", ""),
+        f"{item.gate} {item.verdict}",
+        "",
+    )
+
+
+async def _of_no_effect(
+    registry: ModelRegistry, tenant: str, model: str, entries: Sequence[LedgerEntry]
+) -> list[Evidence]:
+    """Verdicts that no entry stands on: what was held back shows in them only."""
+    used = {item["evidence_id"] for entry in entries for item in entry.evidence}
+    stages = {move.version: move.target for entry in entries for move in entry.moves}
+    return [
+        item
+        for version, stage in stages.items()
+        if stage in LIVE_STAGES
+        for item in await registry.list_evidence(tenant, model, version)
+        if item.evidence_id not in used
+    ]
 
 
 def _instant(text: str | None) -> datetime:

@@ -19,6 +19,9 @@ _COLOURS = {
     Verdict.INCONCLUSIVE.value: "yellow",
     Verdict.INVALID.value: "red",
 }
+_LONG_NAME = 30
+#: From here on what comes after the point says nothing.
+_WHOLE = 1000
 
 
 def instant(at: datetime | None) -> str:
@@ -35,7 +38,12 @@ def move(step: StageMove) -> str:
 
 
 def numbers(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
+    return ", ".join(f"{name} {_number(value)}" for name, value in sorted(values.items()))
+
+
+def who(actor: str) -> str:
+    """An actor in a narrow column: an Airflow task is named for its DAG and its run."""
+    return actor.replace("/", "/\n", 1) if len(actor) > _LONG_NAME else actor
 
 
 def pairs(values: Mapping[str, Any]) -> str:
@@ -48,3 +56,7 @@ def verdict(value: str) -> Text:
 
 def lines(parts: Iterable[str]) -> str:
     return "\n".join(part for part in parts if part)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= _WHOLE else f"{value:.4g}"

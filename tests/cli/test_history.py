@@ -59,6 +59,31 @@ def test_no_width_cuts_a_word(run: Run, story: str, width: int) -> None:
             assert word in words
 
 
+def test_a_verdict_that_moved_nothing_is_part_of_the_story(run: Run, champion: str) -> None:
+    """A challenger that was held back shows, with the numbers, between the entries."""
+    rows = [
+        re.split(r"\s{2,}", line.strip())
+        for line in run("history", champion, width=250).out.splitlines()
+        if "judged" in line
+    ]
+
+    assert [[row[0], *row[3:]] for row in rows] == [
+        ["·", "v2 judged", "worse by 0.02 [-0.03, -0.01]", "shadow FAIL"]
+    ]
+
+
+def test_a_task_of_airflow_is_told_in_full(place: Place, run: Run, model: str) -> None:
+    """Its long name is broken where it can be, and never shortened."""
+    actor = "airflow:flight_delay_retrain/manual__2026-11-23T19:01:56.601162+00:00"
+    place.step(lambda world: world.version(model))
+    run("delete", model, "--reason", "never used", "--actor", actor)
+
+    for width in (60, 100, 140, 200):
+        text = run("history", model, width=width).out
+        for part in ("airflow:flight_delay_retrain/", "manual__2026-11-23T19:01:56.6"):
+            assert part in text
+
+
 def test_a_column_that_says_nothing_is_left_out(place: Place, run: Run, model: str) -> None:
     """Where nothing was forced, no column speaks of it."""
     place.step(lambda world: world.promoted(model))
