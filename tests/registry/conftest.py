@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 import warnings
 from collections.abc import AsyncIterator
@@ -37,9 +38,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def embedded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def blank_home(tmp_path_factory: pytest.TempPathFactory, mlflow_imported: None) -> Path:
+    """An embedded registry without models. MLflow's tables take seconds to make, so they are made
+    once and copied."""
+    home = tmp_path_factory.mktemp("blank") / "home"
+
+    async def make() -> None:
+        async with open_registry(Settings({}, home=home)) as registry:
+            await registry.ping()
+
+    run_sync(make())
+    return home
+
+
+@pytest.fixture(scope="session")
+def embedded_settings(tmp_path_factory: pytest.TempPathFactory, blank_home: Path) -> Settings:
     """SQLite for the ledger and for MLflow, and a local folder."""
-    return Settings({}, home=tmp_path_factory.mktemp("embedded"))
+    home = tmp_path_factory.mktemp("embedded") / "home"
+    return Settings({}, home=shutil.copytree(blank_home, home))
+
+
+@pytest.fixture
+def new_settings(tmp_path: Path, blank_home: Path) -> Settings:
+    """An embedded registry of the test's own."""
+    return Settings({}, home=shutil.copytree(blank_home, tmp_path / "home"))
 
 
 @pytest.fixture(scope="session")
@@ -88,21 +110,20 @@ async def registry(settings: Settings, mlflow_imported: None) -> AsyncIterator[M
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def world(registry: ModelRegistry) -> World:
     """A tenant with two logged models, from which tests register versions."""
-    tenant = f"acme-{uuid.uuid4().hex[:8]}"
-    sources = []
-    for strength in (1.0, 0.1):
-        logged = await registry.log_model(tenant, "origin", trained(strength), created_by="kim")
-        sources.append(logged.model_uri)
-    return World(registry, tenant, tuple(sources))
+    return await _tenant(registry, (1.0, 0.1))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def local(embedded_settings: Settings, mlflow_imported: None) -> AsyncIterator[World]:
     """The same in the embedded registry only, for what the backend makes no difference to."""
     async with open_registry(embedded_settings) as registry:
-        tenant = f"acme-{uuid.uuid4().hex[:8]}"
-        logged = await registry.log_model(tenant, "origin", trained(), created_by="kim")
-        yield World(registry, tenant, (logged.model_uri,))
+        yield await _tenant(registry, (1.0,))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def apart(registry: ModelRegistry) -> World:
+    """A tenant of the test's own, with one logged model."""
+    return await _tenant(registry, (1.0,))
 
 
 @pytest.fixture
@@ -117,3 +138,12 @@ def by_hand(settings: Settings, mlflow_imported: None) -> Any:
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+
+
+async def _tenant(registry: ModelRegistry, strengths: tuple[float, ...]) -> World:
+    tenant = f"acme-{uuid.uuid4().hex[:8]}"
+    sources = []
+    for strength in strengths:
+        logged = await registry.log_model(tenant, "origin", trained(strength), created_by="kim")
+        sources.append(logged.model_uri)
+    return World(registry, tenant, tuple(sources))

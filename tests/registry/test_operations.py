@@ -50,15 +50,15 @@ async def test_registering_again_makes_no_second_version(
 
 
 async def test_registering_at_once_makes_one_version(
-    world: World, by_hand: Any, model_id: str
+    apart: World, by_hand: Any, model_id: str
 ) -> None:
     """Two tries of one task that run at the same time end with one version between them."""
     answers = await asyncio.gather(
         *(
-            world.registry.register_model(
-                world.tenant,
+            apart.registry.register_model(
+                apart.tenant,
                 model_id,
-                world.sources[0],
+                apart.sources[0],
                 "sklearn",
                 {"auc": 0.9},
                 {"C": 1},
@@ -68,14 +68,14 @@ async def test_registering_at_once_makes_one_version(
             for _ in range(4)
         )
     )
-    versions = await world.registry.list_versions(world.tenant, model_id)
+    versions = await apart.registry.list_versions(apart.tenant, model_id)
 
     assert len({answer.current_version for answer in answers}) == 1
-    assert [item.version for item in versions] == _in_mlflow(by_hand, world, model_id)
-    assert len(versions) == len(await world.history(model_id)) == 1
+    assert [item.version for item in versions] == _in_mlflow(by_hand, apart, model_id)
+    assert len(versions) == len(await apart.history(model_id)) == 1
     assert [
         item.code
-        for item in await world.registry.reconcile(world.tenant)
+        for item in await apart.registry.reconcile(apart.tenant)
         if item.model_id == model_id
     ] == []
 
