@@ -79,31 +79,31 @@ def link(operation: str, **parameters: str) -> dict[str, Any]:
 def registration_body(by_source: type[BaseModel], by_upload: type[BaseModel]) -> dict[str, Any]:
     """The body of a registration: JSON, or a form with a file."""
 
-    def form(part: str, content_type: str, description: str) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "required": [DOCUMENT, part],
-            "additionalProperties": False,
-            "properties": {
-                DOCUMENT: {"$ref": f"#/components/schemas/{by_upload.__name__}"},
-                part: {
-                    "type": "string",
-                    "contentMediaType": content_type,
-                    "description": description,
-                    "format": "binary",
-                },
+    files = {
+        ZIP: ("application/zip", "A zip of an MLflow model folder, without pickle."),
+        ONNX: ("application/octet-stream", "An ONNX file."),
+    }
+    form = {
+        "type": "object",
+        "description": f"The document, and exactly one of the files {ZIP} and {ONNX}.",
+        "required": [DOCUMENT],
+        "additionalProperties": False,
+        "properties": {
+            DOCUMENT: {"$ref": f"#/components/schemas/{by_upload.__name__}"},
+            **{
+                name: {"type": "string", "format": "binary", "description": text}
+                for name, (_, text) in files.items()
             },
-        }
-
-    zipped = form(ZIP, "application/zip", "A zip of an MLflow model folder, without pickle.")
-    onnx = form(ONNX, "application/octet-stream", "An ONNX file.")
+        },
+    }
+    encoding = {
+        DOCUMENT: {"contentType": "application/json"},
+        **{name: {"contentType": kind} for name, (kind, _) in files.items()},
+    }
     return {
         "required": True,
         "content": {
             "application/json": {"schema": {"$ref": f"#/components/schemas/{by_source.__name__}"}},
-            FORM: {
-                "schema": {"oneOf": [zipped, onnx]},
-                "encoding": {DOCUMENT: {"contentType": "application/json"}},
-            },
+            FORM: {"schema": form, "encoding": encoding},
         },
     }

@@ -53,5 +53,16 @@ def describe(app: FastAPI, open_paths: frozenset[str]) -> dict[str, Any]:
             for operation in operations.values():
                 if path in open_paths:
                     operation["security"] = []
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _without_null(parameter["schema"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is not one that may be null: there is no null in a URL."""
+    kinds = schema.get("anyOf", [])
+    if {"type": "null"} not in kinds or len(kinds) != 2:
+        return schema
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**next(kind for kind in kinds if kind != {"type": "null"}), **rest}

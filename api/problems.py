@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from model_lifecycle.registry.rules import errors
 
@@ -84,6 +85,8 @@ def problem(request: Request, error: Exception) -> Response:
         status, text = error.status_code, str(error.detail)
         code = _CODES.get(status, "http_error")
         headers.update(error.headers or {})
+        if status == 405:
+            headers["Allow"] = _allowed(request)
     else:
         _log.exception("request failed", exc_info=error)
         status, code = 500, "internal_error"
@@ -117,6 +120,15 @@ def _status(request: Request, error: errors.RegistryError) -> int:
     if isinstance(error, errors.StaleProduction) and "if-match" in request.headers:
         return 412  # the state that If-Match named was overtaken between its check and the write
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of the path; Starlette tells those of its first route only."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
 
 
 def _invalid(error: RequestValidationError) -> tuple[int, str, str, dict[str, Any]]:

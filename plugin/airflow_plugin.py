@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,11 @@ class ModelLifecyclePlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Asked for by the API server alone, so only there is the app made."""
-        from .mounting import mounted_app
-
+        """Asked for by the API server alone, so only there is the app made; without the extra
+        ``api`` there is none."""
+        try:
+            from .mounting import mounted_app
+        except ImportError as error:
+            logging.getLogger(__name__).warning("the API is not mounted: %s", error)
+            return []
         return [{"app": mounted_app(), "url_prefix": URL_PREFIX, "name": "Model lifecycle API"}]

@@ -17,19 +17,17 @@ from ..json_response import read
 from ..opening import Registry
 from ..paging import Paging
 from ..schemas import answers
-from ..schemas.requests import LiveStage
-from ..schemas.values import After, At, Limit, ModelId, NeededReason, VersionQuery, now
+from ..schemas.values import After, At, Limit, LiveStage, ModelId, NeededReason, VersionQuery, now
 from ..strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["models"])
-_FIRST = "$response.body#/items/0/model_id"
 
 
 @router.get(
     "/models",
     operation_id="list_models",
     response_model=answers.Page[answers.Model],
-    responses=reads(links={"GetModel": link("get_model", model_id=_FIRST)}),
+    responses=reads(),
 )
 async def list_models(
     request: Request,

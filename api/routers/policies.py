@@ -51,7 +51,7 @@ async def set_policy(
     policy = await registry.set_policy(
         caller.tenant_id,
         model_id,
-        asked.policy,
+        asked.policy.model_dump(),
         actor=caller.principal,
         reason=asked.reason,
         operation_id=operation_id,

@@ -14,8 +14,7 @@ from ..json_response import read
 from ..opening import Registry
 from ..paging import Paging
 from ..schemas import answers
-from ..schemas.requests import LiveStage
-from ..schemas.values import After, Limit, ModelId, VersionPath
+from ..schemas.values import After, Limit, LiveStage, ModelId, VersionPath
 from ..strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["versions"])

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from model_lifecycle.registry.rules.evidence import Evidence, Verdict
 from model_lifecycle.registry.rules.metadata import Framework, ModelType
-from model_lifecycle.registry.rules.stages import LIVE_STAGES, Gate, Stage
+from model_lifecycle.registry.rules.stages import Gate
 
 from .values import (
     SOURCE_PATTERN,
     Document,
+    LiveStage,
     Metrics,
     ModelName,
     NeededReason,
@@ -24,10 +25,6 @@ from .values import (
     VersionNumber,
 )
 
-LiveStage = Annotated[
-    Stage,
-    Field(strict=False, json_schema_extra={"enum": [stage.value for stage in LIVE_STAGES]}),
-]
 _SOURCE = Field(
     description="A model that the tenant has logged: `models:/m-<id>` or `runs:/<run id>/<path>`.",
     max_length=1000,
@@ -86,10 +83,20 @@ class RollBack(Strict):
     to_version: VersionNumber | None = None
 
 
-class SetPolicy(Strict):
-    """The whole promotion policy; an unknown field in it is refused."""
+class PolicyDocument(Strict):
+    """What a model's gates must show; each gate gives its own section its meaning."""
 
-    policy: Document
+    validation: Document = Field(default_factory=dict)
+    shadow: Document = Field(default_factory=dict)
+    ab_test: Document = Field(default_factory=dict)
+    require_approval: bool = False
+    evidence_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+
+
+class SetPolicy(Strict):
+    """The whole promotion policy; what is left out takes its default."""
+
+    policy: PolicyDocument
     reason: Reason = ""
 
 

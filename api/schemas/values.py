@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,7 +17,7 @@ SOURCE_PATTERN = (
     r"^(models:/m-[0-9a-f]{32}|runs:/[0-9a-f]{32}/[A-Za-z0-9_-][A-Za-z0-9_./-]{0,400})$"
 )
 METRIC_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_ -]{0,200}$"
-_PLAIN_TEXT = {"pattern": r"^[^\u0000\ud800-\udfff]*$"}
+_PLAIN_TEXT = {"pattern": r"^[^\x00]*$"}
 _LARGEST = 2**31 - 1
 _NAMES = {"propertyNames": {"pattern": METRIC_PATTERN}}
 
@@ -33,6 +33,11 @@ def _whole_number(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"0|[1-9][0-9]{0,8}", value, re.ASCII):
         raise ValueError("must be a whole number in plain digits")
     return value
+
+
+def _json_integer(value: Any) -> Any:
+    """To JSON, 1 and 1.0 are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _instant(value: Any) -> datetime:
@@ -69,19 +74,16 @@ ExperimentId = Annotated[
 ]
 VersionPath = Annotated[
     int,
-    BeforeValidator(parse_version),
     Path(ge=1, le=_LARGEST, description="A version's number.", json_schema_extra={"example": 1}),
+    BeforeValidator(parse_version),
 ]
-VersionNumber = Annotated[int, Field(ge=1, le=_LARGEST)]
+VersionNumber = Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(_json_integer)]
 VersionQuery = Annotated[
-    int | None,
-    BeforeValidator(lambda value: None if value is None else parse_version(value)),
-    Query(description="A version's number.", ge=1, le=_LARGEST),
+    Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(parse_version)] | None,
+    Query(description="A version's number."),
 ]
 Limit = Annotated[
-    int,
-    BeforeValidator(_whole_number),
-    Query(ge=1, le=500, description="How many at most."),
+    int, Query(ge=1, le=500, description="How many at most."), BeforeValidator(_whole_number)
 ]
 After = Annotated[
     str | None,
@@ -92,6 +94,7 @@ At = Annotated[
     BeforeValidator(lambda value: None if value is None else _instant(value)),
     Query(description="An instant with its time zone; now if left out."),
 ]
+LiveStage = Literal["development", "staging", "production", "archived"]
 PlainText = Annotated[str, Field(max_length=5000, json_schema_extra=_PLAIN_TEXT)]
 Reason = Annotated[str, Field(max_length=5000, json_schema_extra=_PLAIN_TEXT)]
 NeededReason = Annotated[
@@ -99,7 +102,7 @@ NeededReason = Annotated[
     Field(
         min_length=1,
         max_length=5000,
-        json_schema_extra={"pattern": r"^[A-Za-z0-9][^\u0000\ud800-\udfff]*$", "minLength": 1},
+        json_schema_extra={"pattern": r"^[A-Za-z0-9][^\x00]*$", "minLength": 1},
     ),
 ]
 Metrics = Annotated[dict[str, float], Field(max_length=1000, json_schema_extra=_NAMES)]

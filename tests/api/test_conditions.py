@@ -57,7 +57,7 @@ def test_a_write_on_an_older_state_changes_nothing(api: Api) -> None:
     assert before == api.get(f"/models/{name}/history").json()
     assert stage(api, name, {"If-Match": now}).status_code == 200
     assert stage(api, new_name(), {"If-Match": "*"}).status_code == 404
-    assert stage(api, name, {"If-Match": "old"}).status_code == 400
+    assert stage(api, name, {"If-Match": "old"}).status_code == 412
 
 
 def test_a_repeated_key_has_one_effect(api: Api) -> None:

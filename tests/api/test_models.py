@@ -48,9 +48,9 @@ def test_the_life_of_a_version(api: Api) -> None:
 
     assert (back.status_code, back.json()["production_version"]) == (200, 1)
     assert production["version"] == 1
-    assert [
-        entry["kind"] for entry in history
-    ] == ["registered"] * 2 + ["policy_set"] + ["moved"] * 4 + ["rolled_back"]
+    assert [entry["kind"] for entry in history] == ["registered"] * 2 + ["policy_set"] + [
+        "moved"
+    ] * 4 + ["rolled_back"]
     assert all("promoter" in entry["actor"] for entry in history[3:])
 
 

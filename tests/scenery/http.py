@@ -93,6 +93,10 @@ class Api:
     def get(self, path: str, role: str = "viewer", **said: Any) -> httpx.Response:
         return self.call("GET", path, role, **said)
 
+    def openapi(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get("/openapi.json", headers=self.acme.headers()).json()
+        return found
+
     def register(self, name: str, tenant: Tenant | None = None, **said: Any) -> dict[str, Any]:
         """Register a version of ``name`` from the tenant's source; the model it gave."""
         source = (tenant or self.acme).source
