@@ -70,9 +70,13 @@ def claims(
     if champion:
         found += [_comparison("comparison", item.metric, item.margin, item) for item in comparisons]
     for limit in limits:
+        if metric(limit.metric).differs and not champion:
+            continue
         if limit.applies == "always" or not champion:
             found.append(_limit("limit", limit.metric, limit.minimum, limit.maximum))
     for part in slices:
+        if metric(part.metric).differs and not champion:
+            continue
         if part.margin is None:
             found.append(_limit("slice", part.metric, part.minimum, part.maximum, part))
         elif champion:

@@ -49,6 +49,14 @@ class Bins:
             "labels": [float(value) for value in self.labels],
         }
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Bins:
+        return cls(
+            np.array(document["counts"], dtype=np.int64),
+            np.array(document["sums"], dtype=float),
+            np.array(document["labels"], dtype=float),
+        )
+
 
 @dataclass(frozen=True)
 class Edges:
@@ -118,6 +126,21 @@ class Distributions:
             "values": {who: bins.document() for who, bins in self.values.items()},
             "errors": {who: bins.document() for who, bins in self.errors.items()},
         }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Distributions:
+        """What :meth:`document` wrote."""
+        if not document:
+            return cls()
+        return cls(
+            Edges(
+                document["model_type"],
+                tuple(document["value_edges"]),
+                tuple(document["error_edges"]),
+            ),
+            {who: Bins.from_document(item) for who, item in document["values"].items()},
+            {who: Bins.from_document(item) for who, item in document["errors"].items()},
+        )
 
 
 def _added(first: Mapping[str, Bins], second: Mapping[str, Bins]) -> dict[str, Bins]:

@@ -1,7 +1,7 @@
 """Judging blocks as they came: an interval after each, valid at every one of them.
 
-The unit is a block's mean of x; asymptotic confidence sequences (see ``statistics.asymptotic``),
-one-sided at alpha for PASS and at alpha over the number of demands for FAIL.
+One-sided at alpha for PASS, and at alpha over the number of demands for FAIL. What counts as a
+unit, and the method for it, is in :mod:`.engines`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules.evidence import Verdict
 
 from .claims import Claim
+from .engines import engine
 from .findings import Finding
 from .policies import ShadowPolicy
 from .report import MetricRow
-from .statistics.asymptotic import one_sided_half_width, one_sided_p, rho, units_needed
+from .statistics.asymptotic import one_sided_half_width, rho, units_needed
 from .statistics.design_effect import design_effect
+from .statistics.exact import ExactSum
 from .statistics.moments import Moments
 from .statistics.rare_variance import ENOUGH_DIFFERING, least_variance
 from .tally import Cell, Tally
@@ -27,15 +30,18 @@ from .wording import count
 
 #: Intervals from fewer blocks are not drawn: they are too wide to be seen.
 _FIRST_DRAWN = 5
+#: Fewer clusters than this do not make a sequence of means valid.
+_FEWEST_CLUSTERS = 30
 
 
 @dataclass(frozen=True)
 class Look:
-    """The state after a block: ``mean`` and bounds of x over all blocks so far, the block's own
+    """The state after a block: ``mean`` and bounds of x over all ``units`` so far, the block's own
     mean and requests. ``verdict`` is what this look shows alone."""
 
     block: str
     blocks: int
+    units: int
     requests: int
     own: float
     own_requests: int
@@ -44,6 +50,8 @@ class Look:
     upper: float
     p_pass: float
     p_fail: float
+    log_e_pass: float
+    log_e_fail: float
     verdict: Verdict
     too_little: str = ""
 
@@ -60,11 +68,12 @@ def judge_blocks(
         cells = tally.cells((claim.key, None))
         looks = look_at(policy, claim, cells, policy.alpha / len(demands))
         rows.append(_row(policy, claim, cells, looks, policy.alpha / len(demands)))
-        shown["looks"].append(_trajectory(claim, looks))
+        shown["looks"].append(_trajectory(policy, claim, looks, policy.alpha / len(demands)))
         shown["design_effects"].append(
             {
                 "claim": claim.key,
                 "title": claim.metric.title,
+                "blocks": len(cells),
                 "rows": sum(cell.x.n for _, cell in cells),
                 "design_effect": _effect(cells),
             }
@@ -91,37 +100,37 @@ def look_at(
     sliced: bool = False,
 ) -> list[Look]:
     """The looks after each block, in order."""
-    to_pass = rho(2 * policy.alpha, policy.expected_blocks)
-    to_fail = rho(2 * alpha_fail, policy.expected_blocks)
+    judge = engine(policy, claim, alpha_fail)
     looks: list[Look] = []
-    means, requests, differing, inverse_sizes = Moments(), 0, 0, 0.0
-    for name, cell in cells:
-        means = means + Moments(1, cell.x.mean)
+    requests, differing = 0, 0
+    for blocks, (name, cell) in enumerate(cells, start=1):
+        judge.add(cell)
         requests += cell.x.n
         differing += cell.differing
-        inverse_sizes += 1 / cell.x.n
+        found = judge.bounds()
         least = least_variance(claim.threshold, claim.span, differing)
-        spread = math.inf
-        if means.n > 1:
-            spread = math.sqrt(max(means.variance, (least or 0.0) * inverse_sizes / means.n))
-        lower = means.mean - _half(means.n, spread, policy.alpha, to_pass)
-        upper = means.mean + _half(means.n, spread, alpha_fail, to_fail)
-        too_little = _too_little(policy, means.n, requests, differing, least, sliced=sliced)
+        too_little = _too_little(policy, blocks, found.units, requests, sliced=sliced)
+        too_little = too_little or _too_short(policy, cells[0][0], name)
+        if not too_little and least is None and not _exact(policy, claim):
+            too_little = f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
         looks.append(
             Look(
                 block=name,
-                blocks=means.n,
+                blocks=blocks,
+                units=found.units,
                 requests=requests,
                 own=cell.x.mean,
                 own_requests=cell.x.n,
-                mean=means.mean,
-                lower=lower,
-                upper=upper,
-                p_pass=_p(means.n, means.mean, spread, claim.threshold, to_pass),
-                p_fail=_p(means.n, -means.mean, spread, -claim.threshold, to_fail),
+                mean=found.mean,
+                lower=found.lower,
+                upper=found.upper,
+                p_pass=found.p_pass,
+                p_fail=found.p_fail,
+                log_e_pass=found.log_e_pass,
+                log_e_fail=found.log_e_fail,
                 verdict=Verdict.INCONCLUSIVE
                 if too_little
-                else from_bounds(lower, upper, claim.threshold),
+                else from_bounds(found.lower, found.upper, claim.threshold),
                 too_little=too_little,
             )
         )
@@ -149,60 +158,73 @@ def _row(
         p_pass=min((look.p_pass for look in decisive), default=1.0),
         p_fail=min((look.p_fail for look in decisive), default=1.0),
         rows=requests,
-        units=last.blocks if last else 0,
-        unit=policy.block,
+        units=last.units if last else 0,
+        unit=policy.block if policy.unit == "block" else policy.unit,
         things="requests",
-        decided_at=None if fallen is None else looks[fallen].blocks,
+        decided_at=None if fallen is None else looks[fallen].units,
         forecast=_forecast(policy, claim, last, alpha_fail) if last else None,
         unstable=verdict is Verdict.FAIL and any(look.verdict is Verdict.PASS for look in looks),
         too_little=last.too_little if last else "there are no labelled requests",
     )
     sums = [cell for _, cell in cells]
     return finding.row(
-        sum(cell.champion_loss for cell in sums) / requests
-        if requests and claim.comparative
-        else None,
-        sum(cell.challenger_loss for cell in sums) / requests if requests else None,
+        _mean_loss([cell.champion_loss for cell in sums], requests) if claim.comparative else None,
+        _mean_loss([cell.challenger_loss for cell in sums], requests),
         slice_value,
     )
 
 
 def _too_little(
-    policy: ShadowPolicy,
-    blocks: int,
-    requests: int,
-    differing: int,
-    least: float | None,
-    *,
-    sliced: bool,
+    policy: ShadowPolicy, blocks: int, units: int, requests: int, *, sliced: bool
 ) -> str:
     """Why this look may not decide, in words; empty where it may."""
     if blocks < policy.min_blocks:
         return f"{blocks} of the {policy.min_blocks} {policy.block}s that the policy asks for"
+    if policy.unit == "cluster" and units < _FEWEST_CLUSTERS:
+        return f"{units} clusters; it takes {_FEWEST_CLUSTERS}"
     if requests < policy.min_requests and not sliced:
         return (
             f"{count(requests)} of the {count(policy.min_requests)} requests that the policy "
             "asks for"
         )
-    if least is None:
-        return f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
     return ""
 
 
+def _too_short(policy: ShadowPolicy, first: str, last: str) -> str:
+    lasted = datetime.fromisoformat(last) - datetime.fromisoformat(first)
+    hours = lasted / timedelta(hours=1) + (24 if policy.block == "day" else 1)
+    if hours < policy.min_duration_hours:
+        return f"{hours:g} of the {policy.min_duration_hours:g} hours that the policy asks for"
+    return ""
+
+
+def _exact(policy: ShadowPolicy, claim: Claim) -> bool:
+    """Whether the engine needs no variance, and so nothing that differs."""
+    return policy.unit == "request" and claim.span is not None
+
+
 def _forecast(policy: ShadowPolicy, claim: Claim, last: Look, alpha_fail: float) -> int | None:
-    """Blocks after which the interval leaves the threshold, mean and spread staying as they are."""
+    """Units after which a verdict falls, mean and spread staying as they are."""
     better = last.mean > claim.threshold
     alpha = policy.alpha if better else alpha_fail
+    least = round(policy.min_blocks * last.units / max(last.blocks, 1))
+    if _exact(policy, claim):
+        gained = last.log_e_pass if better else last.log_e_fail
+        if gained <= 0 or last.mean == claim.threshold:
+            return None
+        return max(math.ceil(last.units * math.log(1 / alpha) / gained), least, last.units + 1)
     parameter = rho(2 * alpha, policy.expected_blocks)
     width = last.mean - last.lower if better else last.upper - last.mean
-    if not math.isfinite(width) or last.blocks < 2:
+    if not math.isfinite(width) or last.units < 2:
         return None
-    spread = width / _half(last.blocks, 1.0, alpha, parameter)
+    spread = width / one_sided_half_width(last.units, 1.0, alpha, parameter)
     needed = units_needed(abs(last.mean - claim.threshold), spread, alpha, parameter)
-    return None if needed is None else max(needed, policy.min_blocks)
+    return None if needed is None else max(needed, least)
 
 
-def _trajectory(claim: Claim, looks: Sequence[Look]) -> dict[str, Any]:
+def _trajectory(
+    policy: ShadowPolicy, claim: Claim, looks: Sequence[Look], alpha_fail: float
+) -> dict[str, Any]:
     """The looks as a person reads them, plain and finite."""
     verdict, fallen = latched(look.verdict for look in looks)
     points = []
@@ -217,6 +239,8 @@ def _trajectory(claim: Claim, looks: Sequence[Look]) -> dict[str, Any]:
                 "mean": claim.shown(look.mean),
                 "lower": ends[0],
                 "upper": ends[1],
+                "log10_e_pass": look.log_e_pass / math.log(10),
+                "log10_e_fail": look.log_e_fail / math.log(10),
             }
         )
     return {
@@ -227,8 +251,14 @@ def _trajectory(claim: Claim, looks: Sequence[Look]) -> dict[str, Any]:
         "passes": "above" if claim.scale > 0 else "below",
         "verdict": verdict.value,
         "decided_at": None if fallen is None else looks[fallen].blocks,
+        "alpha": policy.alpha,
+        "alpha_fail": alpha_fail,
         "points": points,
     }
+
+
+def _mean_loss(parts: Sequence[ExactSum], requests: int) -> float | None:
+    return float(sum(parts, ExactSum()).fraction / requests) if requests else None
 
 
 def _effect(cells: Sequence[tuple[str, Cell]]) -> float | None:
@@ -236,11 +266,3 @@ def _effect(cells: Sequence[tuple[str, Cell]]) -> float | None:
     return design_effect(
         [cell.x.mean for _, cell in cells], [cell.x.n for _, cell in cells], pooled.variance
     )
-
-
-def _half(n: int, spread: float, alpha: float, parameter: float) -> float:
-    return math.inf if n < 2 else one_sided_half_width(n, spread, alpha, parameter)
-
-
-def _p(n: int, mean: float, spread: float, null: float, parameter: float) -> float:
-    return 1.0 if n < 2 else one_sided_p(n, mean, spread, null, parameter)

@@ -1,7 +1,8 @@
 """The measures a gate can judge by: one table. Standard library only; the formulas are in losses.
 
 Every measure is a mean over requests, so that it can be judged from sums. Measures that are not
-(area under the ROC curve) are shown in reports, and never decide.
+(area under the ROC curve) are shown in reports, and never decide. Some need no labels: they say how
+the two models differ, or how often a model gave no answer; only traffic is judged by these.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ LOG_LOSS_RANGE = 13.815510557964274
 class Metric:
     """One measure. ``uses`` says what it needs of a model: its ``score`` (probability of the
     positive class) or its ``prediction``. ``span`` is the largest loss of one request, None where
-    there is none. ``binary``: each request counts 0 or 1."""
+    there is none. ``binary``: each request counts 0 or 1. ``labels``: it needs the truth.
+    ``differs``: it is about how two models differ. ``model_type`` is empty where any will do."""
 
     name: str
     title: str
@@ -33,6 +35,12 @@ class Metric:
     higher_is_better: bool = False
     span: float | None = 1.0
     binary: bool = False
+    labels: bool = True
+    differs: bool = False
+
+    def fits(self, model_type: str) -> bool:
+        """Whether models of this type can be judged by it."""
+        return self.model_type in ("", model_type)
 
 
 METRICS: dict[str, Metric] = {
@@ -46,6 +54,27 @@ METRICS: dict[str, Metric] = {
         Metric("zero_one", "error rate", CLASSIFICATION, "prediction", binary=True),
         Metric("absolute_error", "mean absolute error", REGRESSION, "prediction", span=None),
         Metric("squared_error", "mean squared error", REGRESSION, "prediction", span=None),
+        Metric(
+            "agreement",
+            "agreement with the champion",
+            "",
+            "prediction",
+            higher_is_better=True,
+            binary=True,
+            labels=False,
+            differs=True,
+        ),
+        Metric(
+            "score_shift",
+            "mean change of the score",
+            CLASSIFICATION,
+            "score",
+            labels=False,
+            differs=True,
+        ),
+        Metric(
+            "errors", "share of requests without answer", "", "answer", binary=True, labels=False
+        ),
     )
 }
 

@@ -6,19 +6,24 @@ value is an :class:`InvalidInput` that names its field: a misspelt limit must no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
-from .thresholds import Comparison, Limit, SliceLimit, check_claims, claims_from_document
-from .values import choice, column, no_unknown_fields, number, whole
+from .ab_policy import ABPolicy, OutcomeDemand
+from .policy_documents import policy_arguments, policy_document
+from .shadow_policy import ShadowPolicy
+from .thresholds import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
+from .values import choice, column, number, whole
 
 __all__ = [
+    "ABPolicy",
     "Comparison",
+    "LatencyLimit",
     "Limit",
+    "OutcomeDemand",
     "ShadowPolicy",
     "SliceLimit",
     "ValidationPolicy",
@@ -26,7 +31,6 @@ __all__ = [
 ]
 
 UNITS = ("row", "hour", "day", "cluster")
-BLOCKS = ("hour", "day")
 
 
 @dataclass(frozen=True)
@@ -75,66 +79,19 @@ class ValidationPolicy:
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""
-        return _document(self)
+        return policy_document(self, frozenset(item.name for item in fields(self)))
 
     @classmethod
     def from_document(cls, document: Any) -> ValidationPolicy:
         """A policy from plain JSON. Raises :class:`InvalidInput`."""
-        return cls(**_arguments(cls, document, "validation"))
-
-
-@dataclass(frozen=True)
-class ShadowPolicy:
-    """What replayed traffic must show, looked at after every block.
-
-    A block is one ``hour`` or ``day`` of requests and counts as one unit, since requests of one
-    block depend on each other. No verdict before ``min_blocks`` blocks and ``min_requests``
-    requests. The interval is tightest at ``expected_blocks`` and valid at every look; fix it in
-    advance. Requests younger than ``label_horizon_hours`` are left out even if their label came,
-    since early labels are not like late ones. A label coverage below ``min_label_coverage``, or a
-    champion that answers less than ``min_replay_agreement`` of its own requests as recorded,
-    makes the test INVALID.
-    """
-
-    comparisons: tuple[Comparison, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    slices: tuple[SliceLimit, ...] = ()
-    block: str = "hour"
-    alpha: float = 0.05
-    min_blocks: int = 30
-    min_requests: int = 1000
-    expected_blocks: int = 100
-    label_horizon_hours: float = 0.0
-    min_label_coverage: float = 0.95
-    min_replay_agreement: float = 0.999
-
-    def __post_init__(self) -> None:
-        check_claims(self, "shadow")
-        choice(self.block, BLOCKS, "shadow.block")
-        number(self.alpha, "shadow.alpha", above=0, below=0.5)
-        whole(self.min_blocks, "shadow.min_blocks", at_least=10)
-        whole(self.min_requests, "shadow.min_requests", at_least=100)
-        whole(self.expected_blocks, "shadow.expected_blocks", at_least=1)
-        number(self.label_horizon_hours, "shadow.label_horizon_hours", at_least=0)
-        for name in ("min_label_coverage", "min_replay_agreement"):
-            number(getattr(self, name), f"shadow.{name}", above=0, at_most=1)
-        for name in ("alpha", "label_horizon_hours", "min_label_coverage", "min_replay_agreement"):
-            object.__setattr__(self, name, float(getattr(self, name)))
-
-    def document(self) -> dict[str, Any]:
-        """The policy as plain JSON."""
-        return _document(self)
-
-    @classmethod
-    def from_document(cls, document: Any) -> ShadowPolicy:
-        """A policy from plain JSON. Raises :class:`InvalidInput`."""
-        return cls(**_arguments(cls, document, "shadow"))
+        return cls(**policy_arguments(cls, document, "validation"))
 
 
 def promotion_policy(
     *,
     validation: ValidationPolicy,
     shadow: ShadowPolicy | None = None,
+    ab_test: ABPolicy | None = None,
     require_approval: bool = False,
     evidence_max_age_days: float = 30,
 ) -> PromotionPolicy:
@@ -142,24 +99,7 @@ def promotion_policy(
     return PromotionPolicy(
         validation=validation.document(),
         shadow=shadow.document() if shadow else {},
+        ab_test=ab_test.document() if ab_test else {},
         require_approval=require_approval,
         evidence_max_age_days=evidence_max_age_days,
     )
-
-
-def _document(policy: ValidationPolicy | ShadowPolicy) -> dict[str, Any]:
-    claims = {
-        name: [claim.document() for claim in getattr(policy, name)]
-        for name in ("comparisons", "limits", "slices")
-    }
-    return {**asdict(policy), **claims}
-
-
-def _arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
-    if isinstance(document, Mapping) and not document:
-        raise InvalidInput(
-            f"the model's policy says nothing about the {gate} gate; set one with set_policy",
-            field=f"policy.{gate}",
-        )
-    values = no_unknown_fields(cls, document, gate)
-    return {**values, **claims_from_document(values, gate)}

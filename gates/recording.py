@@ -63,7 +63,7 @@ class Case:
     def require_model_type(self, metrics: Sequence[Metric]) -> None:
         """The policy's measures are for this type of model. Raises :class:`InvalidInput`."""
         for item in metrics:
-            if item.model_type != self.model_type:
+            if not item.fits(self.model_type):
                 raise InvalidInput(
                     f"the policy asks for {item.name}, a measure of {item.model_type}, but "
                     f"{self.model} is a model of type {self.model_type}",

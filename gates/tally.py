@@ -1,4 +1,4 @@
-"""What replaying traffic leaves behind: sums that add, in any order.
+"""What replaying traffic leaves behind: sums that add to the bit, in any order.
 
 A partition's rows become a :class:`Tally` and are forgotten; tallies of partitions add up to that
 of the window, wherever they were made. Its size grows with the blocks judged by a few numbers
@@ -8,42 +8,15 @@ each, never with the requests.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import numpy as np
-
+from .cells import Cell
 from .distributions import Distributions
-from .losses import Floats
-from .statistics.moments import Moments
+from .statistics.log_histogram import LogHistogram
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One claim's x within one block: its moments, how many values are not 0, and the sums of the
-    two models' losses."""
-
-    x: Moments = field(default_factory=Moments)
-    differing: int = 0
-    champion_loss: float = 0.0
-    challenger_loss: float = 0.0
-
-    @classmethod
-    def of(cls, x: Floats, champion: Floats | None, challenger: Floats) -> Cell:
-        return cls(
-            Moments.of(x),
-            int(np.count_nonzero(x)),
-            0.0 if champion is None else float(champion.sum()),
-            float(challenger.sum()),
-        )
-
-    def __add__(self, other: Cell) -> Cell:
-        return Cell(
-            self.x + other.x,
-            self.differing + other.differing,
-            self.champion_loss + other.champion_loss,
-            self.challenger_loss + other.challenger_loss,
-        )
-
+__all__ = ["Cell", "Key", "Source", "Tally"]
 
 #: A claim, and the value of its column where it is one of a slice.
 Key = tuple[str, str | None]
@@ -60,15 +33,28 @@ class Source:
 
 @dataclass
 class Tally:
-    """``blocks`` by name, each with its cells; ``counts`` of requests by what became of them."""
+    """``blocks`` by name, each with its cells; ``counts`` of requests by what became of them.
+
+    ``tables`` count what goes together (both models' answers, decision and label), ``histograms``
+    times (latencies in ms, delays of labels in hours). ``identity`` says what was judged how:
+    margins, unit, policy and models; tallies of different ones do not add.
+    """
 
     blocks: dict[str, dict[Key, Cell]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     distributions: Distributions = field(default_factory=Distributions)
     sources: list[Source] = field(default_factory=list)
+    tables: dict[str, Counter[str]] = field(default_factory=dict)
+    histograms: dict[str, LogHistogram] = field(default_factory=dict)
+    identity: str = ""
 
     def absorb(self, other: Tally) -> None:
-        """Add ``other`` to this one, in time that depends on ``other`` only."""
+        """Add ``other`` to this one, in time that depends on ``other`` only. Raises
+        :class:`ValueError` when it was judged otherwise."""
+        if other.identity != self.identity:
+            if self.blocks or self.counts or self.sources:
+                raise ValueError("sums judged by another policy, unit, margin or model do not add")
+            self.identity = other.identity
         for name, cells in other.blocks.items():
             mine = self.blocks.setdefault(name, {})
             for key, cell in cells.items():
@@ -76,6 +62,10 @@ class Tally:
         self.counts.update(other.counts)
         self.distributions = self.distributions + other.distributions
         self.sources.extend(other.sources)
+        for name, table in other.tables.items():
+            self.tables.setdefault(name, Counter()).update(table)
+        for name, histogram in other.histograms.items():
+            self.histograms[name] = self.histograms.get(name, LogHistogram()) + histogram
 
     def cells(self, key: Key) -> list[tuple[str, Cell]]:
         """The blocks in which there is something on ``key``, in order of time."""
@@ -90,4 +80,46 @@ class Tally:
                 for key, value in cells
                 if key == claim and value is not None
             }
+        )
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain JSON, the same for the same sums."""
+        return {
+            "identity": self.identity,
+            "blocks": {
+                name: [
+                    [claim, value, cell.document()]
+                    for (claim, value), cell in sorted(
+                        cells.items(), key=lambda item: (item[0][0], item[0][1] or "")
+                    )
+                ]
+                for name, cells in sorted(self.blocks.items())
+            },
+            "counts": dict(sorted(self.counts.items())),
+            "distributions": self.distributions.document(),
+            "sources": [asdict(item) for item in sorted(self.sources, key=lambda s: s.name)],
+            "tables": {
+                name: dict(sorted(table.items())) for name, table in sorted(self.tables.items())
+            },
+            "histograms": {name: item.document() for name, item in sorted(self.histograms.items())},
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Tally:
+        """What :meth:`document` wrote. Raises ValueError, KeyError or TypeError for what it did
+        not."""
+        return cls(
+            {
+                name: {(claim, value): Cell.from_document(cell) for claim, value, cell in cells}
+                for name, cells in document["blocks"].items()
+            },
+            Counter(document["counts"]),
+            Distributions.from_document(document["distributions"]),
+            [Source(**item) for item in document["sources"]],
+            {name: Counter(table) for name, table in document["tables"].items()},
+            {
+                name: LogHistogram.from_document(item)
+                for name, item in document["histograms"].items()
+            },
+            document["identity"],
         )

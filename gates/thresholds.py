@@ -1,7 +1,8 @@
-"""The three kinds of demand a policy can make of a version, each by one measure.
+"""The kinds of demand a policy can make of a version, each by one measure.
 
 ``Comparison`` is relative to the version in production, ``Limit`` is absolute, ``SliceLimit``
-holds for every part of the data. Standard library only.
+holds for every part of the data, ``LatencyLimit`` for a quantile of the time to answer. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ class Comparison:
     def __post_init__(self) -> None:
         found = metric(self.metric, field="comparison.metric")
         where = f"comparison {self.metric}"
+        if found.differs:
+            raise InvalidInput(
+                f"{where}: {found.title} says how the models differ, not which is better; state a "
+                "limit",
+                field=where,
+            )
         number(self.margin, f"{where}.margin", at_least=0)
         if found.span is not None and self.margin >= found.span:
             raise InvalidInput(
@@ -59,7 +66,12 @@ class Limit:
     applies: str = "always"
 
     def __post_init__(self) -> None:
-        metric(self.metric, field="limit.metric")
+        found = metric(self.metric, field="limit.metric")
+        if found.differs and self.applies == "first_version":
+            raise InvalidInput(
+                f"limit {self.metric} needs a champion, and a first version has none",
+                field=f"limit {self.metric}.applies",
+            )
         _one_of(self, ("minimum", "maximum"), f"limit {self.metric}")
         choice(self.applies, APPLIES, f"limit {self.metric}.applies")
         _floats(self, "minimum", "maximum")
@@ -84,7 +96,12 @@ class SliceLimit:
     min_rows: int = 100
 
     def __post_init__(self) -> None:
-        metric(self.metric, field="slice.metric")
+        if metric(self.metric, field="slice.metric").differs and self.margin is not None:
+            raise InvalidInput(
+                f"slice {self.column}.{self.metric} says how the models differ, not which is "
+                "better; state a maximum or minimum",
+                field=f"slice {self.column}.{self.metric}",
+            )
         where = f"slice {self.column}.{self.metric}"
         column(self.column, f"{where}.column")
         _one_of(self, ("minimum", "maximum", "margin"), where)
@@ -92,6 +109,27 @@ class SliceLimit:
             number(self.margin, f"{where}.margin", at_least=0)
         whole(self.min_rows, f"{where}.min_rows", at_least=2)
         _floats(self, "minimum", "maximum", "margin")
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LatencyLimit:
+    """A quantile of the time to answer: at most ``ratio`` times the champion's, or at most
+    ``maximum_ms``. Shown by bands of both quantiles, valid at every look."""
+
+    quantile: float = 0.95
+    ratio: float | None = None
+    maximum_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        number(self.quantile, "latency.quantile", above=0, below=1)
+        _one_of(self, ("ratio", "maximum_ms"), "latency")
+        for name in ("ratio", "maximum_ms"):
+            if getattr(self, name) is not None:
+                number(getattr(self, name), f"latency.{name}", above=0)
+        _floats(self, "quantile", "ratio", "maximum_ms")
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -114,10 +152,15 @@ def check_claims(policy: Any, gate: str) -> None:
             "proves nothing",
             field=gate,
         )
-    types = {
-        metric(item.metric).model_type
-        for item in (*policy.comparisons, *policy.limits, *policy.slices)
-    }
+    stated = [*policy.comparisons, *policy.limits, *policy.slices]
+    for item in stated:
+        if gate == "validation" and not metric(item.metric).labels:
+            raise InvalidInput(
+                f"validation cannot judge {item.metric}: it is for traffic; state it for the "
+                "shadow test",
+                field=f"{gate}.{item.metric}",
+            )
+    types = {metric(item.metric).model_type for item in stated} - {""}
     if len(types) > 1:
         raise InvalidInput(f"{gate} mixes measures of classification and of regression", field=gate)
 
@@ -131,6 +174,15 @@ def claims_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tupl
             raise InvalidInput(f"{gate}.{name} must be a list", field=f"{gate}.{name}")
         found[name] = tuple(_claim(kind, item, f"{gate}.{name}") for item in items)
     return found
+
+
+def latency_from_document(items: Any, gate: str) -> tuple[LatencyLimit, ...]:
+    """Limits of latency in a policy's document."""
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise InvalidInput(f"{gate}.latency must be a list", field=f"{gate}.latency")
+    return tuple(
+        LatencyLimit(**no_unknown_fields(LatencyLimit, item, f"{gate}.latency")) for item in items
+    )
 
 
 def _claim(kind: type, item: Any, where: str) -> Any:

@@ -1,3 +1,5 @@
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ POLICY = ShadowPolicy(comparisons=(Comparison("brier", 0.01),))
 def _cells(x):
     """Blocks of x, shape (blocks, requests)."""
     zeros = np.zeros(x.shape[1])
-    return [(f"{i:04}", Cell.of(row, zeros, -row)) for i, row in enumerate(x)]
+    return [
+        (f"{date(2024, 1, 1) + timedelta(i)}", Cell.of(row, zeros, -row)) for i, row in enumerate(x)
+    ]
 
 
 def _judge(x, margin=0.01, **values):

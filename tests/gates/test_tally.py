@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from model_lifecycle.gates.distributions import Distributions, Edges
 from model_lifecycle.gates.losses import Answers
+from model_lifecycle.gates.statistics.log_histogram import LogHistogram
 from model_lifecycle.gates.tally import Cell, Source, Tally
 
 RNG = np.random.default_rng(30)
@@ -38,11 +40,7 @@ def test_any_order_and_grouping():
     grouped = _total([_total(parts[7:]), _total(parts[:3][::-1]), _total(parts[3:7])])
 
     assert straight.counts == grouped.counts
-    for name, cells in straight.blocks.items():
-        for key, cell in cells.items():
-            other = grouped.blocks[name][key]
-            assert cell.x.n == other.x.n
-            assert (cell.x.mean, cell.x.m2) == pytest.approx((other.x.mean, other.x.m2))
+    assert straight.blocks == grouped.blocks
     one, two = (
         tally.distributions.document()["values"]["challenger"] for tally in (straight, grouped)
     )
@@ -68,3 +66,40 @@ def test_different_edges():
 
     with pytest.raises(ValueError, match="different edges"):
         Distributions.of(EDGES, labels, said) + Distributions.of(other, labels, said)
+
+
+def test_another_identity():
+    """Sums judged by another margin, policy or model do not add."""
+    one, other = _part(1), _part(2)
+    one.identity, other.identity = "margin 0.01", "margin 0.02"
+
+    with pytest.raises(ValueError, match="another policy, unit, margin or model"):
+        one.absorb(other)
+
+
+def test_written_and_read_back():
+    """A tally is written as plain JSON and read back whole."""
+    total = _total([_part(number) for number in range(5)])
+    total.tables["flips"] = Counter(a=2)
+    total.histograms["latency"] = LogHistogram.of([1.0, 5.0])
+
+    again = Tally.from_document(json.loads(json.dumps(total.document())))
+
+    assert total.document() == again.document()
+    assert total.blocks == again.blocks
+
+
+@pytest.mark.parametrize("more", [{"span": 5.0}, {"clusters": np.array(["a", "b"] * 20)}])
+def test_cells_with_more(more):
+    """Cells with a grid, or with clusters, add to the same in any split, and are read back."""
+    x = np.clip(RNG.normal(size=40), -5, 5)
+    whole = Cell.of(x, x, x, **more)
+    parts = [
+        Cell.of(
+            x[i::3], x[i::3], x[i::3], **{k: v if k == "span" else v[i::3] for k, v in more.items()}
+        )
+        for i in range(3)
+    ]
+
+    assert whole == parts[2] + parts[0] + parts[1]
+    assert whole == Cell.from_document(json.loads(json.dumps(whole.document())))

@@ -1,0 +1,342 @@
+"""How often the gates are wrong when they are looked at again and again: simulated truth.
+
+In every setting the challenger is worse by exactly the margin, so that a PASS is wrong, and each
+seeded run is looked at 200 times. Beside it, on the same data, the ordinary fixed-sample test
+(one-sided z at 5 %) looked at as often: what happens to those who watch a dashboard. Then the
+same with equal models: the requests until half of the runs have passed, against those that a
+fixed-sample test of 90 % power would need (which may be looked at once, at its end).
+
+Exit code 1 when an engine passes wrongly more often than alpha plus two standard errors of the
+simulation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.special import betaln
+from scipy.stats import norm
+
+from model_lifecycle.gates.statistics.asymptotic import one_sided_half_width, rho
+from model_lifecycle.gates.statistics.bernoulli import log_supermartingale, rank_band
+from model_lifecycle.gates.statistics.betting import bets
+from model_lifecycle.gates.statistics.grid import ONE, STEPS, Grid
+from model_lifecycle.gates.statistics.log_histogram import GROWTH, LogHistogram
+
+Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, tuple[int, int, int], float], Floats]
+
+ALPHA, LOOKS, FIRST_BLOCKS = 0.05, 200, 30
+Z = float(norm.isf(ALPHA))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``draw`` gives x, shape ``(runs, looks, step)``, with a mean given; ``spread`` is its
+    deviation times the root of the design effect."""
+
+    name: str
+    engine: str
+    margin: float
+    draw: Draw
+    spread: float
+
+    @property
+    def fixed(self) -> int:
+        """Requests of a fixed-sample test with 90 % power when the models are equal."""
+        return math.ceil(((Z + float(norm.isf(0.1))) * self.spread / self.margin) ** 2)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Shares of runs; ``median`` in requests, None where less than half of the runs pass."""
+
+    setting: str
+    engine: str
+    wrong: float
+    level: float
+    error: float
+    peeked: float | None = None
+    median: int | None = None
+    fixed: int | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.wrong <= self.level + 2 * self.error
+
+
+def disagreements(rate: float) -> Draw:
+    """Models that disagree on ``rate`` of all requests: x in -1, 0, 1."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
+        u = rng.random(shape)
+        better, worse = (rate + mean) / 2, (rate - mean) / 2
+        return (u < better).astype(float) - (u > 1 - worse)
+
+    return draw
+
+
+def skewed(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
+    """Differences of a bounded loss: mostly tiny, now and then large, to the worse."""
+    part = rng.beta(0.3, 8.0, shape)
+    return (0.3 / 8.3 - part) * 0.8 + mean
+
+
+def heavy(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
+    """Differences of an unbounded loss with a long tail to the worse."""
+    return (math.exp(0.5) - rng.lognormal(0, 1, shape)) * 0.05 + mean
+
+
+def depending(effect: float) -> Draw:
+    """Traffic in which neighbours are alike: autoregressive, with this design effect."""
+    phi = (effect - 1) / (effect + 1)
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
+        from scipy.signal import lfilter
+
+        noise = rng.normal(0, 0.1 * math.sqrt(1 - phi**2), (shape[0], shape[1] * shape[2]))
+        noise[:, 0] /= math.sqrt(1 - phi**2)
+        x: Floats = lfilter([1.0], [1.0, -phi], noise, axis=1)
+        return (x + mean).reshape(shape)
+
+    return draw
+
+
+SETTINGS = (
+    Setting("1 % disagree", "betting, requests", 0.005, disagreements(0.01), 0.1),
+    Setting("3 % disagree", "betting, requests", 0.01, disagreements(0.03), math.sqrt(0.03)),
+    Setting("10 % disagree", "betting, requests", 0.02, disagreements(0.1), math.sqrt(0.1)),
+    Setting("skewed bounded loss", "betting, requests", 0.005, skewed, 0.8 * 0.0612),
+    Setting("3 % disagree", "sequence, blocks", 0.01, disagreements(0.03), math.sqrt(0.03)),
+    Setting("skewed unbounded loss", "sequence, blocks", 0.005, heavy, 0.05 * 2.161),
+    Setting("design effect 1", "sequence, blocks", 0.01, depending(1), 0.1),
+    Setting("design effect 3", "sequence, blocks", 0.01, depending(3), 0.1 * math.sqrt(3)),
+    Setting("design effect 8", "sequence, blocks", 0.01, depending(8), 0.1 * math.sqrt(8)),
+)
+
+
+def passes(setting: Setting, x: Floats) -> NDArray[np.bool_]:
+    """Whether each look shows PASS, shape ``(runs, looks)``."""
+    if setting.engine.startswith("betting"):
+        return _betting(x, -setting.margin)
+    return _sequence(x, -setting.margin)
+
+
+def _betting(x: Floats, null: float) -> NDArray[np.bool_]:
+    grid = bets(null, -1.0)
+    points = 2 * np.arange(STEPS + 1) / STEPS - 1
+    gains = np.log1p(np.outer(points - null, grid))
+    runs, looks, _ = x.shape
+    shown = np.zeros((runs, looks), dtype=bool)
+    for run in range(runs):
+        weights = np.zeros((looks, STEPS + 1))
+        for look in range(looks):
+            found = Grid.of(x[run, look], 1.0).weights
+            weights[look, list(found)] = list(found.values())
+        wealth = np.cumsum(weights / ONE @ gains, axis=0)
+        shown[run] = np.exp(np.minimum(wealth, 700)).mean(axis=1) >= 1 / ALPHA
+    return shown
+
+
+def _sequence(x: Floats, null: float) -> NDArray[np.bool_]:
+    means = x.mean(axis=2)
+    n = np.arange(1, means.shape[1] + 1)
+    mean = means.cumsum(axis=1) / n
+    square = (means**2).cumsum(axis=1)
+    deviation = np.sqrt(np.maximum(square - n * mean**2, 0) / np.maximum(n - 1, 1))
+    tuned = rho(2 * ALPHA, 100)
+    half = np.array([one_sided_half_width(float(i), 1.0, ALPHA, tuned) for i in n])
+    shown: NDArray[np.bool_] = (mean - half * deviation > null) & (n >= FIRST_BLOCKS)
+    return shown
+
+
+def _peeked(x: Floats, null: float) -> NDArray[np.bool_]:
+    """The z-test on single requests, as if each look were the only one."""
+    n = np.arange(1, x.shape[1] + 1) * x.shape[2]
+    mean = x.sum(axis=2).cumsum(axis=1) / n
+    square = (x**2).sum(axis=2).cumsum(axis=1)
+    error = np.sqrt(np.maximum(square / n - mean**2, 0) / n)
+    shown: NDArray[np.bool_] = (mean - Z * error > null) & (n >= 100)
+    return shown
+
+
+def measure(setting: Setting, runs: int, seed: int) -> Result:
+    """One setting, in portions that fit in memory."""
+    step = max(10, math.ceil(4 * setting.fixed / LOOKS))
+    if setting.engine.startswith("sequence"):
+        step = max(step, 50)
+    wrong: list[bool] = []
+    peeked: list[bool] = []
+    first: list[float] = []
+    rng = np.random.default_rng(seed)
+    for some in _portions(runs, max(1, 4_000_000 // (LOOKS * step))):
+        x = setting.draw(rng, (some, LOOKS, step), -setting.margin)
+        wrong += passes(setting, x).any(axis=1).tolist()
+        peeked += _peeked(x, -setting.margin).any(axis=1).tolist()
+        if len(first) < runs // 4:
+            equal = passes(setting, setting.draw(rng, (some, LOOKS, step), 0.0))
+            at = np.where(equal.any(axis=1), (equal.argmax(axis=1) + 1) * step, np.inf)
+            first += at.tolist()
+    median = float(np.median(first))
+    return Result(
+        setting.name,
+        setting.engine,
+        float(np.mean(wrong)),
+        ALPHA,
+        _error(ALPHA, runs),
+        float(np.mean(peeked)),
+        int(median) if math.isfinite(median) else None,
+        setting.fixed,
+    )
+
+
+def error_rate(runs: int, seed: int) -> Result:
+    """A rate of errors exactly at its limit of 1 %, by the Bernoulli sequence."""
+    rng = np.random.default_rng(seed)
+    limit, n = 0.01, np.arange(1, LOOKS + 1) * 100
+    counts = rng.binomial(100, limit, (runs, LOOKS)).cumsum(axis=1)
+    # Over for fewer errors than a certain number; the least of them at each look.
+    line = np.array([_fewest(limit, int(i)) for i in n])
+    share = counts / n
+    z = share + Z * np.sqrt(share * (1 - share) / n) < limit
+    wrong = float((counts <= line).any(axis=1).mean())
+    return Result(
+        "error rate at its limit, 1 %",
+        "Bernoulli sequence",
+        wrong,
+        ALPHA,
+        _error(ALPHA, runs),
+        float(z.any(axis=1).mean()),
+    )
+
+
+def _fewest(limit: float, n: int) -> int:
+    """The most errors of ``n`` that show a rate below ``limit``; -1 where none do."""
+    most = -1
+    for errors in range(int(n * limit) + 1):
+        if log_supermartingale(errors - n * limit, n, limit, 5000) < math.log(1 / ALPHA):
+            break
+        most = errors
+    return most
+
+
+def latency(runs: int, seed: int) -> Result:
+    """A 95th percentile exactly at 1.1 times the champion's, by bands of two histograms."""
+    rng = np.random.default_rng(seed)
+    step, quantile = 100, 0.95
+    bands = [rank_band(quantile, step * (i + 1), ALPHA / 2, 5000) for i in range(LOOKS)]
+    wrong = peeked = 0
+    for _ in range(runs):
+        ends = []
+        for factor in (1.0, 1.1):
+            x = factor * rng.lognormal(2, 0.5, (LOOKS, step))
+            ends.append(_quantile_ends(x, quantile, bands))
+        (low, champion), (_, _) = (ends[0][:2], ends[1][:2])
+        high, challenger = ends[1][2], ends[1][1]
+        wrong += bool((high <= 1.1 * low).any())
+        peeked += bool((challenger[4:] <= 1.1 * champion[4:]).any())
+    return Result(
+        "95th percentile at 1.1 of champion's",
+        "latency buckets",
+        wrong / runs,
+        ALPHA,
+        _error(ALPHA, runs),
+        peeked / runs,
+    )
+
+
+def _quantile_ends(
+    x: Floats, quantile: float, bands: list[tuple[float, float]]
+) -> tuple[Floats, Floats, Floats]:
+    """Lower end, estimate and upper end at each look."""
+    found = [LogHistogram.of(part).counts for part in x]
+    least, most = min(min(c) for c in found), max(max(c) for c in found)
+    counts = np.zeros((len(found), most - least + 1), dtype=np.int64)
+    for row, each in enumerate(found):
+        counts[row, [bucket - least for bucket in each]] = list(each.values())
+    ranks = counts.cumsum(axis=0).cumsum(axis=1)
+    n = ranks[:, -1]
+
+    def value(rank: NDArray[np.int64], none: float) -> Floats:
+        bucket = (ranks >= rank[:, None]).argmax(axis=1) + least
+        return np.where((rank < 1) | (rank > n), none, GROWTH ** bucket.astype(float))
+
+    low = np.floor(np.array([b[0] for b in bands]) * n).astype(np.int64)
+    high = np.floor(np.array([b[1] for b in bands]) * n).astype(np.int64) + 1
+    middle = np.ceil(quantile * n).astype(np.int64)
+    return value(low, 0.0) / GROWTH, value(middle, math.nan), value(high, math.inf)
+
+
+def sample_ratio(runs: int, seed: int) -> Result:
+    """A sound experiment: how often its split raises an alarm."""
+    rng = np.random.default_rng(seed)
+    level, n = 0.01, np.arange(1, LOOKS + 1) * 50
+    counts = rng.binomial(50, 0.5, (runs, LOOKS)).cumsum(axis=1)
+    logs = betaln(100 + counts, 100 + n - counts) - betaln(100, 100) - n * math.log(0.5)
+    z = np.abs(counts - n / 2) > float(norm.isf(level / 2)) * np.sqrt(n) / 2
+    return Result(
+        "sound split of an A/B test, alarm at 1 %",
+        "Dirichlet mixture",
+        float((logs.max(axis=1) >= -math.log(level)).mean()),
+        level,
+        _error(level, runs),
+        float(z.any(axis=1).mean()),
+    )
+
+
+def results(runs: int, seed: int = 20240301) -> Iterator[Result]:
+    """All settings, each with random numbers of its own."""
+    for index, setting in enumerate(SETTINGS):
+        yield measure(setting, runs, seed + index)
+    for index, simulated in enumerate((error_rate, latency, sample_ratio)):
+        yield simulated(runs, seed + 100 + index)
+
+
+def _portions(runs: int, most: int) -> Iterator[int]:
+    while runs > 0:
+        yield min(runs, most)
+        runs -= most
+
+
+def _error(level: float, runs: int) -> float:
+    return math.sqrt(level * (1 - level) / runs)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--runs", type=int, default=1000)
+    runs = arguments.parse_args().runs
+    console, begun = Console(width=118), time.perf_counter()
+    table = Table(title=f"{runs} runs with {LOOKS} looks each; {ALPHA:.0%} wrong PASS allowed")
+    for name in ("setting", "engine", "wrong PASS", "", "fixed test, peeked"):
+        table.add_column(name, justify="left" if name in ("setting", "engine") else "right")
+    table.add_column("requests to PASS, median", justify="right")
+    table.add_column("fixed test, 90 % power", justify="right")
+    good = True
+    for result in results(runs):
+        good &= result.holds
+        table.add_row(
+            result.setting,
+            result.engine,
+            f"{result.wrong:.1%}",
+            "ok" if result.holds else "TOO MANY",
+            "" if result.peeked is None else f"{result.peeked:.1%}",
+            "" if result.median is None else f"{result.median:,}",
+            "" if result.fixed is None else f"{result.fixed:,}",
+        )
+    console.print(table)
+    console.print(f"{time.perf_counter() - begun:.0f} s")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

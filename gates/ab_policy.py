@@ -1,0 +1,122 @@
+"""What an A/B test must show. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+
+from .policy_documents import policy_document
+from .values import choice, column, no_unknown_fields, number, whole
+
+KINDS = ("proportion", "mean", "ratio")
+_FIRST = frozenset(
+    ("outcomes", "unit", "share", "alpha", "min_units", "expected_units", "min_days", "max_days")
+)
+
+
+@dataclass(frozen=True)
+class OutcomeDemand:
+    """One outcome: not worse than the champion's arm by ``margin`` or more; 0 asks for better.
+
+    ``kind`` is ``proportion`` (the share of units with the outcome at least once), ``mean`` (the
+    sum of ``column`` per unit) or ``ratio`` (sum of ``column`` over sum of ``per``, for example
+    revenue per click). ``column`` is one of the outcomes' columns, or ``label``.
+    """
+
+    column: str
+    kind: str = "proportion"
+    margin: float = 0.0
+    higher_is_better: bool = True
+    per: str | None = None
+
+    def __post_init__(self) -> None:
+        column(self.column, "outcome.column")
+        where = f"outcome {self.column}"
+        choice(self.kind, KINDS, f"{where}.kind")
+        number(self.margin, f"{where}.margin", at_least=0)
+        object.__setattr__(self, "margin", float(self.margin))
+        if not isinstance(self.higher_is_better, bool):
+            raise InvalidInput(f"{where}.higher_is_better must be true or false", field=where)
+        if (self.kind == "ratio") != (self.per is not None):
+            raise InvalidInput(
+                f"{where}.per, a column, goes with kind 'ratio', and only there", field=where
+            )
+        if self.per is not None:
+            column(self.per, f"{where}.per")
+
+    @property
+    def name(self) -> str:
+        return self.column if self.per is None else f"{self.column}/{self.per}"
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ABPolicy:
+    """What live traffic, split between champion and challenger, must show.
+
+    ``unit`` is the column of what was assigned (a user), ``share`` the challenger's part of units,
+    ``salt`` what the assignment was salted with (see :func:`~.assignment.arm`); with it, each
+    unit's arm is checked. No verdict before ``min_units`` units in each arm and ``min_days`` days;
+    after ``max_days`` the test ends. The intervals are tightest at ``expected_units``.
+    """
+
+    outcomes: tuple[OutcomeDemand, ...] = ()
+    unit: str = "unit_id"
+    share: float = 0.5
+    alpha: float = 0.05
+    min_units: int = 1000
+    expected_units: int = 10_000
+    min_days: int = 7
+    max_days: int = 28
+    salt: str | None = None
+    label_horizon_hours: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcomes", tuple(self.outcomes))
+        if not self.outcomes or not all(isinstance(x, OutcomeDemand) for x in self.outcomes):
+            raise InvalidInput(
+                "ab_test.outcomes must be a list of at least one OutcomeDemand",
+                field="ab_test.outcomes",
+            )
+        if len({item.name for item in self.outcomes}) < len(self.outcomes):
+            raise InvalidInput("ab_test.outcomes holds one outcome twice", field="ab_test.outcomes")
+        column(self.unit, "ab_test.unit")
+        if self.salt is not None:
+            column(self.salt, "ab_test.salt")
+        number(self.share, "ab_test.share", above=0, below=1)
+        number(self.alpha, "ab_test.alpha", above=0, below=0.5)
+        number(self.label_horizon_hours, "ab_test.label_horizon_hours", at_least=0)
+        for name, least in (("min_units", 100), ("expected_units", 1), ("min_days", 1)):
+            whole(getattr(self, name), f"ab_test.{name}", at_least=least)
+        whole(self.max_days, "ab_test.max_days", at_least=self.min_days)
+        for name in ("share", "alpha", "label_horizon_hours"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
+    def document(self) -> dict[str, Any]:
+        """The policy as plain JSON."""
+        return policy_document(self, _FIRST)
+
+    @classmethod
+    def from_document(cls, document: Any) -> ABPolicy:
+        """A policy from plain JSON. Raises :class:`InvalidInput`."""
+        if document == {}:
+            raise InvalidInput(
+                "the model's policy says nothing about the A/B test; set one with set_policy",
+                field="policy.ab_test",
+            )
+        values = no_unknown_fields(cls, document, "ab_test")
+        items = values.get("outcomes", ())
+        if not isinstance(items, Sequence) or isinstance(items, str):
+            raise InvalidInput("ab_test.outcomes must be a list", field="ab_test.outcomes")
+        demands = []
+        for item in items:
+            found = no_unknown_fields(OutcomeDemand, item, "ab_test.outcomes")
+            if "column" not in found:
+                raise InvalidInput("ab_test.outcomes needs 'column'", field="ab_test.outcomes")
+            demands.append(OutcomeDemand(**found))
+        return cls(**{**values, "outcomes": tuple(demands)})
