@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sqlite3
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 T = TypeVar("T")
-
-#: What every SQLite database begins with.
-_SQLITE = b"SQLite format 3\0"
 
 
 def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]) -> T:
@@ -77,14 +75,21 @@ def _require_ledger(settings: Settings) -> None:
 
 
 def _problem(ledger: Path) -> str | None:
+    """Why there is no ledger in that file. Only SQLite itself may look into it: closing the file
+    after a look of one's own would drop the locks that SQLite holds on it in this process."""
     if not ledger.exists():
         return "does not exist"
+    if not ledger.is_file() or not ledger.stat().st_size:
+        return "is not a ledger"
+    connection = sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=rw", uri=True)
     try:
-        with ledger.open("rb") as file:
-            found = file.read(len(_SQLITE))
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return None if found == _SQLITE else "is not a ledger"
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        # Anything else, such as a lock, is for the ledger to tell.
+        return "is not a ledger" if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB else None
+    finally:
+        connection.close()
+    return None
 
 
 def _login_name() -> str:

@@ -86,3 +86,18 @@ def test_a_closed_pipe_is_no_traceback(place: Place, model: str) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_looking_in_one_process_harms_no_writer_in_another(
+    place: Place, run: Any, model: str
+) -> None:
+    """SQLite's locks of a registry that is open here survive a command that looks at it here, so
+    a command elsewhere does not take itself for the last one, and nothing is lost."""
+    place.step(lambda world: world.version(model))
+    run("models")
+    _run(place, "history", model, "--tenant", "demo")
+    place.step(lambda world: world.version(model))
+
+    done = _run(place, "show", model, "--tenant", "demo", "--json")
+
+    assert json.loads(done.stdout)["model"]["versions"] == [1, 2]
