@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -59,6 +60,9 @@ def create_app(
             stack.callback(metrics.close)
             stack.push_async_callback(opened.close)
             await opened.start()
+            if auth is None:
+                warming = asyncio.create_task(opened.warm())
+                stack.callback(warming.cancel)
             yield
 
     app = FastAPI(

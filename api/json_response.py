@@ -6,14 +6,31 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
+from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata, timestamp
+
 from .etags import matches
 
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+def _plain(value: Any) -> Any:
+    """Instants, and the core's models and versions, whose fields are their document. Theirs makes
+    deep copies, which is most of the time that a list takes."""
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, ModelMetadata | VersionMetadata):
+        return vars(value)
+    raise TypeError(f"{type(value).__name__} is not plain JSON")
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+)
+_lenient = json.JSONEncoder(default=_plain)
 
 
 def encode(document: Any) -> bytes:
@@ -21,7 +38,9 @@ def encode(document: Any) -> bytes:
     try:
         return _encoder.encode(document).encode("utf-8", "replace")
     except ValueError:
-        return _encoder.encode(_finite(document)).encode("utf-8", "replace")
+        return _encoder.encode(_finite(json.loads(_lenient.encode(document)))).encode(
+            "utf-8", "replace"
+        )
 
 
 def read(request: Request, document: Any, *, etag: str | None = None) -> Response:

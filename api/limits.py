@@ -36,7 +36,7 @@ class Limits:
         request = Request(scope, receive)
         uploads = request.headers.get("content-type", "").startswith("multipart/form-data")
         limit = self._api.max_upload if uploads else self._api.max_body
-        seconds = self._api.upload_deadline if uploads else self._api.deadline
+        seconds = self._api.upload_deadline if _moves_files(request) else self._api.deadline
         started = False
 
         async def sending(message: Message) -> None:
@@ -65,6 +65,11 @@ class Limits:
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
             return body_too_large(limit)
         return None
+
+
+def _moves_files(request: Request) -> bool:
+    """Whether this registers something: a model's files take their time, wherever they are."""
+    return request.method == "POST" and request.url.path.endswith(("/models", "/versions"))
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -42,6 +43,11 @@ class OpenRegistry:
             await self._both()
         except BackendUnavailable as error:
             _log.warning("not open yet: %s", error)
+
+    async def warm(self) -> None:
+        """Ask MLflow for something, so that no caller waits for it to be imported."""
+        with contextlib.suppress(RegistryError):
+            await (await self.registry()).list_experiments("nobody")
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -24,9 +24,14 @@ class Paging:
         self.limit = limit
         self.after: Any = tokens.position(self._tenant, self._query, after)
 
-    def page(self, found: Iterable[Any], position: Callable[[Any], str | int]) -> dict[str, Any]:
+    def page(
+        self,
+        found: Iterable[Any],
+        position: Callable[[Any], str | int],
+        document: Callable[[Any], Any] = lambda item: item,
+    ) -> dict[str, Any]:
         """The page of ``found``, one more than which was asked of the core."""
-        rows = [(position(item), item.document()) for item in found]
+        rows = [(position(item), document(item)) for item in found]
         return self._tokens.page(self._tenant, self._query, rows, self.limit)
 
     def slice(self, found: Iterable[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from model_lifecycle.registry.rules.errors import ModelNotFound
-from model_lifecycle.registry.rules.metadata import Framework, timestamp
+from model_lifecycle.registry.rules.metadata import Framework, LedgerEntry, timestamp
 
 from ..caller import Reader, Remover
 from ..describing import link, problems, reads
@@ -61,7 +61,7 @@ async def get_model(
     model = await registry.get_model(caller.tenant_id, model_id)
     if model is None:
         raise ModelNotFound(model_id)
-    return read(request, model.document(), etag=model_etag(model))
+    return read(request, model, etag=model_etag(model))
 
 
 @router.delete(
@@ -111,7 +111,7 @@ async def model_history(
     found = await registry.history(
         caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
     )
-    return read(request, paging.page(found, lambda entry: entry.sequence))
+    return read(request, paging.page(found, lambda entry: entry.sequence, LedgerEntry.document))
 
 
 @router.get(

@@ -62,7 +62,7 @@ async def get_version(
     found = await registry.get_version(caller.tenant_id, model_id, version)
     if found is None:
         raise VersionNotFound(model_id, version)
-    return read(request, found.document())
+    return read(request, found)
 
 
 @router.get(
