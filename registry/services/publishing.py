@@ -7,8 +7,10 @@ Each step finds what an earlier attempt left, so a repetition goes on instead of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..artifacts.bundle import Bundle, write_bundle
 from ..artifacts.card import model_card
@@ -58,6 +60,13 @@ class Publishing:
         except InvalidInput:
             await self.withdraw(tenant, model, number)
             raise
+
+    async def repeated(
+        self, tenant: TenantId, model: ModelId, answer: Mapping[str, Any]
+    ) -> ModelMetadata:
+        """The answer of a registration that has committed before; MLflow follows if it had not."""
+        await self._projection.catch_up(tenant, model)
+        return await answered_model(self._stores.ledger, tenant, answer)
 
     async def check_model_type(self, tenant: TenantId, model: ModelId, plan: VersionPlan) -> None:
         """Raise :class:`InvalidInput` if the model exists and is of another type."""
@@ -179,7 +188,7 @@ class Publishing:
         if earlier is not None:
             if earlier.get("version") != number:
                 await self.withdraw(tenant, model, number)
-            return await answered_model(ledger, tenant, earlier)
+            return await self.repeated(tenant, model, earlier)
         await self._projection.follow(tenant, model, [number], token)
         return answer
 

@@ -16,7 +16,7 @@ from ..rules.inputs import text
 from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.tenancy import ModelId, TenantId
-from .operations import Request, answered_model, earlier_answer, request
+from .operations import Request, earlier_answer, request
 from .plans import VersionPlan, version_plan
 from .publishing import Publishing
 from .sources import Source, Sources
@@ -76,7 +76,7 @@ class Registration:
         asked = self._asked(operation_id, who, model_id, plan, model, run_id)
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is not None:
-            return await answered_model(self._stores.ledger, tenant, earlier)
+            return await self._publishing.repeated(tenant, model_id, earlier)
         await self._publishing.check_model_type(tenant, model_id, plan)
         if run_id is not None:
             await self._training.own_run(tenant, run_id)
@@ -196,7 +196,7 @@ class Registration:
             tenant, model, asked.operation_id, asked.fingerprint, plan.document()
         )
         if begun.answer is not None:
-            return await answered_model(self._stores.ledger, tenant, begun.answer)
+            return await self._publishing.repeated(tenant, model, begun.answer)
         return await self._publishing.publish(
             tenant, model, plan, source, folder, asked, repeated=begun.repeated
         )
@@ -216,7 +216,7 @@ class Registration:
             tenant, model, asked.operation_id, asked.fingerprint, plan.document()
         )
         if begun.answer is not None:
-            return await answered_model(self._stores.ledger, tenant, begun.answer)
+            return await self._publishing.repeated(tenant, model, begun.answer)
         if begun.plan is not None:
             # The first attempt's plan, so that the bundle gets the same bytes again.
             plan = VersionPlan.from_document(begun.plan)

@@ -36,6 +36,11 @@ class Connection:
         self.transfer_timeout = transfer_timeout
         self._turns = asyncio.Semaphore(max_concurrency)
         self._threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="mlflow")
+        # Files take long: they have turns of their own, so that calls do not wait behind them.
+        self._transfer_turns = asyncio.Semaphore(max_concurrency)
+        self._transfer_threads = ThreadPoolExecutor(
+            max_concurrency, thread_name_prefix="mlflow-files"
+        )
         self._opening = threading.Lock()
         self._stores: Stores | None = None
         self._closed = False
@@ -46,20 +51,33 @@ class Connection:
 
         ``work`` is sent once: whoever calls knows whether it may be repeated.
         """
-        async with self._turns:
-            stores = await self._opened()
-            return await self._bounded(lambda: work(stores), self.call_timeout, missing)
+        stores = await self._opened()
+        end = asyncio.get_running_loop().time() + self.call_timeout
+        # Waiting for a turn counts: while MLflow hangs, those in line are told as soon as others.
+        try:
+            async with asyncio.timeout_at(end):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise late(self.call_timeout) from None
+        try:
+            left = end - asyncio.get_running_loop().time()
+            return await self._bounded(lambda: work(stores), left, missing)
+        finally:
+            self._turns.release()
 
     async def transfer(self, work: Callable[[Stores], T]) -> T:
         """Like :meth:`call`, for moving files, within the transfer timeout."""
-        async with self._turns:
-            stores = await self._opened()
-            return await self._bounded(lambda: work(stores), self.transfer_timeout, None)
+        stores = await self._opened()
+        async with self._transfer_turns:
+            return await self._bounded(
+                lambda: work(stores), self.transfer_timeout, None, self._transfer_threads
+            )
 
     async def close(self) -> None:
         """Give up what is waiting and return database connections."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._transfer_threads.shutdown(wait=False, cancel_futures=True)
         if self._stores is not None:
             await asyncio.to_thread(self._stores.close)
 
@@ -76,16 +94,20 @@ class Connection:
             return self._stores
 
     async def _bounded(
-        self, work: Callable[[], T], seconds: float, missing: RegistryError | None
+        self,
+        work: Callable[[], T],
+        seconds: float,
+        missing: RegistryError | None,
+        threads: ThreadPoolExecutor | None = None,
     ) -> T:
         if self._closed:
             raise BackendUnavailable(BACKEND, "this registry was closed; open a new one")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
-                return await loop.run_in_executor(self._threads, work)
+                return await loop.run_in_executor(threads or self._threads, work)
         except TimeoutError:
-            raise late(seconds) from None
+            raise late(round(seconds, 1)) from None
         except RegistryError:
             raise
         except Exception as error:
