@@ -18,12 +18,17 @@ from model_lifecycle.registry.services.projection import version_tags
 from model_lifecycle.registry.tracking import tags
 
 
-async def broken_for_readers(registry: ModelRegistry, tenant_id: str) -> list[str]:
-    """What readers of the ledger may never see, not even before anything was healed."""
+async def broken_for_readers(
+    registry: ModelRegistry, tenant_id: str, only: str | None = None
+) -> list[str]:
+    """What readers of the ledger may never see, not even before anything was healed; of one model
+    only, or of all."""
     tenant = TenantId(tenant_id)
     ledger, artifacts = registry._stores.ledger, registry._stores.artifacts
     problems = []
     for _, model in await ledger.read.model_ids(tenant):
+        if only not in (None, model):
+            continue
         row = await ledger.read.row(tenant, model)
         assert row is not None
         try:
@@ -45,12 +50,14 @@ async def broken_for_readers(registry: ModelRegistry, tenant_id: str) -> list[st
     return problems
 
 
-async def broken(registry: ModelRegistry, tenant_id: str) -> list[str]:
+async def broken(registry: ModelRegistry, tenant_id: str, only: str | None = None) -> list[str]:
     """All of it: the ledger sound, MLflow showing the same, nothing left over."""
     tenant = TenantId(tenant_id)
     stores = registry._stores
-    problems = await broken_for_readers(registry, tenant_id)
+    problems = await broken_for_readers(registry, tenant_id, only)
     for _, model in await stores.ledger.read.model_ids(tenant):
+        if only not in (None, model):
+            continue
         name = registered_name(tenant, model)
         row = await stores.ledger.read.row(tenant, model)
         record = await stores.tracking.registered_model(name)
@@ -75,7 +82,7 @@ async def broken(registry: ModelRegistry, tenant_id: str) -> list[str]:
         notes = await stores.ledger.read.projections(tenant, model)
         if notes:
             problems.append(f"{model}: notes {notes} remain")
-    return problems + await _orphans(registry, tenant)
+    return problems if only else problems + await _orphans(registry, tenant)
 
 
 async def _orphans(registry: ModelRegistry, tenant: TenantId) -> list[str]:
