@@ -1,6 +1,6 @@
 """The reference of every route, with curl, made from the OpenAPI document.
 
-``python -m model_lifecycle.api.reference`` prints the part of docs/api.md that is made.
+``python -m model_lifecycle.api.reference`` prints docs/api.md: its introduction and every route.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import html as markup
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -111,7 +112,13 @@ def _joined(words: list[str]) -> str:
     return " \\\n  ".join([" ".join(words[:2]), *words[2:]]) if len(words) > 3 else " ".join(words)
 
 
+def page(document: Json) -> str:
+    """The whole of docs/api.md."""
+    introduction = Path(__file__).with_name("reference_intro.md").read_text(encoding="utf-8")
+    return introduction + reference(document).rstrip() + "\n"
+
+
 if __name__ == "__main__":
     from .app import create_app
 
-    sys.stdout.write(reference(create_app().openapi()))
+    sys.stdout.write(page(create_app().openapi()))

@@ -30,7 +30,10 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cl
             "AIRFLOW__API_AUTH__JWT_SECRET", "a secret of the tests, long enough for HS512" * 2
         )
         from airflow.api_fastapi.app import get_auth_manager, init_auth_manager
+        from airflow.models.revoked_token import RevokedToken
+        from airflow.settings import engine
 
+        RevokedToken.__table__.create(engine, checkfirst=True)
         (said,) = ModelLifecyclePlugin().fastapi_apps
         app = said["app"]
         # As Airflow does: the lifespan of what it mounts runs within its own.
@@ -89,7 +92,7 @@ def test_users_and_roles_lead_to_tenants_by_the_setting(mounted: tuple[httpx.Cli
 def test_an_api_key_or_a_forged_token_is_no_login(mounted: tuple[httpx.Client, Any]) -> None:
     """Mounted, only Airflow's own credentials count."""
     client, _ = mounted
-    for text in ("mlk_" + "0" * 16 + "_" + "A" * 43, "a.b.c", ""):
+    for text in ("mlk_" + "0" * 16 + "_" + "A" * 43, "a.b.c", "x"):
         headers = {"Authorization": f"Bearer {text}"}
 
         assert client.get(f"{URL_PREFIX}/api/v1/models", headers=headers).status_code == 401
@@ -99,11 +102,11 @@ def test_a_change_by_cookie_needs_a_header_of_its_own(mounted: tuple[httpx.Clien
     """A form on another site cannot send X-Requested-With."""
     client, manager = mounted
     cookie = user(manager, "ann", "VIEWER")["Authorization"].removeprefix("Bearer ")
-    path = f"{URL_PREFIX}/api/v1/models/none/rollback"
+    path = f"{URL_PREFIX}/api/v1/models/none/policy"
 
     def send(**headers: str) -> tuple[int, str]:
-        answer = client.post(
-            path, json={"reason": "x"}, headers={"Cookie": f"_token={cookie}", **headers}
+        answer = client.put(
+            path, json={"policy": {}}, headers={"Cookie": f"_token={cookie}", **headers}
         )
         return answer.status_code, answer.json()["code"]
 
