@@ -18,10 +18,9 @@ from .caller import Caller
 from .refusals import precondition_failed
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_LIST = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
 
 IfMatch = Annotated[
-    Annotated[str, Field(max_length=1000, json_schema_extra={"pattern": _LIST})] | None,
+    Annotated[str, Field(max_length=1000)] | None,
     Header(
         alias="If-Match",
         description="Act only if the model is still in the state with this ETag; 412 otherwise.",

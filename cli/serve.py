@@ -18,6 +18,8 @@ from .session import ask
 #: Named, not imported: the command line and the API are neighbours that do not know each other.
 _APP = "model_lifecycle.api.serving:app"
 _LAST_REQUESTS = 30
+#: Longer than load balancers keep idle connections, so that it is they who close them.
+_IDLE = 75
 
 
 def serve(
@@ -54,6 +56,7 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=_LAST_REQUESTS,
         )
 

@@ -30,7 +30,14 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def send(self, call: Call) -> tuple[int, bytes]:
-        """Status and body."""
+        """Status and body; once more where the server had closed the idle connection."""
+        try:
+            return await self._send(call)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.close()
+            return await self._send(call)
+
+    async def _send(self, call: Call) -> tuple[int, bytes]:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         assert self._reader is not None
