@@ -110,6 +110,20 @@ class LedgerReader:
         )
         return [version_metadata(row) for row in rows]
 
+    async def newest(
+        self, tenant: TenantId, model: ModelId, stage: Stage
+    ) -> VersionMetadata | None:
+        """The newest version in ``stage``; None if there is none."""
+        rows = await self._rows(
+            select(tables.versions)
+            .where(
+                *_of_model(tables.versions, tenant, model), tables.versions.c.stage == stage.value
+            )
+            .order_by(tables.versions.c.version.desc())
+            .limit(1)
+        )
+        return version_metadata(rows[0]) if rows else None
+
     async def versions_by_number(
         self, tenant: TenantId, model: ModelId, numbers: Iterable[int]
     ) -> list[VersionMetadata]:

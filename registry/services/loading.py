@@ -55,15 +55,16 @@ class Loading:
             if found is None:
                 raise VersionNotFound(model, version)
             return found
-        versions = await read.versions(tenant, model)
-        if not versions:
+        current = await read.model(tenant, model)
+        if current is None:
             raise ModelNotFound(model)
         if stage is None:
-            current = await read.model(tenant, model)
-            number = current.current_version if current else None
-            return next(item for item in versions if item.version == number)
+            found = await read.version(tenant, model, current.current_version)
+            if found is None:
+                raise VersionNotFound(model, current.current_version)
+            return found
         wanted = parse_stage(stage)
-        in_stage = [item for item in versions if item.stage is wanted]
-        if not in_stage:
+        found = await read.newest(tenant, model, wanted)
+        if found is None or wanted is Stage.DELETED:
             raise VersionNotFound(model, f"in {wanted}")
-        return in_stage[-1]
+        return found
