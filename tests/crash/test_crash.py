@@ -8,7 +8,7 @@ from crash.matrix import Cases, Warm
 from crash.operations import OPERATIONS
 
 _SAMPLE = 3
-_IN_SERVICE = 16
+_IN_SERVICE = 12
 _ALL = 10_000
 
 
