@@ -40,6 +40,8 @@ def map_body(context, body):
 #: Where what the schema allows may still be refused: page tokens are signed, forms need one file of
 #: two, evidence has to be about the version's own files, and If-Match may name a state of the past.
 _ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "501"]
+#: An If-Match that is no tag names no state: 412 is its rejection.
+_REJECTED = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422"]
 _STATEFUL = (
     "GET /api/v1/models",
     "GET /api/v1/models/{model_id}/history",
@@ -55,7 +57,10 @@ _STATEFUL = (
 
 def _config() -> str:
     said = "checks.positive_data_acceptance.expected-statuses"
-    parts = [f"{said} = {json.dumps(_ACCEPTED)}"]
+    parts = [
+        f"{said} = {json.dumps(_ACCEPTED)}",
+        f"checks.negative_data_rejection.expected-statuses = {json.dumps(_REJECTED)}",
+    ]
     for name in _STATEFUL:
         parts += [
             "[[operations]]",
@@ -76,7 +81,7 @@ def schemathesis(api: Api, folder: Path, *options: str) -> subprocess.CompletedP
     for name in names:
         api.register(name)
     known = {"model_id": names, "version": [1, 2]}
-    # One worker: with two, CPython 3.11 loses count of its recursion depth in schemathesis's threads.
+    # One worker: with two, CPython 3.11 loses count of its recursion depth.
     program = Path(sys.executable).with_name("schemathesis")
     return subprocess.run(
         [
