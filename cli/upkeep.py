@@ -39,7 +39,7 @@ def reconcile(
     columns = (Column("model"), Column("version"), Column("state"), Column("what", wraps=True))
     rows = [
         (
-            item.model_id,
+            f"{item.tenant_id}/{item.model_id}" if everyone else item.model_id,
             item.version or "",
             line("healed", "green") if item.healed else line("DAMAGED", "red"),
             item.message,

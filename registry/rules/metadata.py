@@ -210,6 +210,7 @@ class Finding:
     message: str
     healed: bool
     version: int | None = None
+    tenant_id: str = ""
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

@@ -7,6 +7,7 @@ twice changes nothing the second time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from ..rules import paths, tenancy
@@ -40,7 +41,8 @@ class Reconcile:
         in_ledger = {*await read.model_ids(tenant), *await read.begun_models(tenant)}
         findings: list[Finding] = []
         for key in sorted({*in_mlflow, *in_ledger}):
-            findings += await self._model(*key, in_mlflow.get(key))
+            found = await self._model(*key, in_mlflow.get(key))
+            findings += [replace(finding, tenant_id=key[0]) for finding in found]
         return findings
 
     async def _model(

@@ -55,8 +55,9 @@ def test_reconcile_that_cannot_heal_exits_with_eight(ops: Place, run: Run, model
 
     assert (words.code, program.code) == (8, 8)
     assert "DAMAGED" in words.out
-    assert [item["code"] for item in program.json["findings"] if not item["healed"]] == [
-        "production_deleted_in_mlflow"
+    damage = [item for item in program.json["findings"] if not item["healed"]]
+    assert [(item["tenant_id"], item["code"]) for item in damage] == [
+        (ops.tenant, "production_deleted_in_mlflow")
     ]
 
 
