@@ -36,7 +36,9 @@ class Experiments:
     ) -> list[dict[str, Any]]:
         tenant = tenancy.tenant_id(tenant_id)
         for name, values in (("run_ids", run_ids), ("metrics", metrics)):
-            if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+            if not isinstance(values, list | tuple) or not all(
+                isinstance(value, str) for value in values
+            ):
                 raise InvalidInput(f"{name} must be a list of names", field=name)
         if not 1 <= len(run_ids) <= MAX_RUNS:
             raise InvalidInput(f"compare 1 to {MAX_RUNS} runs at a time", field="run_ids")

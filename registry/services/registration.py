@@ -87,7 +87,7 @@ class Registration:
             if source is not None:
                 plan = await asyncio.to_thread(self._copied, plan, source, folder)
             else:
-                await asyncio.to_thread(self._training.save, plan, model, folder, input_example)
+                await self._save(plan, model, folder, input_example)
             return await self._from_folder(
                 tenant, model_id, plan, folder, asked, training_log=training_log, run_id=run_id
             )
@@ -158,9 +158,7 @@ class Registration:
         asked = request(operation_id, "log_model", who, {"model": model_id})
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
-            await asyncio.to_thread(
-                self._training.save, plan, trained.model, folder, trained.input_example
-            )
+            await self._save(plan, trained.model, folder, trained.input_example)
             logged = await self._training.log_folder(
                 tenant,
                 model_id,
@@ -179,6 +177,11 @@ class Registration:
             model_type=plan.model_type,
             metrics=run.metrics,
         )
+
+    async def _save(self, plan: VersionPlan, model: Any, folder: Path, example: Any) -> None:
+        # Saving a model may take longer than anybody wants to wait for the news of an outage.
+        await self._stores.tracking.ping()
+        await asyncio.to_thread(self._training.save, plan, model, folder, example)
 
     async def _from_address(
         self,

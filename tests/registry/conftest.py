@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import uuid
 import warnings
@@ -29,10 +30,11 @@ _OF_OTHERS = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder run on one event loop, that of the registries they share."""
+    """All async tests of this folder run on one event loop, that of the registries they share."""
     for item in items:
         if item.path.is_relative_to(_HERE) and isinstance(item, pytest.Function):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            if inspect.iscoroutinefunction(item.function):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             for warning in _OF_OTHERS:
                 item.add_marker(pytest.mark.filterwarnings(f"ignore:{warning}"))
 
