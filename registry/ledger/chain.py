@@ -35,8 +35,10 @@ def verify_chain(
         if sealed(entry).hash != entry.hash:
             raise LedgerCorrupt(model_id, count, "was edited")
         expected = entry.hash
-    if count != epoch:
+    if count < epoch:
         raise LedgerCorrupt(model_id, count + 1, f"is missing: the ledger had {epoch} entries")
+    if count > epoch:
+        raise LedgerCorrupt(model_id, epoch + 1, f"was added: the ledger had {epoch} entries")
     if expected != head_hash:
         raise LedgerCorrupt(model_id, count, "was replaced: its hash is not the ledger's head")
     return count

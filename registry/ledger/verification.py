@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..rules.errors import LedgerCorrupt
-from ..rules.metadata import LedgerEntry
+from ..rules.metadata import EntryKind, LedgerEntry, VersionMetadata
+from ..rules.policy import PromotionPolicy
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId
 from .chain import verify_chain
 from .ledger import Ledger
+from .rows import ModelRow
 
 
 async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
     """Number of entries of an intact ledger.
 
     Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved, whose
-    evidence was changed since, or whose outcome the tables no longer show.
+    evidence was changed since, or whose outcome (stages, bundles, policy) is no longer shown.
     """
     async with ledger.snapshot(tenant, model) as book:
         entries = await book.entries()
-        versions = {item.version: item.stage for item in await book.versions(deleted=True)}
+        versions = {item.version: item for item in await book.versions(deleted=True)}
         count = verify_chain(model, entries, epoch=book.model.epoch, head_hash=book.model.head_hash)
         for entry in entries:
             for reference in entry.evidence:
@@ -31,7 +33,10 @@ async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
                         entry.sequence,
                         f"stands on evidence {reference['evidence_id']} that was changed since",
                     )
-        _verify_fold(model, entries, versions, book.model.production_version)
+        stages = {number: item.stage for number, item in versions.items()}
+        _verify_fold(model, entries, stages, book.model.production_version)
+        _verify_bundles(model, entries, versions)
+        _verify_policy(model, entries, book.model)
     return count
 
 
@@ -53,6 +58,32 @@ def _verify_fold(
         raise LedgerCorrupt(
             model, last.sequence if last else 0, "left another production version than is shown"
         )
+
+
+def _verify_bundles(
+    model: str, entries: list[LedgerEntry], versions: Mapping[int, VersionMetadata]
+) -> None:
+    """Evidence is about a digest: a version with another one would borrow its proof."""
+    for entry in entries:
+        if entry.kind not in (EntryKind.REGISTERED, EntryKind.ADOPTED):
+            continue
+        for move in entry.moves:
+            if versions[move.version].bundle_digest != entry.detail.get("bundle_digest"):
+                raise LedgerCorrupt(
+                    model,
+                    entry.sequence,
+                    f"entered version {move.version} with another bundle digest than is shown",
+                )
+
+
+def _verify_policy(model: str, entries: list[LedgerEntry], row: ModelRow) -> None:
+    """A gate that was weakened without an entry is found."""
+    fingerprint, sequence = PromotionPolicy().fingerprint, 0
+    for entry in entries:
+        if entry.kind is EntryKind.POLICY_SET:
+            fingerprint, sequence = str(entry.detail.get("fingerprint")), entry.sequence
+    if {row.policy_fingerprint, row.policy.fingerprint} != {fingerprint}:
+        raise LedgerCorrupt(model, sequence, "left another promotion policy than is shown")
 
 
 def fold(entries: Iterable[LedgerEntry]) -> dict[int, tuple[Stage, int]]:

@@ -32,11 +32,12 @@ _OF_OTHERS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All async tests of this folder run on one event loop, that of the registries they share."""
     for item in items:
-        if item.path.is_relative_to(_HERE) and isinstance(item, pytest.Function):
-            if inspect.iscoroutinefunction(item.function):
-                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            for warning in _OF_OTHERS:
-                item.add_marker(pytest.mark.filterwarnings(f"ignore:{warning}"))
+        if not item.path.is_relative_to(_HERE) or not isinstance(item, pytest.Function):
+            continue
+        if inspect.iscoroutinefunction(item.function):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+        for warning in _OF_OTHERS:
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{warning}"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,137 @@
+"""One model's pages of a ledger, written without MLflow and without files."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from scenery.world import new_name
+
+from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+from model_lifecycle.registry.rules.metadata import (
+    EntryKind,
+    LedgerEntry,
+    StageMove,
+    VersionMetadata,
+)
+from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+
+
+@dataclass
+class Pages:
+    ledger: Ledger
+    tenant: TenantId = field(default_factory=lambda: TenantId(new_name("acme")))
+    model: ModelId = field(default_factory=lambda: ModelId("churn"))
+
+    async def register(self, version: int, framework: str = "sklearn") -> None:
+        """Enter a version in development."""
+        digest = f"sha256:{version:064x}"
+        now = self.ledger.clock()
+        async with self.ledger.new_book(
+            self.tenant, self.model, description="", model_type="classification", actor="kim"
+        ) as book:
+            await book.add_version(
+                VersionMetadata(
+                    tenant_id=self.tenant,
+                    model_id=self.model,
+                    version=version,
+                    stage=Stage.DEVELOPMENT,
+                    framework=framework,
+                    metrics={"auc": 0.5},
+                    parameters={},
+                    tags={},
+                    artifact_uri=f"file:///{version}",
+                    bundle_digest=digest,
+                    run_id=None,
+                    logged_model_id=None,
+                    created_at=now,
+                    created_by="kim",
+                    updated_at=now,
+                )
+            )
+            await book.append(
+                EntryKind.REGISTERED,
+                actor="kim",
+                reason="",
+                operation_id=str(uuid.uuid4()),
+                moves=[StageMove(version, None, Stage.DEVELOPMENT)],
+                detail={"bundle_digest": digest},
+            )
+
+    async def move(
+        self,
+        *moves: tuple[int, Stage, Stage],
+        evidence: Iterable[Evidence] = (),
+        kind: EntryKind = EntryKind.MOVED,
+        **values: Any,
+    ) -> LedgerEntry:
+        """Append one entry that makes these moves, whatever the rules say of them."""
+        async with self.ledger.book(self.tenant, self.model) as book:
+            return await book.append(
+                kind,
+                actor=values.get("actor", "kim"),
+                reason=values.get("reason", "why"),
+                operation_id=str(uuid.uuid4()),
+                moves=[StageMove(*item) for item in moves],
+                evidence=evidence,
+            )
+
+    async def judge(self, version: int, verdict: Verdict = Verdict.PASS) -> Evidence:
+        """Record evidence of the shadow gate."""
+        item = Evidence(
+            evidence_id=new_name("evidence"),
+            gate=Gate.SHADOW,
+            verdict=verdict,
+            bundle_digest=f"sha256:{version:064x}",
+            baseline=None,
+            policy_fingerprint=PromotionPolicy().fingerprint,
+            tenant_id=self.tenant,
+            model_id=self.model,
+            version=version,
+            recorded_at=self.ledger.clock(),
+            recorded_by="kim",
+        )
+        async with self.ledger.book(self.tenant, self.model) as book:
+            await book.add_evidence(item)
+        return item
+
+    async def promote(self, version: int, replaced: int | None = None) -> LedgerEntry:
+        """From staging to production on evidence; ``replaced`` is archived."""
+        moves = [(version, Stage.STAGING, Stage.PRODUCTION)]
+        if replaced is not None:
+            moves.append((replaced, Stage.PRODUCTION, Stage.ARCHIVED))
+        return await self.move(*moves, evidence=[await self.judge(version)])
+
+    async def set_policy(self, policy: PromotionPolicy) -> None:
+        async with self.ledger.book(self.tenant, self.model) as book:
+            await book.set_policy(policy)
+            await book.append(
+                EntryKind.POLICY_SET,
+                actor="kim",
+                reason="stricter",
+                operation_id=str(uuid.uuid4()),
+                detail={"policy": policy.document(), "fingerprint": policy.fingerprint},
+            )
+
+    async def life(self) -> None:
+        """Two versions, the second promoted over the first, under a policy of their own: seven
+        entries."""
+        await self.register(1)
+        await self.set_policy(PromotionPolicy(shadow={"blocks": 28}))
+        await self.move((1, Stage.DEVELOPMENT, Stage.STAGING))
+        await self.promote(1)
+        await self.register(2)
+        await self.move((2, Stage.DEVELOPMENT, Stage.STAGING))
+        await self.promote(2, replaced=1)
+
+    async def entries(self) -> list[LedgerEntry]:
+        return await self.ledger.read.entries(self.tenant, self.model)
+
+    async def stages(self) -> dict[int, Stage]:
+        found = await self.ledger.read.versions(self.tenant, self.model, deleted=True)
+        return {item.version: item.stage for item in found}
