@@ -18,9 +18,12 @@ fuzz: .venv/ready
 	  tests/api/test_contract.py
 
 # Kills, faults and races by the thousand; its figures go into the documentation.
+torture: TORTURE := TORTURE_FIGURES="$(CURDIR)/.venv/torture.jsonl" $(BIN)/python -m pytest
+torture: FIERCE := tests/crash tests/faults tests/scale
 torture: .venv/ready
 	rm -f .venv/torture.jsonl
-	TORTURE_FIGURES="$(CURDIR)/.venv/torture.jsonl" $(BIN)/python -m pytest -m torture
+	$(TORTURE) -m "torture or not torture" $(FIERCE)
+	$(TORTURE) -m torture $(FIERCE:%=--ignore=%)
 	$(BIN)/python tests/crash/figures.py .venv/torture.jsonl docs/reliability-figures.md
 
 check: .venv/ready

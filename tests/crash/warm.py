@@ -6,6 +6,7 @@ Reads one case a line from standard input, and answers with one line of JSON.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -86,7 +87,7 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
 
 def warmed_up(case: dict[str, Any]) -> None:
     """Import what a whole case imports, as one that runs to its end in a fork tells."""
-    from crash.operations import fitted
+    from crash.operations import warm
     from crash.recovery import killed
 
     def work(tell: Callable[[Any], None]) -> None:
@@ -97,7 +98,9 @@ def warmed_up(case: dict[str, Any]) -> None:
     for name in told[-1] if isinstance(told[-1], list) else ():
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    fitted()
+    warm()
+    gc.collect()
+    gc.freeze()  # what is there now is shared by the forks, and not touched by their collections
 
 
 def _settings(case: dict[str, Any]) -> Any:
