@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DatabaseError,
     DBAPIError,
     InterfaceError,
     OperationalError,
@@ -58,7 +59,7 @@ def open_engine(text: str) -> AsyncEngine:
 
 def _sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database).parent)
     engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
 
     # The driver's own transaction handling starts a transaction too late for a read that is to
@@ -78,6 +79,16 @@ def _sqlite(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"the ledger's folder {str(folder)!r:.200} cannot be made: {error.strerror}",
+            field="database_url",
+        ) from None
 
 
 @asynccontextmanager
@@ -105,6 +116,8 @@ class translated:  # noqa: N801 - reads as a verb phrase where it is used: `with
     def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
         if isinstance(error, OSError | TimeoutError | PoolTimeout):
             raise BackendUnavailable("ledger", f"no connection ({type(error).__name__})") from error
+        if type(error) is DatabaseError:
+            raise BackendUnavailable("ledger", "its file is damaged, or no ledger") from error
         if isinstance(error, DBAPIError) and _is_trouble(error):
             raise BackendUnavailable("ledger", type(error.orig).__name__) from error
 
