@@ -141,7 +141,7 @@ class ApiKeys:
             row = rows.mappings().first()
         if row is None or not hmac.compare_digest(row["secret_hash"], digest_bytes(key.encode())):
             return None
-        known = _api_key(row)
+        known = _api_key(dict(row))
         return known if known.valid(self.clock()) else None
 
     async def revoke(self, tenant_id: str, key_id: str) -> ApiKey:
@@ -160,7 +160,7 @@ class ApiKeys:
             row = rows.mappings().first()
         if row is None:
             raise NotFound(key_id)
-        return _api_key(row)
+        return _api_key(dict(row))
 
     async def list(self, tenant_id: str) -> list[ApiKey]:
         """The tenant's keys, oldest first, revoked and expired ones too."""
@@ -171,7 +171,7 @@ class ApiKeys:
                 .where(api_keys.c.tenant_id == tenant)
                 .order_by(api_keys.c.created_at, api_keys.c.key_id)
             )
-            return [_api_key(row) for row in rows.mappings()]
+            return [_api_key(dict(row)) for row in rows.mappings()]
 
 
 def _api_key(row: Mapping[str, Any]) -> ApiKey:
