@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, judging, moving, serve, story, upkeep, verifying
+from . import catalogue, judging, moving, recompute, serve, story, upkeep, verifying
 from .exit_codes import legend
 from .failures import LifecycleGroup
 from .keys import keys
@@ -44,6 +44,7 @@ app.command(rich_help_panel=_CHANGE)(moving.retire)
 app.command(rich_help_panel=_CHANGE)(moving.delete)
 app.command(rich_help_panel=_CHANGE)(judging.policy)
 app.command(rich_help_panel=_KEEP)(verifying.verify)
+app.command(rich_help_panel=_KEEP)(recompute.recompute)
 app.command(rich_help_panel=_KEEP)(upkeep.reconcile)
 app.add_typer(database, name="db", rich_help_panel=_KEEP)
 app.add_typer(keys, name="keys", rich_help_panel=_KEEP)

@@ -17,7 +17,6 @@ import pandas as pd
 from model_lifecycle.registry.rules.errors import InvalidDataset
 from model_lifecycle.registry.rules.evidence import Verdict
 
-from .claims import Claim
 from .losses import Answers
 from .report import Check
 from .wording import count
@@ -78,6 +77,12 @@ def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: s
         )
 
 
+def require_column(frame: pd.DataFrame, column: str | None, what: str) -> None:
+    """A column that the policy names is there. Raises :class:`InvalidDataset`."""
+    if column is not None and column not in frame.columns:
+        raise InvalidDataset(f"{what} lacks the column {column}, which the policy names")
+
+
 def features(frame: pd.DataFrame, columns: Sequence[Column] | None, other: Sequence[str]) -> Any:
     """The columns a model is given: those of its signature, else all but ``other``."""
     if columns is None:
@@ -130,7 +135,7 @@ def training_check(who: str, said: Mapping[str, str], window_start: datetime | N
     return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
 
 
-def demands_check(demands: Sequence[Claim]) -> list[Check]:
+def demands_check(demands: Sequence[object]) -> list[Check]:
     """There is something to show: with no champion only limits are left of a policy."""
     if demands:
         return []

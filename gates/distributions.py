@@ -67,13 +67,18 @@ class Edges:
     errors: tuple[float, ...] = ()
 
     @classmethod
+    def of_scores(cls) -> Edges:
+        """The bins of scores, the same for every classifier."""
+        return cls(CLASSIFICATION, tuple(float(x) for x in np.linspace(0, 1, _BINS + 1)))
+
+    @classmethod
     def fitting(cls, model_type: str, labels: NDArray[Any], answers: Answers) -> Edges | None:
         """Edges for models like this one; None where there is nothing to draw (a classifier
         without a score for one positive class, labels that are not numbers)."""
         if model_type == CLASSIFICATION:
             if answers.score is None or _numbers(labels) is None:
                 return None
-            return cls(CLASSIFICATION, tuple(float(x) for x in np.linspace(0, 1, _BINS + 1)))
+            return cls.of_scores()
         truth, said = _numbers(labels), _numbers(answers.prediction)
         if model_type != REGRESSION or truth is None or said is None:
             return None
@@ -98,14 +103,14 @@ class Distributions:
             return cls()
         values, errors = {}, {}
         for who, answers in models.items():
-            said = answers.score if edges.model_type == CLASSIFICATION else None
-            said = _numbers(answers.prediction) if said is None else said
+            scored = edges.model_type == CLASSIFICATION
+            said = answers.score if scored else _numbers(answers.prediction)
             if said is None:
                 continue
             values[who] = Bins.of(said, truth, np.array(edges.values))
             if edges.errors:
                 errors[who] = Bins.of(said - truth, truth, np.array(edges.errors))
-        return cls(edges, values, errors)
+        return cls(edges, values, errors) if values else cls()
 
     def __add__(self, other: Distributions) -> Distributions:
         if self.edges is None or other.edges is None:

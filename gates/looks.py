@@ -17,6 +17,7 @@ from model_lifecycle.registry.rules.evidence import Verdict
 from .claims import Claim
 from .engines import engine
 from .findings import Finding
+from .latency import latency_rows
 from .policies import ShadowPolicy
 from .report import MetricRow
 from .statistics.asymptotic import one_sided_half_width, rho, units_needed
@@ -57,18 +58,19 @@ class Look:
 
 
 def judge_blocks(
-    policy: ShadowPolicy, claims: Sequence[Claim], tally: Tally
+    policy: ShadowPolicy, claims: Sequence[Claim], tally: Tally, *, with_champion: bool = True
 ) -> tuple[tuple[MetricRow, ...], dict[str, Any]]:
-    """A row for each claim and each slice, and what the report shows of the looks: by claim, the
-    interval after each block, and the design effect."""
+    """A row for each claim, limit of latency and slice, and what the report shows of the looks: by
+    claim, the interval after each block, and the design effect."""
     demands = [claim for claim in claims if claim.kind in DEMANDS]
+    alpha_fail = policy.alpha / max(len(demands) + len(policy.latency), 1)
     rows: list[MetricRow] = []
     shown: dict[str, Any] = {"looks": [], "design_effects": []}
     for claim in demands:
         cells = tally.cells((claim.key, None))
-        looks = look_at(policy, claim, cells, policy.alpha / len(demands))
-        rows.append(_row(policy, claim, cells, looks, policy.alpha / len(demands)))
-        shown["looks"].append(_trajectory(policy, claim, looks, policy.alpha / len(demands)))
+        looks = look_at(policy, claim, cells, alpha_fail)
+        rows.append(_row(policy, claim, cells, looks, alpha_fail))
+        shown["looks"].append(_trajectory(policy, claim, looks, alpha_fail))
         shown["design_effects"].append(
             {
                 "claim": claim.key,
@@ -78,6 +80,7 @@ def judge_blocks(
                 "design_effect": _effect(cells),
             }
         )
+    rows += latency_rows(policy, tally, alpha_fail, with_champion=with_champion)
     parts = [
         (claim, value, tally.cells((claim.key, value)))
         for claim in claims

@@ -43,6 +43,18 @@ def losses(
     return found if bound is None else np.minimum(found, bound)
 
 
+def differences(metric: Metric, champion: Answers, challenger: Answers) -> Floats:
+    """How much the answers of each row differ, for a measure of difference. Raises
+    :class:`InvalidDataset` where it needs scores and there are none."""
+    if metric.uses == "prediction":
+        return zero_one(champion.prediction, challenger.prediction)
+    if champion.score is None or challenger.score is None:
+        raise InvalidDataset(
+            f"{metric.title} needs scores of both models, and there are none", field="score"
+        )
+    return np.abs(challenger.score - champion.score)
+
+
 def brier(labels: Floats, scores: Floats) -> Floats:
     """Squared distance of the score from the label (0 or 1)."""
     return (scores - labels) ** 2

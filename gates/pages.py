@@ -13,7 +13,11 @@ from .plots import pictures
 from .report import GateReport, MetricRow
 from .wording import amount, count, interval
 
-_TITLES = {Gate.VALIDATION: "Validation", Gate.SHADOW: "Shadow test"}
+_TITLES = {
+    Gate.VALIDATION: "Validation",
+    Gate.SHADOW: "Shadow test",
+    Gate.AB_TEST: "A/B test",
+}
 
 
 def report_page(report: GateReport) -> str:

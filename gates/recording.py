@@ -124,7 +124,7 @@ async def open_case(
     )
 
 
-async def conclude(
+async def look(
     registry: GateRegistry,
     case: Case,
     section: Mapping[str, Any],
@@ -135,14 +135,14 @@ async def conclude(
     reproduction: Mapping[str, Any],
     detail: Mapping[str, Any],
 ) -> GateReport:
-    """Make the verdict, write the report and record the evidence; what was recorded first wins."""
+    """The report as :func:`conclude` would make it now; nothing is written."""
     now = await registry.get_model(case.tenant, case.model)
     every = (*checks, production_check(case.baseline, now.production_version if now else None))
     verdict = combined(rows, every)
-    folder = paths.gate_report(
-        case.tenant, case.model, case.version.version, case.gate, _segment(case.evidence_id)
+    folder = report_folder(
+        case.tenant, case.model, case.version.version, case.gate.value, case.evidence_id
     )
-    report = GateReport(
+    return GateReport(
         gate=case.gate,
         verdict=verdict,
         sentence=deciding_sentence(verdict, tuple(rows), every),
@@ -162,6 +162,22 @@ async def conclude(
         reproduction={**reproduction, **_judged(case)},
         detail=detail,
     )
+
+
+async def conclude(
+    registry: GateRegistry,
+    case: Case,
+    section: Mapping[str, Any],
+    rows: Sequence[MetricRow],
+    checks: Sequence[Check],
+    **told: Any,
+) -> GateReport:
+    """Make the verdict, write the report and record the evidence; what was recorded first wins.
+    ``told`` are the ``counts``, ``reproduction`` and ``detail`` of the report."""
+    report = await look(registry, case, section, rows, checks, **told)
+    folder = report_folder(
+        case.tenant, case.model, case.version.version, case.gate.value, case.evidence_id
+    )
     content = canonical_json(report.document(), field="report")
     page = await asyncio.to_thread(_page, report)
     await registry.artifacts.put_bytes(f"{folder}/{REPORT_HTML}", page.encode())
@@ -173,6 +189,13 @@ async def conclude(
     except AlreadyExists:
         return await _recorded_meanwhile(registry, case, report)
     return report
+
+
+def report_folder(
+    tenant: tenancy.TenantId, model: tenancy.ModelId, version: int, gate: str, evidence_id: str
+) -> str:
+    """Where a gate's report is, under the artifact root."""
+    return paths.gate_report(tenant, model, version, gate, _segment(evidence_id))
 
 
 async def read_report(registry: GateRegistry, report_uri: str | None) -> GateReport:

@@ -1,7 +1,7 @@
-"""Replay: the challenger answers the requests that the champion answered, some hours at a time.
+"""Replay: what both models said to the requests that the champion answered, some hours at a time.
 
-Pure of I/O and of the clock: rows in, a :class:`~.tally.Tally` out, so that partitions can be
-replayed on many workers and added.
+Pure of I/O: rows in, a :class:`~.tally.Tally` out, so that partitions can be replayed on many
+workers and added. Only latencies depend on the clock.
 """
 
 from __future__ import annotations
@@ -16,15 +16,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_lifecycle.registry.rules.errors import InvalidDataset
-
 from .claims import Claim
-from .data_checks import check_columns, features, finite
+from .counting import Judgeable, cells, delays, together
+from .data_checks import check_columns, features, require_column
 from .distributions import Distributions, Edges
-from .losses import Answers, losses
-from .predicting import agreement, answers, recorded
-from .tally import Cell, Key, Source, Tally
-from .traffic import REQUEST_COLUMNS, Batch, PartitionData
+from .losses import Answers
+from .pairing import (
+    Day,
+    Hashes,
+    Mask,
+    Paired,
+    categories_unknown,
+    hashes,
+    mirrored,
+    served,
+    unfailed,
+)
+from .predicting import agreement, answers
+from .statistics.log_histogram import LogHistogram
+from .tally import Source, Tally
+from .timing import in_turn
+from .traffic import REQUEST_COLUMNS, Batch
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor
@@ -32,40 +44,32 @@ if TYPE_CHECKING:
 #: So many requests of each batch are also put to the champion, to see that the replay of
 #: recorded requests gives what was served.
 SELF_REPLAY_SAMPLE = 500
-#: A slice's column has at most so many values; an id is no slice.
-MOST_SLICE_VALUES = 200
 
 
 @dataclass(frozen=True)
 class Replay:
     """What is the same for every batch of a test. Without a champion all recorded requests
     are replayed, whoever answered. ``mature_until``: later requests are left out, their labels
-    being early ones. ``edges`` of the plots come from the first rows."""
+    being early ones. ``challenger`` is None where its answers were recorded too (``candidate`` is
+    its version then). ``warm_until``: served latencies count from then on."""
 
     claims: tuple[Claim, ...]
     block: str
-    challenger: Predictor
+    challenger: Predictor | None
     champion: Predictor | None
     production: int | None
     mature_until: datetime
     model_type: str
+    candidate: int = 0
+    unit: str = "block"
+    cluster: str | None = None
+    identity: str = ""
     edges: Edges | None = None
-
-
-@dataclass
-class Day:
-    """One day's labels by request id, and the request ids seen on it: the only state kept between
-    batches, dropped with the day."""
-
-    labels: pd.Series[Any] | None = None
-    seen: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, labels: PartitionData | None) -> Day:
-        if labels is None:
-            return cls()
-        frame = labels.frame
-        return cls(pd.Series(frame["label"].to_numpy(), index=frame["request_id"].astype(str)))
+    feature_time: str | None = None
+    warm_until: datetime | None = None
+    timed_calls: int = 0
+    judges_errors: bool = False
+    categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
@@ -73,41 +77,44 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
 
     Raises :class:`InvalidDataset` when its columns do not match the signature of either model.
     """
-    _check(replay, batch)
+    check_batch(replay, batch)
     counts: Counter[str] = Counter(read=len(batch.frame))
-    sources = [Source(hour.name, hour.digest, hour.rows) for hour in batch.hours]
-    frame = _judged_requests(replay, batch.frame, day, counts)
-    if frame.empty:
-        return Tally(counts=counts, sources=sources)
-    said = {"challenger": answers(replay.challenger, _features(replay.challenger, frame))}
-    if replay.champion is not None:
-        said["champion"] = recorded(frame)
-        _self_replay(replay.champion, frame, said["champion"], counts)
-    usable = np.ones(len(frame), dtype=bool)
-    for who, item in said.items():
-        good = finite(item)
-        counts[f"{who}_unusable"] += int((~good).sum())
-        usable &= good
-    labels, labelled = _labels(frame, day)
-    counts["labelled"] += int(labelled.sum())
-    usable &= labelled
-    counts["judged"] += int(usable.sum())
-    if not usable.any():
-        return Tally(counts=counts, sources=sources)
-    kept = {who: item.of(usable) for who, item in said.items()}
-    judged = _Rows(
-        frame[usable],
-        labels[usable],
-        kept,
-        _blocks(replay.block, batch)[frame.index[usable]],
+    tally = Tally(
+        counts=counts,
+        sources=[Source(hour.name, hour.digest, hour.rows) for hour in batch.hours],
+        identity=replay.identity,
+    )
+    paired = _paired(replay, batch.frame, day, tally)
+    if paired is None:
+        return tally
+    places = day.places(paired.ids)
+    labelled = places >= 0
+    labels = day.values[places] if len(day.values) else np.full(labelled.size, np.nan)
+    answered = (
+        np.ones(labelled.size, dtype=bool)
+        if paired.champion is None
+        else ~_refused(paired.frame, replay)
+    )
+    counts["labelled"] += int((labelled & answered).sum())
+    judged = paired.usable & labelled
+    counts["judged"] += int(judged.sum())
+    counts["paired"] += int(paired.usable.sum())
+    rows = Judgeable(
+        paired,
+        labels,
+        judged,
+        _blocks(replay.block, batch)[paired.frame.index],
+        None if replay.cluster is None else _clusters(replay.cluster, paired.frame, batch.name),
         batch.name,
     )
-    return Tally(
-        _cells(replay, judged),
-        counts,
-        Distributions.of(replay.edges, judged.labels, kept),
-        sources,
-    )
+    tally.blocks = cells(replay.claims, replay.unit, rows)
+    tally.tables = together(replay.model_type, rows, labelled)
+    tally.histograms.update(delays(rows, day, places))
+    if judged.any():
+        tally.distributions = Distributions.of(
+            replay.edges, labels[judged], {who: x.of(judged) for who, x in paired.said.items()}
+        )
+    return tally
 
 
 def block_name(block: str, hour: datetime) -> str:
@@ -116,34 +123,128 @@ def block_name(block: str, hour: datetime) -> str:
 
 
 def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
-    """Where the bins of the plots lie, from the first rows of a test. Raises like
-    :func:`replay_batch`."""
-    _check(replay, batch)
-    labels, labelled = _labels(batch.frame, day)
-    if not labelled.any():
+    """Where the bins of a regression's plots lie, from the first rows of a test."""
+    check_batch(replay, batch)
+    places = day.places(hashes(batch.frame["request_id"]))
+    known = batch.frame[places >= 0]
+    if known.empty:
         return None
-    said = answers(replay.challenger, _features(replay.challenger, batch.frame[labelled]))
-    good = finite(said)
+    said = served(known)[0]
+    if replay.challenger is not None:
+        said = answers(replay.challenger, _features(replay.challenger, known))
+    good = ~unfailed(np.zeros(len(known), dtype=bool), said)
     if not good.any():
         return None
-    return Edges.fitting(replay.model_type, labels[labelled][good], said.of(good))
+    return Edges.fitting(replay.model_type, day.values[places[places >= 0]][good], said.of(good))
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows that are judged: with a label, a usable answer of each model, and their block."""
-
-    frame: pd.DataFrame
-    labels: NDArray[Any]
-    said: Mapping[str, Answers]
-    blocks: NDArray[Any]
-    what: str
-
-
-def _check(replay: Replay, batch: Batch) -> None:
+def check_batch(replay: Replay, batch: Batch) -> None:
+    """The batch has the columns of both models and of the policy."""
     for model in (replay.challenger, replay.champion):
         if model is not None:
             check_columns(batch.frame, model.columns, batch.name)
+    for name in (replay.feature_time, replay.cluster):
+        require_column(batch.frame, name, batch.name)
+
+
+def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: Tally) -> Paired | None:
+    """The requests that count, with both answers: of the champion, mature, each once."""
+    counts = tally.counts
+    others = frame.iloc[:0]
+    if replay.production is not None:
+        mine = ((frame["role"] == "champion") & (frame["version"] == replay.production)).to_numpy()
+        if replay.challenger is None:
+            theirs = (frame["role"] == "challenger") & (frame["version"] == replay.candidate)
+            others = frame[theirs.to_numpy()]
+        counts["of_other_versions"] += int((~mine).sum()) - len(others)
+        frame = frame[mine]
+    at = pd.to_datetime(frame["requested_at"], utc=True)
+    mature = (at <= replay.mature_until).to_numpy()
+    counts["immature"] += int((~mature).sum())
+    frame, at = frame[mature], at[mature]
+    others = others[pd.to_datetime(others["requested_at"], utc=True) <= replay.mature_until]
+    ids = hashes(frame["request_id"])
+    fresh = day.new(ids)
+    counts["duplicates"] += int((~fresh).sum())
+    frame, ids, at = frame[fresh], ids[fresh], at[fresh]
+    counts["requests"] += len(frame)
+    refused = _refused(frame, replay)
+    counts["champion_errors"] += int(refused.sum())
+    if not replay.judges_errors and replay.challenger is not None:
+        frame, ids, at = frame[~refused], ids[~refused], at[~refused]
+    if frame.empty:
+        return None
+    if replay.feature_time is not None:
+        times = pd.to_datetime(frame[replay.feature_time], utc=True)
+        counts["from_the_future"] += int((times > at).sum())
+    counts["unknown_categories"] += categories_unknown(frame, replay.categories)
+    return _asked(replay, frame, ids, others, tally, at)
+
+
+def _asked(
+    replay: Replay,
+    frame: pd.DataFrame,
+    ids: Hashes,
+    others: pd.DataFrame,
+    tally: Tally,
+    at: pd.Series[Any],
+) -> Paired:
+    counts = tally.counts
+    warm = np.ones(len(frame), dtype=bool)
+    if replay.warm_until is not None:
+        warm = (at >= replay.warm_until).to_numpy()
+    if replay.challenger is not None:
+        said = answers(replay.challenger, _features(replay.challenger, frame))
+        failed = unfailed(np.zeros(len(frame), dtype=bool), said)
+    else:
+        said, failed, latency = mirrored(frame, ids, others, counts)
+        _latencies(tally, "challenger served", latency[warm])
+    champion, champion_failed = None, np.zeros(len(frame), dtype=bool)
+    if replay.production is not None:
+        champion, champion_failed = served(frame)
+        counts["champion_unusable"] += int((champion_failed & ~_refused(frame, replay)).sum())
+        if "latency_ms" in frame.columns:
+            latency = frame["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
+            _latencies(tally, "champion served", latency[warm])
+    counts["challenger_unusable"] += int(failed.sum())
+    if replay.champion is not None and champion is not None:
+        _self_replay(replay.champion, frame, champion, ~champion_failed, counts)
+    if replay.challenger is not None and replay.timed_calls:
+        models = {"challenger": replay.challenger}
+        if replay.champion is not None:
+            models = {"champion": replay.champion, **models}
+        tally.histograms.update(in_turn(models, frame, replay.timed_calls))
+    return Paired(frame, ids, said, failed, champion, champion_failed)
+
+
+def _refused(frame: pd.DataFrame, replay: Replay) -> Mask:
+    """Requests that the champion answered with an error."""
+    if replay.production is None or "error" not in frame.columns:
+        return np.zeros(len(frame), dtype=bool)
+    return np.asarray(frame["error"].notna())
+
+
+def _latencies(tally: Tally, name: str, values: NDArray[np.float64]) -> None:
+    known = values[np.isfinite(values) & (values >= 0)]
+    if known.size:
+        tally.histograms[name] = tally.histograms.get(name, LogHistogram()) + LogHistogram.of(known)
+
+
+def _self_replay(
+    champion: Predictor,
+    frame: pd.DataFrame,
+    answered: Answers,
+    usable: Mask,
+    counts: Counter[str],
+) -> None:
+    found = np.flatnonzero(usable)
+    if not found.size:
+        return
+    size = min(found.size, SELF_REPLAY_SAMPLE)
+    sample = found[np.unique(np.linspace(0, found.size - 1, size).astype(int))]
+    again = answers(champion, _features(champion, frame.iloc[sample]))
+    counts["replayed"] += int(sample.size)
+    counts["replayed_alike"] += int(agreement(answered.of(sample), again).sum())
 
 
 def _blocks(block: str, batch: Batch) -> NDArray[Any]:
@@ -151,86 +252,9 @@ def _blocks(block: str, batch: Batch) -> NDArray[Any]:
     return np.repeat(names, [hour.rows for hour in batch.hours])
 
 
-def _judged_requests(
-    replay: Replay, frame: pd.DataFrame, day: Day, counts: Counter[str]
-) -> pd.DataFrame:
-    """The requests that count: of the champion, mature, answered, each once."""
-    if replay.production is not None:
-        mine = (frame["role"] == "champion") & (frame["version"] == replay.production)
-        counts["of_other_versions"] += int((~mine).sum())
-        frame = frame[mine]
-    mature = pd.to_datetime(frame["requested_at"], utc=True) <= replay.mature_until
-    counts["immature"] += int((~mature).sum())
-    frame = frame[mature]
-    ids = frame["request_id"].astype(str)
-    again = ids.duplicated() | ids.isin(day.seen)
-    day.seen.update(ids)
-    counts["duplicates"] += int(again.sum())
-    frame = frame[~again]
-    counts["requests"] += len(frame)
-    if replay.champion is not None and "error" in frame.columns:
-        failed = frame["error"].notna()
-        counts["champion_errors"] += int(failed.sum())
-        frame = frame[~failed]
-    return frame
-
-
-def _self_replay(
-    champion: Predictor, frame: pd.DataFrame, served: Answers, counts: Counter[str]
-) -> None:
-    size = min(len(frame), SELF_REPLAY_SAMPLE)
-    sample = np.unique(np.linspace(0, len(frame) - 1, size).astype(int))
-    again = answers(champion, _features(champion, frame.iloc[sample]))
-    counts["replayed"] += int(sample.size)
-    counts["replayed_alike"] += int(agreement(served.of(sample), again).sum())
-
-
-def _labels(frame: pd.DataFrame, day: Day) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Each row's label, and which rows have one."""
-    if day.labels is None or day.labels.empty:
-        return np.full(len(frame), np.nan), np.zeros(len(frame), dtype=bool)
-    at = day.labels.index.get_indexer(frame["request_id"].astype(str))
-    return day.labels.to_numpy()[at], at >= 0
-
-
-def _cells(replay: Replay, rows: _Rows) -> dict[str, dict[Key, Cell]]:
-    blocks: dict[str, dict[Key, Cell]] = {str(name): {} for name in np.unique(rows.blocks)}
-    for claim in replay.claims:
-        challenger = losses(claim.metric, rows.labels, rows.said["challenger"], claim.bound)
-        champion = (
-            losses(claim.metric, rows.labels, rows.said["champion"], claim.bound)
-            if "champion" in rows.said
-            else None
-        )
-        x = claim.values(champion, challenger)
-        parts = _parts(claim, rows)
-        for name, cells in blocks.items():
-            here = rows.blocks == name
-            for value, mask in parts:
-                chosen = here if mask is None else here & mask
-                if chosen.any():
-                    cells[claim.key, value] = Cell.of(
-                        x[chosen],
-                        None if champion is None else champion[chosen],
-                        challenger[chosen],
-                    )
-    return blocks
-
-
-def _parts(claim: Claim, rows: _Rows) -> list[tuple[str | None, NDArray[np.bool_] | None]]:
-    """The rows of each value of a slice's column; all rows of other claims."""
-    if claim.column is None:
-        return [(None, None)]
-    if claim.column not in rows.frame.columns:
-        raise InvalidDataset(f"{rows.what} lacks the column {claim.column}, which the policy names")
-    values = rows.frame[claim.column].astype(str).to_numpy(dtype=object)
-    names = np.unique(values)
-    if names.size > MOST_SLICE_VALUES:
-        raise InvalidDataset(
-            f"{rows.what}: column {claim.column} has {names.size} values, too many for slices; at "
-            f"most {MOST_SLICE_VALUES}"
-        )
-    return [(str(name), values == name) for name in names]
+def _clusters(column: str, frame: pd.DataFrame, what: str) -> NDArray[Any]:
+    require_column(frame, column, what)
+    return np.asarray(frame[column].astype(str).to_numpy(dtype=object))
 
 
 def _features(model: Predictor, frame: pd.DataFrame) -> Any:

@@ -148,8 +148,12 @@ class GateReport:
 
     def summary(self) -> dict[str, Any]:
         """The main numbers, small enough for the ledger and for XCom."""
+        window = {
+            key: self.reproduction[key] for key in ("start", "end") if key in self.reproduction
+        }
         return {
             "sentence": self.sentence,
+            **({"window": window} if window else {}),
             "counts": dict(self.counts),
             "attempts": self.attempts,
             "metrics": [

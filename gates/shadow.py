@@ -1,26 +1,28 @@
-"""The shadow gate: the challenger replays the champion's recorded requests, block by block."""
+"""The shadow gate: both models on the champion's recorded requests, block by block.
+
+One process does it in :func:`shadow_test_version`; many do it by :func:`plan_shadow_test`, then
+:func:`replay_day` for each day, then :func:`judge_shadow_test`. Both give the same sums, and so the
+same verdict. A day is the smallest part, since a request may be repeated within one.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.rules.errors import ArtifactNotFound
 from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.rules.stages import Gate
 
-from .claims import claims
-from .looks import judge_blocks
-from .policies import ShadowPolicy
 from .ports import GateRegistry
-from .recording import Case, conclude, open_case
-from .replay import Day, Replay, block_name, fitting_edges, replay_batch
+from .replay import Replay, block_name
 from .report import GateReport
-from .shadow_checks import shadow_checks
+from .shadow_days import day_tally
+from .shadow_plan import PLAN_JSON, ShadowPlan
+from .shadow_setting import Setting, judged, opened, planned, ready, setting
 from .tally import Tally
-from .traffic import Partition, batches, parse_day, partitions, read_labels, read_partitions
+from .traffic import partitions
 
 Progress = Callable[[int, int, str], None]
 
@@ -42,110 +44,112 @@ async def shadow_test_version(
     ``start`` and ``end`` are ISO dates or times, UTC. Compared is with the version in production
     now, on the requests it answered; with none, the policy's limits are judged on all recorded
     requests. Only some hours' requests (one, or 8 MB of small ones) and one day's labels are in
-    memory at a time. ``progress`` is
-    called with (block, blocks, name) when a block starts. The same ``evidence_id`` again returns
-    what was recorded.
+    memory at a time; days that an earlier try with the same ``evidence_id`` finished are not read
+    again. ``progress`` is called with (block, blocks, name) when a block starts. The same
+    ``evidence_id`` again returns what was recorded.
 
     Raises InvalidDataset (nothing is recorded) when there is no traffic, or its columns do not
     match a model's signature; InvalidInput for a policy without a shadow section.
     """
-    first, last = parse_day(start, "start"), parse_day(end, "end")
-    if first >= last:
-        raise InvalidInput(f"start {start} must be before end {end}", field="end")
-    case = await open_case(
-        registry, Gate.SHADOW, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
-    )
-    if isinstance(case, GateReport):
-        return case
-    policy = ShadowPolicy.from_document(case.policy.shadow)
-    hours = await partitions(registry.artifacts, case.tenant, case.model, first, last)
-    if not hours:
-        raise InvalidDataset(
-            f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
-        )
-    replay = await _replay(registry, case, policy)
-    tally = await _replayed(registry, case, replay, hours, progress)
-    _require_requests(case, tally)
-    rows, shown = await asyncio.to_thread(judge_blocks, policy, replay.claims, tally)
-    checks = shadow_checks(case, policy, replay.claims, tally, first, last)
-    counts = {**tally.counts, "partitions": len(hours), "blocks": len(tally.blocks)}
-    return await conclude(
+    plan = await plan_shadow_test(
         registry,
-        case,
-        policy.document(),
-        rows,
-        checks,
-        counts=dict(sorted(counts.items())),
-        reproduction={
-            "start": first.isoformat(),
-            "end": last.isoformat(),
-            "mature_until": min(replay.mature_until, last).isoformat(),
-            "partitions": [
-                {"name": item.name, "digest": item.digest, "rows": item.rows}
-                for item in tally.sources
-            ],
-        },
-        detail={**shown, "distributions": tally.distributions.document()},
+        tenant_id,
+        model_id,
+        version,
+        start=start,
+        end=end,
+        actor=actor,
+        evidence_id=evidence_id,
     )
+    if isinstance(plan, GateReport):
+        return plan
+    found = await setting(registry, plan, actor)
+    if isinstance(found, GateReport):
+        return found
+    replay = await ready(registry, found, plan)
+    announce = await _announcing(registry, plan, replay, progress)
+    total = Tally(identity=plan.identity)
+    for day in plan.days:
+        total.absorb(
+            await day_tally(registry, plan, replay, day, horizon=_horizon(found), starting=announce)
+        )
+    return await judged(registry, found, plan, total)
 
 
-async def _replay(registry: GateRegistry, case: Case, policy: ShadowPolicy) -> Replay:
-    demands = claims(
-        policy.comparisons, policy.limits, policy.slices, champion=case.champion is not None
-    )
-    case.require_model_type([claim.metric for claim in demands])
-    challenger = await registry.load_model(case.tenant, case.model, version=case.version.version)
-    champion = (
-        await registry.load_model(case.tenant, case.model, version=case.champion.version)
-        if case.champion
-        else None
-    )
-    return Replay(
-        claims=demands,
-        block=policy.block,
-        challenger=challenger,
-        champion=champion,
-        production=case.baseline,
-        mature_until=datetime.now(UTC) - timedelta(hours=policy.label_horizon_hours),
-        model_type=case.model_type,
-    )
-
-
-async def _replayed(
+async def plan_shadow_test(
     registry: GateRegistry,
-    case: Case,
-    replay: Replay,
-    hours: Sequence[Partition],
-    progress: Progress | None,
-) -> Tally:
-    """The tally of the whole window, one batch of hours after the other."""
-    store, total, drawn = registry.artifacts, Tally(), replay
-    blocks = list(dict.fromkeys(block_name(replay.block, item.hour) for item in hours))
+    tenant_id: str,
+    model_id: str,
+    version: int,
+    *,
+    start: str,
+    end: str,
+    actor: Principal | str,
+    evidence_id: str | None = None,
+) -> ShadowPlan | GateReport:
+    """What each day's task needs; or the report, where this evidence id has one. The plan is kept
+    beside the report: asked again, it is the same. Raises like :func:`shadow_test_version`."""
+    found = await opened(registry, tenant_id, model_id, version, actor, evidence_id)
+    if isinstance(found, GateReport):
+        return found
+    plan = await planned(registry, found, start, end)
+    try:
+        kept = await registry.artifacts.get_bytes(f"{plan.folder}/{PLAN_JSON}")
+        earlier = ShadowPlan.from_document(json.loads(kept))
+        if (earlier.identity, earlier.start, earlier.end) == (plan.identity, plan.start, plan.end):
+            return earlier
+    except (ArtifactNotFound, ValueError):
+        pass
+    await registry.artifacts.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
+    return plan
+
+
+async def replay_day(
+    registry: GateRegistry, plan: ShadowPlan, day: str, *, actor: Principal | str
+) -> dict[str, Any]:
+    """Replay one day of the plan and keep its sums; a few counts, for a log."""
+    found = await setting(registry, plan, actor)
+    if isinstance(found, GateReport):
+        return {"day": day, "requests": 0}
+    replay = await ready(registry, found, plan)
+    tally = await day_tally(registry, plan, replay, day, horizon=_horizon(found))
+    return {"day": day, "requests": tally.counts["requests"], "judged": tally.counts["judged"]}
+
+
+async def judge_shadow_test(
+    registry: GateRegistry, plan: ShadowPlan, *, actor: Principal | str, record: bool = True
+) -> GateReport:
+    """Add the days' sums, judge them and record the verdict. A day that no task has replayed is
+    replayed here. Without ``record`` it is a look: nothing is written to the ledger."""
+    found = await setting(registry, plan, actor)
+    if isinstance(found, GateReport):
+        return found
+    replay = await ready(registry, found, plan)
+    total = Tally(identity=plan.identity)
+    for day in plan.days:
+        total.absorb(await day_tally(registry, plan, replay, day, horizon=_horizon(found)))
+    return await judged(registry, found, plan, total, record=record)
+
+
+def _horizon(found: Setting) -> bool:
+    return found.policy.label_horizon_hours > 0
+
+
+async def _announcing(
+    registry: GateRegistry, plan: ShadowPlan, replay: Replay, progress: Progress | None
+) -> Callable[[datetime], None] | None:
+    if progress is None:
+        return None
+    first, last = plan.window
+    hours = await partitions(registry.artifacts, plan.tenant_id, plan.model_id, first, last)
+    blocks = len({block_name(replay.block, hour.hour) for hour in hours})
     begun: set[str] = set()
-    day, date = Day(), None
-    for members in batches(hours):
-        for name in dict.fromkeys(block_name(replay.block, item.hour) for item in members):
-            if progress is not None and name not in begun:
-                begun.add(name)
-                progress(len(begun), len(blocks), name)
-        if date != members[0].hour.date():
-            date = members[0].hour.date()
-            labels = await read_labels(store, case.tenant, case.model, members[0].hour)
-            day = Day.of(labels)
-        batch = await read_partitions(store, members)
-        if drawn.edges is None:
-            edges = await asyncio.to_thread(fitting_edges, replay, batch, day)
-            drawn = replace(replay, edges=edges)
-        total.absorb(await asyncio.to_thread(replay_batch, drawn, batch, day))
-    return total
+    told = progress
 
+    def announce(hour: datetime) -> None:
+        name = block_name(replay.block, hour)
+        if name not in begun:
+            begun.add(name)
+            told(len(begun), blocks, name)
 
-def _require_requests(case: Case, tally: Tally) -> None:
-    if tally.counts["requests"] or tally.counts["immature"]:
-        return
-    answered = "" if case.baseline is None else f" answered by version {case.baseline}"
-    raise InvalidDataset(
-        f"the traffic holds {tally.counts['read']} requests, but none{answered} as champion; judge "
-        "a window in which the production version served",
-        field="traffic",
-    )
+    return announce

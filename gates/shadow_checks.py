@@ -1,35 +1,54 @@
-"""What has to be true of replayed traffic for its verdict to mean anything."""
+"""What has to be true of traffic for its verdict to mean anything."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .claims import Claim
-from .data_checks import answers_check, demands_check, training_check
+from .data_checks import TOLERATED, answers_check, demands_check, training_check
+from .label_checks import delay_checks, selection_check
 from .policies import ShadowPolicy
-from .recording import Case
 from .report import Check
+from .statistics.design_effect import design_effect, largest_by_chance
+from .statistics.moments import Moments
 from .tally import Tally
-from .wording import count, plural
+from .verdicts import DEMANDS
+from .wording import amount, count, plural
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was judged: requests from ``start`` to ``end``, none later than ``mature_until``."""
+
+    start: datetime
+    end: datetime
+    mature_until: datetime
 
 
 def shadow_checks(
-    case: Case,
     policy: ShadowPolicy,
     claims: tuple[Claim, ...],
     tally: Tally,
-    start: datetime,
-    end: datetime,
+    window: Window,
+    said: Mapping[str, Mapping[str, str]],
 ) -> tuple[Check, ...]:
-    """All of them, in the order in which the report shows them."""
-    counts = tally.counts
+    """All of them, in the order in which the report shows them. ``said`` is what each model says
+    of the end of its training data; without ``champion`` there is none."""
+    counts, compared = tally.counts, "champion" in said
     answered = counts["requests"] - counts["champion_errors"]
-    checks = [
-        *demands_check(claims),
-        _coverage(policy, counts["labelled"], answered),
-        answers_check(counts["challenger_unusable"], answered, "challenger"),
-    ]
-    if case.champion is not None:
+    checks = [*demands_check([*claims, *policy.latency])]
+    if policy.needs_labels:
+        checks += [
+            _coverage(policy, counts["labelled"], answered),
+            selection_check(tally.tables.get("labels by decision", {})),
+            *delay_checks(policy, tally, window.end, window.mature_until),
+        ]
+    checks.append(_challenger_answers(policy, tally, answered))
+    if policy.mode == "mirrored":
+        checks.append(_join_rate(policy, tally))
+    if compared:
         checks += [
             answers_check(counts["champion_unusable"], answered, "champion"),
             _self_replay(policy, counts["replayed_alike"], counts["replayed"]),
@@ -37,6 +56,7 @@ def shadow_checks(
                 "champion errors",
                 counts["champion_errors"],
                 "requests that the champion failed to answer",
+                "counted" if policy.judges_errors else "left out",
             ),
             _left_out(
                 "other versions",
@@ -44,15 +64,17 @@ def shadow_checks(
                 "requests that another version or role answered",
             ),
         ]
-    for who, version in (("challenger", case.version), ("champion", case.champion)):
-        if version is not None:
-            said = {**version.parameters, **version.tags}
-            checks.append(training_check(who, said, start))
+    if policy.unit == "request":
+        checks.append(_independence(claims, tally))
+    if policy.feature_time is not None:
+        checks.append(_future(policy.feature_time, counts["from_the_future"]))
+    checks += [_categories(counts["unknown_categories"], counts["requests"])]
+    checks += [training_check(who, ends, window.start) for who, ends in said.items()]
     return (
         *checks,
         _left_out("duplicates", counts["duplicates"], "requests with a repeated id"),
         _left_out("immature", counts["immature"], "requests whose labels may still be coming"),
-        _gaps(policy, tally, start, end),
+        _gaps(policy, tally, window.start, window.end),
     )
 
 
@@ -69,6 +91,37 @@ def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
     )
 
 
+def _challenger_answers(policy: ShadowPolicy, tally: Tally, answered: int) -> Check:
+    """One missing answer fails a replayed challenger; a mirrored one may lack what a network
+    loses; where errors are a demand of their own, they are judged there."""
+    missing = tally.counts["challenger_unusable"]
+    found = answers_check(missing, answered, "challenger")
+    lost = policy.mode == "mirrored" and missing <= TOLERATED * max(answered, 1)
+    if not found.ok and (policy.judges_errors or lost):
+        return Check(found.name, False, found.message, None)
+    return found
+
+
+def _join_rate(policy: ShadowPolicy, tally: Tally) -> Check:
+    """Requests with a row of both versions."""
+    counts = tally.counts
+    every = counts["requests"] + counts["without_champion"]
+    joined = every - counts["without_champion"] - counts["without_challenger"]
+    share = joined / every if every else 0.0
+    message = (
+        f"{share:.1%} of {count(every)} requests have a row of both versions "
+        f"({count(counts['without_challenger'])} lack the challenger's, counted as its errors; "
+        f"{count(counts['without_champion'])} the champion's)"
+    )
+    if share >= policy.min_join_rate:
+        return Check("join rate", True, message)
+    return Check(
+        "join rate",
+        False,
+        f"only {message}, and the policy asks for {policy.min_join_rate:.1%}",
+    )
+
+
 def _self_replay(policy: ShadowPolicy, alike: int, replayed: int) -> Check:
     share = alike / replayed if replayed else 0.0
     message = f"the champion answers {share:.1%} of {count(replayed)} of its own requests as served"
@@ -82,8 +135,49 @@ def _self_replay(policy: ShadowPolicy, alike: int, replayed: int) -> Check:
     )
 
 
-def _left_out(name: str, number: int, what: str) -> Check:
-    return Check(name, not number, f"{count(number)} {what} left out", None)
+def _independence(claims: tuple[Claim, ...], tally: Tally) -> Check:
+    """Single requests may be judged only where the block they are from does not matter."""
+    worst, most = 0.0, 1.5
+    for claim in claims:
+        if claim.kind not in DEMANDS:
+            continue
+        cells = [cell for _, cell in tally.cells((claim.key, None))]
+        pooled = sum((cell.x for cell in cells), Moments())
+        effect = design_effect(
+            [cell.x.mean for cell in cells], [cell.x.n for cell in cells], pooled.variance
+        )
+        worst, most = max(worst, effect or 0.0), largest_by_chance(len(cells))
+    message = f"(design effect {amount(worst)}, at most {amount(most)} for independent ones)"
+    if worst <= most:
+        return Check("independence", True, f"requests of one block look independent {message}")
+    return Check(
+        "independence",
+        False,
+        f"requests of one block depend on each other {message}: single requests would prove too "
+        "much; set unit='block' in the policy",
+    )
+
+
+def _future(column: str, number: int) -> Check:
+    if not number:
+        return Check("feature time", True, f"no {column} is later than its request")
+    return Check(
+        "feature time",
+        False,
+        f"{count(number)} requests have a {column} later than the request itself: their features "
+        "were not known when they were served",
+    )
+
+
+def _categories(number: int, requests: int) -> Check:
+    message = f"{count(number)} of {count(requests)} requests have a category unknown in training"
+    if number <= TOLERATED * requests:
+        return Check("categories", not number, message, None)
+    return Check("categories", False, f"{message}: the challenger's features are not of its kind")
+
+
+def _left_out(name: str, number: int, what: str, how: str = "left out") -> Check:
+    return Check(name, not number, f"{count(number)} {what} {how}", None)
 
 
 def _gaps(policy: ShadowPolicy, tally: Tally, start: datetime, end: datetime) -> Check:

@@ -7,6 +7,7 @@ from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
+from .metrics import metric
 from .policy_documents import policy_arguments, policy_document
 from .thresholds import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
 from .values import choice, column, number, whole
@@ -103,16 +104,19 @@ class ShadowPolicy:
     @property
     def judges_errors(self) -> bool:
         """Whether missing answers are a demand of their own."""
-        return any(item.metric == "errors" for item in (*self.comparisons, *self.limits))
+        return "errors" in self._stated()
 
     @property
     def needs_labels(self) -> bool:
         """Whether anything is asked that only labels can tell."""
-        from .metrics import metric
+        return any(metric(name).labels for name in self._stated())
 
-        return any(
-            metric(item.metric).labels for item in (*self.comparisons, *self.limits, *self.slices)
-        )
+    def _stated(self) -> set[str]:
+        return {
+            *(item.metric for item in self.comparisons),
+            *(item.metric for item in self.limits),
+            *(item.metric for item in self.slices),
+        }
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""

@@ -191,6 +191,13 @@ async def read_labels(
     return PartitionData(latest, _digest(contents))
 
 
+async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
+    """Names and sizes of the day's label files: what can be told without reading them."""
+    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+    files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
+    return digest([[file.path, file.size] for file in files])
+
+
 def parse_day(text: str, field: str) -> datetime:
     """An ISO date or timestamp as UTC; without a zone it is UTC. Raises :class:`InvalidInput`."""
     try:
@@ -266,8 +273,11 @@ def _request_bytes(frame: pd.DataFrame, hour: datetime) -> bytes:
     at = pd.to_datetime(frame["requested_at"], utc=True)
     if not ((at >= hour) & (at < hour + timedelta(hours=1))).all():
         raise InvalidDataset(f"{what} holds requests of another hour; write each to its own")
-    if frame["request_id"].isna().any() or frame["request_id"].duplicated().any():
-        raise InvalidDataset(f"{what} must have one request_id a row, none of them null or twice")
+    twice = frame.duplicated(["request_id", "role"]).any()
+    if frame["request_id"].isna().any() or twice:
+        raise InvalidDataset(
+            f"{what} must have one request_id a row, none of them null or twice in one role"
+        )
     if not frame["role"].isin(ROLES).all():
         raise InvalidDataset(f"{what}: role must be one of {', '.join(ROLES)}")
     filled = frame.assign(

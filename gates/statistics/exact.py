@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _MANTISSA, _HALF = 53, 27
+#: So few numbers are added one by one.
+_FEW = 100
 #: Sums of so many halves of a mantissa are exact in a float.
 _MOST = 1 << 25
 _TEXT = re.compile(r"(-?[0-9a-f]+)p(-?[0-9]+)")
@@ -33,10 +35,19 @@ class ExactSum:
         array = np.asarray(values, dtype=float).ravel()
         if not np.isfinite(array).all():
             raise ValueError("only finite numbers have an exact sum")
+        if array.size <= _FEW:
+            return cls._of_few(array.tolist())
         total = cls()
         for start in range(0, array.size, _MOST):
             total += cls._of_some(array[start : start + _MOST])
         return total
+
+    @classmethod
+    def _of_few(cls, values: list[float]) -> ExactSum:
+        ratios = [value.as_integer_ratio() for value in values]
+        most = max((below.bit_length() for _, below in ratios), default=1)
+        total = sum(above << (most - below.bit_length()) for above, below in ratios)
+        return cls.normal(total, 1 - most)
 
     @classmethod
     def _of_some(cls, array: np.ndarray[tuple[int], np.dtype[np.float64]]) -> ExactSum:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from model_lifecycle.gates.policies import (
 from model_lifecycle.gates.traffic import write_labels, write_traffic
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.rules.metadata import TrainedModel
 from model_lifecycle.registry.settings import Settings
 
 #: MLflow, SQLAlchemy and skops warn of each other; what our own modules warn of stays an error.
@@ -37,7 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
-MODEL = "clicks"
+#: Addresses of logged models by kind: each is trained and saved once for the whole session.
+_LOGGED: dict[str, str] = {}
+_TENANT = f"t-{uuid.uuid4().hex[:12]}"
 
 
 def requests(rows: int, seed: int, *, noise: float = 0.0) -> pd.DataFrame:
@@ -52,6 +56,7 @@ def requests(rows: int, seed: int, *, noise: float = 0.0) -> pd.DataFrame:
     return frame
 
 
+@cache
 def trained(kind: str) -> Any:
     """A fitted classifier: ``good`` sees both features, ``weak`` one, ``bad`` the labels flipped;
     ``minutes`` is a regression."""
@@ -69,27 +74,52 @@ def trained(kind: str) -> Any:
     return Pipeline([("pick", pick), ("model", LogisticRegression())]).fit(frame[columns], labels)
 
 
+@cache
+def answered(model: Any, rows: int, hour: int) -> tuple[pd.DataFrame, Any, Any]:
+    """The requests of one hour, and the model's predictions and scores."""
+    frame = requests(rows, 1000 + hour, noise=np.random.default_rng(hour).normal() * 0.3)
+    features = frame[["recent", "older"]]
+    score = model.predict_proba(features)[:, 1] if hasattr(model, "predict_proba") else None
+    return frame, model.predict(features), score
+
+
 @dataclass
 class World:
-    """One tenant with one model."""
+    """One model of a tenant."""
 
     registry: ModelRegistry
     tenant: str
     folder: Path
+    model: str
     serving: dict[int, Any] = field(default_factory=dict)
 
     async def register(self, kind: str, **more: Any) -> int:
         """Register a version of this kind; its number."""
         model = trained(kind)
+        model_type = "regression" if kind == "minutes" else "classification"
+        if kind not in _LOGGED:
+            logged = await self.registry.log_model(
+                self.tenant,
+                f"source-{kind}",
+                TrainedModel(
+                    model,
+                    "sklearn",
+                    metrics={},
+                    parameters={"kind": kind},
+                    model_type=model_type,
+                    input_example=requests(5, 2)[["recent", "older"]],
+                ),
+                created_by="tests",
+            )
+            _LOGGED[kind] = logged.document()["model_uri"]
         found = await self.registry.register_model(
             self.tenant,
-            MODEL,
-            model,
+            self.model,
+            _LOGGED[kind],
             "sklearn",
-            {},
-            {"kind": kind},
-            model_type="regression" if kind == "minutes" else "classification",
-            input_example=requests(5, 2)[["recent", "older"]],
+            None,
+            None,
+            model_type=model_type,
             created_by="tests",
             **more,
         )
@@ -101,7 +131,7 @@ class World:
         """Put a version into production by force."""
         for stage in ("staging", "production"):
             await self.registry.transition_stage(
-                self.tenant, MODEL, version, stage, actor="tests", reason="set-up", force=True
+                self.tenant, self.model, version, stage, actor="tests", reason="set-up", force=True
             )
 
     async def policy(
@@ -109,7 +139,7 @@ class World:
     ) -> None:
         await self.registry.set_policy(
             self.tenant,
-            MODEL,
+            self.model,
             promotion_policy(
                 validation=validation
                 or ValidationPolicy(
@@ -149,15 +179,13 @@ class World:
         labels: dict[datetime, list[pd.DataFrame]] = {}
         for hour in range(0, hours, step):
             at = start + timedelta(hours=hour)
-            frame = requests(rows, 1000 + hour, noise=np.random.default_rng(hour).normal() * 0.3)
-            features = frame[["recent", "older"]]
-            score = model.predict_proba(features)[:, 1] if hasattr(model, "predict_proba") else None
+            frame, prediction, score = answered(model, rows, hour)
             log = frame.drop(columns="label").assign(
                 request_id=[f"{at:%m%dT%H}-{row}" for row in range(rows)],
                 requested_at=[at + timedelta(seconds=row) for row in range(rows)],
                 version=version,
                 role="champion",
-                prediction=model.predict(features),
+                prediction=prediction,
             )
             if score is not None:
                 log["score"] = score
@@ -165,9 +193,11 @@ class World:
                 {"request_id": log["request_id"], "label": frame["label"], "labelled_at": at}
             )
             labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])
-            await write_traffic(self.registry.artifacts, self.tenant, MODEL, at, change(log))
+            await write_traffic(self.registry.artifacts, self.tenant, self.model, at, change(log))
         for day, parts in labels.items():
-            await write_labels(self.registry.artifacts, self.tenant, MODEL, day, pd.concat(parts))
+            await write_labels(
+                self.registry.artifacts, self.tenant, self.model, day, pd.concat(parts)
+            )
         return (start + timedelta(hours=hours)).isoformat()
 
     async def file(self, uri: str, name: str) -> bytes:
@@ -189,9 +219,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def world(home: Path, tmp_path: Path) -> AsyncIterator[World]:
-    """A tenant of its own in a registry that all tests share."""
+    """A model of its own in a registry that all tests share."""
     async with open_registry(Settings({}, home=home)) as registry:
-        yield World(registry, f"t-{uuid.uuid4().hex[:12]}", tmp_path)
+        yield World(registry, _TENANT, tmp_path, f"clicks-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from model_lifecycle.gates.shadow import shadow_test_version
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 
-MODEL = "clicks"
 MARGIN = (Comparison("brier", 0.01),)
 
 
@@ -18,7 +17,7 @@ async def _shadow(world, version, start, end, **more):
     return await shadow_test_version(
         world.registry,
         world.tenant,
-        MODEL,
+        world.model,
         version,
         start=start,
         end=end,
@@ -47,7 +46,7 @@ async def test_better_passes(world, champion, start):
     assert len(report.detail["looks"][0]["points"]) == 40
     digests = {item["digest"] for item in report.reproduction["partitions"]}
     assert len(digests) == 40
-    (evidence,) = await world.registry.list_evidence(world.tenant, MODEL, version)
+    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, version)
     assert champion == evidence.baseline
 
 
@@ -129,9 +128,11 @@ async def test_same_evidence_id(world, champion, start):
     """The same evidence id again gives the recorded report without reading traffic."""
     version = await world.register("good")
     end = await world.serve(champion)
-    first = await _shadow(world, version, start, end, evidence_id="once")
+    first = await _shadow(world, version, start, end, evidence_id=f"once-{world.model}")
 
-    again = await _shadow(world, version, "2020-01-01", "2020-01-02", evidence_id="once")
+    again = await _shadow(
+        world, version, "2020-01-01", "2020-01-02", evidence_id=f"once-{world.model}"
+    )
 
     assert first == again
 
@@ -180,13 +181,13 @@ async def test_repeated_requests_count_once(world, champion, start):
     first, *_ = await partitions(
         store,
         world.tenant,
-        MODEL,
+        world.model,
         datetime.fromisoformat(start),
         frame_at,
     )
     again = (await read_partition(store, first)).frame
     again["requested_at"] += timedelta(hours=1)
-    await write_traffic(store, world.tenant, MODEL, frame_at, again, part=1)
+    await write_traffic(store, world.tenant, world.model, frame_at, again, part=1)
 
     report = await _shadow(world, version, start, end)
 
@@ -301,7 +302,7 @@ async def test_windows_that_cannot_be(world, champion, start, end, error):
     with pytest.raises(error):
         await _shadow(world, version, start, end)
 
-    assert await world.registry.list_evidence(world.tenant, MODEL, version) == []
+    assert await world.registry.list_evidence(world.tenant, world.model, version) == []
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,7 @@ async def test_traffic_unlike_the_signature(world, champion, start, change, prob
     with pytest.raises(InvalidDataset, match=problem):
         await _shadow(world, version, start, end)
 
-    assert await world.registry.list_evidence(world.tenant, MODEL, version) == []
+    assert await world.registry.list_evidence(world.tenant, world.model, version) == []
 
 
 async def test_scores_that_were_not_logged(world, champion, start):
@@ -348,7 +349,7 @@ async def test_report_is_plain(world, champion, start):
 async def test_memory_does_not_grow(world, champion, start):
     """Four times the traffic takes hardly more memory: rows are forgotten once they are counted."""
     version = await world.register("good")
-    end = await world.serve(champion, hours=24 * 8, rows=3000, step=6)
+    end = await world.serve(champion, hours=24 * 8, rows=2000, step=6)
     day = datetime.fromisoformat(start) + timedelta(days=2)
     await _shadow(world, version, start, day.isoformat())
     peaks = []

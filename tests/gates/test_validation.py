@@ -18,12 +18,10 @@ from model_lifecycle.registry.rules.errors import (
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.principals import Principal, Role
 
-MODEL = "clicks"
-
 
 async def _validate(world, version, data, **more):
     return await validate_version(
-        world.registry, world.tenant, MODEL, version, data=data, **{"actor": "tests", **more}
+        world.registry, world.tenant, world.model, version, data=data, **{"actor": "tests", **more}
     )
 
 
@@ -43,10 +41,10 @@ async def test_better_passes(world, champion, make_requests):
     report = await _validate(world, version, world.held_out(make_requests(2000, 5)))
 
     assert report.verdict is Verdict.PASS, report.sentence
-    (evidence,) = await world.registry.list_evidence(world.tenant, MODEL, version)
+    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, version)
     assert champion == evidence.baseline == report.baseline
     assert evidence.summary["sentence"] == report.sentence
-    ready = await world.registry.readiness(world.tenant, MODEL, version, "staging")
+    ready = await world.registry.readiness(world.tenant, world.model, version, "staging")
     assert ready.ready
 
 
@@ -184,7 +182,7 @@ async def test_champion_that_changes_meanwhile(world, champion, make_requests, m
     load = world.registry.load_model
 
     async def promote_and_load(*args, **kwargs):
-        model = await world.registry.get_model(world.tenant, MODEL)
+        model = await world.registry.get_model(world.tenant, world.model)
         if model.production_version == champion:
             await world.promote(other)
         return await load(*args, **kwargs)
@@ -205,7 +203,7 @@ async def test_same_evidence_id(world, champion, make_requests):
     again = await _validate(world, version, "/nowhere.parquet", evidence_id="run:1+2 x")
 
     assert first == again
-    assert len(await world.registry.list_evidence(world.tenant, MODEL, version)) == 1
+    assert len(await world.registry.list_evidence(world.tenant, world.model, version)) == 1
 
 
 async def test_evidence_id_of_another_gate(world, champion, make_requests):
@@ -219,7 +217,7 @@ async def test_evidence_id_of_another_gate(world, champion, make_requests):
         await shadow_test_version(
             world.registry,
             world.tenant,
-            MODEL,
+            world.model,
             version,
             start="2024-03-01",
             end="2024-03-02",
@@ -270,7 +268,7 @@ async def test_data_that_cannot_be_judged(world, champion, make_requests, change
     with pytest.raises(InvalidDataset, match=problem):
         await _validate(world, version, world.held_out(change(make_requests(500, 5))))
 
-    assert await world.registry.list_evidence(world.tenant, MODEL, version) == []
+    assert await world.registry.list_evidence(world.tenant, world.model, version) == []
 
 
 async def test_not_a_data_set(world, champion, tmp_path):
@@ -314,13 +312,13 @@ async def test_who_may(world, champion, make_requests):
 
 @pytest.mark.parametrize(
     ("model", "version", "error"),
-    [("nothing", 1, ModelNotFound), (MODEL, 99, VersionNotFound), (MODEL, 1, InvalidInput)],
+    [("nothing", 1, ModelNotFound), (None, 99, VersionNotFound), (None, 1, InvalidInput)],
 )
 async def test_what_is_not_there(world, champion, model, version, error):
     """Unknown models and versions are not found; the champion is no candidate."""
     with pytest.raises(error):
         await validate_version(
-            world.registry, world.tenant, model, version, data="x", actor="tests"
+            world.registry, world.tenant, model or world.model, version, data="x", actor="tests"
         )
 
 

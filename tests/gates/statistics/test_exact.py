@@ -9,6 +9,7 @@ from model_lifecycle.gates.statistics.exact import ExactSum
 from model_lifecycle.gates.statistics.sums import Sums
 
 FLOATS = st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), max_size=30)
+MANY = np.random.default_rng(2).lognormal(0, 20, 1000)
 
 
 @given(FLOATS, st.integers(0, 30))
@@ -71,3 +72,11 @@ def test_shuffled_parts_of_sums():
     total = sum(parts, Sums())
 
     assert Sums.of(x) == total == Sums.from_document(total.document())
+
+
+def test_many_at_once():
+    """Many numbers of very different size add up as one by one."""
+    parts = [ExactSum.of(part) for part in np.array_split(MANY, 100)]
+
+    assert ExactSum.of(MANY) == sum(parts, ExactSum())
+    assert math.fsum(MANY) == float(ExactSum.of(MANY))

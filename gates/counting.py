@@ -1,0 +1,177 @@
+"""Paired answers as counts and sums: cells of each claim, flips, delays of labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model_lifecycle.registry.rules.errors import InvalidDataset
+
+from .claims import Claim
+from .data_checks import require_column
+from .losses import Answers, Floats, differences, losses
+from .metrics import CLASSIFICATION
+from .pairing import Day, Mask, Paired
+from .statistics.log_histogram import LogHistogram
+from .tally import Cell, Key
+
+#: A slice's column has at most so many values; an id is no slice.
+MOST_SLICE_VALUES = 200
+#: Answers of more kinds than this are not tabled.
+_MOST_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Judgeable:
+    """Paired requests with their labels. ``judged``: both models answered, and there is a label.
+    ``blocks`` and ``clusters`` name those of each row."""
+
+    paired: Paired
+    labels: NDArray[Any]
+    judged: Mask
+    blocks: NDArray[Any]
+    clusters: NDArray[Any] | None
+    what: str
+
+
+def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict[Key, Cell]]:
+    """Each claim's x, by block; slices by value too."""
+    codes, names = pd.factorize(rows.blocks)
+    found: dict[str, dict[Key, Cell]] = {str(name): {} for name in names}
+    for claim in claims:
+        mask = _rows_of(claim, rows)
+        if not mask.any():
+            continue
+        champion, challenger = _losses(claim, rows, mask)
+        x = claim.values(champion, challenger)
+        here, clusters = codes[mask], None if rows.clusters is None else rows.clusters[mask]
+        span = claim.span if unit == "request" else None
+        for value, part in _parts(claim, rows, mask):
+            for code in np.unique(here if part is None else here[part]):
+                chosen = here == code if part is None else part & (here == code)
+                found[str(names[code])][claim.key, value] = Cell.of(
+                    x[chosen],
+                    None if champion is None else champion[chosen],
+                    challenger[chosen],
+                    span=span,
+                    clusters=None if clusters is None else clusters[chosen],
+                )
+    return {name: each for name, each in found.items() if each}
+
+
+def together(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
+    """Of classified requests: which answers go together, who was right where the other was not,
+    and which decisions of the champion have a label."""
+    paired, found = rows.paired, dict[str, Counter[str]]()
+    if model_type != CLASSIFICATION or paired.champion is None:
+        return found
+    decisions = _texts(paired.champion.prediction, ~paired.champion_failed)
+    if decisions is not None:
+        known = np.where(labelled[~paired.champion_failed], "labelled", "unlabelled")
+        found["labels by decision"] = _pairs(decisions, known)
+    usable = paired.usable
+    first = _texts(paired.champion.prediction, usable)
+    second = _texts(paired.challenger.prediction, usable)
+    if first is not None and second is not None and first.size:
+        found["answers"] = _pairs(first, second)
+    if rows.judged.any():
+        truth = rows.labels[rows.judged]
+        was = np.asarray(paired.champion.prediction[rows.judged] == truth, dtype=bool)
+        now = np.asarray(paired.challenger.prediction[rows.judged] == truth, dtype=bool)
+        found["right"] = Counter(
+            both_right=int((was & now).sum()),
+            only_challenger_right=int((~was & now).sum()),
+            only_champion_right=int((was & ~now).sum()),
+            both_wrong=int((~was & ~now).sum()),
+        )
+    return found
+
+
+def delays(rows: Judgeable, day: Day, places: NDArray[np.int64]) -> dict[str, LogHistogram]:
+    """Hours from request to label, by label where there are few."""
+    known = places >= 0
+    if not known.any():
+        return {}
+    at = pd.to_datetime(rows.paired.frame["requested_at"], utc=True).dt.tz_localize(None)
+    passed = day.labelled_at[places[known]] - at.to_numpy(dtype="datetime64[ns]")[known]
+    hours = passed / np.timedelta64(1, "h")
+    told = np.isfinite(hours)
+    labels = _texts(rows.labels, known)
+    if labels is None:
+        return {"delay": LogHistogram.of(np.maximum(hours[told], 0))} if told.any() else {}
+    return {
+        f"delay of {label}": LogHistogram.of(np.maximum(hours[told & (labels == label)], 0))
+        for label in np.unique(labels[told])
+    }
+
+
+def _rows_of(claim: Claim, rows: Judgeable) -> Mask:
+    """The requests that tell something on the claim."""
+    if claim.metric.labels:
+        return rows.judged
+    if claim.metric.differs:
+        return rows.paired.usable
+    return np.ones(rows.labels.size, dtype=bool)
+
+
+def _losses(claim: Claim, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
+    paired, metric = rows.paired, claim.metric
+    if metric.differs:
+        assert paired.champion is not None
+        return None, differences(metric, paired.champion.of(mask), paired.challenger.of(mask))
+    if not metric.labels:
+        failed = paired.challenger_failed[mask].astype(float)
+        before = None if paired.champion is None else paired.champion_failed[mask].astype(float)
+        return before, failed
+    labels = rows.labels[mask]
+
+    def of(said: Answers) -> Floats:
+        return losses(metric, labels, said.of(mask), claim.bound)
+
+    return None if paired.champion is None else of(paired.champion), of(paired.challenger)
+
+
+def _parts(claim: Claim, rows: Judgeable, mask: Mask) -> list[tuple[str | None, Mask | None]]:
+    """The rows of each value of a slice's column; all rows of other claims."""
+    if claim.column is None:
+        return [(None, None)]
+    require_column(rows.paired.frame, claim.column, rows.what)
+    values = rows.paired.frame[claim.column].astype(str).to_numpy(dtype=object)[mask]
+    codes, names = pd.factorize(values)
+    if len(names) > MOST_SLICE_VALUES:
+        raise InvalidDataset(
+            f"{rows.what}: column {claim.column} has {len(names)} values, too many for slices; at "
+            f"most {MOST_SLICE_VALUES}"
+        )
+    return [(str(name), np.asarray(codes == code)) for code, name in enumerate(names)]
+
+
+def _texts(values: NDArray[Any], mask: Mask) -> NDArray[Any] | None:
+    """Values as text, None where there are too many kinds to be classes."""
+    codes, kinds = pd.factorize(values[mask])
+    if len(kinds) > _MOST_CLASSES or (codes < 0).any():
+        return None
+    return np.asarray(np.array([_text(kind) for kind in kinds], dtype=object)[codes])
+
+
+def _text(value: Any) -> str:
+    """1, 1.0 and True are one class."""
+    if isinstance(value, int | float | np.number | np.bool_):
+        return f"{float(value):g}"
+    return str(value)
+
+
+def _pairs(first: NDArray[Any], second: NDArray[Any]) -> Counter[str]:
+    return Counter(
+        {
+            f"{a}|{b}": int(((first == a) & (second == b)).sum())
+            for a in np.unique(first)
+            for b in np.unique(second)
+        }
+    )

@@ -1,0 +1,133 @@
+"""Which recorded requests are judged, and what both models said to each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .data_checks import finite
+from .losses import Answers
+from .predicting import recorded
+from .traffic import PartitionData
+
+Mask = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
+
+
+def hashes(ids: pd.Series[Any]) -> Hashes:
+    """Request ids as 64-bit numbers: ten million of them collide with a chance of 1 in 400 000."""
+    return np.asarray(pd.util.hash_array(ids.astype(str).to_numpy(dtype=object)))
+
+
+@dataclass
+class Day:
+    """One day's labels by request, and the requests seen on it: the only state kept between
+    batches, dropped with the day."""
+
+    index: pd.Index[Any] = field(default_factory=lambda: pd.Index([], dtype="uint64"))
+    values: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    labelled_at: NDArray[np.datetime64] = field(
+        default_factory=lambda: np.empty(0, dtype="datetime64[ns]")
+    )
+    seen: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+
+    @classmethod
+    def of(cls, labels: PartitionData | None, seen: Hashes | None = None) -> Day:
+        day = cls()
+        if seen is not None:
+            day.seen = seen
+        if labels is not None and len(labels.frame):
+            frame = labels.frame
+            at = pd.to_datetime(frame["labelled_at"], utc=True, errors="coerce")
+            day.index = pd.Index(hashes(frame["request_id"]))
+            day.values = frame["label"].to_numpy()
+            day.labelled_at = at.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+        return day
+
+    def new(self, ids: Hashes) -> Mask:
+        """Which of the requests come for the first time; they count as seen from now on."""
+        fresh = ~(pd.Series(ids).duplicated().to_numpy() | np.isin(ids, self.seen))
+        self.seen = np.concatenate([self.seen, ids[fresh]])
+        return np.asarray(fresh)
+
+    def places(self, ids: Hashes) -> NDArray[np.int64]:
+        """Where each request's label is; -1 for none."""
+        if not len(self.index):
+            return np.full(ids.size, -1, dtype=np.int64)
+        return np.asarray(self.index.get_indexer(pd.Index(ids)))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Requests with what each model said; ``failed`` marks requests that it did not answer, or
+    not usably. ``champion`` is None where there is none to compare with."""
+
+    frame: pd.DataFrame
+    ids: Hashes
+    challenger: Answers
+    challenger_failed: Mask
+    champion: Answers | None
+    champion_failed: Mask
+
+    @property
+    def said(self) -> dict[str, Answers]:
+        found = {"challenger": self.challenger}
+        return found if self.champion is None else {**found, "champion": self.champion}
+
+    @property
+    def usable(self) -> Mask:
+        """Requests that every model answered."""
+        return np.asarray(~(self.challenger_failed | self.champion_failed))
+
+
+def unfailed(failed: Mask, said: Answers) -> Mask:
+    """Which requests have no usable answer."""
+    return np.asarray(failed | ~finite(said))
+
+
+def served(frame: pd.DataFrame) -> tuple[Answers, Mask]:
+    """What a version answered to its rows, and which it did not."""
+    said = recorded(frame)
+    error = frame["error"].notna().to_numpy() if "error" in frame.columns else False
+    return said, unfailed(np.zeros(len(frame), dtype=bool) | error, said)
+
+
+def mirrored(
+    frame: pd.DataFrame, ids: Hashes, others: pd.DataFrame, counts: Counter[str]
+) -> tuple[Answers, Mask, NDArray[np.float64]]:
+    """The challenger's recorded answers to the champion's requests, which have none, and its
+    latencies. A request without an answer counts as one that failed."""
+    theirs = hashes(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
+    first = ~pd.Series(theirs).duplicated().to_numpy()
+    counts["challenger_duplicates"] += int((~first).sum())
+    others, theirs = others[first], theirs[first]
+    counts["without_champion"] += int((~np.isin(theirs, ids)).sum())
+    if not len(others):
+        counts["without_challenger"] += len(frame)
+        nothing = Answers(np.full(len(frame), None, dtype=object), None)
+        return nothing, np.ones(len(frame), dtype=bool), np.full(len(frame), np.nan)
+    at = pd.Index(theirs).get_indexer(pd.Index(ids))
+    missing = at < 0
+    counts["without_challenger"] += int(missing.sum())
+    said, failed = served(others)
+    latency = (
+        others["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
+        if "latency_ms" in others.columns
+        else np.full(len(others), np.nan)
+    )
+    return said.of(at), failed[at] | missing, np.where(missing, np.nan, latency[at])
+
+
+def categories_unknown(frame: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> int:
+    """Requests with a category that the model's training data did not have."""
+    unknown = np.zeros(len(frame), dtype=bool)
+    for column, values in known.items():
+        if column in frame.columns:
+            unknown |= ~frame[column].astype(str).isin(values).to_numpy()
+    return int(unknown.sum())

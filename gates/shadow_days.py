@@ -1,0 +1,62 @@
+"""One day of a shadow test: replayed, or what is missing of it, and its sums kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from .day_states import DayState, looks_of, read_state, write_state
+from .pairing import Day
+from .ports import GateRegistry
+from .replay import Replay, replay_batch
+from .shadow_plan import ShadowPlan
+from .tally import Tally
+from .traffic import batches, labels_look, partitions, read_labels, read_partitions
+
+Starting = Callable[[datetime], None]
+
+
+async def day_tally(
+    registry: GateRegistry,
+    plan: ShadowPlan,
+    replay: Replay,
+    day: str,
+    *,
+    horizon: bool,
+    starting: Starting | None = None,
+) -> Tally:
+    """The day's sums. Hours that were replayed before, and whose files look as they did then, are
+    not read again; nor are their labels, where a ``horizon`` said that they had come. ``starting``
+    is called with each hour that is read."""
+    store, folder = registry.artifacts, plan.folder
+    tenant, model = plan.tenant_id, plan.model_id
+    first, last = plan.window
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = await partitions(
+        store, tenant, model, max(first, begin), min(last, begin + timedelta(days=1))
+    )
+    look = "" if horizon else await labels_look(store, tenant, model, begin)
+    state = await read_state(store, folder, day)
+    if state is None or not state.fits(plan.identity, look, hours):
+        state = DayState(plan.identity, look, tally=Tally(identity=plan.identity))
+    missing = state.missing(hours)
+    if not missing:
+        return state.tally
+    known = Day.of(await read_labels(store, tenant, model, begin), state.seen)
+    for members in batches(missing):
+        if starting is not None:
+            for hour in members:
+                starting(hour.hour)
+        batch = await read_partitions(store, members)
+        state.tally.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
+        state.covered.update({hour.name: looks_of(hour) for hour in members})
+        state.seen = known.seen
+        if members[-1] is not missing[-1] and sum(hour.size for hour in members) > _WORTH_KEEPING:
+            await write_state(store, folder, day, state)
+    await write_state(store, folder, day, state)
+    return state.tally
+
+
+#: Sums are kept within a day after so many bytes read.
+_WORTH_KEEPING = 4 * 2**20

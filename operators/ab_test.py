@@ -1,0 +1,53 @@
+"""The A/B gate as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .gate import GateOperator, told
+from .identity import evidence_id
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
+class ABTestOperator(GateOperator):
+    """Compares the outcomes of units that a version answered with those that production did.
+
+    A retry gives the evidence that an earlier try recorded; clearing the task judges again.
+
+    :param start: first day of the window, ISO date, UTC.
+    :param end: the day after its last, ISO date, UTC.
+    """
+
+    template_fields: Sequence[str] = (*GateOperator.template_fields, "start", "end")
+
+    def __init__(self, *, start: str, end: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start = start
+        self.end = end
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        actor, evidence = self.actor(context), evidence_id(context, self.version)
+
+        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+            from model_lifecycle.gates.ab_test import ab_test_version
+
+            report = await ab_test_version(
+                registry,
+                self.tenant_id,
+                self.model_id,
+                parse_version(self.version),
+                start=self.start,
+                end=self.end,
+                actor=actor,
+                evidence_id=evidence,
+            )
+            return told(registry, report)
+
+        return self.tell(context, *self.ask(act))

@@ -1,0 +1,232 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_lifecycle.gates.ab_test import ab_test_version
+from model_lifecycle.gates.assignment import arm, place
+from model_lifecycle.gates.policies import (
+    ABPolicy,
+    Comparison,
+    OutcomeDemand,
+    ValidationPolicy,
+    promotion_policy,
+)
+from model_lifecycle.gates.recompute import recompute
+from model_lifecycle.gates.statistics.two_arms import Arm, difference, ratio_arm
+from model_lifecycle.gates.traffic import write_traffic
+from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.stages import Gate
+
+BOUGHT = OutcomeDemand("bought", margin=0.05)
+
+
+def test_reference_value():
+    """The sequence of two arms, as GrowthBook publishes it."""
+    first = Arm(3000, 1396.87 / 3000, (52377.9767 - 1396.87**2 / 3000) / 2999)
+    second = Arm(3461, 2422.7 / 3461, (134698.29 - 2422.7**2 / 3461) / 3460)
+
+    found = difference(first, second, 0.0, alpha=0.05, alpha_less=0.05, expected=5000)
+
+    assert (found.estimate, found.standard_error) == pytest.approx(
+        (0.234376667, 0.129830813), abs=1e-8
+    )
+    assert found.lower == pytest.approx(-0.126568442, abs=1e-8)
+
+
+def test_ratio_by_the_delta_method():
+    """The variance of a ratio is near that of many simulated ratios."""
+    rng = np.random.default_rng(13)
+    ratios = []
+    for _ in range(600):
+        clicks = rng.poisson(4, 500) + 1.0
+        spent = clicks * rng.gamma(2, 1, 500)
+        ratios.append(spent.sum() / clicks.sum())
+    from fractions import Fraction
+
+    sums = [
+        Fraction(float(v))
+        for v in (
+            spent.sum(),
+            clicks.sum(),
+            (spent**2).sum(),
+            (clicks**2).sum(),
+            (spent * clicks).sum(),
+        )
+    ]
+
+    found = ratio_arm(500, sums[0], sums[1], (sums[2], sums[3]), sums[4])
+
+    assert math.sqrt(found.variance / 500) == pytest.approx(np.std(ratios), rel=0.2)
+
+
+def test_assignment():
+    """The documented hash: the same for ever, evenly spread, shuffled by another salt."""
+    places = [place(f"user-{n}", "spring") for n in range(20_000)]
+    share = np.mean([arm(f"user-{n}", "spring", 0.3) == "challenger" for n in range(20_000)])
+
+    assert place("user-1", "spring") == pytest.approx(0.8338504, abs=1e-6)
+    assert share == pytest.approx(0.3, abs=0.012)
+    assert np.histogram(places, 10)[0].min() > 1850
+    assert place("user-1", "autumn") != place("user-1", "spring")
+
+
+@pytest.fixture
+async def versions(world):
+    """A champion in production and a candidate; a policy with an A/B test."""
+    champion, version = await world.register("weak"), await world.register("good")
+    await world.promote(champion)
+    return champion, version
+
+
+async def _policy(world, *outcomes, **more):
+    await world.registry.set_policy(
+        world.tenant,
+        world.model,
+        promotion_policy(
+            validation=ValidationPolicy(comparisons=(Comparison("brier", 0.01),)),
+            ab_test=ABPolicy(
+                outcomes=outcomes or (BOUGHT,),
+                unit="user",
+                min_units=200,
+                expected_units=2000,
+                **{"salt": "spring", **more},
+            ),
+        ),
+        actor="tests",
+    )
+
+
+async def _run(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
+    """Days of traffic of returning users, and the report on it."""
+    rng = np.random.default_rng(14)
+    start = pd.Timestamp("2024-03-01", tz="UTC")
+    for day in range(days):
+        at = start + pd.Timedelta(days=day)
+        users = [f"u{n}" for n in rng.integers(0, 3000, 700)]
+        roles = np.array([arm(user, "spring") for user in users])
+        change = rng.random(len(users)) < swap
+        roles = np.where(change, "challenger", roles)
+        treated = roles == "challenger"
+        frame = pd.DataFrame(
+            {
+                "user": users,
+                "request_id": [f"{day}-{n}" for n in range(len(users))],
+                "requested_at": at,
+                "version": np.where(treated, versions[1], versions[0]),
+                "role": roles,
+                "prediction": 1,
+                "bought": (rng.random(len(users)) < 0.2 + lift * treated).astype(int),
+                "spent": rng.gamma(2, 1, len(users)),
+                "clicks": rng.poisson(3, len(users)) + 1,
+            }
+        )
+        frame = frame[~(treated & (rng.random(len(users)) < drop))]
+        await write_traffic(
+            world.registry.artifacts, world.tenant, world.model, at.to_pydatetime(), frame
+        )
+    return await ab_test_version(
+        world.registry,
+        world.tenant,
+        world.model,
+        versions[1],
+        start="2024-03-01",
+        end="2024-03-20",
+        actor="tests",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lift", "verdict"),
+    [(0.1, Verdict.PASS), (-0.19, Verdict.FAIL), (-0.04, Verdict.INCONCLUSIVE)],
+)
+async def test_verdicts(world, versions, lift, verdict):
+    """More is a PASS, much less a FAIL, near the margin neither; the report recomputes."""
+    await _policy(world)
+
+    report = await _run(world, versions, lift=lift)
+
+    assert report.verdict is verdict, report.sentence
+    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, versions[1])
+    assert (evidence.gate, evidence.baseline) == (Gate.AB_TEST, versions[0])
+    again = recompute(report.document())
+    assert again.agrees, again.differences
+    if verdict is Verdict.INCONCLUSIVE:
+        assert "units in all" in report.sentence or "too close" in report.sentence
+
+
+async def test_mean_and_ratio(world, versions):
+    """Means and ratios are judged per unit, and equal arms do not fail."""
+    await _policy(
+        world,
+        OutcomeDemand("spent", "mean", margin=2.0),
+        OutcomeDemand("spent", "ratio", margin=0.5, per="clicks", higher_is_better=False),
+    )
+
+    report = await _run(world, versions)
+
+    assert report.verdict is Verdict.PASS, report.sentence
+    assert [row.name for row in report.metrics] == ["spent", "spent/clicks"]
+    assert report.detail["exposure"][0]["day"] == 0
+
+
+async def test_sample_ratio_mismatch(world, versions):
+    """Units that get lost in one arm make the test INVALID, however good the rest looks."""
+    await _policy(world)
+
+    report = await _run(world, versions, lift=0.2, drop=0.4)
+
+    assert report.verdict is Verdict.INVALID
+    assert "something other than chance decides" in report.sentence
+
+
+async def test_units_that_change_arms(world, versions):
+    """Units answered by the other arm's version are noticed."""
+    await _policy(world)
+
+    report = await _run(world, versions, swap=0.1)
+
+    assert report.verdict is Verdict.INVALID
+    failed = {check.name for check in report.checks if not check.ok and check.otherwise}
+    assert {"assignment", "units in both arms"} <= failed
+
+
+async def test_too_early(world, versions):
+    """Before the least number of days there is no verdict."""
+    await _policy(world)
+
+    report = await _run(world, versions, lift=0.2, days=5)
+
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "5 of the 7 days" in report.sentence
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {},
+        {"outcomes": []},
+        {"outcomes": "bought"},
+        {"outcomes": [{"kind": "mean"}]},
+        {"outcomes": [{"column": "a", "kind": "median"}]},
+        {"outcomes": [{"column": "a", "kind": "ratio"}]},
+        {"outcomes": [{"column": "a", "margin": -1}]},
+        {"outcomes": [{"column": "a"}, {"column": "a"}]},
+        {"outcomes": [{"column": "a"}], "share": 1.0},
+        {"outcomes": [{"column": "a"}], "max_days": 3},
+        {"outcomes": [{"column": "a"}], "arms": 3},
+    ],
+)
+def test_policies_that_cannot_be(bad):
+    """A policy that is wrong in any field is refused."""
+    with pytest.raises(InvalidInput):
+        ABPolicy.from_document(bad)
+
+
+def test_policy_document():
+    """A policy is the same after writing and reading."""
+    policy = ABPolicy(outcomes=(BOUGHT,), salt="spring")
+
+    assert policy == ABPolicy.from_document(policy.document())
