@@ -71,19 +71,23 @@ def together(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Coun
     paired, found = rows.paired, dict[str, Counter[str]]()
     if model_type != CLASSIFICATION or paired.champion is None:
         return found
-    decisions = _texts(paired.champion.prediction, ~paired.champion_failed)
+    decisions = _kinds(paired.champion.prediction, ~paired.champion_failed)
     if decisions is not None:
-        known = np.where(labelled[~paired.champion_failed], "labelled", "unlabelled")
+        known = _Kinds(
+            labelled[~paired.champion_failed].astype(np.int64), ("unlabelled", "labelled")
+        )
         found["labels by decision"] = _pairs(decisions, known)
-    usable = paired.usable
-    first = _texts(paired.champion.prediction, usable)
-    second = _texts(paired.challenger.prediction, usable)
-    if first is not None and second is not None and first.size:
+    usable, judged = paired.usable, rows.judged
+    if paired.predicted is not None:
+        usable, judged = usable & paired.predicted, judged & paired.predicted
+    first = _kinds(paired.champion.prediction, usable)
+    second = _kinds(paired.challenger.prediction, usable)
+    if first is not None and second is not None and first.codes.size:
         found["answers"] = _pairs(first, second)
-    if rows.judged.any():
-        truth = rows.labels[rows.judged]
-        was = np.asarray(paired.champion.prediction[rows.judged] == truth, dtype=bool)
-        now = np.asarray(paired.challenger.prediction[rows.judged] == truth, dtype=bool)
+    if judged.any():
+        truth = rows.labels[judged]
+        was = np.asarray(paired.champion.prediction[judged] == truth, dtype=bool)
+        now = np.asarray(paired.challenger.prediction[judged] == truth, dtype=bool)
         found["right"] = Counter(
             both_right=int((was & now).sum()),
             only_challenger_right=int((~was & now).sum()),
@@ -102,13 +106,17 @@ def delays(rows: Judgeable, day: Day, places: NDArray[np.int64]) -> dict[str, Lo
     passed = day.labelled_at[places[known]] - at.to_numpy(dtype="datetime64[ns]")[known]
     hours = passed / np.timedelta64(1, "h")
     told = np.isfinite(hours)
-    labels = _texts(rows.labels, known)
+    labels = _kinds(rows.labels, known)
     if labels is None:
         return {"delay": LogHistogram.of(np.maximum(hours[told], 0))} if told.any() else {}
-    return {
-        f"delay of {label}": LogHistogram.of(np.maximum(hours[told & (labels == label)], 0))
-        for label in np.unique(labels[told])
-    }
+    found: dict[str, LogHistogram] = {}
+    for code, label in enumerate(labels.names):
+        mine = told & (labels.codes == code)
+        if mine.any():
+            name = f"delay of {label}"
+            times = LogHistogram.of(np.maximum(hours[mine], 0))
+            found[name] = found.get(name, LogHistogram()) + times
+    return found
 
 
 def _rows_of(claim: Claim, rows: Judgeable) -> Mask:
@@ -152,12 +160,20 @@ def _parts(claim: Claim, rows: Judgeable, mask: Mask) -> list[tuple[str | None, 
     return [(str(name), np.asarray(codes == code)) for code, name in enumerate(names)]
 
 
-def _texts(values: NDArray[Any], mask: Mask) -> NDArray[Any] | None:
-    """Values as text, None where there are too many kinds to be classes."""
+@dataclass(frozen=True)
+class _Kinds:
+    """Values of few kinds: each one's code, and the kinds by name."""
+
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def _kinds(values: NDArray[Any], mask: Mask) -> _Kinds | None:
+    """None where there are too many kinds to be classes, or values that are missing."""
     codes, kinds = pd.factorize(values[mask])
     if len(kinds) > _MOST_CLASSES or (codes < 0).any():
         return None
-    return np.asarray(np.array([_text(kind) for kind in kinds], dtype=object)[codes])
+    return _Kinds(np.asarray(codes), tuple(_text(kind) for kind in kinds))
 
 
 def _text(value: Any) -> str:
@@ -167,11 +183,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _pairs(first: NDArray[Any], second: NDArray[Any]) -> Counter[str]:
-    return Counter(
-        {
-            f"{a}|{b}": int(((first == a) & (second == b)).sum())
-            for a in np.unique(first)
-            for b in np.unique(second)
-        }
-    )
+def _pairs(first: _Kinds, second: _Kinds) -> Counter[str]:
+    wide = max(len(second.names), 1)
+    counts = np.bincount(first.codes * wide + second.codes, minlength=len(first.names) * wide)
+    found: Counter[str] = Counter()
+    for place, number in enumerate(counts):
+        if number:
+            found[f"{first.names[place // wide]}|{second.names[place % wide]}"] += int(number)
+    return found

@@ -22,7 +22,9 @@ Hashes = NDArray[np.uint64]
 
 def hashes(ids: pd.Series[Any]) -> Hashes:
     """Request ids as 64-bit numbers: ten million of them collide with a chance of 1 in 400 000."""
-    return np.asarray(pd.util.hash_array(ids.astype(str).to_numpy(dtype=object)))
+    texts = ids.astype(str).to_numpy(dtype=object)
+    # Nearly all ids differ: to look for equal ones first, as pandas would, takes as long again.
+    return np.asarray(pd.util.hash_array(texts, categorize=False))
 
 
 @dataclass
@@ -52,7 +54,9 @@ class Day:
 
     def new(self, ids: Hashes) -> Mask:
         """Which of the requests come for the first time; they count as seen from now on."""
-        fresh = ~(pd.Series(ids).duplicated().to_numpy() | np.isin(ids, self.seen))
+        fresh = ~pd.Series(ids).duplicated().to_numpy()
+        if self.seen.size:
+            fresh &= ~pd.Series(ids).isin(self.seen).to_numpy()
         self.seen = np.concatenate([self.seen, ids[fresh]])
         return np.asarray(fresh)
 
@@ -74,6 +78,8 @@ class Paired:
     challenger_failed: Mask
     champion: Answers | None
     champion_failed: Mask
+    #: Requests for which the challenger's prediction is known; None: all of them.
+    predicted: Mask | None = None
 
     @property
     def said(self) -> dict[str, Answers]:

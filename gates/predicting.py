@@ -34,6 +34,27 @@ def answers(model: Predictor, frame: pd.DataFrame) -> Answers:
     return Answers(_plain(prediction), scores if scores is not None and scores.ndim == 1 else None)
 
 
+def scored(
+    model: Predictor, frame: pd.DataFrame, sample: NDArray[np.int64]
+) -> tuple[Answers, NDArray[np.bool_]] | None:
+    """The model's scores of all rows and its predictions of a sample, with the sample's mask: a
+    prediction takes as long as a score. None for a model without one score a row. Outside of the
+    sample the predictions are zeros that mean nothing."""
+    try:
+        score = model.scores(frame)
+    except MODEL_FAILURES:
+        return None
+    scores = None if score is None else np.asarray(score, dtype=float)
+    if scores is None or scores.shape != (len(frame),):
+        return None
+    some = answers(_Predicting(model), frame.iloc[sample])
+    prediction = np.zeros(len(frame), dtype=some.prediction.dtype)
+    prediction[sample] = some.prediction
+    mask = np.zeros(len(frame), dtype=bool)
+    mask[sample] = True
+    return Answers(prediction, scores), mask
+
+
 def recorded(frame: pd.DataFrame) -> Answers:
     """The answers that the serving system recorded. Without any score there are no scores."""
     score = frame.get("score")
@@ -55,6 +76,17 @@ def agreement(first: Answers, second: Answers) -> NDArray[np.bool_]:
     if first.score is not None and second.score is not None:
         same &= np.isclose(first.score, second.score, rtol=1e-6, atol=1e-9)
     return np.asarray(same, dtype=bool)
+
+
+class _Predicting:
+    """A model asked for predictions only."""
+
+    def __init__(self, model: Predictor) -> None:
+        self.columns = model.columns
+        self.predict = model.predict
+
+    def scores(self, frame: pd.DataFrame) -> None:
+        return None
 
 
 def _nothing(rows: int) -> Answers:

@@ -32,7 +32,7 @@ from .pairing import (
     served,
     unfailed,
 )
-from .predicting import agreement, answers
+from .predicting import agreement, answers, scored
 from .statistics.log_histogram import LogHistogram
 from .tally import Source, Tally
 from .timing import in_turn
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 #: So many requests of each batch are also put to the champion, to see that the replay of
 #: recorded requests gives what was served.
 SELF_REPLAY_SAMPLE = 500
+#: So many requests of each batch get a prediction where only scores are judged.
+PREDICTED_SAMPLE = 2000
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,9 @@ def _asked(
     warm = np.ones(len(frame), dtype=bool)
     if replay.warm_until is not None:
         warm = (at >= replay.warm_until).to_numpy()
+    predicted = None
     if replay.challenger is not None:
-        said = answers(replay.challenger, _features(replay.challenger, frame))
+        said, predicted = _replayed(replay, replay.challenger, frame)
         failed = unfailed(np.zeros(len(frame), dtype=bool), said)
     else:
         said, failed, latency = mirrored(frame, ids, others, counts)
@@ -214,7 +217,22 @@ def _asked(
         if replay.champion is not None:
             models = {"champion": replay.champion, **models}
         tally.histograms.update(in_turn(models, frame, replay.timed_calls))
-    return Paired(frame, ids, said, failed, champion, champion_failed)
+    return Paired(frame, ids, said, failed, champion, champion_failed, predicted)
+
+
+def _replayed(
+    replay: Replay, challenger: Predictor, frame: pd.DataFrame
+) -> tuple[Answers, Mask | None]:
+    """The challenger's answers. Where no demand needs its predictions, a sample of them is enough
+    for the report, and scores are asked for alone."""
+    asked = _features(challenger, frame)
+    scores_do = all(claim.metric.uses == "score" for claim in replay.claims)
+    if scores_do and replay.claims and len(frame) > PREDICTED_SAMPLE:
+        sample = np.unique(np.linspace(0, len(frame) - 1, PREDICTED_SAMPLE).astype(np.int64))
+        found = scored(challenger, asked, sample)
+        if found is not None:
+            return found
+    return answers(challenger, asked), None
 
 
 def _refused(frame: pd.DataFrame, replay: Replay) -> Mask:
