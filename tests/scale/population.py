@@ -81,6 +81,7 @@ def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, version
                     _entry(owner, name, step, at),
                     kind=kind,
                     moves=moved,
+                    detail=({"bundle_digest": _DIGEST} if kind is EntryKind.REGISTERED else {}),
                     production=after,
                     previous_production=production,
                     previous_hash=head,
