@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -37,7 +38,9 @@ def report_page(report: GateReport) -> str:
         demands=[row for row in rows if row["kind"] in ("comparison", "limit")],
         slices=[row for row in rows if row["kind"] == "slice"],
         shown=[row for row in rows if row["kind"] == "shown"],
-        pictures=pictures(report.detail),
+        pictures=pictures(report.detail, report.metrics),
+        latency=report.detail.get("latency") or {},
+        answers=_matrix(report.detail.get("answers") or {}),
         looks=report.detail.get("looks", ()),
         flips=report.detail.get("flips") or {},
         design_effects=_design_effects(report),
@@ -45,6 +48,17 @@ def report_page(report: GateReport) -> str:
         policy=json.dumps(dict(report.policy), indent=2, ensure_ascii=False),
         counts={name.replace("_", " "): number for name, number in report.counts.items()},
     )
+
+
+def _matrix(answers: Mapping[str, int]) -> dict[str, Any]:
+    """Counts of the champion's answers by the challenger's."""
+    pairs = {tuple(key.split("|", 1)): number for key, number in answers.items()}
+    columns = sorted({pair[1] for pair in pairs})
+    rows = [
+        {"name": name, "cells": [pairs.get((name, column), 0) for column in columns]}
+        for name in sorted({pair[0] for pair in pairs})
+    ]
+    return {"columns": columns, "rows": rows} if rows else {}
 
 
 def _row(row: MetricRow) -> dict[str, Any]:

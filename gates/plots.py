@@ -1,56 +1,43 @@
-"""The report's pictures, as SVG that needs nothing from outside.
-
-Figures are made without pyplot, so that they share no state and need no display.
-"""
+"""The report's pictures: which there are, and those of intervals and distributions."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from .drawing import (
+    CHALLENGER,
+    COLOURS,
+    FAINT,
+    INK,
+    THRESHOLD,
+    Picture,
+    figure,
+    legend,
+    styled,
+    svg,
+)
+from .evidence_plots import e_values, latency_curves, slice_forest
 from .metrics import CLASSIFICATION
+from .report import MetricRow
 from .wording import amount
 
-CHAMPION, CHALLENGER, THRESHOLD, INK, FAINT = "#8a6d3b", "#1f5fbf", "#c0392b", "#2b3440", "#d9dee5"
-_COLOURS = {"champion": CHAMPION, "challenger": CHALLENGER}
-_STYLE: Any = {
-    "svg.hashsalt": "model-lifecycle",
-    "font.size": 9.5,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-}
-#: matplotlib keeps its style for the whole process.
-_STYLING = Lock()
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as a data address, with what it shows in words."""
-
-    title: str
-    caption: str
-    source: str
-
-
-def pictures(detail: Mapping[str, Any]) -> list[Picture]:
-    """All pictures that a report's detail allows, the deciding ones first."""
+def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[Picture]:
+    """All pictures that a report's detail and rows allow, the deciding ones first."""
     drawn: list[Picture] = []
-    with _STYLING, mpl.rc_context(_STYLE):
+    with styled():
         for looks in detail.get("looks", ()):
             if len(looks["points"]) > 1:
                 drawn.append(_interval_over_time(looks))
+                if "log10_e_pass" in looks["points"][0]:
+                    drawn.append(e_values(looks))
+        drawn += slice_forest([row for row in rows if row.kind == "slice"])
+        if detail.get("latency"):
+            drawn.append(latency_curves(detail["latency"]))
         distributions = detail.get("distributions") or {}
         if distributions:
             if distributions["model_type"] == CLASSIFICATION:
@@ -65,7 +52,7 @@ def pictures(detail: Mapping[str, Any]) -> list[Picture]:
 def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     points = looks["points"]
     at = list(range(1, len(points) + 1))
-    figure, axes = _figure(8.6, 3.3)
+    made, axes = figure(8.6, 3.3)
     bounded = [
         (i, p["lower"], p["upper"])
         for i, p in zip(at, points, strict=True)
@@ -103,18 +90,18 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     _name_blocks(axes, [p["block"] for p in points])
     title = looks["title"][0].upper() + looks["title"][1:]
     axes.set_ylabel("improvement" if looks["comparative"] else looks["title"])
-    _legend(axes)
+    legend(axes)
     last = points[-1]
     return Picture(
         f"{title}: {'improvement over the champion' if looks['comparative'] else 'the version'}",
         f"The whole band has to come to lie {looks['passes']} the line at {amount(threshold)}. "
         f"After {len(points)} blocks the mean is {amount(last['mean'])}.",
-        _svg(figure),
+        svg(made),
     )
 
 
 def _calibration(distributions: Mapping[str, Any]) -> Picture:
-    figure, axes = _figure(4.2, 3.6)
+    made, axes = figure(4.2, 3.6)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1.2)
     for who, bins in distributions["values"].items():
         cells = [
@@ -126,13 +113,13 @@ def _calibration(distributions: Mapping[str, Any]) -> Picture:
         ]
         most = max((count for _, _, count in cells), default=1)
         axes.plot(
-            [x for x, _, _ in cells], [y for _, y, _ in cells], color=_COLOURS[who], lw=1, alpha=0.6
+            [x for x, _, _ in cells], [y for _, y, _ in cells], color=COLOURS[who], lw=1, alpha=0.6
         )
         axes.scatter(
             [x for x, _, _ in cells],
             [y for _, y, _ in cells],
             s=[8 + 60 * count / most for _, _, count in cells],
-            color=_COLOURS[who],
+            color=COLOURS[who],
             alpha=0.8,
             lw=0,
             label=who,
@@ -140,45 +127,30 @@ def _calibration(distributions: Mapping[str, Any]) -> Picture:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_xlabel("mean score")
     axes.set_ylabel("share of positives")
-    _legend(axes)
+    legend(axes)
     return Picture(
         "Calibration",
         "How often it happened, against how likely the model said it was; on the line is right. "
         "Larger points hold more requests.",
-        _svg(figure),
+        svg(made),
     )
 
 
 def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: str) -> Picture:
     edges = distributions[f"{what}_edges"]
-    figure, axes = _figure(4.2, 3.6)
+    made, axes = figure(4.2, 3.6)
     for who, bins in distributions[f"{what}s"].items():
         total = max(sum(bins["counts"]), 1)
         shares = [count / total for count in bins["counts"]]
-        axes.stairs(shares, edges, color=_COLOURS[who], lw=1.6, label=who)
-        axes.stairs(shares, edges, color=_COLOURS[who], alpha=0.10, fill=True)
+        axes.stairs(shares, edges, color=COLOURS[who], lw=1.6, label=who)
+        axes.stairs(shares, edges, color=COLOURS[who], alpha=0.10, fill=True)
     if what == "error":
         axes.axvline(0, color=INK, lw=0.8, ls=":")
     axes.set_xlabel(label)
     axes.set_ylabel("share of requests")
     axes.set_ylim(bottom=0)
-    _legend(axes)
-    return Picture(
-        title, "Share of requests in each bin, both models on the same ones.", _svg(figure)
-    )
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color=FAINT, lw=0.6)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=8.5, loc="best")
+    legend(axes)
+    return Picture(title, "Share of requests in each bin, both models on the same ones.", svg(made))
 
 
 def _limit_view(axes: Axes, points: Sequence[Mapping[str, Any]], threshold: float) -> None:
@@ -198,9 +170,3 @@ def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
     places = [place for place in places if 1 <= place <= len(names)]
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.set_xticklabels([names[place - 1] for place in places])
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -342,7 +342,9 @@ async def test_report_is_plain(world, champion, start):
     stored = json.loads(await world.file(report.report_uri, "report.json"))
     assert stored == json.loads(json.dumps(report.document(), allow_nan=False))
     page = (await world.file(report.report_uri, "report.html")).decode()
-    assert page.count("data:image/svg+xml;base64,") == 3
+    assert page.count("data:image/svg+xml;base64,") == 5
+    for told in ("evidence at every look", "<h2>Latency</h2>", "<h2>Who answered what</h2>"):
+        assert told in page
     assert "improvement over the champion" in page
 
 

@@ -1,0 +1,67 @@
+"""What all pictures of a report share: colours, axes, and SVG that needs nothing from outside.
+
+Figures are made without pyplot, so that they share no state and need no display.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+CHAMPION, CHALLENGER, THRESHOLD, INK, FAINT = "#8a6d3b", "#1f5fbf", "#c0392b", "#2b3440", "#d9dee5"
+COLOURS = {"champion": CHAMPION, "challenger": CHALLENGER}
+_STYLE: Any = {
+    "svg.hashsalt": "model-lifecycle",
+    "font.size": 9.5,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
+#: matplotlib keeps its style for the whole process.
+_STYLING = Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a data address, with what it shows in words."""
+
+    title: str
+    caption: str
+    source: str
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The report's style, for one thread at a time."""
+    with _STYLING, mpl.rc_context(_STYLE):
+        yield
+
+
+def figure(width: float, height: float) -> tuple[Figure, Axes]:
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
+    axes.set_axisbelow(True)
+    return made, axes
+
+
+def legend(axes: Axes) -> None:
+    axes.legend(frameon=False, fontsize=8.5, loc="best")
+
+
+def svg(made: Figure) -> str:
+    buffer = io.BytesIO()
+    made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"

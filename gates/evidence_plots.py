@@ -1,0 +1,103 @@
+"""Pictures of evidence: e-values with their line, latencies, and the slices beside each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .drawing import CHALLENGER, CHAMPION, INK, THRESHOLD, Picture, figure, legend, svg
+from .report import MetricRow
+from .wording import amount
+
+#: What is beyond this is as good as certain, and would squeeze the rest of the picture.
+_MOST_LOG10 = 12.0
+_LARGEST_FOREST = 40
+
+
+def e_values(looks: Mapping[str, Any]) -> Picture:
+    """Evidence for PASS and for FAIL after each block, on a logarithmic scale."""
+    points = looks["points"]
+    at = list(range(1, len(points) + 1))
+    made, axes = figure(8.6, 2.6)
+    line = math.log10(1 / looks["alpha"])
+    for key, name, colour in (("pass", "for PASS", CHALLENGER), ("fail", "for FAIL", THRESHOLD)):
+        values = [min(max(point[f"log10_e_{key}"], -3.0), _MOST_LOG10) for point in points]
+        axes.plot(at, values, color=colour, lw=1.6, label=name)
+    axes.axhline(line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="enough for PASS")
+    enough = math.log10(1 / looks["alpha_fail"])
+    if enough != line:
+        axes.axhline(enough, color=THRESHOLD, lw=1.1, ls=(0, (5, 3)), label="enough for FAIL")
+    axes.set_xlim(0.3, len(points) + 0.7)
+    axes.set_ylabel("evidence, log10 e")
+    axes.set_xlabel("look")
+    legend(axes)
+    title = looks["title"][0].upper() + looks["title"][1:]
+    return Picture(
+        f"{title}: evidence at every look",
+        f"A version as bad as the margin allows reaches the line in {looks['alpha']:.0%} of tests "
+        "at most, however often one looks.",
+        svg(made),
+    )
+
+
+def latency_curves(latency: Mapping[str, Any]) -> Picture:
+    """The share of requests answered within a time."""
+    made, axes = figure(8.6, 2.8)
+    for name, shown in latency.items():
+        curve = shown["curve"]
+        axes.step(
+            [edge for edge, _ in curve],
+            [share for _, share in curve],
+            where="post",
+            color=CHAMPION if name.startswith("champion") else CHALLENGER,
+            ls="-" if name.endswith("served") else (0, (4, 2)),
+            lw=1.5,
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("milliseconds")
+    axes.set_ylabel("share answered")
+    legend(axes)
+    measured = "; ".join(f"{name}: {shown['measured']}" for name, shown in latency.items())
+    return Picture("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
+
+
+def slice_forest(rows: Sequence[MetricRow]) -> list[Picture]:
+    """Every slice's estimate and interval, one below the other; a picture for each demand."""
+    pictures = []
+    for key in dict.fromkeys((row.slice_column, row.name, row.threshold) for row in rows):
+        mine = [r for r in rows if (r.slice_column, r.name, r.threshold) == key]
+        mine = [r for r in mine if r.estimate is not None][:_LARGEST_FOREST]
+        if len(mine) > 1:
+            pictures.append(_forest(mine))
+    return pictures
+
+
+def _forest(rows: Sequence[MetricRow]) -> Picture:
+    made, axes = figure(8.6, 0.9 + 0.27 * len(rows))
+    colours = {"FAIL": THRESHOLD, "PASS": CHALLENGER}
+    known = [x for row in rows for x in (row.lower, row.upper, row.estimate) if x is not None]
+    low, high = min(known), max(known)
+    for place, row in enumerate(reversed(rows)):
+        colour = colours.get(str(row.verdict), INK)
+        ends = (
+            row.lower if row.lower is not None else low,
+            row.upper if row.upper is not None else high,
+        )
+        axes.plot(ends, (place, place), color=colour, lw=1.6)
+        axes.plot([row.estimate or 0.0], [place], "o", color=colour, ms=4)
+    threshold = rows[0].threshold
+    if threshold is not None:
+        axes.axvline(threshold, color=THRESHOLD, lw=1.2, ls=(0, (5, 3)))
+    axes.set_yticks(range(len(rows)))
+    axes.set_yticklabels([str(row.slice_value) for row in reversed(rows)])
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    title = rows[0].title
+    return Picture(
+        f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}",
+        f"A slice stands in the way when all of its interval lies on the wrong side of "
+        f"{amount(threshold)}.",
+        svg(made),
+    )

@@ -1,0 +1,84 @@
+"""A shadow test that follows live traffic."""
+
+from datetime import datetime, timedelta
+
+from model_lifecycle.gates.following import follow_traffic
+from model_lifecycle.gates.policies import Comparison, ShadowPolicy
+from model_lifecycle.gates.traffic import read_partitions
+from model_lifecycle.registry.rules.evidence import Verdict
+
+
+async def _ready(world, margin=0.01, **more):
+    champion = await world.register("weak")
+    await world.promote(champion)
+    version = await world.register("good")
+    await world.policy(
+        shadow=ShadowPolicy(comparisons=(Comparison("brier", margin),), **more),
+    )
+    return champion, version
+
+
+async def _look(world, version, start, hours):
+    return await follow_traffic(
+        world.registry,
+        world.tenant,
+        world.model,
+        version,
+        start=start,
+        actor="tests",
+        evidence_id=f"follow-{world.model}",
+        now=datetime.fromisoformat(start) + timedelta(hours=hours, minutes=20),
+    )
+
+
+async def test_each_look_reads_what_is_new(world, start, monkeypatch):
+    """Looks go on until the verdict falls, and no hour is read twice once its labels have come."""
+    champion, version = await _ready(world, label_horizon_hours=1)
+    read = []
+
+    async def counting(store, hours):
+        read.extend(hour.name for hour in hours)
+        return await read_partitions(store, hours)
+
+    monkeypatch.setattr("model_lifecycle.gates.shadow_days.read_partitions", counting)
+    nothing = await _look(world, version, start, 0)
+    looks = []
+    for hours in (10, 20, 35):
+        await world.serve(champion, hours=hours)
+        looks.append(await _look(world, version, start, hours + 1))
+
+    assert (nothing.report, nothing.done) == (None, False)
+    assert [look.done for look in looks] == [False, False, True]
+    assert looks[2].report.verdict is Verdict.PASS
+    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, version)
+    assert evidence.verdict is Verdict.PASS
+    assert len(read) == len(set(read)) == 35
+    again = await _look(world, version, start, 40)
+    assert (again.done, again.report.evidence_id) == (True, evidence.evidence_id)
+
+
+async def test_the_longest_a_test_may_take(world, start):
+    """At the maximum duration the verdict is what it is, and the version stays where it is."""
+    champion, version = await _ready(world, margin=0.0, max_duration_days=1)
+    await world.serve(champion, hours=40)
+
+    look = await _look(world, version, start, 30)
+
+    assert look.done
+    assert look.report.verdict is Verdict.INCONCLUSIVE
+    assert look.report.counts["blocks"] == 24
+    assert "24 of the 30 hours" in look.report.sentence
+
+
+async def test_champion_that_changed(world, start):
+    """A new champion ends the test: what was collected is about another one."""
+    champion, version = await _ready(world)
+    await world.serve(champion, hours=10)
+    await _look(world, version, start, 10)
+    await world.promote(await world.register("weak"))
+
+    look = await _look(world, version, start, 11)
+
+    assert look.done
+    assert look.report.verdict is Verdict.INVALID
+    assert "the champion changed meanwhile" in look.report.sentence
