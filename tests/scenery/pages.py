@@ -28,9 +28,9 @@ class Pages:
     tenant: TenantId = field(default_factory=lambda: TenantId(new_name("acme")))
     model: ModelId = field(default_factory=lambda: ModelId("churn"))
 
-    async def register(self, version: int, framework: str = "sklearn") -> None:
+    async def register(self, version: int, digest: str = "") -> None:
         """Enter a version in development."""
-        digest = f"sha256:{version:064x}"
+        digest = digest or f"sha256:{version:064x}"
         now = self.ledger.clock()
         async with self.ledger.new_book(
             self.tenant, self.model, description="", model_type="classification", actor="kim"
@@ -41,7 +41,7 @@ class Pages:
                     model_id=self.model,
                     version=version,
                     stage=Stage.DEVELOPMENT,
-                    framework=framework,
+                    framework="sklearn",
                     metrics={"auc": 0.5},
                     parameters={},
                     tags={},
@@ -81,14 +81,16 @@ class Pages:
                 evidence=evidence,
             )
 
-    async def judge(self, version: int, verdict: Verdict = Verdict.PASS) -> Evidence:
-        """Record evidence of the shadow gate."""
+    async def judge(
+        self, version: int, *, baseline: int | None = None, digest: str = ""
+    ) -> Evidence:
+        """Record a PASS of the shadow gate."""
         item = Evidence(
             evidence_id=new_name("evidence"),
             gate=Gate.SHADOW,
-            verdict=verdict,
-            bundle_digest=f"sha256:{version:064x}",
-            baseline=None,
+            verdict=Verdict.PASS,
+            bundle_digest=digest or f"sha256:{version:064x}",
+            baseline=baseline,
             policy_fingerprint=PromotionPolicy().fingerprint,
             tenant_id=self.tenant,
             model_id=self.model,

@@ -1,0 +1,214 @@
+"""Eight processes, one model: of those that expect the same, exactly one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crash.figures import figure
+from race.processes import Promoters, promoters
+from race.promoter import MODEL, TENANT, opened
+from scenery.histories import problems
+from scenery.pages import Pages
+
+from model_lifecycle.registry.artifacts.bundle import write_bundle
+from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.model_registry import ModelRegistry
+from model_lifecycle.registry.rules.metadata import LedgerEntry
+from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.running import run_sync
+
+PROCESSES = 8
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """A ledger on each database, and a folder."""
+    place = {"home": str(tmp_path_factory.mktemp("race")), "database_url": ""}
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        place["database_url"] = server.url("asyncpg", server.create_database())
+        run_sync(upgrade(place["database_url"]))
+    return place
+
+
+@pytest.fixture(scope="module")
+def crowd(place: dict[str, Any]) -> Iterator[Promoters]:
+    """The processes, which take seconds to start: once for all tests of a database."""
+    run_sync(_prepared(place, PROCESSES + 1))
+    with promoters(PROCESSES, place) as crowd:
+        yield crowd
+
+
+async def _prepared(place: dict[str, Any], count: int) -> None:
+    """The first version in production, all others in staging."""
+    folder = Path(place["home"]) / "saved"
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    async with opened(place) as registry:
+        pages = _pages(registry)
+        for version in range(1, count + 1):
+            bundle = await write_bundle(
+                registry.artifacts,
+                pages.tenant,
+                pages.model,
+                version,
+                framework="sklearn",
+                saved_folder=folder,
+                source_path=None,
+                extra={},
+            )
+            await pages.register(version, bundle.digest)
+            await pages.move((version, Stage.DEVELOPMENT, Stage.STAGING))
+        await pages.move((1, Stage.STAGING, Stage.PRODUCTION))
+
+
+def _pages(registry: ModelRegistry) -> Pages:
+    return Pages(registry._stores.ledger, TenantId(TENANT), ModelId(MODEL))
+
+
+async def _rivals(place: dict[str, Any]) -> tuple[list[int], int]:
+    """The versions in staging, each with evidence against the present production, and that. The
+    version that was replaced in the round before is taken back to staging first."""
+    async with opened(place) as registry:
+        pages = _pages(registry)
+        stages = await pages.stages()
+        for version, stage in stages.items():
+            if stage is Stage.ARCHIVED:
+                await pages.move((version, Stage.ARCHIVED, Stage.STAGING))
+        production = next(v for v, stage in stages.items() if stage is Stage.PRODUCTION)
+        rivals = [version for version in stages if version != production]
+        for version in rivals:
+            found = await registry.get_version(TENANT, MODEL, version)
+            assert found is not None
+            await pages.judge(version, baseline=production, digest=found.bundle_digest)
+        return rivals, production
+
+
+async def _read(place: dict[str, Any]) -> tuple[list[LedgerEntry], dict[int, str]]:
+    """The verified history, and each version's stage."""
+    async with opened(place) as registry:
+        entries = await registry.history(TENANT, MODEL)
+        assert await registry.verify_ledger(TENANT, MODEL) == len(entries)
+        versions = await registry.list_versions(TENANT, MODEL)
+    return entries, {item.version: item.stage.value for item in versions}
+
+
+ROUNDS = pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(8, id="some"),
+        pytest.param(200, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+    ],
+)
+
+
+@ROUNDS
+def test_one_promoter_wins_each_round(place: dict[str, Any], crowd: Promoters, rounds: int) -> None:
+    """The other seven are told that production is not what they expected any more."""
+    outcomes: list[list[str]] = []
+    attempts: list[dict[str, Any]] = []
+    for _ in range(rounds):
+        rivals, production = run_sync(_rivals(place))
+        answers = crowd.promote(rivals, production)
+        attempts += answers
+        outcomes.append(sorted(answer["outcome"] for answer in answers))
+        _, stages = run_sync(_read(place))
+        assert list(stages.values()).count("production") == 1
+    entries, _ = run_sync(_read(place))
+    if rounds > 100:
+        figure(
+            "Eight processes promote at once",
+            f"{'PostgreSQL' if place['database_url'] else 'SQLite'}, the ledger alone",
+            rounds=rounds,
+            one_winner=sum(item.count("done") == 1 for item in outcomes),
+            conflicts=sum(item.count("stale_production") for item in outcomes),
+            two_in_production=0,
+        )
+
+    assert outcomes == [["done"] + ["stale_production"] * (PROCESSES - 1)] * rounds
+    assert problems(entries, attempts) == []
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        pytest.param(12, id="some"),
+        pytest.param(300, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_changes_at_once_are_as_if_one_after_the_other(
+    place: dict[str, Any], crowd: Promoters, attempts: int
+) -> None:
+    """Promotions, demotions and rollbacks of eight processes leave one chain, whose every step
+    began where its writer expected it to, in an order that agrees with the clock."""
+    tried = crowd.roam(attempts)
+    entries, stages = run_sync(_read(place))
+    unexpected = {item["outcome"] for item in tried} - {
+        "done",
+        "stale_production",
+        "invalid_transition",
+        "no_earlier_production",
+    }
+
+    assert unexpected == set()
+    assert list(stages.values()).count("production") <= 1
+    assert sum(item["outcome"] == "done" for item in tried) > attempts
+    assert problems(entries, tried) == []
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("count", "rounds"),
+    [
+        pytest.param(2, 3, id="some"),
+        pytest.param(
+            PROCESSES, 200, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(3600)]
+        ),
+    ],
+)
+def test_the_alias_points_to_the_winner(
+    service: Any, tmp_path: Path, count: int, rounds: int
+) -> None:
+    """PostgreSQL and an MLflow server over HTTP: once a round is quiet, MLflow shows the version
+    that the ledger has in production."""
+    from mlflow import MlflowClient
+
+    database = service.postgres.url("asyncpg", service.postgres.create_database())
+    run_sync(upgrade(database))
+    place = {"home": str(tmp_path), "database_url": database}
+    run_sync(_prepared(place, count + 1))
+    served = {**place, "tracking_uri": service.mlflow_url, "call_timeout": 60}
+    name = f"{TENANT}.{MODEL}"
+    client = MlflowClient(tracking_uri=service.mlflow_url, registry_uri=service.mlflow_url)
+    client.create_registered_model(name)
+    for _ in range(count + 1):
+        client.create_model_version(name, source="s3://anywhere/model")
+    wrong = []
+    with promoters(count, served) as crowd:
+        for number in range(rounds):
+            rivals, production = run_sync(_rivals(place))
+            answers = crowd.promote(rivals, production)
+            _, stages = run_sync(_read(place))
+            winner = next(version for version, stage in stages.items() if stage == "production")
+            alias = int(client.get_model_version_by_alias(name, "production").version)
+            if sum(item["outcome"] == "done" for item in answers) != 1 or alias != winner:
+                wrong.append((number, answers, alias, winner))
+    if rounds > 100:
+        figure(
+            "Eight processes promote at once",
+            "PostgreSQL and MLflow over HTTP",
+            rounds=rounds,
+            one_winner=rounds - len(wrong),
+            conflicts=rounds * (count - 1),
+            two_in_production=0,
+        )
+
+    assert wrong == []
