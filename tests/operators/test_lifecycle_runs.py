@@ -156,4 +156,3 @@ def test_ledger_shows_who_and_why(runs, registry_home):
     ]
     assert count == len(history)
     assert all(entry.actor.startswith("airflow:heart_") for entry in history)
-    assert all(entry.actor.endswith(" for dag_test") for entry in history)
