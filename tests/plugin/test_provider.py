@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import distribution, entry_points
 from importlib.resources import files
 
