@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scenery.airflow_home import prepare
 
-_HOME = "TEST_AIRFLOW_HOME"
-
-if _HOME not in os.environ:
-    home = tempfile.mkdtemp(prefix="airflow-")
-    os.environ.update(
-        {
-            _HOME: home,
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        }
-    )
+prepare()
 # Small models on shared cores: threads of OpenMP would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

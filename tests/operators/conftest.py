@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -12,28 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from scenery.airflow_home import prepare
 
 from model_lifecycle.registry.rules.evidence import Evidence, Verdict
 from model_lifecycle.registry.rules.stages import Gate
 
-_HOME = "TEST_AIRFLOW_HOME"
 _numbers = itertools.count(1)
 _DAGS = Path(__file__).parent / "dags"
 
-if _HOME not in os.environ:
-    home = tempfile.mkdtemp(prefix="airflow-")
-    os.environ.update(
-        {
-            _HOME: home,
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(_DAGS),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        }
-    )
+prepare()
 
 
 #: Where the core works beside Airflow, third parties warn of each other by the hundred: skops looks

@@ -2,23 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+from scenery.airflow_home import prepare
 
-_HOME = "TEST_AIRFLOW_HOME"
-
-if _HOME not in os.environ:
-    home = tempfile.mkdtemp(prefix="airflow-")
-    os.environ.update(
-        {
-            _HOME: home,
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent.parent / "operators" / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        }
-    )
+prepare()
