@@ -29,7 +29,7 @@ def selection_check(table: Mapping[str, int]) -> Check:
         decision, _, known = key.rpartition("|")
         counts = shares.setdefault(decision, [0, 0])
         counts[known == "labelled"] += number
-    groups = {decision: pair for decision, pair in shares.items() if sum(pair) >= _FEWEST}
+    groups = {decision: pair for decision, pair in sorted(shares.items()) if sum(pair) >= _FEWEST}
     if len(groups) < 2:
         return Check(name, True, "too few decisions of different kinds to compare", None)
     rates = {decision: pair[1] / sum(pair) for decision, pair in groups.items()}
