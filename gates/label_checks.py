@@ -13,16 +13,16 @@ from .statistics.log_histogram import LogHistogram
 from .tally import Tally
 from .wording import amount, count
 
-#: Shares of labels that differ by more than this between two decisions are no accident that may
-#: be left at that, if they are none by chance either.
-_LARGEST_GAP, _LEVEL = 0.05, 0.001
+#: Shares of labels that differ more often than this by chance say nothing.
+_LEVEL = 0.001
 #: Delays of two outcomes whose distributions are further apart than this are tied to the outcome.
 _TIED = 0.1
 _FEWEST = 100
 
 
-def selection_check(table: Mapping[str, int]) -> Check:
-    """Whether a request gets a label does not depend on what the champion decided."""
+def selection_check(table: Mapping[str, int], largest_gap: float = 0.05) -> Check:
+    """Whether a request gets a label does not depend on what the champion decided: the shares of
+    requests with a label differ by at most ``largest_gap`` between decisions, or by chance."""
     name = "labels by decision"
     shares: dict[str, list[int]] = {}
     for key, number in table.items():
@@ -38,7 +38,7 @@ def selection_check(table: Mapping[str, int]) -> Check:
         f"{rates[low]:.1%} of requests that the champion answered {low} have a label, and "
         f"{rates[high]:.1%} of those answered {high}"
     )
-    if rates[high] - rates[low] <= _LARGEST_GAP:
+    if rates[high] - rates[low] <= largest_gap:
         return Check(name, True, message)
     if chi2_contingency(list(groups.values())).pvalue > _LEVEL:
         return Check(name, True, f"{message}, which may be chance")

@@ -42,7 +42,7 @@ def shadow_checks(
     if policy.needs_labels:
         checks += [
             _coverage(policy, counts["labelled"], answered),
-            selection_check(tally.tables.get("labels by decision", {})),
+            selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap),
             *delay_checks(policy, tally, window.end, window.mature_until),
         ]
     checks.append(_challenger_answers(policy, tally, answered))

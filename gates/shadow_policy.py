@@ -45,7 +45,8 @@ class ShadowPolicy:
 
     A label coverage below ``min_label_coverage``, a champion that answers less than
     ``min_replay_agreement`` of its own requests as recorded, or mirrored requests of which less
-    than ``min_join_rate`` have both answers, make the test INVALID.
+    than ``min_join_rate`` have both answers, make the test INVALID; so do shares of labelled
+    requests that differ by more than ``max_label_gap`` between two decisions of the champion.
     """
 
     comparisons: tuple[Comparison, ...] = ()
@@ -67,6 +68,7 @@ class ShadowPolicy:
     min_duration_hours: float = 0.0
     max_duration_days: float = 14.0
     feature_time: str | None = None
+    max_label_gap: float = 0.05
 
     def __post_init__(self) -> None:
         check_claims(self, "shadow")
@@ -95,9 +97,10 @@ class ShadowPolicy:
         number(self.max_duration_days, "shadow.max_duration_days", above=0)
         for name in ("min_label_coverage", "min_replay_agreement", "min_join_rate"):
             number(getattr(self, name), f"shadow.{name}", above=0, at_most=1)
+        number(self.max_label_gap, "shadow.max_label_gap", at_least=0, at_most=1)
         for name in (
             *("alpha", "label_horizon_hours", "min_label_coverage", "min_replay_agreement"),
-            *("min_join_rate", "min_duration_hours", "max_duration_days"),
+            *("min_join_rate", "min_duration_hours", "max_duration_days", "max_label_gap"),
         ):
             object.__setattr__(self, name, float(getattr(self, name)))
 

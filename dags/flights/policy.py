@@ -40,5 +40,8 @@ FLIGHT_DELAY_POLICY = promotion_policy(
         min_blocks=30,
         expected_blocks=100,
         label_horizon_hours=24,
+        # A cancelled flight never arrives, and flights forecast to be late are cancelled more
+        # often: in July 88 % of those have a label, against 96 % of the others.
+        max_label_gap=0.1,
     ),
 )
