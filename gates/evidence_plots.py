@@ -76,7 +76,7 @@ def slice_forest(rows: Sequence[MetricRow]) -> list[Picture]:
 
 
 def _forest(rows: Sequence[MetricRow]) -> Picture:
-    made, axes = figure(8.6, 0.9 + 0.27 * len(rows))
+    made, axes = figure(8.6, 0.9 + 0.27 * len(rows), fitted=True)
     colours = {"FAIL": THRESHOLD, "PASS": CHALLENGER}
     known = [x for row in rows for x in (row.lower, row.upper, row.estimate) if x is not None]
     low, high = min(known), max(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,7 @@ from model_lifecycle.gates.policies import (
 from model_lifecycle.gates.traffic import write_labels, write_traffic
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.rules import paths
 from model_lifecycle.registry.rules.metadata import TrainedModel
 from model_lifecycle.registry.settings import Settings
 
@@ -81,6 +83,48 @@ def answered(model: Any, rows: int, hour: int) -> tuple[pd.DataFrame, Any, Any]:
     features = frame[["recent", "older"]]
     score = model.predict_proba(features)[:, 1] if hasattr(model, "predict_proba") else None
     return frame, model.predict(features), score
+
+
+def hour_log(
+    model: Any, version: int, rows: int, hour: int, at: datetime
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One hour's requests as the model answered them, and their labels."""
+    frame, prediction, score = answered(model, rows, hour)
+    log = frame.drop(columns="label").assign(
+        request_id=[f"{at:%m%dT%H}-{row}" for row in range(rows)],
+        requested_at=[at + timedelta(seconds=row) for row in range(rows)],
+        version=version,
+        role="champion",
+        prediction=prediction,
+    )
+    if score is not None:
+        log["score"] = score
+    known = pd.DataFrame(
+        {"request_id": log["request_id"], "label": frame["label"], "labelled_at": at}
+    )
+    return log, known
+
+
+@cache
+def hour_file(model: Any, version: int, rows: int, hour: int) -> tuple[bytes, pd.DataFrame]:
+    """The same as the file that the writer makes of it, for the usual window."""
+    log, known = hour_log(model, version, rows, hour, START + timedelta(hours=hour))
+    store = Kept()
+    asyncio.run(write_traffic(store, "any", "any", START + timedelta(hours=hour), log))
+    return store.content, known
+
+
+class Kept:
+    """A store of one file."""
+
+    content: bytes
+
+    async def put_bytes(self, path: str, data: bytes) -> None:
+        self.content = data
+
+
+def _as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
 
 
 @dataclass
@@ -170,7 +214,7 @@ class World:
         step: int = 1,
         start: datetime = START,
         labelled: float = 1.0,
-        change: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+        change: Callable[[pd.DataFrame], pd.DataFrame] = _as_it_is,
     ) -> str:
         """Write ``hours`` hours of traffic answered by ``version``, each ``step``-th of them; the
         end of the window.
@@ -179,19 +223,15 @@ class World:
         labels: dict[datetime, list[pd.DataFrame]] = {}
         for hour in range(0, hours, step):
             at = start + timedelta(hours=hour)
-            frame, prediction, score = answered(model, rows, hour)
-            log = frame.drop(columns="label").assign(
-                request_id=[f"{at:%m%dT%H}-{row}" for row in range(rows)],
-                requested_at=[at + timedelta(seconds=row) for row in range(rows)],
-                version=version,
-                role="champion",
-                prediction=prediction,
-            )
-            if score is not None:
-                log["score"] = score
-            known = pd.DataFrame(
-                {"request_id": log["request_id"], "label": frame["label"], "labelled_at": at}
-            )
+            if change is _as_it_is and start == START:
+                content, known = await asyncio.to_thread(hour_file, model, version, rows, hour)
+                await self.registry.artifacts.put_bytes(
+                    f"{paths.traffic_partition(self.tenant, self.model, at)}/part-00000.parquet",
+                    content,
+                )
+                labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])
+                continue
+            log, known = hour_log(model, version, rows, hour, at)
             labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])
             await write_traffic(self.registry.artifacts, self.tenant, self.model, at, change(log))
         for day, parts in labels.items():
