@@ -77,7 +77,7 @@ class LifeOfAModel(RuleBasedStateMachine):
         self.registry = ModelRegistry(stores)
         self.done: list[tuple[Callable[[], Awaitable[Any]], Any]] = []
         self.policies = [PromotionPolicy()]
-        self.times: list[datetime] = []
+        self.ids: list[str] = []
 
     def pick(self, place: int) -> int:
         """A version of the model, or one that was deleted or never was."""
@@ -126,10 +126,10 @@ class LifeOfAModel(RuleBasedStateMachine):
         """Mostly about what is in production now, under the policy of now."""
         version = self.pick(version)
         if version in self.plain.stages:
-            self._judge(version, gate, verdict, other, old)
+            self._judge(version, gate, verdict, other and old, old and not other)
 
     def _judge(self, version: int, gate: str, verdict: str, other: bool, old: bool) -> None:
-        other, old = other and old, old and not other and len(self.policies) > 1
+        old = old and len(self.policies) > 1
         baseline = self.plain.production
         if other:
             baseline = 5 if baseline is None else None
@@ -187,25 +187,40 @@ class LifeOfAModel(RuleBasedStateMachine):
             ),
         )
 
-    @rule(version=st.integers(0, 9), steps=st.integers(1, 2))
-    def go_on(self, version: int, steps: int) -> None:
-        """The next steps of a version with the proof that they need: else few would get far."""
+    @precondition(lambda self: self.plain.stages)
+    @rule(
+        version=st.integers(0, 9),
+        verdicts=st.lists(VERDICTS, min_size=1, max_size=3),
+        misfit=st.sampled_from(["", "", "", "baseline", "policy"]),
+        approved=st.sampled_from(["PASS", "PASS", "FAIL"]),
+    )
+    def go_on(self, version: int, verdicts: list[str], misfit: str, approved: str) -> None:
+        """The next step of a version, judged some times before: else few would get far."""
         version = self.pick(version)
-        for _ in range(steps):
-            stage = self.plain.stages.get(version)
-            if stage not in ("development", "staging"):
-                return
-            gate = "validation" if stage == "development" else "shadow"
-            self._judge(version, gate, "PASS", False, False)
-            if self.plain.policies[-1]:
-                self._judge(version, "approval", "PASS", False, False)
-            to = "staging" if stage == "development" else "production"
-            self._move(version, to, "right", False, "")
+        if self.plain.stages[version] not in ("development", "staging"):
+            return
+        in_staging = self.plain.stages[version] == "staging"
+        gate = "shadow" if in_staging else "validation"
+        for verdict in verdicts:
+            self._judge(version, gate, verdict, misfit == "baseline", misfit == "policy")
+        if self.plain.policies[-1] and in_staging:
+            self._judge(version, "approval", approved, False, False)
+        to = "production" if in_staging else "staging"
+        self._move(version, to, "right", False, "")
+
+    @precondition(lambda self: self.plain.stages)
+    @rule(version=st.integers(0, 9), verdicts=st.lists(VERDICTS, min_size=1, max_size=3))
+    def go_on_again(self, version: int, verdicts: list[str]) -> None:
+        """Twice as often as other things."""
+        self.go_on(version, verdicts, "", "PASS")
 
     @precondition(lambda self: self.plain.stages)
     @rule(version=st.integers(0, 9))
     def promote(self, version: int) -> None:
-        self.go_on(version, 2)
+        """All the way, with the proof that it needs."""
+        for _ in range(2):
+            if self.pick(version) in self.plain.stages:
+                self.go_on(version, ["PASS"], "", "PASS")
 
     @rule(to=st.none() | VERSIONS, reason=REASONS)
     def roll_back(self, to: int | None, reason: str) -> None:
@@ -251,6 +266,7 @@ class LifeOfAModel(RuleBasedStateMachine):
             code = None
         except BackendUnavailable:
             assert self.mlflow.away, "only MLflow was away"
+            self.mlflow_is_back()
             return
         except RegistryError as error:
             code = error.code
@@ -258,6 +274,7 @@ class LifeOfAModel(RuleBasedStateMachine):
         if due is None:
             self.plain = planned
             self.done.append((lambda: call(operation_id), answer))
+            self.ids.append(operation_id)
 
     @precondition(lambda self: self.done)
     @rule(which=st.integers(0, 30))
@@ -271,34 +288,25 @@ class LifeOfAModel(RuleBasedStateMachine):
         assert again == answer
 
     @precondition(lambda self: self.done)
-    @rule()
-    def reuse(self) -> None:
+    @rule(which=st.integers(0, 30))
+    def reuse(self, which: int) -> None:
         """An id that was used, for something else."""
-        operation_id = self.run(self._last_operation())
-        try:
+        with pytest.raises(OperationConflict):
             self.run(
                 self.registry.rollback(
                     self.tenant,
                     self.model,
                     actor="eve",
                     reason="another",
-                    operation_id=operation_id,
+                    operation_id=self.ids[which % len(self.ids)],
                 )
             )
-        except OperationConflict:
-            return
-        raise AssertionError("an operation id was used twice")
-
-    async def _last_operation(self) -> str:
-        entries = await self.registry.history(self.tenant, self.model)
-        return next(e.operation_id for e in reversed(entries) if e.operation_id.startswith("op-"))
 
     @rule(after=st.integers(0, 6))
     def mlflow_goes_away(self, after: int) -> None:
-        """After some more calls, perhaps in the midst of the next operation."""
+        """After some more calls, perhaps in the midst of the next operation; until one fails."""
         self.mlflow.lost = after
 
-    @rule()
     def mlflow_is_back(self) -> None:
         self.mlflow.away, self.mlflow.lost = False, None
 
@@ -359,7 +367,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize(
     "examples",
     [
-        pytest.param(15, id="some"),
+        pytest.param(20, id="some"),
         pytest.param(500, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(3600)]),
     ],
 )
@@ -371,7 +379,7 @@ def test_any_life_is_the_one_of_the_plain_model(stage: Stage, examples: int) -> 
         LifeOfAModel,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             derandomize=examples < 100,
             suppress_health_check=list(HealthCheck),
