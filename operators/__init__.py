@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .approve import ApproveModelOperator
     from .assets import production_asset
     from .data import DataOperator
     from .hook import ModelRegistryHook
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .validate import ValidateModelOperator
 
 _HOMES = {
+    "ApproveModelOperator": "approve",
     "DataOperator": "data",
     "GateReportLink": "links",
     "ModelRegistryHook": "hook",
@@ -44,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ApproveModelOperator",
     "DataOperator",
     "GateReportLink",
     "ModelRegistryHook",

@@ -51,9 +51,6 @@ class GateOperator(LifecycleOperator):
 
 def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], str | None]:
     """The main part of the report as plain JSON, and its page's path under the artifact root."""
-    from model_lifecycle.gates.recording import REPORT_HTML
-
-    folder = registry.artifacts.path_of(report.report_uri) if report.report_uri else None
     main = {
         "gate": report.gate.value,
         "verdict": report.verdict.value,
@@ -66,4 +63,12 @@ def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], s
         "evidence_id": report.evidence_id,
         "report_uri": report.report_uri,
     }
-    return plain(main), f"{folder.rstrip('/')}/{REPORT_HTML}" if folder else None
+    return plain(main), report_page(registry, report.report_uri)
+
+
+def report_page(registry: ModelRegistry, report_uri: str | None) -> str | None:
+    """The path of a report's page under the artifact root; None where there is none."""
+    from model_lifecycle.gates.recording import REPORT_HTML
+
+    folder = registry.artifacts.path_of(report_uri) if report_uri else None
+    return f"{folder.rstrip('/')}/{REPORT_HTML}" if folder else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, chain
 
+from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.stages import Stage
 
 from .data import DataOperator
@@ -42,6 +43,7 @@ def retrain_and_promote(
     record_traffic: Callable[..., Any] | None = None,
     traffic_kwargs: Mapping[str, Any] | None = None,
     policy: PromotionPolicy | None = None,
+    approval: bool | Mapping[str, Any] = False,
     description: str = "",
     model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
     schedule: Any = None,
@@ -50,7 +52,7 @@ def retrain_and_promote(
     """A DAG that trains a model, judges it twice, and promotes it if both gates say PASS.
 
     train → register → set_policy → validation_data → validate → promote_to_staging →
-    record_traffic → shadow_test → promote_to_production. What is not given has no task. A
+    record_traffic → shadow_test → approve → promote_to_production. What is not given has no task. A
     verdict other than PASS skips the promotion that needs it and what follows; the run succeeds,
     and production stays as it is. Every argument that reaches a user's function, the path of the
     data and the ends of the window may be templates of the DAG's ``params``, so that one DAG can
@@ -63,6 +65,9 @@ def retrain_and_promote(
     :param record_traffic: function of ``traffic_kwargs`` that writes the window's requests into
         the traffic layout, for systems whose serving does not log them there itself.
     :param policy: the model's promotion policy; none leaves the model's own alone.
+    :param approval: whether a person has to approve before production, or the arguments of
+        ``ApproveModelOperator``, such as ``assigned_users``. A policy given with it must require
+        approval, so that no promotion from elsewhere passes by the person.
     :param description: of the model, for people.
     :param dag_kwargs: everything else that a DAG takes, such as ``params`` and ``start_date``.
     """
@@ -110,19 +115,38 @@ def retrain_and_promote(
                     task_id="record_traffic", prepare=record_traffic, op_kwargs=traffic_kwargs
                 )
             )
-        steps += [
+        steps.append(
             ShadowTestOperator(
                 task_id="shadow_test", version=_VERSION, start=start, end=end, **model
-            ),
+            )
+        )
+        if approval or isinstance(approval, Mapping):
+            steps.append(_approve(approval, policy, model))
+        steps.append(
             PromoteModelOperator(
                 task_id="promote_to_production",
                 version=_VERSION,
                 target_stage=Stage.PRODUCTION.value,
                 **model,
-            ),
-        ]
+            )
+        )
         chain(*steps)
     return dag
+
+
+def _approve(
+    approval: bool | Mapping[str, Any], policy: PromotionPolicy | None, model: Mapping[str, Any]
+) -> Any:
+    from .approve import ApproveModelOperator
+
+    if policy is not None and not policy.require_approval:
+        raise InvalidInput(
+            "approval is asked for, but the policy does not require it, so that a promotion from "
+            "elsewhere would pass it by; state require_approval=True in the policy",
+            field="policy.require_approval",
+        )
+    given = approval if isinstance(approval, Mapping) else {}
+    return ApproveModelOperator(**{"task_id": "approve", "version": _VERSION, **model, **given})
 
 
 def rollback_dag(

@@ -1,13 +1,14 @@
 """Buttons on a task's page: the version in MLflow, and the gate's report.
 
-A worker asks for every link in every state of a task, so a link reads what the task published
-and answers with empty text where there is nothing.
+A worker asks for every link in every state of a task, in the process that ran it. So a link
+answers with what that task published, and with empty text where that is nothing: reading it back
+from XCom would log an error for each link without a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
 
     from .hook import ModelRegistryHook
 
+#: Attribute of a running task that holds the addresses it published.
+_PUBLISHED = "_published_links"
+
 
 class _PublishedLink(BaseOperatorLink):
     key: ClassVar[str]
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        from airflow.sdk.bases.xcom import BaseXCom
+    @classmethod
+    def keep(cls, context: Context, address: str) -> None:
+        """Publish ``address``: for the button, and as an XCom for other tasks."""
+        published = vars(context["task"]).setdefault(_PUBLISHED, {})
+        published[cls.key] = address
+        context["ti"].xcom_push(key=cls.key, value=address)
 
-        address = BaseXCom.get_value(ti_key=cast("Any", ti_key), key=self.key)
-        return address if isinstance(address, str) else ""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        published = vars(operator).get(_PUBLISHED, {})
+        return str(published.get(self.key, ""))
 
 
 class ModelVersionLink(_PublishedLink):
@@ -50,7 +59,7 @@ class ModelVersionLink(_PublishedLink):
         if site:
             name = quote(registered_name(TenantId(tenant_id), ModelId(model_id)), safe="")
             address = f"{site}/#/models/{name}/versions/{result['version']}"
-            context["ti"].xcom_push(key=cls.key, value=address)
+            cls.keep(context, address)
 
 
 class GateReportLink(_PublishedLink):
@@ -62,6 +71,12 @@ class GateReportLink(_PublishedLink):
     @classmethod
     def publish(cls, context: Context, hook: ModelRegistryHook, page: str | None) -> None:
         """``page`` is the report's path under the artifact root."""
+        address = cls.address(hook, page)
+        if address:
+            cls.keep(context, address)
+
+    @classmethod
+    def address(cls, hook: ModelRegistryHook, page: str | None) -> str | None:
+        """Where people open the page; None if they cannot over HTTP."""
         site = hook.connection().artifact_site
-        if site and page:
-            context["ti"].xcom_push(key=cls.key, value=f"{site}/{quote(page)}")
+        return f"{site}/{quote(page)}" if site and page else None

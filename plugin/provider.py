@@ -35,12 +35,15 @@ def get_provider_info() -> dict[str, Any]:
                 "policy",
                 "validate",
                 "shadow_test",
+                "ab_test",
+                "mapped_shadow",
+                "approve",
                 "promote",
                 "rollback",
             )
         ],
-        "sensors": [_modules("stage_sensor")],
-        "triggers": [_modules("triggers")],
+        "sensors": [_modules("stage_sensor", "gate_verdict_sensor")],
+        "triggers": [_modules("triggers", "traffic_trigger")],
         "extra-links": [
             f"{_OPERATORS}.links.ModelVersionLink",
             f"{_OPERATORS}.links.GateReportLink",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +43,19 @@ class TaskInstance(SimpleNamespace):
         self.pushed[key] = value
 
 
+@dataclass
+class TaskStateStore:
+    """What a task keeps between its tries, as plain JSON."""
+
+    kept: dict[str, Any]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.kept.get(key, default)
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self.kept[key] = json.loads(json.dumps(value))
+
+
 @pytest.fixture
 def context() -> Callable[..., Any]:
     """A context for a task, as a worker would give it."""
@@ -54,6 +69,7 @@ def context() -> Callable[..., Any]:
         map_index: int = -1,
         cleared_after: int = 0,
         user: str | None = "kim",
+        kept: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         from airflow.sdk.execution_time.context import OutletEventAccessors
 
@@ -61,6 +77,7 @@ def context() -> Callable[..., Any]:
             dag_id=dag_id,
             run_id=run_id,
             task_id=task.task_id,
+            id=uuid.uuid4(),
             map_index=map_index,
             try_number=try_number,
             max_tries=task.retries + cleared_after,
@@ -69,6 +86,8 @@ def context() -> Callable[..., Any]:
         )
         return {
             "ti": ti,
+            "task_instance": ti,
+            "task_state_store": TaskStateStore({} if kept is None else kept),
             "task": task,
             "dag_run": SimpleNamespace(triggering_user_name=user),
             "outlet_events": OutletEventAccessors(),

@@ -69,6 +69,24 @@ def test_lifecycle_with_everything():
     ]
 
 
+def test_lifecycle_with_approval_asks_before_production():
+    """A person is asked between the last gate and production, with the arguments given."""
+    policy = PromotionPolicy(require_approval=True)
+    dag = _retrain(policy=policy, approval={"assigned_users": [{"id": "7", "name": "ann"}]})
+
+    assert _order(dag)[-3:] == ["shadow_test", "approve", "promote_to_production"]
+    assert dag.get_task("approve").assigned_users == [{"id": "7", "name": "ann"}]
+    assert set(_round_trip(dag).task_dict) == set(dag.task_dict)
+
+
+def test_approval_that_the_policy_does_not_require_is_refused():
+    """Asking a person while others may promote without one would be for show."""
+    from model_lifecycle.registry.rules.errors import InvalidInput
+
+    with pytest.raises(InvalidInput, match="require_approval=True"):
+        _retrain(policy=PromotionPolicy(), approval=True)
+
+
 def test_lifecycle_survives_serialisation():
     """The scheduler's copy of the DAG has its tasks, parameters and the asset it produces."""
     dag = _round_trip(_retrain(policy=PromotionPolicy(), validation_data=_train))

@@ -1,0 +1,253 @@
+"""Approval as a task: a person is asked, and the answer is evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
+
+from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+from model_lifecycle.registry.rules.metadata import Readiness
+from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.rules.tenancy import parse_version
+
+from .approval import (
+    REJECT,
+    Answer,
+    Question,
+    approval_body,
+    approval_evidence,
+    judge_answer,
+)
+from .base import LifecycleOperator
+from .gate import report_page
+from .identity import evidence_id, person
+from .links import GateReportLink, ModelVersionLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+#: How long a person has to answer, unless the DAG says otherwise.
+PATIENCE = timedelta(days=1)
+
+
+class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
+    """Asks a person whether a version in staging may go to production.
+
+    The task waits as ``awaiting_input``, without a worker. The answer is recorded as evidence of
+    the gate ``approval``, with the person's name, for the bundle, policy and production version
+    that were shown. ``Reject``, and no answer in time, are recorded as FAIL and skip the tasks
+    after this one. An approval by whoever started the run or registered the version is recorded as
+    INVALID and fails the task; clear it to ask again. Nobody is asked, and the task is skipped, as
+    long as another gate is missing: an approval cannot stand in for it.
+
+    Returns ``version``, ``verdict``, ``sentence``, ``evidence_id`` and ``approver``.
+
+    :param version: the version to ask about; text from a template will do.
+    :param subject: the headline; default: which version of which model.
+    :param body: Markdown to add to what is shown: bundle, policy, verdicts with their numbers.
+    :param response_timeout: how long there is to answer; default: a day.
+    :param assigned_users: who may answer, as ``{"id": …, "name": …}``; none: whoever Airflow lets.
+    :param notifiers: Airflow notifiers that tell people that they are asked.
+    """
+
+    template_fields: Sequence[str] = (
+        *LifecycleOperator.template_fields,
+        "version",
+        "subject",
+        "body",
+    )
+    operator_extra_links = (GateReportLink(), ModelVersionLink())
+    ui_color = "#f5ecc9"
+
+    def __init__(
+        self,
+        *,
+        version: int | str,
+        subject: str = "",
+        body: str = "",
+        response_timeout: timedelta = PATIENCE,
+        params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if "defaults" in kwargs:
+            raise ValueError("whoever does not answer in time has rejected; drop 'defaults'")
+        comment = Param(
+            "",
+            type="string",
+            title="Comment",
+            description="Why. The ledger keeps it.",
+            maxLength=1000,
+            source="task",
+        )
+        super().__init__(
+            subject=subject,
+            body=body,
+            defaults=REJECT,
+            response_timeout=response_timeout,
+            params={"comment": comment, **_own(params)},
+            **kwargs,
+        )
+        self.version = version
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        answered = _store(context).get(self._key(context))
+        if answered:
+            self.log.info("Answered in an earlier try")
+            return self._conclude(context, **answered)
+        question, evidence, readiness, paths = self.ask(self._look)
+        held = [item for item in readiness.missing if item.gate is not Gate.APPROVAL]
+        if held:
+            context["ti"].xcom_push(key="held", value=readiness.document())
+            raise AirflowSkipException(
+                "Nobody is asked: " + "; ".join(item.message for item in held)
+            )
+        pages = {key: GateReportLink.address(self.hook, path) for key, path in paths.items()}
+        newest = next(reversed(paths.values()), None)
+        self._link(context, newest)
+        self.subject = self.subject or question.subject()
+        self.body = approval_body(question, evidence, pages, self.body)
+        self.log.info("%s\n%s", self.subject, self.body)
+        try:
+            ApprovalOperator.execute(self, context)
+        except TaskAwaitingInput as waiting:
+            # What was shown has to come back with the answer: this object does not live on.
+            waiting.kwargs = {"asked": question.document(), "page": newest}
+            raise
+        raise AirflowFailException("Airflow does not wait for the answer")
+
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, Any],
+        asked: Mapping[str, Any] | None = None,
+        page: str | None = None,
+    ) -> dict[str, Any]:
+        """Record the answer; skip what follows if it is no approval."""
+        HITLOperator.execute_complete(self, context=context, event=event)
+        if asked is None:
+            raise AirflowFailException("the answer came back without what was asked")
+        answered = {"asked": dict(asked), "said": _answer(event).document(), "page": page}
+        # Kept first: if the registry does not answer now, the next try need not ask again.
+        _store(context).set(self._key(context), answered)
+        return self._conclude(context, **answered)
+
+    def _conclude(
+        self, context: Context, asked: Mapping[str, Any], said: Mapping[str, Any], page: str | None
+    ) -> dict[str, Any]:
+        question, answer = Question(**asked), Answer(**said)
+        self._link(context, page)
+        verdict, sentence = judge_answer(question, answer, triggered_by=person(context))
+        item = approval_evidence(
+            question, answer, verdict, sentence, evidence_id=self._evidence_id(context)
+        )
+        actor = replace(self.actor(context), on_behalf_of=answer.responder)
+
+        async def act(registry: ModelRegistry) -> None:
+            await registry.record_evidence(
+                self.tenant_id, self.model_id, question.version, item, actor=actor
+            )
+
+        self.ask(act)
+        told = {
+            "tenant_id": self.tenant_id,
+            "model_id": self.model_id,
+            "version": question.version,
+            "verdict": verdict.value,
+            "sentence": sentence,
+            "evidence_id": item.evidence_id,
+            "approver": answer.responder,
+        }
+        self.log.info("%s: %s", verdict, sentence)
+        context["ti"].xcom_push(key="decision", value=told)
+        if verdict is Verdict.INVALID:
+            raise AirflowFailException(f"self_approval: {sentence}; clear this task to ask again")
+        if verdict is not Verdict.PASS and self.fail_on_reject:
+            raise AirflowFailException(sentence)
+        if verdict is not Verdict.PASS:
+            self._skip_what_follows(context)
+        return told
+
+    def _link(self, context: Context, page: str | None) -> None:
+        """The buttons: set in each process that works on the task, since the last one counts."""
+        subject = {"version": parse_version(self.version)}
+        ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, subject)
+        GateReportLink.publish(context, self.hook, page)
+
+    def _skip_what_follows(self, context: Context) -> None:
+        task = context["task"]
+        if not task.downstream_task_ids:
+            return
+        following = (
+            task.get_flat_relatives(upstream=False)
+            if self.ignore_downstream_trigger_rules
+            else task.get_direct_relatives(upstream=False)
+        )
+        self.skip(ti=context["ti"], tasks=[item for item in following if not item.is_teardown])
+
+    async def _look(
+        self, registry: ModelRegistry
+    ) -> tuple[Question, list[Evidence], Readiness, dict[str, str]]:
+        """What is to be asked, the evidence so far, what is missing, and the pages of reports."""
+        model, version = (self.tenant_id, self.model_id), parse_version(self.version)
+        readiness = await registry.readiness(*model, version, Stage.PRODUCTION)
+        found = await registry.get_version(*model, version)
+        evidence = await registry.list_evidence(*model, version)
+        policy = await registry.get_policy(*model)
+        if not policy.require_approval:
+            self.log.warning(
+                "The policy of %s does not require approval: a promotion from elsewhere does not "
+                "wait for this answer. Set require_approval in its policy",
+                self.model_id,
+            )
+        assert found is not None
+        question = Question(
+            *model,
+            version=version,
+            bundle_digest=found.bundle_digest,
+            baseline=readiness.production,
+            policy_fingerprint=policy.fingerprint,
+            registered_by=found.created_by,
+        )
+        pages = {item.evidence_id: report_page(registry, item.report_uri) for item in evidence}
+        return question, evidence, readiness, {key: page for key, page in pages.items() if page}
+
+    def _evidence_id(self, context: Context) -> str:
+        return evidence_id(context, self.version, "approval")
+
+    def _key(self, context: Context) -> str:
+        """Where the answer is kept: a person who clears the task asks anew."""
+        return f"answer-{self._evidence_id(context)}"
+
+
+def _own(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The form's fields as they were declared: reading them from Airflow's mapping would give
+    their values."""
+    if isinstance(params, ParamsDict):
+        return {name: params.get_param(name) for name in params}
+    return dict(params or {})
+
+
+def _answer(event: Mapping[str, Any]) -> Answer:
+    at, user = event["responded_at"], event.get("responded_by_user") or {}
+    (choice,) = event["chosen_options"]
+    return Answer(
+        choice=choice,
+        at=at.isoformat() if isinstance(at, datetime) else str(at),
+        responder_id=user.get("id"),
+        responder_name=user.get("name"),
+        comment=str((event.get("params_input") or {}).get("comment") or "").strip(),
+    )
+
+
+def _store(context: Context) -> Any:
+    """What outlives a try of the task."""
+    return context["task_state_store"]
