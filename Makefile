@@ -4,13 +4,21 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test fuzz check bench clean
+.PHONY: demo test up down fuzz check bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
 
 test: .venv/ready check
 	$(BIN)/python -m pytest
+
+# The real stack without containers: PostgreSQL, S3, MLflow, Airflow, the API. Data stay in .stack/.
+# Other ports: make up PORTS="airflow=8081 mlflow=5001".
+up: .venv/ready
+	$(BIN)/python -m model_lifecycle.stack up $(PORTS:%=--port %)
+
+down: .venv/ready
+	$(BIN)/python -m model_lifecycle.stack down
 
 # The API against its own description, with many more cases than in `make test`.
 fuzz: .venv/ready
@@ -39,7 +47,7 @@ bench: .venv/ready
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv==0.13.9
-	$(INSTALL) --constraint constraints.txt --editable ".[api,check,demo,postgres,s3,test]"
+	$(INSTALL) --constraint constraints.txt --editable ".[amazon,api,check,demo,postgres,s3,stack,test]"
 	mkdir -p .venv/house && ln -sfn "$(CURDIR)" .venv/house/model_lifecycle
 	touch $@
 

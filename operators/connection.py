@@ -8,10 +8,12 @@ from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.principals import Role, parse_roles
-from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.settings import PROGRAM_ONLY, Settings
 
-_SETTINGS = frozenset(item.name for item in fields(Settings))
-_OTHERS = frozenset({"roles", "tracking_ui_url", "artifact_ui_url"})
+from .aws import AwsS3Client
+
+_SETTINGS = frozenset(item.name for item in fields(Settings)) - PROGRAM_ONLY
+_OTHERS = frozenset({"roles", "tracking_ui_url", "artifact_ui_url", "aws_conn_id"})
 #: Every field of the connection.
 FIELDS = _SETTINGS | _OTHERS
 
@@ -52,8 +54,12 @@ def read_connection(extra: Mapping[str, Any]) -> RegistryConnection:
         )
     roles = values.get("roles")
     names = roles.split(",") if isinstance(roles, str) else roles or Role
+    aws = values.get("aws_conn_id")
     return RegistryConnection(
-        settings=Settings(**{name: values[name] for name in _SETTINGS & values.keys()}),
+        settings=Settings(
+            **{name: values[name] for name in _SETTINGS & values.keys()},
+            s3_client=AwsS3Client(aws) if aws else None,
+        ),
         roles=parse_roles(str(name).strip() for name in names),
         tracking_ui_url=values.get("tracking_ui_url"),
         artifact_ui_url=values.get("artifact_ui_url"),

@@ -79,6 +79,10 @@ def _connection_type() -> dict[str, Any]:
                 format="password",
             ),
             "artifact_root": _text("Artifact root", "A folder, or s3://bucket/prefix"),
+            "aws_conn_id": _text(
+                "AWS connection",
+                "Holds the credentials of S3; needs the Amazon provider. Empty: the environment's",
+            ),
             "s3_endpoint_url": _text("S3 endpoint", "Only for stores other than Amazon's"),
             "home": _text("Home folder", "Holds what is embedded: ledger, MLflow, artifacts"),
             "call_timeout": _seconds("Call timeout (s)", "Bounds each call to MLflow"),

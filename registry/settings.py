@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from .rules.errors import InvalidInput
 
 PREFIX = "MODEL_LIFECYCLE_"
+#: What only a program can give: no text in the environment stands for it.
+PROGRAM_ONLY = frozenset({"s3_client"})
 _USER_SECRET = re.compile(r"(://[^:/?#@]*):.*@", re.DOTALL)
 _QUERY_SECRET = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -24,6 +26,8 @@ class Settings:
     ``artifact_root`` default to places in it. ``call_timeout`` is in seconds and bounds each call
     to MLflow; transfers of artifacts are bounded by ``transfer_timeout``.
     ``trusted_types`` are extra types that a skops payload may hold, by full name.
+    ``s3_client`` makes the client of S3, called with boto3's ``Config`` and ``s3_endpoint_url``;
+    without it, boto3 finds credentials in its own places.
     """
 
     home: Path = Path(".model-lifecycle")
@@ -35,6 +39,7 @@ class Settings:
     transfer_timeout: float = 600.0
     trusted_types: tuple[str, ...] = ()
     allow_pickle: bool = False
+    s3_client: Callable[[Any, str | None], Any] | None = None
 
     def __init__(self, environ: Mapping[str, str] | None = None, **values: Any) -> None:
         """Settings from ``values``, else from ``environ`` (default: the process's), else defaults.
@@ -52,7 +57,8 @@ class Settings:
         for name, item in known.items():
             value = values.get(name)
             if value is None:
-                value = environ.get(PREFIX + name.upper()) or item.default
+                said = None if name in PROGRAM_ONLY else environ.get(PREFIX + name.upper())
+                value = said or item.default
             object.__setattr__(self, name, _parse(name, value))
         for name, place in _places(self.home).items():
             object.__setattr__(self, name, getattr(self, name) or place)

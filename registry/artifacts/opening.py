@@ -16,5 +16,9 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     if settings.artifact_root.startswith("s3://"):
         from .s3 import S3Artifacts
 
-        return S3Artifacts(settings.artifact_root, endpoint_url=settings.s3_endpoint_url)
+        return S3Artifacts(
+            settings.artifact_root,
+            endpoint_url=settings.s3_endpoint_url,
+            make_client=settings.s3_client,
+        )
     return LocalArtifacts(settings.artifact_root)

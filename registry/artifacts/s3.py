@@ -24,12 +24,18 @@ _PARALLEL = 8
 
 class S3Artifacts:
     """Files below ``s3://bucket/prefix``. Credentials and region come from the environment, as
-    boto3 finds them. Constructing does no I/O and does not import boto3."""
+    boto3 finds them, unless ``make_client`` makes the client, called with boto3's ``Config`` and
+    the endpoint. Constructing does no I/O and does not import boto3."""
 
-    def __init__(self, root: str, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        endpoint_url: str | None = None,
+        make_client: Callable[[Any, str | None], Any] | None = None,
+    ) -> None:
         self.bucket, self.prefix = _parse_root(root)
         self.root = "/".join(filter(None, (f"s3://{self.bucket}", self.prefix)))
-        self._connection = S3Connection(endpoint_url)
+        self._connection = S3Connection(endpoint_url, make_client)
 
     def __repr__(self) -> str:
         return f"S3Artifacts({self.root!r})"

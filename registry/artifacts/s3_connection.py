@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import (
@@ -25,8 +25,13 @@ _TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "
 class S3Connection:
     """A boto3 client, made at first use in the thread that uses it. Clients are thread-safe."""
 
-    def __init__(self, endpoint_url: str | None) -> None:
+    def __init__(
+        self,
+        endpoint_url: str | None,
+        make_client: Callable[[Any, str | None], Any] | None = None,
+    ) -> None:
         self._endpoint_url = endpoint_url
+        self._make_client = make_client or _from_environment
         self._client: Any = None
         self._making = threading.Lock()
 
@@ -53,28 +58,33 @@ class S3Connection:
 
     def _make(self) -> Any:
         try:
-            import boto3
+            import boto3  # noqa: F401
             from botocore.config import Config
         except ImportError:
             raise FrameworkUnavailable(
                 "boto3, for artifacts in S3,", "pip install 'airflow-provider-model-lifecycle[s3]'"
             ) from None
         try:
-            # A session of our own: boto3's default session is not thread-safe.
-            return boto3.session.Session().client(
-                "s3",
-                endpoint_url=self._endpoint_url,
-                config=Config(
+            return self._make_client(
+                Config(
                     connect_timeout=2,
                     read_timeout=60,
                     retries={"total_max_attempts": 2, "mode": "standard"},
                     max_pool_connections=32,
                 ),
+                self._endpoint_url,
             )
         except ValueError as error:
             raise InvalidInput(
                 f"s3_endpoint_url cannot be used: {error}", field="s3_endpoint_url"
             ) from None
+
+
+def _from_environment(config: Any, endpoint_url: str | None) -> Any:
+    import boto3
+
+    # A session of our own: boto3's default session is not thread-safe.
+    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ class Training:
             found = await tracking.find_logged_model(experiment, operation_id)
             if found is not None:
                 shutil.rmtree(folder)
-                await tracking.download(found.artifact_uri, folder)
+                await self._download(found.artifact_uri, folder)
                 return found
         run = await self._run(tenant, model, experiment, plan, run_id, operation_id, repeated)
         await tracking.log_run(
@@ -106,6 +106,15 @@ class Training:
         if run_id is None:
             await tracking.finish_run(run)
         return logged
+
+    async def _download(self, uri: str, folder: Path) -> None:
+        """The files below ``uri``, as the registry stores them; MLflow fetches others."""
+        artifacts = self._stores.artifacts
+        path = artifacts.path_of(uri)
+        if path is None:
+            await self._stores.tracking.download(uri, folder)
+        else:
+            await artifacts.get_folder(path, folder)
 
     async def _run(
         self,

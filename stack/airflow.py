@@ -1,0 +1,123 @@
+"""Airflow's four processes, on PostgreSQL, with the LocalExecutor and the flight DAGs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from . import registry
+from .http import ask
+from .part import Part
+from .place import TENANT, Place, write_private
+
+_FLIGHTS = Path(__file__).resolve().parent.parent / "dags"
+_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
+
+
+def settings(place: Place) -> dict[str, str]:
+    """The environment of every process of Airflow's."""
+    access = {"admin": ["admin"], "operator": ["viewer", "promoter"], "viewer": ["viewer"]}
+    users = {name: {"tenant": TENANT, "roles": roles} for name, roles in access.items()}
+    ours = {
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": place.secrets.airflow_fernet,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.url('airflow')}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            f"{name}:{role}" for name, role in place.airflow_roles.items()
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(place)),
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": place.database("airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": place.database("airflow", "asyncpg"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles(place)),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__API__PORT": str(place.ports["airflow"]),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__BASE_URL": place.url("airflow"),
+        "AIRFLOW__API__SECRET_KEY": place.secrets.airflow_jwt,
+        "AIRFLOW__API_AUTH__JWT_SECRET": place.secrets.airflow_jwt,
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(place.ports["airflow-task-logs"]),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(place.ports["airflow-trigger-logs"]),
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    return {
+        "AIRFLOW_HOME": str(place.airflow_home),
+        **ours,
+        **registry.QUIET,
+        **registry.connections(place),
+        "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),
+        # Many small predictions: threads of OpenMP would only wait for each other.
+        "OMP_NUM_THREADS": "1",
+        **place.airflow_settings,
+    }
+
+
+def prepare(place: Place) -> None:
+    """Write what Airflow reads from files: the passwords of its users."""
+    place.airflow_home.mkdir(exist_ok=True)
+    write_private(_passwords(place), json.dumps(dict(place.secrets.airflow_users)))
+
+
+def migrate_command() -> list[str]:
+    """Make or upgrade Airflow's own tables."""
+    return _airflow("db", "migrate")
+
+
+def _passwords(place: Place) -> Path:
+    return place.airflow_home / "passwords.json"
+
+
+def _bundles(place: Place) -> list[dict[str, object]]:
+    folders = {"model-lifecycle": _FLIGHTS} | {
+        f"extra-{number}": folder for number, folder in enumerate(place.dag_folders, start=1)
+    }
+    return [
+        {"name": name, "classpath": _BUNDLE, "kwargs": {"path": str(folder)}}
+        for name, folder in folders.items()
+    ]
+
+
+def _airflow(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _problem(key: str, place: Place) -> str | None:
+    """The API server tells of the heartbeats of all the others."""
+    status, answer = ask(place.ports["airflow"], "/api/v2/monitor/health")
+    if status != 200 or not isinstance(answer, dict):
+        return f"/api/v2/monitor/health: {status or ''} {answer}".strip()
+    said = (answer.get(key) or {}).get("status")
+    return None if said == "healthy" else f"{key} is {said or 'not there yet'}"
+
+
+def _part(name: str, key: str, *ports: str, command: Callable[[Place], list[str]]) -> Part:
+    return Part(
+        name=f"airflow-{name}",
+        command=command,
+        problem=partial(_problem, key),
+        settings=_of_part,
+        ports=ports,
+    )
+
+
+def _of_part(place: Place) -> Mapping[str, str]:
+    return settings(place)
+
+
+API_SERVER = _part(
+    "api-server", "metadatabase", "airflow", command=lambda _: _airflow("api-server")
+)
+SCHEDULER = _part(
+    "scheduler", "scheduler", "airflow-task-logs", command=lambda _: _airflow("scheduler")
+)
+DAG_PROCESSOR = _part("dag-processor", "dag_processor", command=lambda _: _airflow("dag-processor"))
+TRIGGERER = _part(
+    "triggerer", "triggerer", "airflow-trigger-logs", command=lambda _: _airflow("triggerer")
+)

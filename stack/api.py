@@ -1,0 +1,53 @@
+"""The HTTP API as a server of its own, and the ledger it stands on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import registry
+from .http import ask
+from .mlflow import s3_environment
+from .part import Part
+from .place import TENANT, Place
+from .ports import HOST
+
+
+def settings(place: Place) -> Mapping[str, str]:
+    """The environment of the API and of the command line."""
+    return {
+        **registry.settings(place),
+        **s3_environment(place),
+        "MODEL_LIFECYCLE_API_SECRET": place.secrets.api_pages,
+    }
+
+
+def lifecycle(*arguments: str) -> list[str]:
+    """The command line ``model-lifecycle``."""
+    return [str(Path(sys.executable).with_name("model-lifecycle")), *arguments]
+
+
+def upgrade_command() -> list[str]:
+    """Make or upgrade the ledger's tables."""
+    return lifecycle("db", "upgrade")
+
+
+def key_command() -> list[str]:
+    """Make an API key that may do everything in the stack's tenant."""
+    roles = [word for role in ("admin", "viewer") for word in ("--role", role)]
+    return lifecycle("keys", "create", "--tenant", TENANT, "--name", "stack", *roles, "--json")
+
+
+def _problem(place: Place) -> str | None:
+    status, answer = ask(place.ports["api"], "/readyz")
+    return None if status == 200 else f"/readyz: {status or ''} {answer}".strip()
+
+
+API = Part(
+    name="api",
+    command=lambda place: lifecycle("serve", "--host", HOST, "--port", str(place.ports["api"])),
+    problem=_problem,
+    settings=settings,
+    ports=("api",),
+)

@@ -1,0 +1,14 @@
+"""The environment of a part: a clean one, so that no setting of the caller's leaks in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+_FOREIGN = ("AIRFLOW", "AWS_", "MLFLOW_", "MODEL_LIFECYCLE_", "PG", "PYTEST_", "PYTHONWARNINGS")
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """What this process has, without what belongs to other registries, plus ``settings``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "PYTHONUNBUFFERED": "1", **settings}

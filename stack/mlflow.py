@@ -1,0 +1,59 @@
+"""The MLflow server: runs and versions on PostgreSQL, artifacts in S3."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from .http import ask
+from .part import Part
+from .place import BUCKET, Place
+from .ports import HOST
+from .seaweed import REGION
+
+#: Nothing is told to its makers, and no second kind of worker is started.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def server_command(port: int, artifacts_destination: str) -> list[str]:
+    """``mlflow server`` with one worker. Its database comes from ``MLFLOW_BACKEND_STORE_URI``,
+    since others can see the arguments of a process."""
+    return [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
+        *("--artifacts-destination", artifacts_destination, "--workers", "1"),
+    ]
+
+
+def s3_environment(place: Place) -> dict[str, str]:
+    """What boto3 reads from the environment to reach the stack's S3."""
+    return {
+        "AWS_ACCESS_KEY_ID": place.secrets.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": place.secrets.s3_secret_key,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL_S3": place.url("s3"),
+    }
+
+
+def _command(place: Place) -> list[str]:
+    return server_command(place.ports["mlflow"], f"s3://{BUCKET}/mlflow")
+
+
+def _settings(place: Place) -> Mapping[str, str]:
+    return {
+        **QUIET,
+        **s3_environment(place),
+        "MLFLOW_S3_ENDPOINT_URL": place.url("s3"),
+        # psycopg2: with SQLAlchemy's default, psycopg 3, calls of MLflow fail.
+        "MLFLOW_BACKEND_STORE_URI": place.database("mlflow"),
+    }
+
+
+def _problem(place: Place) -> str | None:
+    status, answer = ask(place.ports["mlflow"], "/health")
+    return None if status == 200 else f"/health: {status or ''} {answer}".strip()
+
+
+MLFLOW = Part(
+    name="mlflow", command=_command, problem=_problem, settings=_settings, ports=("mlflow",)
+)

@@ -1,0 +1,29 @@
+"""What a person needs to know about a running stack, on one page."""
+
+from __future__ import annotations
+
+from .place import BUCKET, TENANT, Place
+from .ports import HOST
+
+
+def page(place: Place) -> str:
+    """Addresses and log-ins, as plain text."""
+    known = place.secrets
+    logins = "\n".join(
+        f"                 {name:<10} {known.airflow_users[name]}   (role {role})"
+        for name, role in place.airflow_roles.items()
+    )
+    return f"""
+Airflow        {place.url("airflow")}
+{logins}
+Registry API   {place.url("api")}   (reference: /docs)
+                 Authorization: Bearer {known.api_key}
+  in Airflow   {place.url("airflow")}/model-lifecycle, behind Airflow's login
+MLflow         {place.url("mlflow")}
+S3             {place.url("s3")}   bucket {BUCKET}
+                 {known.s3_access_key}   {known.s3_secret_key}
+PostgreSQL     {HOST}:{place.ports["postgres"]}   databases airflow, mlflow, ledger
+                 postgres   {known.postgres}
+
+Tenant {TENANT}. Data, logs and secrets: {place.folder}
+"""

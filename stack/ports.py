@@ -1,0 +1,60 @@
+"""Which part listens where on 127.0.0.1."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+
+HOST = "127.0.0.1"
+
+#: What people and programs call. The other ports are picked when the stack is first started.
+DEFAULTS = {"postgres": 5433, "s3": 8333, "mlflow": 5000, "airflow": 8080, "api": 8090}
+_WITHIN_S3 = (
+    *("s3-master", "s3-master-grpc", "s3-volume", "s3-volume-grpc"),
+    *("s3-filer", "s3-filer-grpc", "s3-grpc"),
+)
+_WITHIN_AIRFLOW = ("airflow-task-logs", "airflow-trigger-logs")
+NAMES = (*DEFAULTS, *_WITHIN_S3, *_WITHIN_AIRFLOW)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, all different."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind((HOST, 0))
+        return [int(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def choose(wanted: Mapping[str, int], fixed: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
+    """A port for each name: what is ``wanted``, else what is ``fixed``, else a free one."""
+    open_names = [name for name in NAMES if name not in wanted and name not in fixed]
+    return {**fixed, **dict(zip(open_names, free_ports(len(open_names)), strict=True)), **wanted}
+
+
+def taken(ports: Mapping[str, int]) -> list[str]:
+    """Names of the ports that somebody listens on."""
+    return [name for name, port in ports.items() if _answers(port)]
+
+
+def parse(said: Iterable[str]) -> dict[str, int]:
+    """``NAME=PORT`` texts as ports by name. Raises ValueError, saying what is allowed."""
+    ports = {}
+    for text in said:
+        name, _, number = text.partition("=")
+        if name not in NAMES or not number.isdecimal() or not 0 < int(number) < 65536:
+            raise ValueError(
+                f"{text!r} is no port: write NAME=PORT, where NAME is one of {', '.join(NAMES)}"
+            )
+        ports[name] = int(number)
+    return ports
+
+
+def _answers(port: int) -> bool:
+    with closing(socket.socket()) as caller:
+        caller.settimeout(1)
+        return caller.connect_ex((HOST, port)) == 0

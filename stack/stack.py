@@ -1,0 +1,119 @@
+"""The whole stack: up in the right order, down, and one part at a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from . import airflow, api, postgres
+from .environment import environment
+from .part import NotReady, Part
+from .parts import PARTS, SERVICES, STORES, owner_of
+from .place import Place
+from .ports import taken
+from .supervision import Supervision, tail
+
+#: Generous: the first start makes the tables of three databases, on a machine that may be busy.
+READY_SECONDS = 300.0
+
+
+def _silent(_text: str) -> None:
+    return
+
+
+class Stack:
+    """``tell`` gets one line of text for each thing done."""
+
+    def __init__(self, place: Place, tell: Callable[[str], None] = _silent) -> None:
+        self.place = place
+        self.supervision = Supervision(place)
+        self._tell = tell
+
+    @property
+    def running(self) -> bool:
+        return self.supervision.pid is not None
+
+    def up(self) -> None:
+        """Start what does not run, and return when every part is healthy.
+
+        Raises :class:`NotReady`, naming the part; what has started stays up for a look at it.
+        """
+        if not self.running:
+            self._check_ports()
+            self.supervision.start(PARTS)
+        postgres.prepare(self.place)
+        airflow.prepare(self.place)
+        self._start(STORES)
+        postgres.make_databases(self.place)
+        self._tell("databases")
+        self._run("Airflow's tables", airflow.migrate_command(), airflow.settings(self.place))
+        self._run("the ledger's tables", api.upgrade_command(), api.settings(self.place))
+        if not self.place.secrets.api_key:
+            made = self._run("an API key", api.key_command(), api.settings(self.place))
+            self.place = self.place.with_api_key(json.loads(made)["key"])
+        self._start(SERVICES)
+
+    def down(self) -> None:
+        """Stop everything; the data stay."""
+        self.supervision.stop()
+
+    def restart(self, part: Part) -> None:
+        """Stop the part, start it again, and return when it is healthy."""
+        self.supervision.stop_part(part)
+        self._start([part])
+
+    def wait_for(self, part: Part, seconds: float = READY_SECONDS) -> None:
+        """Return when the part is healthy. Raises :class:`NotReady`, with the end of its log."""
+        deadline = time.monotonic() + seconds
+        problem: str | None = "it was not asked yet"
+        while time.monotonic() < deadline:
+            if self.supervision.state(part) == "FATAL":
+                raise self._not_ready(part, "it ended again and again")
+            problem = part.problem(self.place)
+            if problem is None:
+                return
+            time.sleep(0.3)
+        raise self._not_ready(part, f"not healthy after {seconds:g} s: {problem}")
+
+    def problems(self) -> dict[str, str | None]:
+        """What keeps each part from being healthy, None for those that are."""
+        return {part.name: part.problem(self.place) for part in PARTS}
+
+    def _start(self, parts: Iterable[Part]) -> None:
+        parts = list(parts)
+        for part in parts:
+            self.supervision.start_part(part)
+        for part in parts:
+            began = time.monotonic()
+            self.wait_for(part)
+            self._tell(f"{part.name} is healthy ({time.monotonic() - began:.0f} s)")
+
+    def _check_ports(self) -> None:
+        busy = taken(self.place.ports)
+        if busy:
+            name = busy[0]
+            port, part = self.place.ports[name], owner_of(name)
+            raise NotReady(
+                f"{part.name} cannot start: something else listens on its port {port} ({name}); "
+                f"end that, or choose another port: make up PORTS={name}=NUMBER"
+            )
+
+    def _run(self, what: str, command: Sequence[str], settings: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            command,
+            env=environment(settings),
+            cwd=self.place.folder,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            lines = (done.stdout + done.stderr).strip().splitlines()[-30:]
+            raise NotReady(f"{what} could not be made:\n" + "\n".join(lines))
+        self._tell(what)
+        return done.stdout
+
+    def _not_ready(self, part: Part, why: str) -> NotReady:
+        log = self.supervision.log_of(part)
+        return NotReady(f"{part.name} did not come up: {why}\nThe end of {log}:\n{tail(log)}")

@@ -1,0 +1,95 @@
+"""What a stack keeps in its folder, and what it refuses to start with."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from model_lifecycle.stack import ports
+from model_lifecycle.stack.environment import environment
+from model_lifecycle.stack.page import page
+from model_lifecycle.stack.part import NotReady
+from model_lifecycle.stack.parts import BY_NAME, PARTS, owner_of
+from model_lifecycle.stack.place import Place
+from model_lifecycle.stack.stack import Stack
+
+
+def test_secrets_and_ports_are_kept(tmp_path: Path) -> None:
+    """The second start finds what the first one made; a port said again replaces the kept one."""
+    first = Place.at(tmp_path)
+    second = Place.at(tmp_path, {"mlflow": 5001})
+
+    assert second.secrets == first.secrets
+    assert second.ports == {**first.ports, "mlflow": 5001}
+    assert Place.load(tmp_path) == second
+
+
+def test_secrets_are_random_and_private(tmp_path: Path) -> None:
+    """Two stacks share no secret, and only the owner reads the file that holds them."""
+    one, other = (vars(Place.at(tmp_path / name).secrets) for name in ("one", "other"))
+    mode = stat.S_IMODE((tmp_path / "one" / "stack.json").stat().st_mode)
+
+    assert [name for name, value in one.items() if value and value == other[name]] == []
+    assert mode == 0o600
+
+
+def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
+    """Whoever reads the page needs to ask nobody."""
+    place = Place.at(tmp_path).with_api_key("mlk_key")
+    told = page(place)
+    wanted = [
+        *(place.url(name) for name in ("airflow", "api", "mlflow", "s3")),
+        *place.secrets.airflow_users.values(),
+        place.secrets.postgres,
+        place.secrets.s3_secret_key,
+        "mlk_key",
+    ]
+
+    assert [text for text in wanted if text not in told] == []
+
+
+def test_every_port_belongs_to_a_part() -> None:
+    """A port that is taken can be told by the name of the part that needs it."""
+    owners = {owner_of(name).name for name in ports.NAMES}
+
+    assert owners <= set(BY_NAME)
+    assert owner_of("s3-filer-grpc").name == "s3"
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """Nothing is started; the error names part and port, and how to choose another."""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        number = busy.getsockname()[1]
+        stack = Stack(Place.at(tmp_path, {"mlflow": number}, fixed={}))
+        with pytest.raises(NotReady, match=rf"mlflow cannot start.*{number}.*PORTS=mlflow="):
+            stack.up()
+
+    assert not stack.running
+
+
+@pytest.mark.parametrize("text", ["mlflow", "mlflow=", "mlflow=70000", "mlfow=5000", "=1"])
+def test_a_port_that_is_none(text: str) -> None:
+    """A misspelt port is refused with the names there are."""
+    with pytest.raises(ValueError, match="where NAME is one of postgres, s3"):
+        ports.parse([text])
+
+
+def test_environment_of_the_caller_stays_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of another registry, of another Airflow or other keys do not leak into a part."""
+    for name in ("MODEL_LIFECYCLE_HOME", "AIRFLOW_HOME", "AWS_PROFILE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "elsewhere")
+
+    assert "elsewhere" not in environment({"AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}).values()
+
+
+def test_no_secret_is_an_argument(tmp_path: Path) -> None:
+    """Everybody on a machine can read the arguments of its processes."""
+    (tmp_path / "s3").mkdir()
+    place = Place.at(tmp_path, fixed={})
+    words = [word for part in PARTS for word in part.command(place)]
+    secrets = [place.secrets.postgres, place.secrets.s3_secret_key, place.secrets.airflow_jwt]
+
+    assert [word for word in words if any(secret in word for secret in secrets)] == []
