@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from .shadow_test import ShadowTestOperator
     from .stage_sensor import ModelStageSensor
     from .train import TrainModelOperator
-    from .triggers import ModelStageTrigger
+    from .triggers import ModelStageTrigger, NewModelVersionTrigger
     from .validate import ValidateModelOperator
+    from .version_sensor import NewModelVersionSensor
 
 _HOMES = {
     "ApproveModelOperator": "approve",
@@ -33,6 +34,8 @@ _HOMES = {
     "ModelStageSensor": "stage_sensor",
     "ModelStageTrigger": "triggers",
     "ModelVersionLink": "links",
+    "NewModelVersionSensor": "version_sensor",
+    "NewModelVersionTrigger": "triggers",
     "PromoteModelOperator": "promote",
     "RegisterModelOperator": "register",
     "RollbackModelOperator": "rollback",
@@ -53,6 +56,8 @@ __all__ = [
     "ModelStageSensor",
     "ModelStageTrigger",
     "ModelVersionLink",
+    "NewModelVersionSensor",
+    "NewModelVersionTrigger",
     "PromoteModelOperator",
     "RegisterModelOperator",
     "RollbackModelOperator",

@@ -1,31 +1,43 @@
-"""Whether a model has a version in a stage: what sensor and trigger both ask."""
+"""What sensors and their triggers look for among the versions of a model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import NotFound
 from model_lifecycle.registry.rules.stages import parse_stage
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.metadata import VersionMetadata
 
 
-async def reached(
-    registry: ModelRegistry, tenant_id: str, model_id: str, version: int | None, stage: str
+def in_stage(
+    versions: Iterable[VersionMetadata], version: int | None, stage: str
 ) -> dict[str, Any] | None:
     """The version in the stage, as ``{"version": …, "stage": …}``; the newest of several.
 
-    None as long as there is none, also where the model does not exist yet.
+    None as long as there is none. Raises :class:`InvalidInput` for a stage that does not exist.
     """
     wanted = parse_stage(stage)
-    try:
-        versions = await registry.list_versions(tenant_id, model_id)
-    except NotFound:
-        return None
     there = [
         item.version
         for item in versions
         if item.stage is wanted and version in (None, item.version)
     ]
     return {"version": max(there), "stage": wanted.value} if there else None
+
+
+def newer_than(versions: Iterable[VersionMetadata], after: int) -> dict[str, Any] | None:
+    """The newest version above ``after``, with the numbers of all of them; None if there is
+    none."""
+    newer = [item for item in versions if item.version > after]
+    if not newer:
+        return None
+    newest = max(newer, key=lambda item: item.version)
+    return {
+        "version": newest.version,
+        "versions": sorted(item.version for item in newer),
+        "stage": newest.stage.value,
+        "bundle_digest": newest.bundle_digest,
+        "created_by": newest.created_by,
+    }

@@ -1,25 +1,31 @@
-"""Waiting for a stage without holding a worker."""
+"""Waiting for a model's versions without holding a worker."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
+from model_lifecycle.registry.rules import tenancy
+from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.rules.stages import parse_stage
 
-from .hook import ModelRegistryHook
-from .stages import reached
+from .shared_poll import shared_poll
+from .stages import in_stage, newer_than
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.rules.metadata import VersionMetadata
 
 
-class ModelStageTrigger(BaseTrigger):
-    """Fires once, when the version (or, with none, any version) is in the stage.
+class ModelTrigger(BaseTrigger):
+    """Base of the triggers: fires once, when the model's versions are as wanted.
 
-    The event is ``{"status": "success", "version": …, "stage": …}``, or ``{"status": "error",
-    "code": …, "message": …}`` for what waiting cannot mend. A store that does not answer is
-    asked again at the next poll.
+    The event is ``{"status": "success", …}``, or ``{"status": "error", "code": …, "message": …}``
+    for what waiting cannot mend. A store that does not answer is asked again. All triggers of a
+    process with the same connection and interval share one poll.
     """
 
     def __init__(
@@ -27,18 +33,18 @@ class ModelStageTrigger(BaseTrigger):
         *,
         tenant_id: str,
         model_id: str,
-        version: int | None,
-        stage: str,
         model_registry_conn_id: str,
         poll_interval: float,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tenant_id = tenant_id
         self.model_id = model_id
-        self.version = version
-        self.stage = stage
         self.model_registry_conn_id = model_registry_conn_id
         self.poll_interval = poll_interval
+
+    @abstractmethod
+    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+        """What was waited for; None to go on waiting. Raises RegistryError for what cannot be."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -46,34 +52,57 @@ class ModelStageTrigger(BaseTrigger):
             {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
-                "version": self.version,
-                "stage": self.stage,
                 "model_registry_conn_id": self.model_registry_conn_id,
                 "poll_interval": self.poll_interval,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        while True:
-            try:
-                found = await self._look()
-            except BackendUnavailable as error:
-                self.log.warning("%s; asking again in %g s", error, self.poll_interval)
-                found = None
-            except RegistryError as error:
-                yield _event(status="error", code=error.code, message=str(error))
-                return
-            if found is not None:
-                yield _event(status="success", **found)
-                return
-            await asyncio.sleep(self.poll_interval)
+        try:
+            self.found([])
+            poll = shared_poll(self.model_registry_conn_id, self.poll_interval)
+            subject = tenancy.tenant_id(self.tenant_id), tenancy.model_id(self.model_id)
+            async with aclosing(poll.versions(*subject)) as changes:
+                async for versions in changes:
+                    found = self.found(versions)
+                    if found is not None:
+                        yield _event(status="success", **found)
+                        return
+        except RegistryError as error:
+            yield _event(status="error", code=error.code, message=str(error))
 
-    async def _look(self) -> dict[str, Any] | None:
-        from model_lifecycle.registry.opening import open_registry
 
-        connection = await ModelRegistryHook(self.model_registry_conn_id).aconnection()
-        async with open_registry(connection.settings) as registry:
-            return await reached(registry, self.tenant_id, self.model_id, self.version, self.stage)
+class ModelStageTrigger(ModelTrigger):
+    """Fires when the version (or, with none, any version) is in the stage; tells ``version`` and
+    ``stage``."""
+
+    def __init__(self, *, version: int | None, stage: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.version = version
+        self.stage = stage
+
+    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+        return in_stage(versions, self.version, parse_stage(self.stage))
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        path, kwargs = super().serialize()
+        return path, {**kwargs, "version": self.version, "stage": self.stage}
+
+
+class NewModelVersionTrigger(ModelTrigger):
+    """Fires when there is a version above ``after``; tells ``version`` (the newest), ``versions``
+    (all of them), ``stage``, ``bundle_digest`` and ``created_by``."""
+
+    def __init__(self, *, after: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.after = after
+
+    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+        return newer_than(versions, self.after)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        path, kwargs = super().serialize()
+        return path, {**kwargs, "after": self.after}
 
 
 def _event(**payload: Any) -> TriggerEvent:

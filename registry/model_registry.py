@@ -7,7 +7,7 @@ All methods raise only errors of :mod:`model_lifecycle.registry.rules.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -340,6 +340,19 @@ class ModelRegistry:
     async def list_versions(self, tenant_id: str, model_id: str) -> list[VersionMetadata]:
         """The model's versions, ascending. Raises ModelNotFound."""
         return await self._catalog.list_versions(tenant_id, model_id)
+
+    async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """How many entries the ledger has of each ``(tenant_id, model_id)``: a number that has not
+        grown says that nothing has changed. One query for up to 10 000 models; a model that does
+        not exist is absent."""
+        return await self._catalog.epochs(models)
+
+    async def versions_of(
+        self, models: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[VersionMetadata]]:
+        """The versions, ascending, of each ``(tenant_id, model_id)``; absent where there are none.
+        One query for up to 10 000 models."""
+        return await self._catalog.versions_of(models)
 
     async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
         """What gates said about the version, oldest first. Raises VersionNotFound."""

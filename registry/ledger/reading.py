@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, true
+from sqlalchemy import Select, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.evidence import Evidence
@@ -86,6 +86,29 @@ class LedgerReader:
             query = query.where(tables.models.c.tenant_id == tenant)
         rows = await self._rows(query)
         return [(TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows]
+
+    async def epochs(
+        self, models: Iterable[tuple[TenantId, ModelId]]
+    ) -> dict[tuple[TenantId, ModelId], int]:
+        """The number of entries of each of these models, in one query; absent: no such model."""
+        columns = (tables.models.c.tenant_id, tables.models.c.model_id)
+        rows = await self._rows(
+            select(*columns, tables.models.c.epoch).where(tuple_(*columns).in_(list(models)))
+        )
+        return {(row["tenant_id"], row["model_id"]): row["epoch"] for row in rows}
+
+    async def versions_of(
+        self, models: Iterable[tuple[TenantId, ModelId]]
+    ) -> list[VersionMetadata]:
+        """The versions of these models, by model, in one query; deleted ones are absent."""
+        versions = tables.versions
+        columns = (versions.c.tenant_id, versions.c.model_id)
+        rows = await self._rows(
+            select(versions)
+            .where(tuple_(*columns).in_(list(models)), _NOT_DELETED)
+            .order_by(*columns, versions.c.version)
+        )
+        return [version_metadata(row) for row in rows]
 
     async def version(
         self, tenant: TenantId, model: ModelId, version: int

@@ -1,0 +1,128 @@
+"""One question to the ledger for all who wait.
+
+A triggerer runs thousands of triggers on one event loop. Those with the same connection and the
+same interval share a poll: one query each interval tells for every model that somebody waits for
+whether its ledger has grown, and a second one, only then, reads the versions of those that have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from model_lifecycle.registry.rules.errors import BackendUnavailable
+
+from .hook import ModelRegistryHook
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+    from model_lifecycle.registry.rules.metadata import VersionMetadata
+
+log = logging.getLogger(__name__)
+
+Opening = Callable[[], AbstractAsyncContextManager["ModelRegistry"]]
+Told = "list[VersionMetadata] | Exception"
+
+
+class SharedPoll:
+    """Asks every ``interval`` seconds, as long as anybody waits.
+
+    A store that does not answer is asked again, over a new connection; any other error ends the
+    wait of all.
+    """
+
+    def __init__(self, opening: Opening, interval: float) -> None:
+        self._opening = opening
+        self._interval = interval
+        self._waiting: dict[tuple[str, str], list[asyncio.Queue[Told]]] = {}
+        self._seen: dict[tuple[str, str], int | None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def versions(self, tenant_id: str, model_id: str) -> AsyncIterator[list[VersionMetadata]]:
+        """The model's versions: first as they are, then again whenever something has changed.
+
+        None of them, as long as the model does not exist. Close it when you have waited enough.
+        """
+        subject = (tenant_id, model_id)
+        told: asyncio.Queue[Told] = asyncio.Queue()
+        self._waiting.setdefault(subject, []).append(told)
+        self._seen.pop(subject, None)
+        if self._task is None or self._task.done():
+            # In a context of its own: what it logs is not of the trigger that came first.
+            self._task = asyncio.create_task(self._ask(), context=contextvars.Context())
+        try:
+            while True:
+                answer = await told.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                yield answer
+        finally:
+            self._leave(subject, told)
+
+    def _leave(self, subject: tuple[str, str], told: asyncio.Queue[Told]) -> None:
+        others = self._waiting[subject]
+        others.remove(told)
+        if not others:
+            del self._waiting[subject]
+            self._seen.pop(subject, None)
+        if not self._waiting and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _ask(self) -> None:
+        while True:
+            try:
+                async with self._opening() as registry:
+                    while True:
+                        await self._look(registry)
+                        await asyncio.sleep(self._interval)
+            except BackendUnavailable as error:
+                log.warning("%s; asking again in %g s", error, self._interval)
+                await asyncio.sleep(self._interval)
+            except Exception as error:
+                for waiting in self._waiting.values():
+                    for told in waiting:
+                        told.put_nowait(error)
+                return
+
+    async def _look(self, registry: ModelRegistry) -> None:
+        subjects = list(self._waiting)
+        epochs = await registry.epochs(subjects)
+        news = [item for item in subjects if self._seen.get(item, -1) != epochs.get(item)]
+        if not news:
+            return
+        versions = await registry.versions_of(news)
+        for subject in news:
+            self._seen[subject] = epochs.get(subject)
+            for told in self._waiting.get(subject, ()):
+                told.put_nowait(versions.get(subject, []))
+
+
+#: The polls of each event loop: a triggerer has one, tests have many.
+_POLLS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, float], SharedPoll]] = (
+    WeakKeyDictionary()
+)
+
+
+def shared_poll(model_registry_conn_id: str, interval: float) -> SharedPoll:
+    """The poll that all triggers of this process with this connection and interval share."""
+    polls = _POLLS.setdefault(asyncio.get_running_loop(), {})
+    key = (model_registry_conn_id, interval)
+    if key not in polls:
+        polls[key] = SharedPoll(lambda: registry_of(model_registry_conn_id), interval)
+    return polls[key]
+
+
+@asynccontextmanager
+async def registry_of(model_registry_conn_id: str) -> AsyncIterator[ModelRegistry]:
+    """The registry of an Airflow connection, for triggers: nothing in it blocks the loop."""
+    opening = await asyncio.to_thread(import_module, "model_lifecycle.registry.opening")
+    connection = await ModelRegistryHook(model_registry_conn_id).aconnection()
+    async with opening.open_registry(connection.settings) as registry:
+        yield registry

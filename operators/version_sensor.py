@@ -1,0 +1,49 @@
+"""A sensor that waits for the next version of a model, whoever registers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .versions import optional_version
+from .waiting import ModelSensor
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from .triggers import NewModelVersionTrigger
+
+_AFTER = "after"
+
+
+class NewModelVersionSensor(ModelSensor):
+    """Waits until the model has a version above ``after``; returns ``version`` (the newest),
+    ``versions`` (all that are above), ``stage``, ``bundle_digest`` and ``created_by``.
+
+    :param after: the version above which a number is new; none or empty: the newest when the task
+        first ran, which its retries remember.
+    """
+
+    template_fields: Sequence[str] = (*ModelSensor.template_fields, "after")
+
+    def __init__(self, *, after: int | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.after = after
+
+    def trigger(self, context: Context, **names: Any) -> NewModelVersionTrigger:
+        from .triggers import NewModelVersionTrigger
+
+        return NewModelVersionTrigger(after=self._above(context), **names)
+
+    def subject(self) -> str:
+        return f"new version of {self.model_id}"
+
+    def _above(self, context: Context) -> int:
+        said = 0 if self.after in (0, "0") else optional_version(self.after)
+        if said is not None:
+            return said
+        kept = context["task_state_store"].get(_AFTER)
+        if kept is None:
+            kept = max((item.version for item in self.versions()), default=0)
+            context["task_state_store"].set(_AFTER, kept)
+        return int(kept)

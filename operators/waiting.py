@@ -1,0 +1,125 @@
+"""What the sensors share: look once, then wait in the triggerer or in the worker."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowException
+
+from model_lifecycle.registry.rules.errors import BackendUnavailable, NotFound
+
+from .errors import airflow_errors
+from .hook import ModelRegistryHook
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.rules.metadata import VersionMetadata
+
+    from .triggers import ModelTrigger
+
+
+class ModelSensor(BaseSensorOperator):
+    """Base of the sensors that wait for a version of a model.
+
+    :param tenant_id: whose model it is.
+    :param model_id: the model's name within the tenant. It need not exist yet.
+    :param model_registry_conn_id: connection of type ``model_registry``.
+    :param deferrable: wait in the triggerer, without holding a worker.
+    """
+
+    template_fields: Sequence[str] = ("tenant_id", "model_id", "model_registry_conn_id")
+    ui_color = "#dbe9e4"
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        model_id: str,
+        model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tenant_id = tenant_id
+        self.model_id = model_id
+        self.model_registry_conn_id = model_registry_conn_id
+        self.deferrable = deferrable
+
+    @abstractmethod
+    def trigger(self, context: Context, **names: Any) -> ModelTrigger:
+        """The trigger that waits for the same; ``names`` are the arguments that all have."""
+
+    @abstractmethod
+    def subject(self) -> str:
+        """What is waited for, in words."""
+
+    @cached_property
+    def hook(self) -> ModelRegistryHook:
+        return ModelRegistryHook(self.model_registry_conn_id)
+
+    def versions(self) -> list[VersionMetadata]:
+        """The model's versions; none where it does not exist yet."""
+        from model_lifecycle.registry.opening import open_registry
+        from model_lifecycle.registry.running import run_sync
+
+        settings = self.hook.settings()
+
+        async def look() -> list[VersionMetadata]:
+            async with open_registry(settings) as registry:
+                return await registry.list_versions(self.tenant_id, self.model_id)
+
+        try:
+            return run_sync(look())
+        except NotFound:
+            return []
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        with airflow_errors():
+            trigger = self._trigger(context)
+            try:
+                found = trigger.found(self.versions())
+            except BackendUnavailable as error:
+                self.log.warning("%s; asking again", error)
+                found = None
+        if found is None:
+            self.log.info("There is no %s yet", self.subject())
+        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+
+    def execute(self, context: Context) -> Any:
+        if not self.deferrable:
+            return super().execute(context)
+        found = self.poke(context)
+        if found:
+            return found.xcom_value
+        return self._wait(context)
+
+    def _wait(self, context: Context) -> NoReturn:
+        self.defer(
+            trigger=self._trigger(context),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def _trigger(self, context: Context) -> ModelTrigger:
+        return self.trigger(
+            context,
+            tenant_id=self.tenant_id,
+            model_id=self.model_id,
+            model_registry_conn_id=self.model_registry_conn_id,
+            poll_interval=self.poke_interval,
+        )
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """The trigger's answer as the task's. Raises for everything but a success."""
+        if not event or event.get("status") != "success":
+            told = (event or {}).get("message") or f"unknown event {event!r}"
+            raise AirflowException(f"waiting for {self.subject()} ended: {told}")
+        found = {key: value for key, value in event.items() if key != "status"}
+        self.log.info("%s version %s is in %s", self.model_id, found["version"], found["stage"])
+        return found
