@@ -9,12 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ab_test import ABTestOperator
     from .approve import ApproveModelOperator
-    from .assets import production_asset
+    from .assets import any_model_asset, each_model_asset, production_asset, stage_asset
     from .data import DataOperator
+    from .delete import DeleteModelOperator
+    from .gate_verdict_sensor import GateVerdictSensor
     from .hook import ModelRegistryHook
     from .lifecycles import retrain_and_promote, rollback_dag
     from .links import GateReportLink, ModelVersionLink
+    from .mapped_shadow import mapped_shadow_test
     from .policy import SetPolicyOperator
     from .promote import PromoteModelOperator
     from .register import RegisterModelOperator
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
     from .triggers import ModelStageTrigger, NewModelVersionTrigger
     from .validate import ValidateModelOperator
     from .version_sensor import NewModelVersionSensor
+    from .watching import RegisteredElsewhereTrigger, registered_elsewhere
 
 _HOMES = {
+    "ABTestOperator": "ab_test",
     "ApproveModelOperator": "approve",
     "DataOperator": "data",
+    "DeleteModelOperator": "delete",
     "GateReportLink": "links",
+    "GateVerdictSensor": "gate_verdict_sensor",
     "ModelRegistryHook": "hook",
     "ModelStageSensor": "stage_sensor",
     "ModelStageTrigger": "triggers",
@@ -38,20 +46,29 @@ _HOMES = {
     "NewModelVersionTrigger": "triggers",
     "PromoteModelOperator": "promote",
     "RegisterModelOperator": "register",
+    "RegisteredElsewhereTrigger": "watching",
     "RollbackModelOperator": "rollback",
     "SetPolicyOperator": "policy",
     "ShadowTestOperator": "shadow_test",
     "TrainModelOperator": "train",
     "ValidateModelOperator": "validate",
+    "any_model_asset": "assets",
+    "each_model_asset": "assets",
+    "mapped_shadow_test": "mapped_shadow",
     "production_asset": "assets",
+    "registered_elsewhere": "watching",
     "retrain_and_promote": "lifecycles",
     "rollback_dag": "lifecycles",
+    "stage_asset": "assets",
 }
 
 __all__ = [
+    "ABTestOperator",
     "ApproveModelOperator",
     "DataOperator",
+    "DeleteModelOperator",
     "GateReportLink",
+    "GateVerdictSensor",
     "ModelRegistryHook",
     "ModelStageSensor",
     "ModelStageTrigger",
@@ -60,14 +77,20 @@ __all__ = [
     "NewModelVersionTrigger",
     "PromoteModelOperator",
     "RegisterModelOperator",
+    "RegisteredElsewhereTrigger",
     "RollbackModelOperator",
     "SetPolicyOperator",
     "ShadowTestOperator",
     "TrainModelOperator",
     "ValidateModelOperator",
+    "any_model_asset",
+    "each_model_asset",
+    "mapped_shadow_test",
     "production_asset",
+    "registered_elsewhere",
     "retrain_and_promote",
     "rollback_dag",
+    "stage_asset",
 ]
 
 

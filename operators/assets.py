@@ -1,58 +1,113 @@
 """Assets: what other DAGs can wait for.
 
-The ``x-`` scheme is the one that Airflow never rewrites.
+::
+
+    schedule=[production_asset("acme", "churn")]              when that model is promoted
+    schedule=[any_model_asset()]                              when any model is promoted
+    schedule=PartitionedAssetTimetable(assets=each_model_asset())   the same, one run for each model
+
+Airflow gives an event either to DAGs with a plain schedule or to partitioned ones, so "any" and
+"each" are two assets. The ``x-`` scheme is the one that Airflow never rewrites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
+from model_lifecycle.registry.rules.stages import Stage, parse_stage
 from model_lifecycle.registry.rules.tenancy import model_id as parse_model
 from model_lifecycle.registry.rules.tenancy import tenant_id as parse_tenant
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Outlet of tasks whose model is known only when they run, such as a rollback with parameters.
-PRODUCTION_CHANGES = AssetAlias("model-lifecycle-production-changes", group="model")
+    from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
+
+SCHEME = "x-model-lifecycle"
+
+
+def stage_asset(tenant_id: str, model_id: str, stage: str) -> Asset:
+    """The asset that changes when a task brings a version of the model into the stage.
+
+    The event's ``extra`` holds ``tenant_id``, ``model_id``, ``version``, ``stage``, ``from`` and
+    ``to`` (the production version before and after, null for none), ``actor``, ``reason``, ``at``,
+    ``bundle_digest``, ``evidence`` (what the move stood on) and ``sequence`` (of the ledger
+    entry). Raises :class:`InvalidName`, :class:`InvalidInput`.
+    """
+    tenant, model, named = parse_tenant(tenant_id), parse_model(model_id), parse_stage(stage)
+    return _asset(f"{tenant}/{model}/{named}")
 
 
 def production_asset(tenant_id: str, model_id: str) -> Asset:
-    """The asset that changes when another version of the model goes into production.
-
-    ``schedule=[production_asset("acme", "churn")]`` starts a DAG then. The event's ``extra``
-    holds ``from`` and ``to`` (version numbers, ``from`` null for the first) and ``actor``.
-    Raises :class:`InvalidName`.
-    """
-    tenant, model = parse_tenant(tenant_id), parse_model(model_id)
-    return Asset(
-        name=f"{tenant}/{model}/production",
-        uri=f"x-model-lifecycle://{tenant}/{model}/production",
-        group="model",
-    )
+    """:func:`stage_asset` of production: changes by promotion and by rollback."""
+    return stage_asset(tenant_id, model_id, Stage.PRODUCTION)
 
 
-def production_outlets(tenant_id: Any, model_id: Any) -> list[Asset | AssetAlias]:
-    """What a task that changes production declares: Airflow wants to know it at parse time."""
+def any_model_asset(stage: str = Stage.PRODUCTION) -> Asset:
+    """Changes whenever any model of any tenant gets a version into the stage. Several events may
+    start one run: read all of ``triggering_asset_events``."""
+    return _asset(f"any-model/{parse_stage(stage)}")
+
+
+def each_model_asset(stage: str = Stage.PRODUCTION) -> Asset:
+    """Like :func:`any_model_asset`, its events partitioned by ``{tenant_id}/{model_id}``: a DAG on
+    a ``PartitionedAssetTimetable`` has one run for each model."""
+    return _asset(f"each-model/{parse_stage(stage)}")
+
+
+def changes_alias(stage: str) -> AssetAlias:
+    """Outlet of tasks whose model is known only when they run, such as a rollback with
+    parameters; the event reaches the model's own asset."""
+    return AssetAlias(f"model-lifecycle-{parse_stage(stage)}-changes", group="model")
+
+
+def stage_outlets(tenant_id: Any, model_id: Any, stage: str) -> list[Asset | AssetAlias]:
+    """What a task that brings versions into the stage declares: Airflow wants to know it at parse
+    time."""
     plain = all(isinstance(name, str) and "{{" not in name for name in (tenant_id, model_id))
-    return [production_asset(tenant_id, model_id) if plain else PRODUCTION_CHANGES]
+    own = stage_asset(tenant_id, model_id, stage) if plain else changes_alias(stage)
+    return [own, any_model_asset(stage), each_model_asset(stage)]
 
 
-def announce_production(
-    context: Context, tenant_id: str, model_id: str, result: Mapping[str, Any]
-) -> None:
-    """Send the event of the model's production asset when the task has succeeded."""
-    asset = production_asset(tenant_id, model_id)
-    extra = {
-        "from": result["previous_production"],
-        "to": result["version"],
-        "actor": result["actor"],
+def event_extra(entry: LedgerEntry, version: VersionMetadata, stage: str) -> dict[str, Any]:
+    """What an event tells, from the ledger's own entry. Plain JSON."""
+    return {
+        "tenant_id": entry.tenant_id,
+        "model_id": entry.model_id,
+        "version": version.version,
+        "stage": parse_stage(stage).value,
+        "from": entry.previous_production,
+        "to": entry.production,
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "at": entry.at.isoformat(),
+        "bundle_digest": version.bundle_digest,
+        "evidence": [dict(item) for item in entry.evidence],
+        "sequence": entry.sequence,
     }
-    events = context["outlet_events"]
-    if asset in context["task"].outlets:
-        events[asset].extra = extra
-    else:
-        events[PRODUCTION_CHANGES].add(asset, extra=extra)
+
+
+def announce(context: Context, extra: Mapping[str, Any]) -> None:
+    """Send the events of the three assets when the task has succeeded."""
+    tenant, model, stage = extra["tenant_id"], extra["model_id"], extra["stage"]
+    events, outlets = context["outlet_events"], context["task"].outlets
+    own, each = stage_asset(tenant, model, stage), each_model_asset(stage)
+    if own in outlets:
+        events[own].extra = dict(extra)
+    elif changes_alias(stage) in outlets:
+        events[changes_alias(stage)].add(own, extra=dict(extra))
+    for asset in _among(outlets, any_model_asset(stage), each):
+        events[asset].extra = dict(extra)
+    if each in outlets:
+        events[each].add_partitions(f"{tenant}/{model}")
+
+
+def _among(outlets: Iterable[Any], *assets: Asset) -> list[Asset]:
+    return [asset for asset in assets if asset in outlets]
+
+
+def _asset(name: str) -> Asset:
+    return Asset(name=name, uri=f"{SCHEME}://{name}", group="model")

@@ -12,7 +12,7 @@ from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.stages import Stage, parse_stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .assets import announce_production, production_outlets
+from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import arrival_of, entry_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import LedgerEntry
+    from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
 
 #: ``expected_production`` of a caller who does not mind which version is in production.
 ANYTHING = "any"
@@ -37,9 +37,8 @@ class PromoteModelOperator(LifecycleOperator):
     version is there already, the result is the same, with ``changed`` false.
 
     Returns ``version``, ``stage``, ``previous_production``, ``production``, ``actor``, ``at``,
-    ``sequence`` (of the ledger entry) and ``changed``. A promotion to production updates the
-    asset :func:`~model_lifecycle.operators.assets.production_asset`, with ``from``, ``to`` and
-    ``actor``.
+    ``sequence`` (of the ledger entry) and ``changed``. Updates the assets of the stage, that of
+    the model and those of any model: see :mod:`model_lifecycle.operators.assets`.
 
     :param version: the version to move; text from a template will do.
     :param target_stage: ``staging`` or ``production``. Not a template: the asset depends on it.
@@ -68,11 +67,10 @@ class PromoteModelOperator(LifecycleOperator):
         reason: str = "",
         **kwargs: Any,
     ) -> None:
-        if target_stage == Stage.PRODUCTION:
-            kwargs["outlets"] = [
-                *(kwargs.get("outlets") or ()),
-                *production_outlets(tenant_id, model_id),
-            ]
+        kwargs["outlets"] = [
+            *(kwargs.get("outlets") or ()),
+            *stage_outlets(tenant_id, model_id, target_stage),
+        ]
         super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.version = version
         self.target_stage = target_stage
@@ -81,7 +79,7 @@ class PromoteModelOperator(LifecycleOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         try:
-            result = self.ask(self._promotion(context))
+            result, event = self.ask(self._promotion(context))
         except AirflowFailException as error:
             if isinstance(error.__cause__, GateRefused):
                 raise self._held(context, error.__cause__) from error
@@ -95,23 +93,23 @@ class PromoteModelOperator(LifecycleOperator):
             result["previous_production"] or "empty",
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
-        if result["stage"] == Stage.PRODUCTION:
-            announce_production(context, self.tenant_id, self.model_id, result)
+        announce(context, event)
         return result
 
-    def _promotion(self, context: Context) -> Callable[[ModelRegistry], Awaitable[dict[str, Any]]]:
+    def _promotion(
+        self, context: Context
+    ) -> Callable[[ModelRegistry], Awaitable[tuple[dict[str, Any], dict[str, Any]]]]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             version, target = parse_version(self.version), parse_stage(self.target_stage)
             model = (self.tenant_id, self.model_id)
             entry = await entry_of(registry, *model, operation)
+            known = await registry.get_version(*model, version)
             changed = entry is None
-            if changed:
-                known = await registry.get_version(*model, version)
-                if known is not None and known.stage is target:
-                    entry = await arrival_of(registry, *model, version, target)
-                    return _result(self, entry, version, target, changed=False)
+            if changed and known is not None and known.stage is target:
+                entry = await arrival_of(registry, *model, version, target)
+                return _result(self, entry, known, target, changed=False)
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
             await registry.transition_stage(
@@ -124,7 +122,7 @@ class PromoteModelOperator(LifecycleOperator):
                 operation_id=operation,
             )
             entry = await entry_of(registry, *model, operation)
-            return _result(self, entry, version, target, changed=changed)
+            return _result(self, entry, known, target, changed=changed)
 
         return act
 
@@ -141,20 +139,23 @@ class PromoteModelOperator(LifecycleOperator):
 def _result(
     operator: PromoteModelOperator,
     entry: LedgerEntry | None,
-    version: int,
+    version: VersionMetadata | None,
     target: Stage,
     *,
     changed: bool,
-) -> dict[str, Any]:
-    """The answer, from the ledger's own entry: what is not in there did not happen."""
-    if entry is None or (version, target) not in {(m.version, m.target) for m in entry.moves}:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The answer and the event, from the ledger's own entry: what is not in there did not
+    happen."""
+    moved = {(move.version, move.target) for move in entry.moves} if entry else set()
+    if entry is None or version is None or (version.version, target) not in moved:
         raise AirflowFailException(
-            f"the ledger has no entry that moved {operator.model_id} version {version} to {target}"
+            f"the ledger has no entry that moved {operator.model_id} version {operator.version} "
+            f"to {target}"
         )
-    return {
+    result = {
         "tenant_id": operator.tenant_id,
         "model_id": operator.model_id,
-        "version": version,
+        "version": version.version,
         "stage": target.value,
         "previous_production": entry.previous_production,
         "production": entry.production,
@@ -163,3 +164,4 @@ def _result(
         "sequence": entry.sequence,
         "changed": changed,
     }
+    return result, event_extra(entry, version, target)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from model_lifecycle.registry.rules.stages import Stage
+
+from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import entry_of
@@ -23,7 +26,8 @@ class RegisterModelOperator(LifecycleOperator):
 
     Returns ``version``, ``stage``, ``framework``, ``model_type``, ``metrics``, ``artifact_uri``,
     ``bundle_digest``, ``run_id`` and ``created``, which is false if an earlier try of this task
-    had registered it.
+    had registered it. Updates the assets of development: see
+    :mod:`model_lifecycle.operators.assets`.
 
     :param source: ``models:/m-…`` or ``runs:/<run>/<path>`` of the same tenant.
     :param framework: what the model was made with; none: what the source says.
@@ -49,6 +53,8 @@ class RegisterModelOperator(LifecycleOperator):
     def __init__(
         self,
         *,
+        tenant_id: str,
+        model_id: str,
         source: str,
         framework: str | None = None,
         model_type: str = "classification",
@@ -58,7 +64,11 @@ class RegisterModelOperator(LifecycleOperator):
         tags: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        kwargs["outlets"] = [
+            *(kwargs.get("outlets") or ()),
+            *stage_outlets(tenant_id, model_id, Stage.DEVELOPMENT),
+        ]
+        super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.source = source
         self.framework = framework
         self.model_type = model_type
@@ -70,7 +80,7 @@ class RegisterModelOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             entry = await entry_of(registry, self.tenant_id, self.model_id, operation)
             created = entry is None
             metadata = await registry.register_model(
@@ -102,7 +112,7 @@ class RegisterModelOperator(LifecycleOperator):
                 )
             known = version.document()
             fields = ("version", "stage", "framework", "metrics", "artifact_uri", "bundle_digest")
-            return {
+            told = {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
                 **{name: known[name] for name in fields},
@@ -110,8 +120,9 @@ class RegisterModelOperator(LifecycleOperator):
                 "run_id": version.run_id,
                 "created": created,
             }
+            return told, event_extra(entry, version, Stage.DEVELOPMENT)
 
-        result = self.ask(act)
+        result, event = self.ask(act)
         self.log.info(
             "%s version %s %s: %s",
             self.model_id,
@@ -120,4 +131,5 @@ class RegisterModelOperator(LifecycleOperator):
             result["artifact_uri"],
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
+        announce(context, event)
         return result

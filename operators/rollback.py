@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from .assets import announce_production, production_outlets
+from model_lifecycle.registry.rules.stages import Stage
+
+from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import entry_of
@@ -25,7 +27,7 @@ class RollbackModelOperator(LifecycleOperator):
 
     Returns ``version`` (in production now), ``previous_production``, ``reason``, ``actor``,
     ``at``, ``sequence`` and ``changed``, which is false if an earlier try had done it. Updates
-    the asset :func:`~model_lifecycle.operators.assets.production_asset`.
+    the assets of production: see :mod:`model_lifecycle.operators.assets`.
 
     :param to_version: the version to bring back; none or empty: the previous one in production.
     :param reason: why; the ledger keeps it.
@@ -46,7 +48,7 @@ class RollbackModelOperator(LifecycleOperator):
     ) -> None:
         kwargs["outlets"] = [
             *(kwargs.get("outlets") or ()),
-            *production_outlets(tenant_id, model_id),
+            *stage_outlets(tenant_id, model_id, Stage.PRODUCTION),
         ]
         super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.to_version = to_version
@@ -55,7 +57,7 @@ class RollbackModelOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             to_version = optional_version(self.to_version)
             model = (self.tenant_id, self.model_id)
             changed = await entry_of(registry, *model, operation) is None
@@ -71,7 +73,10 @@ class RollbackModelOperator(LifecycleOperator):
             entry = await entry_of(registry, *model, operation)
             if entry is None or entry.production is None:
                 raise AirflowFailException("the ledger has no entry of this rollback")
-            return {
+            back = await registry.get_version(*model, entry.production)
+            if back is None:
+                raise AirflowFailException(f"version {entry.production} was deleted since")
+            told = {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
                 "version": entry.production,
@@ -82,8 +87,9 @@ class RollbackModelOperator(LifecycleOperator):
                 "sequence": entry.sequence,
                 "changed": changed,
             }
+            return told, event_extra(entry, back, Stage.PRODUCTION)
 
-        result = self.ask(act)
+        result, event = self.ask(act)
         self.log.info(
             "%s version %s is in production again, in place of version %s: %s",
             self.model_id,
@@ -92,5 +98,5 @@ class RollbackModelOperator(LifecycleOperator):
             result["reason"],
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
-        announce_production(context, self.tenant_id, self.model_id, result)
+        announce(context, event)
         return result

@@ -40,10 +40,11 @@ def get_provider_info() -> dict[str, Any]:
                 "approve",
                 "promote",
                 "rollback",
+                "delete",
             )
         ],
-        "sensors": [_modules("stage_sensor", "gate_verdict_sensor")],
-        "triggers": [_modules("triggers", "traffic_trigger")],
+        "sensors": [_modules("stage_sensor", "version_sensor", "gate_verdict_sensor")],
+        "triggers": [_modules("triggers", "watching", "traffic_trigger")],
         "extra-links": [
             f"{_OPERATORS}.links.ModelVersionLink",
             f"{_OPERATORS}.links.GateReportLink",

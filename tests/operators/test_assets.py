@@ -4,8 +4,15 @@ import pytest
 
 from model_lifecycle.registry.rules.errors import InvalidName
 
-_RESULT = {"previous_production": 2, "version": 3, "actor": "airflow:d/r for kim"}
-_EXTRA = {"from": 2, "to": 3, "actor": "airflow:d/r for kim"}
+_EXTRA = {
+    "tenant_id": "acme",
+    "model_id": "churn",
+    "stage": "production",
+    "version": 3,
+    "from": 2,
+    "to": 3,
+    "actor": "airflow:d/r for kim",
+}
 
 
 def _promote(**names):
@@ -29,41 +36,64 @@ def test_asset_of_an_impossible_name_is_refused():
         production_asset("acme", "no/such")
 
 
-def test_promotion_to_production_declares_the_asset():
-    """Airflow's graph shows which DAG changes which model's production."""
+def test_promotion_declares_its_assets():
+    """Airflow's graph shows which DAG changes which stage of which model."""
     from airflow.sdk import Asset
 
-    from model_lifecycle.operators import production_asset
+    from model_lifecycle.operators import any_model_asset, each_model_asset, stage_asset
 
     mine = Asset("mine")
-    task = _promote(tenant_id="acme", model_id="churn", outlets=[mine])
+    for stage in ("staging", "production"):
+        task = _promote(tenant_id="acme", model_id="churn", target_stage=stage, outlets=[mine])
 
-    assert task.outlets == [mine, production_asset("acme", "churn")]
+        assert task.outlets == [
+            mine,
+            stage_asset("acme", "churn", stage),
+            any_model_asset(stage),
+            each_model_asset(stage),
+        ]
 
 
-def test_promotion_to_staging_declares_nothing():
-    """Nothing that happens in staging tells anybody that production changed."""
-    assert _promote(tenant_id="acme", model_id="churn", target_stage="staging").outlets == []
+def test_every_asset_is_another():
+    """No model or tenant can be named so that its asset is that of another stage, or of any."""
+    from model_lifecycle.operators import any_model_asset, each_model_asset, stage_asset
+    from model_lifecycle.registry.rules.stages import LIVE_STAGES
+
+    pairs = [("acme", "churn"), ("any-model", "production"), ("each-model", "production")]
+    assets = [
+        *(stage_asset(*pair, stage) for pair in pairs for stage in LIVE_STAGES),
+        *(make(stage) for make in (any_model_asset, each_model_asset) for stage in LIVE_STAGES),
+    ]
+
+    assert len({asset.uri for asset in assets}) == len({asset.name for asset in assets}) == 20
+    assert all(asset.uri == f"x-model-lifecycle://{asset.name}" for asset in assets)
 
 
-def test_event_says_from_to_and_who(context):
-    """The event of a promotion holds both versions and the actor."""
-    from model_lifecycle.operators import production_asset
-    from model_lifecycle.operators.assets import announce_production
+def test_events_tell_one_story(context):
+    """The model's event, that of any model and that of each model hold the same; the last has the
+    model as its partition."""
+    from model_lifecycle.operators import any_model_asset, each_model_asset, production_asset
+    from model_lifecycle.operators.assets import announce
 
     ctx = context(_promote(tenant_id="acme", model_id="churn"))
-    announce_production(ctx, "acme", "churn", _RESULT)
+    announce(ctx, _EXTRA)
+    events = ctx["outlet_events"]
+    each = events[each_model_asset()]
 
-    assert ctx["outlet_events"][production_asset("acme", "churn")].extra == _EXTRA
+    assert events[production_asset("acme", "churn")].extra == _EXTRA
+    assert events[any_model_asset()].extra == each.extra == _EXTRA
+    assert list(each.partition_keys) == ["acme/churn"]
+    assert list(events[any_model_asset()].partition_keys) == []
 
 
 def test_event_of_a_model_named_at_run_time_goes_through_the_alias(context):
     """Where only the run knows the model, the event reaches the model's asset all the same."""
-    from model_lifecycle.operators.assets import PRODUCTION_CHANGES, announce_production
+    from model_lifecycle.operators import any_model_asset
+    from model_lifecycle.operators.assets import announce, changes_alias
 
     ctx = context(_promote(tenant_id="acme", model_id="{{ params.model }}"))
-    announce_production(ctx, "acme", "churn", _RESULT)
-    (event,) = ctx["outlet_events"][PRODUCTION_CHANGES].asset_alias_events
+    announce(ctx, _EXTRA)
+    (event,) = ctx["outlet_events"][changes_alias("production")].asset_alias_events
 
     assert event.dest_asset_key.uri == "x-model-lifecycle://acme/churn/production"
-    assert event.extra == _EXTRA
+    assert event.extra == ctx["outlet_events"][any_model_asset()].extra == _EXTRA

@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(600)
 
+_CONSUMERS = ["after_heart", "after_any_model", "after_each_model", "after_another_model"]
 _TRAINED = ["train", "register", "set_policy", "validation_data", "validate"]
 _PROMOTED = ["promote_to_staging", "record_traffic", "shadow_test", "promote_to_production"]
 
@@ -67,7 +68,7 @@ def test_dag_files_parse_without_errors_or_warnings(bag):
     """A DAG file around the factories is read without a word."""
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
-    assert set(bag.dags) == {"heart_retrain", "heart_rollback"}
+    assert set(bag.dags) == {"heart_retrain", "heart_rollback", *_CONSUMERS}
 
 
 def test_first_version_goes_to_production_by_limits(runs):
@@ -128,6 +129,21 @@ def test_production_changes_are_announced(runs):
         changes = [(item.extra["from"], item.extra["to"]) for item in events]
 
     assert changes == [(None, 1), (1, 2), (2, 1)]
+
+
+def test_promotion_starts_those_who_wait(runs):
+    """DAGs that wait for this model, for any and for each are due; one for another is not."""
+    from airflow.models.asset import AssetDagRunQueue, AssetPartitionDagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        plain = {item.target_dag_id for item in session.query(AssetDagRunQueue)}
+        partitioned = {
+            (item.target_dag_id, item.partition_key) for item in session.query(AssetPartitionDagRun)
+        }
+
+    assert plain & {*_CONSUMERS} == {"after_heart", "after_any_model"}
+    assert partitioned == {("after_each_model", "clinic/heart")}
 
 
 def test_ledger_shows_who_and_why(runs, registry_home):

@@ -93,7 +93,11 @@ def test_lifecycle_survives_serialisation():
     promote = dag.get_task("promote_to_production")
 
     assert dag.params.dump() == {"start": "2013-07-01", "end": "2013-08-01"}
-    assert [asset.uri for asset in promote.outlets] == ["x-model-lifecycle://acme/churn/production"]
+    assert [asset.uri for asset in promote.outlets] == [
+        "x-model-lifecycle://acme/churn/production",
+        "x-model-lifecycle://any-model/production",
+        "x-model-lifecycle://each-model/production",
+    ]
     assert dag.max_active_runs == 1
 
 

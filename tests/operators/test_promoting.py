@@ -28,17 +28,33 @@ def test_promotion_moves_the_version_and_says_so(register, judge, promote, ask, 
     assert entry.reason == "monthly"
 
 
-def test_promotion_to_production_sends_the_event(in_production, ask, model, promote, tenant):
-    """The event of the second promotion says from which version to which, and who."""
+def test_promotion_to_production_sends_the_event(in_production, ask, model, promote, tenant,
+                                                 history):  # fmt: skip
+    """The event of the second promotion says from which version to which, who, and on what."""
     from model_lifecycle.operators import production_asset
 
     in_production()
     second = in_production()
     result, ctx = promote(second, run_id="r2")
     event = ctx["outlet_events"][production_asset(tenant, "heart")]
+    known = ask(lambda registry: registry.get_version(*model.values(), second))
+    entry = history()[-1]
 
     assert (result["previous_production"], result["production"]) == (1, 2)
-    assert event.extra == {"from": 1, "to": 2, "actor": "airflow:lifecycle/r2 for kim"}
+    assert event.extra == {
+        **model,
+        "version": 2,
+        "stage": "production",
+        "from": 1,
+        "to": 2,
+        "actor": "airflow:lifecycle/r2 for kim",
+        "reason": "",
+        "at": entry.at.isoformat(),
+        "bundle_digest": known.bundle_digest,
+        "evidence": [dict(item) for item in entry.evidence],
+        "sequence": entry.sequence,
+    }
+    assert [item["gate"] for item in event.extra["evidence"]] == ["shadow"]
 
 
 def test_refused_promotion_skips_with_the_reason(register, judge, promote, ask, model, history):

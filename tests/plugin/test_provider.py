@@ -10,6 +10,7 @@ import pytest
 
 from model_lifecycle.plugin.provider import get_provider_info
 
+_BY_CLASS = ("extra-links", "notifications")
 _DISTRIBUTION = "airflow-provider-model-lifecycle"
 
 
@@ -33,6 +34,45 @@ def test_listed_modules_import(kind):
     modules = [name for item in get_provider_info()[kind] for name in item["python-modules"]]
 
     assert [import_module(name).__name__ for name in modules] == modules
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        ("operators", "airflow.sdk.BaseOperator"),
+        ("sensors", "airflow.sdk.BaseSensorOperator"),
+        ("triggers", "airflow.triggers.base.BaseTrigger"),
+        ("notifications", "airflow.sdk.BaseNotifier"),
+        ("extra-links", "airflow.sdk.BaseOperatorLink"),
+    ],
+)
+def test_nothing_of_ours_is_missing_from_the_lists(kind, base):
+    """Every public class of the kind is in the description; so is nothing that does not exist."""
+    from airflow.sdk._shared.module_loading import import_string
+
+    import model_lifecycle.operators as operators
+
+    listed = {
+        name
+        for item in get_provider_info().get(kind, ())
+        for name in ([item] if isinstance(item, str) else item["python-modules"])
+    }
+    public = [getattr(operators, name) for name in operators.__all__]
+    ours = [
+        item for item in public if isinstance(item, type) and issubclass(item, import_string(base))
+    ]
+    homes = {
+        f"{item.__module__}.{item.__name__}" if kind in _BY_CLASS else item.__module__
+        for item in ours
+    }
+    elsewhere = _listed_elsewhere() if kind == "operators" else set()
+
+    assert homes - listed - elsewhere == set()
+
+
+def _listed_elsewhere():
+    """Sensors are operators too, and have a list of their own."""
+    return {name for item in get_provider_info()["sensors"] for name in item["python-modules"]}
 
 
 def test_listed_classes_import():
