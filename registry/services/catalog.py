@@ -72,7 +72,8 @@ class Catalog:
     async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = {}
         for part in _parts(models):
-            found.update(await self._read.epochs(part))
+            for key, epoch in (await self._read.epochs(part)).items():
+                found[key] = epoch
         return found
 
     async def versions_of(
