@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Select, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DBAPIError,
     InterfaceError,
+    InvalidatePoolError,
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -23,6 +25,8 @@ from ..rules.errors import BackendUnavailable, InvalidInput
 
 #: Seconds a statement or a lock is waited for, before the ledger counts as unavailable.
 PATIENCE = 5.0
+#: Seconds that a connection may lie in the pool unused before it is asked whether it still answers.
+_TRUSTED_FOR = 1.0
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -47,14 +51,35 @@ def open_engine(text: str) -> AsyncEngine:
     url = database_url(text)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=8,
         max_overflow=0,
         pool_timeout=PATIENCE,
-        pool_pre_ping=True,
         connect_args={"timeout": PATIENCE, "command_timeout": PATIENCE},
     )
+    _ask_idle_connections(engine)
+    return engine
+
+
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    """Ping at checkout, but not what was in use a moment ago: a ping costs three round trips,
+    which is more than most reads. A connection that breaks within that moment fails its
+    statement: reads are repeated by :func:`read`, writes have not begun."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _used(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < _TRUSTED_FOR:
+            return
+        try:
+            connection.ping()
+        except Exception:
+            # The database was away, so what lies beside this one in the pool is dead as well.
+            raise InvalidatePoolError from None
 
 
 def _sqlite(url: URL) -> AsyncEngine:
@@ -75,8 +100,9 @@ def _sqlite(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("ledger_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begin = connection.get_execution_options().get("ledger_begin", "BEGIN")
+        if begin:
+            connection.exec_driver_sql(begin)
 
     return engine
 
@@ -91,9 +117,42 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
+def autocommit(engine: AsyncEngine) -> AsyncEngine:
+    """``engine`` without transactions around its statements: for :func:`read`."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(ledger_begin=None)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def read(
+    engine: AsyncEngine, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[Mapping[str, Any]]:
+    """The rows of one statement: one round trip, and one consistent state, as every statement
+    sees one. Sent again where the pooled connection turns out to be broken.
+
+    ``engine`` is one that :func:`autocommit` gave. Raises :class:`BackendUnavailable`.
+    """
+    with translated():
+        try:
+            return await _rows(engine, query, values)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return await _rows(engine, query, values)
+
+
+async def _rows(
+    engine: AsyncEngine, query: Select[Any], values: Mapping[str, Any] | None
+) -> list[Mapping[str, Any]]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(query, values)
+        return [dict(row) for row in rows.mappings()]
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection to read from. Raises :class:`BackendUnavailable` if the database is away."""
+    """A transaction for several reads. Raises :class:`BackendUnavailable` if the database is
+    away."""
     with translated():
         async with engine.connect() as connection:
             yield connection
@@ -103,7 +162,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction that may write: committed at the end, rolled back on any error."""
     with translated():
-        async with engine.execution_options(ledger_writes=True).begin() as connection:
+        async with engine.execution_options(ledger_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 
 

@@ -1,4 +1,5 @@
-"""Reads of the ledger. Each is one or two indexed queries, whatever the number of models."""
+"""Reads of the ledger. Each is one indexed query and one round trip, whatever the number of
+models."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, true, tuple_
+from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.evidence import Evidence
@@ -14,7 +15,7 @@ from ..rules.metadata import LedgerEntry, ModelMetadata, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId
 from . import tables
-from .engine import reading
+from .engine import autocommit, read
 from .rows import (
     ModelRow,
     Operation,
@@ -30,12 +31,12 @@ class LedgerReader:
     """Answers from the ledger alone; deleted versions and models without versions are absent."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._engine = autocommit(engine)
 
     async def model(self, tenant: TenantId, model: ModelId) -> ModelMetadata | None:
         """The model with its current version; None if the tenant has no such model."""
-        async with reading(self._engine) as connection:
-            return await model_metadata(connection, tenant, model)
+        rows = await read(self._engine, _MODEL, {"tenant": tenant, "model": model})
+        return _model(rows[0]) if rows else None
 
     async def models(
         self,
@@ -48,27 +49,15 @@ class LedgerReader:
     ) -> list[ModelMetadata]:
         """At most ``limit`` models whose name follows ``after``, by name."""
         models = tables.models
-        query = _metadata(tenant)
+        query = _MODELS
         if stage is not None:
             query = query.where(models.c.stage == stage.value)
         if framework is not None:
             query = query.where(models.c.framework == framework)
         if after is not None:
             query = query.where(models.c.model_id > after)
-        found = await self._rows(query.order_by(models.c.model_id).limit(limit))
-        numbers: dict[str, list[int]] = {row["model_id"]: [] for row in found}
-        rows = await self._rows(
-            select(tables.versions.c.model_id, tables.versions.c.version)
-            .where(
-                tables.versions.c.tenant_id == tenant,
-                tables.versions.c.model_id.in_(numbers),
-                _NOT_DELETED,
-            )
-            .order_by(tables.versions.c.version)
-        )
-        for row in rows:
-            numbers[row["model_id"]].append(row["version"])
-        return [_with_versions(row, numbers[row["model_id"]]) for row in found]
+        query = query.order_by(models.c.model_id).limit(limit)
+        return [_model(row) for row in await read(self._engine, query, {"tenant": tenant})]
 
     async def row(self, tenant: TenantId, model: ModelId) -> ModelRow | None:
         """The model's own row, also where all its versions were deleted."""
@@ -229,29 +218,30 @@ class LedgerReader:
         )
 
     async def _rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
-        async with reading(self._engine) as connection:
-            rows = await connection.execute(query)
-            return [dict(row) for row in rows.mappings()]
+        return await read(self._engine, query)
 
 
 async def model_metadata(
     connection: AsyncConnection, tenant: TenantId, model: ModelId
 ) -> ModelMetadata | None:
     """The model with its current version, as this connection's transaction sees it."""
-    query = _metadata(tenant).where(tables.models.c.model_id == model)
-    found = (await connection.execute(query)).mappings().first()
-    if found is None:
-        return None
-    numbers = await connection.scalars(
-        select(tables.versions.c.version)
-        .where(*_of_model(tables.versions, tenant, model), _NOT_DELETED)
-        .order_by(tables.versions.c.version)
-    )
-    return _with_versions(dict(found), list(numbers))
+    found = await connection.execute(_MODEL, {"tenant": tenant, "model": model})
+    row = found.mappings().first()
+    return None if row is None else _model(row)
 
 
-def _metadata(tenant: TenantId) -> Select[Any]:
+def _metadata() -> Select[Any]:
     models, versions = tables.models, tables.versions
+    others = versions.alias()
+    numbers = (
+        select(func.aggregate_strings(cast(others.c.version, String), ","))
+        .where(
+            others.c.tenant_id == models.c.tenant_id,
+            others.c.model_id == models.c.model_id,
+            others.c.stage != Stage.DELETED.value,
+        )
+        .scalar_subquery()
+    )
     return (
         select(
             models.c.model_id,
@@ -270,6 +260,7 @@ def _metadata(tenant: TenantId) -> Select[Any]:
             versions.c.parameters,
             versions.c.tags,
             versions.c.artifact_uri,
+            numbers.label("versions"),
         )
         .join(
             versions,
@@ -277,10 +268,13 @@ def _metadata(tenant: TenantId) -> Select[Any]:
             & (versions.c.model_id == models.c.model_id)
             & (versions.c.version == models.c.current_version),
         )
-        .where(models.c.tenant_id == tenant)
+        .where(models.c.tenant_id == bindparam("tenant"))
     )
 
 
+# Made once: putting a statement together takes longer than the database takes to answer it.
+_MODELS = _metadata()
+_MODEL = _MODELS.where(tables.models.c.model_id == bindparam("model"))
 _NOT_DELETED = tables.versions.c.stage != Stage.DELETED.value
 
 
@@ -288,6 +282,7 @@ def _of_model(table: Any, tenant: TenantId, model: ModelId) -> tuple[Any, Any]:
     return table.c.tenant_id == tenant, table.c.model_id == model
 
 
-def _with_versions(row: Mapping[str, Any], versions: list[int]) -> ModelMetadata:
+def _model(row: Mapping[str, Any]) -> ModelMetadata:
+    numbers = sorted(map(int, row["versions"].split(",")))
     fields = {**row, "name": row["model_id"], "stage": Stage(row["stage"])}
-    return ModelMetadata(versions=tuple(versions), **fields)
+    return ModelMetadata(**{**fields, "versions": tuple(numbers)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,17 +10,23 @@ from ..rules import tenancy
 from ..rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
 from ..rules.inputs import finite_metrics
 from ..rules.metadata import timestamp
+from ..rules.tenancy import TenantId
 from ..tracking.records import ExperimentRecord, RunRecord
 from .stores import Stores
 from .training import Training
 
 MAX_RUNS = 500
+#: Seconds for which a tenant's experiments are remembered: so long may runs of an experiment that
+#: was moved to another tenant in MLflow still be compared by the one that had it.
+_REMEMBERED = 30.0
+_MOST_TENANTS = 1000
 
 
 class Experiments:
     def __init__(self, stores: Stores, training: Training) -> None:
         self._tracking = stores.tracking
         self._training = training
+        self._experiments: dict[TenantId, tuple[float, list[str]]] = {}
 
     async def log_training_metrics(
         self, tenant_id: str, run_id: str, step: int, metrics: Mapping[str, Any]
@@ -42,13 +49,35 @@ class Experiments:
                 raise InvalidInput(f"{name} must be a list of names", field=name)
         if not 1 <= len(run_ids) <= MAX_RUNS:
             raise InvalidInput(f"compare 1 to {MAX_RUNS} runs at a time", field="run_ids")
-        experiments = [item.experiment_id for item in await self._tracking.experiments(tenant)]
-        found = await self._tracking.search_runs(experiments, run_ids=list(dict.fromkeys(run_ids)))
-        runs = {run.run_id: run for run in found}
+        runs = await self._own_runs(tenant, run_ids)
         for run_id in run_ids:
             if run_id not in runs:
                 raise RunNotFound(run_id)
         return [_compared(runs[run_id], metrics) for run_id in run_ids]
+
+    async def _own_runs(self, tenant: TenantId, run_ids: Sequence[str]) -> dict[str, RunRecord]:
+        """Those of the runs that lie in the tenant's experiments, by id. Where one is missing the
+        experiments are asked for again: it may lie in a new one."""
+        wanted = list(dict.fromkeys(run_ids))
+        until, experiments = self._experiments.get(tenant, (0.0, []))
+        runs: dict[str, RunRecord] = {}
+        if time.monotonic() < until:
+            found = await self._tracking.search_runs(experiments, run_ids=wanted)
+            runs = {run.run_id: run for run in found}
+        if len(runs) < len(wanted):
+            experiments = await self._experiment_ids(tenant)
+            missing = [run_id for run_id in wanted if run_id not in runs]
+            found = await self._tracking.search_runs(experiments, run_ids=missing)
+            runs.update((run.run_id, run) for run in found)
+        return runs
+
+    async def _experiment_ids(self, tenant: TenantId) -> list[str]:
+        """Ids of the tenant's experiments as MLflow has them now, to be remembered."""
+        ids = [item.experiment_id for item in await self._tracking.experiments(tenant)]
+        if len(self._experiments) >= _MOST_TENANTS:
+            self._experiments.clear()
+        self._experiments[tenant] = (time.monotonic() + _REMEMBERED, ids)
+        return ids
 
     async def list_experiments(self, tenant_id: str) -> list[ExperimentRecord]:
         return await self._tracking.experiments(tenancy.tenant_id(tenant_id))

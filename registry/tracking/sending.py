@@ -12,7 +12,9 @@ import json
 from functools import partial
 from typing import Any
 
+from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.protos.service_pb2 import SearchRuns
 from mlflow.store.model_registry.rest_store import RestStore as RegistryRestStore
 from mlflow.store.tracking.rest_store import RestStore as TrackingRestStore
 from mlflow.utils.credentials import get_default_host_creds
@@ -39,7 +41,35 @@ class SendOnceTracking(TrackingRestStore):
         known = self._V3_METHOD_TO_INFO if api in self._V3_APIS else self._METHOD_TO_INFO
         default_endpoint, method = known[api]
         answer = response_proto or api.Response()
-        return _send(self, endpoint or default_endpoint, method, json_body, answer, self._timeout)
+        body = None if json_body is None else json.loads(json_body)
+        document = _send(self, endpoint or default_endpoint, method, body, self._timeout)
+        parse_dict(js_dict=document, message=answer)
+        return answer
+
+    def _search_runs(
+        self,
+        experiment_ids: list[str],
+        filter_string: str,
+        run_view_type: int,
+        max_results: int,
+        order_by: list[str] | None,
+        page_token: str | None,
+    ) -> tuple[list[Run], str | None]:
+        """Without protocol buffers in between: for 100 runs, reading the answer into them and
+        out again takes a quarter of the time that the server needs to give it."""
+        self._validate_workspace_support_if_specified()
+        endpoint, method = self._METHOD_TO_INFO[SearchRuns]
+        asked: dict[str, Any] = {
+            "experiment_ids": experiment_ids,
+            "filter": filter_string,
+            "run_view_type": ViewType.to_string(run_view_type).upper(),
+            "max_results": max_results,
+            "order_by": order_by or [],
+        }
+        if page_token:
+            asked["page_token"] = page_token
+        found = _send(self, endpoint, method, asked, self._timeout)
+        return [_run(item) for item in found.get("runs", ())], found.get("next_page_token") or None
 
 
 class SendOnceRegistry(RegistryRestStore):
@@ -59,13 +89,14 @@ class SendOnceRegistry(RegistryRestStore):
         self._validate_workspace_support_if_specified()
         endpoint, method = self._get_endpoint_from_method(api)
         answer = self._get_response_from_method(api)
-        return _send(self, endpoint, method, json_body, answer, self._timeout)
+        body = None if json_body is None else json.loads(json_body)
+        parse_dict(js_dict=_send(self, endpoint, method, body, self._timeout), message=answer)
+        return answer
 
 
 def _send(
-    store: Any, endpoint: str, method: str, json_body: str | None, answer: Any, timeout: float
-) -> Any:
-    body = None if json_body is None else json.loads(json_body)
+    store: Any, endpoint: str, method: str, body: dict[str, Any] | None, timeout: float
+) -> dict[str, Any]:
     response = http_request(
         store.get_host_creds(),
         endpoint,
@@ -77,10 +108,43 @@ def _send(
     )
     response = verify_rest_response(response, endpoint)
     try:
-        document = json.loads(response.text)
+        document = json.loads(response.content)
     except ValueError:
         document = None
     if not isinstance(document, dict):
         raise MlflowException("the answer is not a JSON object")
-    parse_dict(js_dict=document, message=answer)
-    return answer
+    return document
+
+
+def _run(document: dict[str, Any]) -> Run:
+    """A run from its JSON, in which numbers without a finite value are texts such as "NaN"."""
+    try:
+        info, data = document["info"], document.get("data", {})
+        return Run(
+            RunInfo(
+                run_id=info["run_id"],
+                run_name=info.get("run_name"),
+                experiment_id=info["experiment_id"],
+                user_id=info.get("user_id", ""),
+                status=info["status"],
+                start_time=int(info.get("start_time", 0)),
+                end_time=int(info["end_time"]) if info.get("end_time") else None,
+                lifecycle_stage=info.get("lifecycle_stage", ""),
+                artifact_uri=info.get("artifact_uri", ""),
+            ),
+            RunData(
+                [
+                    Metric(
+                        item["key"],
+                        float(item["value"]),
+                        int(item.get("timestamp", 0)),
+                        int(item.get("step", 0)),
+                    )
+                    for item in data.get("metrics", ())
+                ],
+                [Param(item["key"], item.get("value", "")) for item in data.get("params", ())],
+                [RunTag(item["key"], item.get("value", "")) for item in data.get("tags", ())],
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise MlflowException("the answer does not describe a run") from None
