@@ -63,9 +63,10 @@ def open_engine(text: str) -> AsyncEngine:
 
 
 def _ask_idle_connections(engine: AsyncEngine) -> None:
-    """Ping at checkout, but not what was in use a moment ago: a ping costs three round trips,
-    which is more than most reads. A connection that breaks within that moment fails its
-    statement: reads are repeated by :func:`read`, writes have not begun."""
+    """Ping at checkout, but not what was in use a moment ago and is not known to be closed: a ping
+    costs three round trips, which is more than most reads. A connection that breaks unnoticed
+    within that moment fails its first statement: :func:`read` sends it again, and a write has not
+    begun."""
 
     @event.listens_for(engine.sync_engine, "checkin")
     def _used(_connection: Any, record: Any) -> None:
@@ -73,7 +74,8 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def _ask(connection: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info.get("used", time.monotonic()) < _TRUSTED_FOR:
+        lay = time.monotonic() - record.info.get("used", time.monotonic())
+        if lay < _TRUSTED_FOR and not connection.driver_connection.is_closed():
             return
         try:
             connection.ping()

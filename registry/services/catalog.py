@@ -98,8 +98,11 @@ class Catalog:
         _check_number(after, "after", 0, 2**53)
         if limit is not None:
             _check_number(limit, "limit", 1, 2**53)
-        tenant, model = await self._known(tenant_id, model_id)
-        return await self._read.entries(tenant, model, after=after, limit=limit)
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        found = await self._read.entries(tenant, model, after=after, limit=limit)
+        if not found:
+            await self._check_known(tenant, model)
+        return found
 
     async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
         if not isinstance(when, datetime) or when.tzinfo is None:
@@ -107,12 +110,15 @@ class Catalog:
                 "when must be an instant with its time zone, such as 2026-03-01T12:00:00Z",
                 field="when",
             )
-        tenant, model = await self._known(tenant_id, model_id)
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         entry = await self._read.entry_at(tenant, model, when)
-        return entry.production if entry else None
+        if entry is None:
+            await self._check_known(tenant, model)
+            return None
+        return entry.production
 
     async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
-        tenant, model = await self._known(tenant_id, model_id)
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         return await verify_model(self._ledger, tenant, model)
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
@@ -122,11 +128,10 @@ class Catalog:
             return None
         return await answered_model(self._ledger, tenant, found.answer)
 
-    async def _known(self, tenant_id: str, model_id: str) -> tuple[TenantId, ModelId]:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+    async def _check_known(self, tenant: TenantId, model: ModelId) -> None:
+        """Raise ModelNotFound unless the ledger knows the model; a deleted one it does."""
         if await self._read.row(tenant, model) is None:
             raise ModelNotFound(model)
-        return tenant, model
 
 
 def _parts(models: Collection[tuple[str, str]]) -> Iterator[list[tuple[TenantId, ModelId]]]:

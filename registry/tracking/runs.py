@@ -19,6 +19,7 @@ from .times import instant, now_millis, when
 _METRICS_PER_CALL = 1000
 _TEXTS_PER_CALL = 100
 _POINTS_PER_PAGE = 25_000
+_PAGE = 1000
 _USER_TAG = "mlflow.user"
 
 
@@ -173,7 +174,7 @@ class Runs:
                 experiment_ids=experiments,
                 filter_string=condition,
                 run_view_type=ViewType.ACTIVE_ONLY,
-                max_results=min(limit, 1000),
+                max_results=min(limit, _PAGE),
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )

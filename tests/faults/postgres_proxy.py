@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 @dataclass
 class PostgresProxy:
     """``lose`` are the numbers, from 1, of those COMMITs since :meth:`arm` whose answer is lost,
-    ``drop`` of those that never arrive. ``down`` refuses every new connection."""
+    ``drop`` of those that never arrive. ``lose_next`` loses the answer to whatever is sent next.
+    ``down`` refuses every new connection. ``trips`` counts what is sent and waited for."""
 
     upstream: tuple[str, int]
     port: int = 0
     down: bool = False
+    trips: int = 0
+    lose_next: bool = False
     commits: int = 0
     lose: set[int] = field(default_factory=set)
     drop: set[int] = field(default_factory=set)
@@ -40,11 +43,14 @@ class PostgresProxy:
 
         async def ask() -> None:
             while data := await reader.read(65536):
+                self.trips += 1
+                state["lost"] |= self.lose_next
+                self.lose_next = False
                 if b"COMMIT;" in data:
                     self.commits += 1
                     if self.commits in self.drop:
                         return
-                    state["lost"] = self.commits in self.lose
+                    state["lost"] |= self.commits in self.lose
                 server_writer.write(data)
                 await server_writer.drain()
 

@@ -69,6 +69,36 @@ async def test_runs_stand_side_by_side(laboratory: tuple[World, list[str]]) -> N
     assert found[0]["parameters"] == {"C": "1.0"}
 
 
+async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegistry) -> None:
+    """The tenant's experiments are remembered for a while; a run that is missing in them is looked
+    for again in those of now."""
+    world = World(registry, f"lab-{uuid.uuid4().hex[:8]}")
+    runs = []
+    for model in ("churn", "fraud"):
+        logged = await registry.log_model(world.tenant, model, trained(), created_by="kim")
+        runs.append(logged.run_id)
+        found = await registry.compare_runs(world.tenant, runs, ["auc"])
+
+        assert [item["run_id"] for item in found] == runs
+
+
+async def test_remembered_experiments_are_not_asked_for_again(
+    laboratory: tuple[World, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparing costs one search, also for another set of the tenant's runs."""
+    world, runs = laboratory
+    await world.registry.compare_runs(world.tenant, runs, ["auc"])
+    tracking = world.registry._experiments._tracking
+
+    async def refused(_tenant: str) -> None:
+        raise AssertionError("experiments were asked for again")
+
+    monkeypatch.setattr(tracking, "experiments", refused)
+    found = await world.registry.compare_runs(world.tenant, runs[:1], ["auc"])
+
+    assert [item["run_id"] for item in found] == runs[:1]
+
+
 @pytest.mark.parametrize(
     ("runs", "metrics"),
     [

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from model_lifecycle.registry.rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
 from model_lifecycle.registry.rules.tenancy import TenantId, model_id
+from model_lifecycle.registry.tracking import runs as runs_module
 from model_lifecycle.registry.tracking import tags
 from model_lifecycle.registry.tracking.store import MlflowTracking
 
@@ -124,6 +127,41 @@ async def test_search_stays_within_the_experiments(
         run.run_id for run in await tracking.search_runs([experiment, other], run_ids=both)
     }
     assert await tracking.search_runs([], run_ids=both) == []
+
+
+async def test_a_search_tells_of_a_run_what_reading_it_tells(
+    tracking: MlflowTracking, experiment: str
+) -> None:
+    """Times, status, tags and all; also metrics that are no finite numbers."""
+    run_id = await tracking.create_run(experiment, name="odd", tags={"who": "ann"})
+    odd = {"up": math.inf, "down": -math.inf, "loss": 0.5}
+    await tracking.log_run(run_id, metrics=odd, parameters={"depth": "3", "empty": ""}, tags={})
+    await tracking.log_metrics(run_id, 3, {"none": math.nan})
+    running = await tracking.search_runs([experiment], run_ids=[run_id])
+    await tracking.finish_run(run_id, "KILLED")
+    ended = await tracking.search_runs([experiment], run_ids=[run_id])
+    (found,), read = ended, await tracking.run(run_id)
+
+    assert read is not None
+    assert running[0].ended_at is None
+    assert math.isnan(found.metrics["none"])
+    assert math.isnan(read.metrics["none"])
+    without = {"metrics": {}}
+    assert replace(found, **without) == replace(read, **without)
+    assert {**found.metrics, "none": 0} == {**read.metrics, "none": 0}
+
+
+async def test_a_search_goes_on_from_page_to_page(
+    tracking: MlflowTracking, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run once, newest first, however many the pages."""
+    runs = [await tracking.create_run(experiment, name=f"r{i}", tags={}) for i in range(5)]
+    searched = await tracking.search_runs([experiment])
+    monkeypatch.setattr(runs_module, "_PAGE", 2)
+    paged = await tracking.search_runs([experiment])
+
+    assert {run.run_id for run in searched} == set(runs)
+    assert paged == searched
 
 
 @pytest.mark.parametrize("bad", ["x' OR '1'='1", "", "a\n", "%", "a" * 300, "é" * 32, "m-1'"])
