@@ -72,7 +72,9 @@ async def write_bundle(
     data = manifest.to_bytes()
     if not await _already_written(store, folder, data):
         if source_path is not None:
-            await store.copy_folder(source_path, folder)
+            # Another attempt of the same registration may be here as well, and may have stored
+            # its extras: they are the same as ours, the source's files of that name are not.
+            await store.copy_folder(source_path, folder, without=extra)
         await asyncio.gather(
             *(_store(store, f"{folder}/{name}", piece) for name, piece in pieces.items())
         )

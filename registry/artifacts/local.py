@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,12 +79,15 @@ class LocalArtifacts:
         found = await _call(path, lambda: self._enclosure.walk(path))
         return sorted(StoredFile(name, size) for name, size in found)
 
-    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+    async def copy_folder(
+        self, source_path: str, target_path: str, *, without: Collection[str] = ()
+    ) -> list[StoredFile]:
         def copy() -> None:
             for name, _ in self._existing(source_path):
-                target = f"{target_path}/{name.removeprefix(f'{source_path}/')}"
-                with self._enclosure.open(name) as stream:
-                    self._enclosure.write(target, parts(stream))
+                below = name.removeprefix(f"{source_path}/")
+                if below not in without:
+                    with self._enclosure.open(name) as stream:
+                        self._enclosure.write(f"{target_path}/{below}", parts(stream))
 
         checked_path(target_path)
         await _call(source_path, copy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,9 +114,14 @@ class S3Artifacts:
 
         return sorted(await self._call(path, walk))
 
-    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+    async def copy_folder(
+        self, source_path: str, target_path: str, *, without: Collection[str] = ()
+    ) -> list[StoredFile]:
         async def copy(file: StoredFile) -> None:
-            target = f"{target_path}/{file.path.removeprefix(f'{source_path}/')}"
+            below = file.path.removeprefix(f"{source_path}/")
+            if below in without:
+                return
+            target = f"{target_path}/{below}"
             source = {"Bucket": self.bucket, "Key": self._key(file.path)}
             await self._call(
                 file.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,9 +55,12 @@ class ArtifactStore(Protocol):
     async def files(self, path: str) -> list[StoredFile]:
         """Every file below ``path``, sorted by path; empty when there is none."""
 
-    async def copy_folder(self, source_path: str, target_path: str) -> list[StoredFile]:
+    async def copy_folder(
+        self, source_path: str, target_path: str, *, without: Collection[str] = ()
+    ) -> list[StoredFile]:
         """Copy every file below ``source_path`` within the store, without bytes passing through
-        S3 clients; the files now below the target. Raises ArtifactNotFound when there is none."""
+        S3 clients; those whose path below it is in ``without`` stay. The files now below the
+        target. Raises ArtifactNotFound when there is none."""
 
     async def delete_file(self, path: str) -> None:
         """Delete one file; absent is fine."""

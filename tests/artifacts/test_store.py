@@ -77,6 +77,17 @@ async def test_copying(store: ArtifactStore, folder_of: FolderOf) -> None:
     assert await store.get_bytes("t/target/b/c") == b"22"
 
 
+async def test_copying_all_but_some(store: ArtifactStore, folder_of: FolderOf) -> None:
+    """What is left out is not touched at the target; names are those below the source."""
+    await store.put_folder("t/source", folder_of({"a": b"1", "b/c": b"22", "b/a": b"3"}))
+    await store.put_bytes("t/target/a", b"own")
+
+    copied = await store.copy_folder("t/source", "t/target", without={"a", "b/a"})
+
+    assert [item.path for item in copied] == ["t/target/a", "t/target/b/c"]
+    assert await store.get_bytes("t/target/a") == b"own"
+
+
 async def test_large_files(store: ArtifactStore, folder_of: FolderOf) -> None:
     """A file of several parts is stored, copied and recognised, to the byte."""
     data = bytes(range(256)) * (PART_SIZE // 256) + b"rest"
