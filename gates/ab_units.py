@@ -15,8 +15,9 @@ from model_lifecycle.registry.rules.errors import InvalidDataset
 
 from .assignment import arm
 from .data_checks import require_column
-from .pairing import Day, hashes
+from .pairing import Day
 from .policies import ABPolicy
+from .request_keys import request_keys
 from .statistics.exact import ExactSum
 from .traffic import Batch
 
@@ -69,7 +70,7 @@ def add_batch(
     mature = (at <= mature_until).to_numpy()
     counts["immature"] += int((mine & ~mature).sum())
     frame, at = frame[mine & mature], at[mine & mature]
-    ids = hashes(frame["request_id"])
+    ids = request_keys(frame["request_id"])
     fresh = labels.new(ids)
     counts["duplicates"] += int((~fresh).sum())
     frame, ids, at = frame[fresh], ids[fresh], at[fresh]

@@ -9,17 +9,19 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import ArtifactNotFound
 
-from .pairing import Hashes
 from .ports import Files
 from .tally import Tally
 from .traffic import Partition
+
+if TYPE_CHECKING:
+    from .request_keys import Keys
 
 
 @dataclass
@@ -30,7 +32,7 @@ class DayState:
     labels: str = ""
     covered: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
-    seen: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
     def missing(self, hours: Sequence[Partition]) -> list[Partition]:
         """The hours that are not in the sums yet."""

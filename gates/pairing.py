@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 from .data_checks import finite
 from .losses import Answers
 from .predicting import recorded
-from .traffic import PartitionData
+from .request_keys import request_keys
+from .traffic import LabelData
+
+if TYPE_CHECKING:
+    from .request_keys import Keys
 
 Mask = NDArray[np.bool_]
-Hashes = NDArray[np.uint64]
-
-
-def hashes(ids: pd.Series[Any]) -> Hashes:
-    """Request ids as 64-bit numbers: ten million of them collide with a chance of 1 in 400 000."""
-    texts = ids.astype(str).to_numpy(dtype=object)
-    # Nearly all ids differ: to look for equal ones first, as pandas would, takes as long again.
-    return np.asarray(pd.util.hash_array(texts, categorize=False))
 
 
 @dataclass
@@ -37,22 +33,22 @@ class Day:
     labelled_at: NDArray[np.datetime64] = field(
         default_factory=lambda: np.empty(0, dtype="datetime64[ns]")
     )
-    seen: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
     @classmethod
-    def of(cls, labels: PartitionData | None, seen: Hashes | None = None) -> Day:
+    def of(cls, labels: LabelData | None, seen: Keys | None = None) -> Day:
         day = cls()
         if seen is not None:
             day.seen = seen
         if labels is not None and len(labels.frame):
             frame = labels.frame
             at = pd.to_datetime(frame["labelled_at"], utc=True, errors="coerce")
-            day.index = pd.Index(hashes(frame["request_id"]))
+            day.index = pd.Index(labels.keys)
             day.values = frame["label"].to_numpy()
             day.labelled_at = at.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
         return day
 
-    def new(self, ids: Hashes) -> Mask:
+    def new(self, ids: Keys) -> Mask:
         """Which of the requests come for the first time; they count as seen from now on."""
         fresh = ~pd.Series(ids).duplicated().to_numpy()
         if self.seen.size:
@@ -60,7 +56,7 @@ class Day:
         self.seen = np.concatenate([self.seen, ids[fresh]])
         return np.asarray(fresh)
 
-    def places(self, ids: Hashes) -> NDArray[np.int64]:
+    def places(self, ids: Keys) -> NDArray[np.int64]:
         """Where each request's label is; -1 for none."""
         if not len(self.index):
             return np.full(ids.size, -1, dtype=np.int64)
@@ -73,7 +69,7 @@ class Paired:
     not usably. ``champion`` is None where there is none to compare with."""
 
     frame: pd.DataFrame
-    ids: Hashes
+    ids: Keys
     challenger: Answers
     challenger_failed: Mask
     champion: Answers | None
@@ -105,11 +101,11 @@ def served(frame: pd.DataFrame) -> tuple[Answers, Mask]:
 
 
 def mirrored(
-    frame: pd.DataFrame, ids: Hashes, others: pd.DataFrame, counts: Counter[str]
+    frame: pd.DataFrame, ids: Keys, others: pd.DataFrame, counts: Counter[str]
 ) -> tuple[Answers, Mask, NDArray[np.float64]]:
     """The challenger's recorded answers to the champion's requests, which have none, and its
     latencies. A request without an answer counts as one that failed."""
-    theirs = hashes(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
+    theirs = request_keys(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
     first = ~pd.Series(theirs).duplicated().to_numpy()
     counts["challenger_duplicates"] += int((~first).sum())
     others, theirs = others[first], theirs[first]

@@ -23,16 +23,15 @@ from .distributions import Distributions, Edges
 from .losses import Answers
 from .pairing import (
     Day,
-    Hashes,
     Mask,
     Paired,
     categories_unknown,
-    hashes,
     mirrored,
     served,
     unfailed,
 )
 from .predicting import agreement, answers, scored
+from .request_keys import request_keys
 from .statistics.log_histogram import LogHistogram
 from .tally import Source, Tally
 from .timing import in_turn
@@ -40,6 +39,8 @@ from .traffic import REQUEST_COLUMNS, Batch
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor
+
+    from .request_keys import Keys
 
 #: So many requests of each batch are also put to the champion, to see that the replay of
 #: recorded requests gives what was served.
@@ -127,7 +128,7 @@ def block_name(block: str, hour: datetime) -> str:
 def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
     """Where the bins of a regression's plots lie, from the first rows of a test."""
     check_batch(replay, batch)
-    places = day.places(hashes(batch.frame["request_id"]))
+    places = day.places(request_keys(batch.frame["request_id"]))
     known = batch.frame[places >= 0]
     if known.empty:
         return None
@@ -165,7 +166,7 @@ def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: Tally) -> Pair
     counts["immature"] += int((~mature).sum())
     frame, at = frame[mature], at[mature]
     others = others[pd.to_datetime(others["requested_at"], utc=True) <= replay.mature_until]
-    ids = hashes(frame["request_id"])
+    ids = request_keys(frame["request_id"])
     fresh = day.new(ids)
     counts["duplicates"] += int((~fresh).sum())
     frame, ids, at = frame[fresh], ids[fresh], at[fresh]
@@ -186,7 +187,7 @@ def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: Tally) -> Pair
 def _asked(
     replay: Replay,
     frame: pd.DataFrame,
-    ids: Hashes,
+    ids: Keys,
     others: pd.DataFrame,
     tally: Tally,
     at: pd.Series[Any],

@@ -37,7 +37,7 @@ from .traffic import Partition, parse_day, partitions, read_labels, read_partiti
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
 #: How many single requests a batch is timed on, with and without limits of latency.
-_TIMED, _TIMED_UNASKED = 24, 4
+_TIMED, _TIMED_UNASKED = 24, 1
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 REPLAYED = "replay: one request a call, models in turn in one process, after a warm-up"
 SERVED = "as served, without the first minutes of the window"
-#: Each model is asked so often before the clock counts.
-_WARM_UP = 2
+#: Each model is asked so often, one request a call, before the clock counts.
+_WARM_UP = 1
 
 
 def in_turn(
@@ -34,11 +34,13 @@ def in_turn(
     """Milliseconds of each model for single requests of ``frame``; the model that begins changes
     with each request."""
     chosen = np.linspace(0, len(frame) - 1, min(len(frame), calls + _WARM_UP)).astype(int)
+    rows = frame.iloc[chosen]
+    asked = {who: features(rows, model.columns, REQUEST_COLUMNS) for who, model in models.items()}
     found: dict[str, list[float]] = {who: [] for who in models}
     order = list(models)
-    for number, row in enumerate(chosen):
+    for number in range(len(rows)):
         for who in order if number % 2 else order[::-1]:
-            request = features(frame.iloc[[row]], models[who].columns, REQUEST_COLUMNS)
+            request = asked[who].iloc[[number]]
             begun = time.perf_counter()
             try:
                 models[who].predict(request)

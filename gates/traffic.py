@@ -17,11 +17,14 @@ from model_lifecycle.registry.rules import paths, tenancy
 from model_lifecycle.registry.rules.canonical import digest, digest_bytes
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
+from .request_keys import request_keys
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from .ports import Files, StoredFile
+    from .request_keys import Keys
 
 ROLES = ("champion", "challenger")
 #: Columns of a request that are not features; a feature cannot have one of these names.
@@ -57,6 +60,13 @@ class PartitionData:
 
     frame: pd.DataFrame
     digest: str
+
+
+@dataclass(frozen=True)
+class LabelData(PartitionData):
+    """Labels of one day, with the key of each row's request."""
+
+    keys: Keys
 
 
 @dataclass(frozen=True)
@@ -172,9 +182,11 @@ async def read_partition(store: Files, partition: Partition) -> PartitionData:
 
 async def read_labels(
     store: Files, tenant_id: str, model_id: str, day: datetime
-) -> PartitionData | None:
+) -> LabelData | None:
     """The labels of one day's requests, one row a request, the latest label; None if there are
     none yet. Raises :class:`InvalidDataset`."""
+    import pandas as pd
+
     tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
     files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
     if not files:
@@ -183,12 +195,12 @@ async def read_labels(
     contents = await _contents(store, [file.path for file in files])
     frame = await asyncio.to_thread(frame_from_parquet, contents, what)
     _columns(frame, LABEL_COLUMNS, what)
-    latest = (
-        frame.dropna(subset=["request_id", "label"])
-        .sort_values("labelled_at", kind="stable")
-        .drop_duplicates("request_id", keep="last")
-    )
-    return PartitionData(latest, _digest(contents))
+    known = frame.dropna(subset=["request_id", "label"])
+    if not known["labelled_at"].is_monotonic_increasing:
+        known = known.sort_values("labelled_at", kind="stable")
+    keys = await asyncio.to_thread(request_keys, known["request_id"])
+    latest = ~pd.Series(keys).duplicated(keep="last").to_numpy()
+    return LabelData(known[latest], _digest(contents), keys[latest])
 
 
 async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
