@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
@@ -62,7 +63,8 @@ class ABPolicy:
     ``unit`` is the column of what was assigned (a user), ``share`` the challenger's part of units,
     ``salt`` what the assignment was salted with (see :func:`~.assignment.arm`); with it, each
     unit's arm is checked. No verdict before ``min_units`` units in each arm and ``min_days`` days;
-    after ``max_days`` the test ends. The intervals are tightest at ``expected_units``.
+    ``max_days`` ends a test of live traffic. The intervals are tightest at ``expected_units``.
+    Requests younger than ``label_horizon_hours`` are left out.
     """
 
     outcomes: tuple[OutcomeDemand, ...] = ()
@@ -96,6 +98,27 @@ class ABPolicy:
         whole(self.max_days, "ab_test.max_days", at_least=self.min_days)
         for name in ("share", "alpha", "label_horizon_hours"):
             object.__setattr__(self, name, float(getattr(self, name)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The outcomes' columns."""
+        names = [name for item in self.outcomes for name in (item.column, item.per) if name]
+        return tuple(sorted(set(names)))
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether an outcome is the label, which comes later than its request."""
+        return "label" in self.columns
+
+    @property
+    def block(self) -> str:
+        """How often one looks: days, since people behave alike from day to day."""
+        return "day"
+
+    @property
+    def longest(self) -> timedelta:
+        """After how long a test of live traffic ends."""
+        return timedelta(days=self.max_days)
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""

@@ -1,28 +1,32 @@
 """The A/B gate: champion and challenger each answer a share of live traffic, and outcomes tell.
 
 A unit (a user) stays in its arm; assignment is by hash (:mod:`.assignment`). The per-unit sums of
-the window are in memory, requests some hours at a time.
+the window are in memory, requests some hours at a time; each day's sums are kept beside the report,
+so that neither a retry nor the next look reads them again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.rules.stages import Gate
 
+from .ab_days import day_units
 from .ab_judging import arm_checks, judge_arms
-from .ab_units import ARMS, Units, add_batch, exposure
+from .ab_units import ARMS, PARTS, Units, exposure
 from .attempts import attempts_on_window
-from .pairing import Day
+from .data_checks import KEPT_CHECKS, duration_check
 from .policies import ABPolicy
 from .ports import GateRegistry
-from .recording import conclude, open_case
+from .recording import Case, conclude, look, open_case
 from .report import Check, GateReport, MetricRow
-from .traffic import batches, parse_day, partitions, read_labels, read_partitions
+from .traffic import parse_day, partitions
+from .traffic_plan import TrafficPlan, keep_plan
 
 
 async def ab_test_version(
@@ -40,60 +44,169 @@ async def ab_test_version(
 
     Requests of the version in production with the role ``champion``, and of this version with the
     role ``challenger``, are compared by the policy's section ``ab_test``. The same ``evidence_id``
-    again returns what was recorded.
+    again returns what was recorded; days that an earlier try finished are not read again.
 
     Raises InvalidInput without a champion or such a section, InvalidDataset without traffic of
     both versions or without a column that the policy names; nothing is recorded then.
     """
+    plan = await plan_ab_test(
+        registry,
+        tenant_id,
+        model_id,
+        version,
+        start=start,
+        end=end,
+        actor=actor,
+        evidence_id=evidence_id,
+    )
+    if isinstance(plan, GateReport):
+        return plan
+    return await judge_ab_test(registry, plan, actor=actor)
+
+
+@dataclass(frozen=True)
+class ABSetting:
+    """An A/B test's case, with its policy."""
+
+    case: Case
+    policy: ABPolicy
+
+    @property
+    def identity(self) -> str:
+        """What sums have to have in common to be added."""
+        champion = self.case.champion
+        return digest(
+            {
+                "policy": self.case.policy.fingerprint,
+                "parts": PARTS,
+                "challenger": self.case.version.bundle_digest,
+                "champion": champion.bundle_digest if champion else None,
+            }
+        )
+
+
+async def ab_opened(
+    registry: GateRegistry,
+    tenant_id: str,
+    model_id: str,
+    version: int,
+    actor: Principal | str,
+    evidence_id: str | None,
+) -> ABSetting | GateReport:
+    """The test as it is to be made now, or the report of evidence that has this id. Raises
+    InvalidInput without a champion or without a section of the policy."""
     case = await open_case(
         registry, Gate.AB_TEST, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )
     if isinstance(case, GateReport):
         return case
     policy = ABPolicy.from_document(case.policy.ab_test)
-    first, last = parse_day(start, "start"), parse_day(end, "end")
-    if first >= last:
-        raise InvalidInput(f"start {start} must be before end {end}", field="end")
     if case.champion is None:
         raise InvalidInput(
             "an A/B test compares with the version in production, and there is none",
             field="policy.ab_test",
         )
-    versions = dict(zip(ARMS, (case.champion.version, case.version.version), strict=True))
-    mature_until = datetime.now(UTC) - timedelta(hours=policy.label_horizon_hours)
-    store, units = registry.artifacts, Units()
-    day, known, sources = None, Day(), []
-    hours = await partitions(store, case.tenant, case.model, first, last)
-    for members in batches(hours):
-        if day != members[0].hour.date():
-            day = members[0].hour.date()
-            known = Day.of(await read_labels(store, case.tenant, case.model, members[0].hour))
-        batch = await read_partitions(store, members)
-        await asyncio.to_thread(add_batch, units, policy, batch, known, versions, mature_until)
-        sources += [{"name": h.name, "digest": h.digest, "rows": h.rows} for h in batch.hours]
-    if not units.counts["requests"]:
-        raise InvalidDataset(
-            f"there is no traffic of versions {versions['champion']} and {versions['challenger']} "
-            f"of {case.model} between {start} and {end}",
-            field="traffic",
+    return ABSetting(case, policy)
+
+
+async def plan_ab_test(
+    registry: GateRegistry,
+    tenant_id: str,
+    model_id: str,
+    version: int,
+    *,
+    start: str,
+    end: str,
+    actor: Principal | str,
+    evidence_id: str | None = None,
+) -> TrafficPlan | GateReport:
+    """The window and the champion, fixed and kept beside the report; or the report, where this
+    evidence id has one. Raises like :func:`ab_test_version`."""
+    found = await ab_opened(registry, tenant_id, model_id, version, actor, evidence_id)
+    if isinstance(found, GateReport):
+        return found
+    first, last = parse_day(start, "start"), parse_day(end, "end")
+    if first >= last:
+        raise InvalidInput(f"start {start} must be before end {end}", field="end")
+    case = found.case
+    hours = await partitions(registry.artifacts, case.tenant, case.model, first, last)
+    if not hours:
+        raise _no_traffic(case, start, end)
+    mature_until = datetime.now(UTC) - timedelta(hours=found.policy.label_horizon_hours)
+    plan = TrafficPlan(
+        tenant_id=case.tenant,
+        model_id=case.model,
+        version=case.version.version,
+        evidence_id=case.evidence_id,
+        baseline=case.baseline,
+        start=first.isoformat(),
+        end=last.isoformat(),
+        mature_until=mature_until.isoformat(),
+        identity=found.identity,
+        policy_fingerprint=case.policy.fingerprint,
+        days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
+        gate=Gate.AB_TEST.value,
+    )
+    return await keep_plan(registry.artifacts, plan)
+
+
+async def judge_ab_test(
+    registry: GateRegistry,
+    plan: TrafficPlan,
+    *,
+    actor: Principal | str,
+    record: bool = True,
+    over: bool = False,
+) -> GateReport:
+    """Count the plan's days, judge them and record the verdict. Without ``record`` it is a look:
+    nothing is written to the ledger. ``over`` says that the test has reached its longest duration.
+
+    The champion is that of the plan; if it has changed since, the verdict is INVALID. Raises
+    InvalidInput when the policy has changed, InvalidDataset without traffic of both versions.
+    """
+    found = await ab_opened(
+        registry, plan.tenant_id, plan.model_id, plan.version, actor, plan.evidence_id
+    )
+    if isinstance(found, GateReport):
+        return found
+    case, policy, store = found.case, found.policy, registry.artifacts
+    if case.baseline != plan.baseline and plan.baseline is not None:
+        champion = await registry.get_version(case.tenant, case.model, plan.baseline)
+        case = replace(case, champion=champion)
+    if ABSetting(case, policy).identity != plan.identity or case.champion is None:
+        raise InvalidInput(
+            "the policy or a model has changed since this A/B test was planned; plan it again",
+            field="plan",
         )
+    versions = dict(zip(ARMS, (case.champion.version, case.version.version), strict=True))
+    units = Units()
+    for day in plan.days:
+        units.absorb(await day_units(store, plan, policy, versions, day))
+    if not units.counts["requests"] and not units.counts["immature"]:
+        raise _no_traffic(case, plan.start, plan.end)
     looks = await asyncio.to_thread(units.looks, policy)
     rows, shown = judge_arms(policy, looks)
-    window = (first.isoformat(), last.isoformat())
-    attempts = await attempts_on_window(registry, case, *window)
-    arms = {f"{who}_units": looks[-1][who]["units"] for who in ARMS}
-    return await conclude(
+    attempts = await attempts_on_window(registry, case, plan.start, plan.end)
+    arms = {f"{who}_units": looks[-1][who]["units"] if looks else 0 for who in ARMS}
+    finish = conclude if record else look
+    return await finish(
         registry,
         replace(case, attempts=max(case.attempts, attempts)),
         policy.document(),
         rows,
-        arm_checks(policy, looks, units.counts),
+        (*arm_checks(policy, looks, units.counts), *duration_check(policy.longest, over)),
         counts={**dict(sorted(units.counts.items())), **arms, "days": len(looks)},
         reproduction={
-            "start": window[0],
-            "end": window[1],
-            "mature_until": min(mature_until, last).isoformat(),
-            "partitions": sources,
+            "start": plan.start,
+            "end": plan.end,
+            "mature_until": min(
+                datetime.fromisoformat(plan.mature_until), plan.window[1]
+            ).isoformat(),
+            "identity": plan.identity,
+            "partitions": [
+                {"name": item.name, "digest": item.digest, "rows": item.rows}
+                for item in sorted(units.sources, key=lambda source: source.name)
+            ],
         },
         detail={
             "looks": shown,
@@ -108,5 +221,13 @@ def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Ch
     policy = ABPolicy.from_document(report.policy)
     sums = report.detail["sums"]
     rows, _ = judge_arms(policy, sums["looks"])
-    seen = [check for check in report.checks if check.name == "champion unchanged"]
+    seen = [check for check in report.checks if check.name in KEPT_CHECKS]
     return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *seen)
+
+
+def _no_traffic(case: Case, start: str, end: str) -> InvalidDataset:
+    return InvalidDataset(
+        f"there is no traffic of versions {case.baseline} and {case.version.version} of "
+        f"{case.model} between {start} and {end}",
+        field="traffic",
+    )

@@ -8,7 +8,7 @@ not reproduce the champion) is recorded, as INVALID.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Under which keys a version may say when its training data ends, in tags or parameters.
 TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
+
+#: Checks that depend on more than the sums: the ledger, and the clock.
+KEPT_CHECKS = ("champion unchanged", "duration")
 
 #: Share of rows for which the champion may lack an answer.
 TOLERATED = 0.01
@@ -158,6 +161,18 @@ def production_check(before: int | None, after: int | None) -> Check:
         if before == after
         else f"the champion changed meanwhile, from version {before} to version {after}",
     )
+
+
+def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
+    """A test of live traffic that has reached its longest duration says so."""
+    if not over:
+        return ()
+    allowed = f"{longest / timedelta(days=1):g} days" if longest != timedelta(days=1) else "one day"
+    message = (
+        f"the longest duration, {allowed}, is over: this is the last word, and the version stays "
+        "in its stage"
+    )
+    return (Check("duration", False, message, None),)
 
 
 def _fits(values: pd.Series[Any], kind: str) -> bool:

@@ -1,6 +1,6 @@
 """A day's sums on disk: what was read stays counted when a worker dies.
 
-Beside the sums lie the hashes of the requests seen, since a request may come twice on one day.
+Beside the sums lie the keys of the requests seen, since a request may come twice on one day.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class DayState:
-    """``covered`` says which hours are in the sums, and how their files looked."""
+class Covered:
+    """``covered`` says which hours are in a day's sums, and how their files looked; ``seen`` which
+    requests."""
 
     identity: str
     labels: str = ""
     covered: dict[str, str] = field(default_factory=dict)
-    tally: Tally = field(default_factory=Tally)
     seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
     def missing(self, hours: Sequence[Partition]) -> list[Partition]:
@@ -46,6 +46,13 @@ class DayState:
         )
 
 
+@dataclass
+class DayState(Covered):
+    """A day of a shadow test."""
+
+    tally: Tally = field(default_factory=Tally)
+
+
 def looks_of(hour: Partition) -> str:
     """Names and size of the hour's files: what can be told without reading them."""
     return digest([list(hour.files), hour.size])
@@ -55,16 +62,13 @@ async def read_state(store: Files, folder: str, day: str) -> DayState | None:
     """The day's sums; None where there are none that can be used."""
     try:
         document = json.loads(await store.get_bytes(f"{_path(folder, day)}.json"))
-        content = await store.get_bytes(f"{_path(folder, day)}.npy")
-        return _state(document, content)
+        return _state(document, unpacked(await store.get_bytes(f"{_path(folder, day)}.npy")))
     except (ArtifactNotFound, ValueError, KeyError, TypeError, EOFError):
         return None
 
 
 async def write_state(store: Files, folder: str, day: str, state: DayState) -> None:
-    """The hashes first: sums without them are not used, nor are hashes of fewer sums harmful."""
-    buffer = io.BytesIO()
-    np.save(buffer, state.seen, allow_pickle=False)
+    """The keys first: sums without them are not used, nor are keys of fewer sums harmful."""
     document = {
         "identity": state.identity,
         "labels": state.labels,
@@ -72,21 +76,35 @@ async def write_state(store: Files, folder: str, day: str, state: DayState) -> N
         "seen": int(state.seen.size),
         "tally": state.tally.document(),
     }
-    await store.put_bytes(f"{_path(folder, day)}.npy", buffer.getvalue())
+    await store.put_bytes(f"{_path(folder, day)}.npy", packed(state.seen))
     content = json.dumps(document, allow_nan=False).encode()
     await store.put_bytes(f"{_path(folder, day)}.json", content)
 
 
-def _state(document: Mapping[str, Any], content: bytes) -> DayState | None:
+def packed(seen: Keys) -> bytes:
+    """Keys as the bytes of a ``.npy`` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, seen, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> Keys:
+    """What :func:`packed` made. Raises :class:`ValueError`."""
     seen = np.load(io.BytesIO(content), allow_pickle=False)
-    if seen.dtype != np.uint64 or seen.size != document["seen"]:
+    if seen.dtype != np.uint64:
+        raise ValueError("these are no keys of requests")
+    return np.asarray(seen)
+
+
+def _state(document: Mapping[str, Any], seen: Keys) -> DayState | None:
+    if seen.size != document["seen"]:
         return None
     return DayState(
         document["identity"],
         document["labels"],
         dict(document["covered"]),
-        Tally.from_document(document["tally"]),
         seen,
+        Tally.from_document(document["tally"]),
     )
 
 

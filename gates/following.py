@@ -1,21 +1,24 @@
-"""A shadow test that follows live traffic: one look after the other, until a verdict falls."""
+"""A test that follows live traffic: one look after the other, until a verdict falls."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset
+from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.principals import Principal
+from model_lifecycle.registry.rules.stages import Gate
 
+from .ab_test import ab_opened, judge_ab_test, plan_ab_test
+from .maturity import matured
 from .ports import GateRegistry
 from .report import GateReport
 from .shadow import judge_shadow_test, plan_shadow_test
-from .shadow_plan import PLAN_JSON, ShadowPlan
 from .shadow_setting import opened
 from .traffic import parse_day
+from .traffic_plan import kept_plan
 
 
 @dataclass(frozen=True)
@@ -37,30 +40,33 @@ async def follow_traffic(
     start: str,
     actor: Principal | str,
     evidence_id: str,
+    gate: Gate = Gate.SHADOW,
     now: datetime | None = None,
 ) -> Followed:
-    """Look at the traffic from ``start`` to the last full hour whose labels have come.
+    """Look at the traffic from ``start`` to the last whole block (hour or day, by the policy) whose
+    labels have come, and judge it by ``gate``: shadow or ab_test.
 
     Only hours that no earlier look with this ``evidence_id`` has read are read. A PASS or FAIL ends
-    the test, and so does the policy's ``max_duration_days``, with whatever verdict there is then,
-    or that the champion has changed meanwhile (INVALID). Raises like ``shadow_test_version``.
+    the test, and so does the policy's longest duration, with whatever verdict there is then, or
+    that the champion has changed meanwhile (INVALID). Raises like ``shadow_test_version`` and
+    ``ab_test_version``.
     """
-    found = await opened(registry, tenant_id, model_id, version, actor, evidence_id)
+    opening, planning, judging = _steps(gate)
+    found = await opening(registry, tenant_id, model_id, version, actor, evidence_id)
     at = now or datetime.now(UTC)
     if isinstance(found, GateReport):
         return Followed(found, True, at)
-    begin = parse_day(start, "start")
-    horizon = timedelta(hours=found.policy.label_horizon_hours)
-    deadline = begin + timedelta(days=found.policy.max_duration_days)
-    until = min((at - horizon).replace(minute=0, second=0, microsecond=0), deadline)
-    final = at - horizon >= deadline
-    kept = await _kept(registry, tenant_id, model_id, version, evidence_id, until)
+    policy, begin = found.policy, parse_day(start, "start")
+    deadline = begin + policy.longest
+    ripe = matured(at, policy.label_horizon_hours, policy.block)
+    until, over = min(ripe, deadline), ripe >= deadline
+    kept = await kept_plan(registry.artifacts, found.case)
     if kept is not None and kept.baseline != found.case.baseline:
-        return Followed(await judge_shadow_test(registry, kept, actor=actor), True, until)
+        return Followed(await judging(registry, kept, actor=actor), True, until)
     if until <= begin:
         return Followed(None, False, until)
     try:
-        plan = await plan_shadow_test(
+        plan = await planning(
             registry,
             tenant_id,
             model_id,
@@ -72,31 +78,24 @@ async def follow_traffic(
         )
         if isinstance(plan, GateReport):
             return Followed(plan, True, until)
-        report = await judge_shadow_test(registry, plan, actor=actor, record=False)
+        report = await judging(registry, plan, actor=actor, record=False)
     except InvalidDataset as error:
-        if final or error.field != "traffic":
+        if over or error.field != "traffic":
             raise
         return Followed(None, False, until)
-    if not final and report.verdict not in (Verdict.PASS, Verdict.FAIL):
+    decided = report.verdict in (Verdict.PASS, Verdict.FAIL)
+    if not over and not decided:
         return Followed(report, False, until)
-    return Followed(await judge_shadow_test(registry, plan, actor=actor), True, until)
+    report = await judging(registry, plan, actor=actor, over=over and not decided)
+    return Followed(report, True, until)
 
 
-async def _kept(
-    registry: GateRegistry,
-    tenant_id: str,
-    model_id: str,
-    version: int,
-    evidence_id: str,
-    until: datetime,
-) -> ShadowPlan | None:
-    """The plan of the last look."""
-    at = until.isoformat()
-    where = ShadowPlan(
-        tenant_id, model_id, version, evidence_id, None, at, at, at, "", "", ()
-    ).folder
-    try:
-        content = await registry.artifacts.get_bytes(f"{where}/{PLAN_JSON}")
-        return ShadowPlan.from_document(json.loads(content))
-    except (ArtifactNotFound, ValueError):
-        return None
+def _steps(gate: Gate) -> tuple[Any, Any, Any]:
+    """How a test is opened, planned and judged."""
+    if gate is Gate.SHADOW:
+        return opened, plan_shadow_test, judge_shadow_test
+    if gate is Gate.AB_TEST:
+        return ab_opened, plan_ab_test, judge_ab_test
+    raise InvalidInput(
+        f"only the gates shadow and ab_test follow traffic, not {gate}", field="gate"
+    )

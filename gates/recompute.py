@@ -17,6 +17,7 @@ from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
 
 from .claims import claims
+from .data_checks import KEPT_CHECKS
 from .looks import judge_blocks
 from .policies import ShadowPolicy
 from .ports import Files
@@ -126,7 +127,7 @@ def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...
         datetime.fromisoformat(inputs["judged_at"]),
     )
     checks = shadow_checks(policy, demands, tally, window, inputs["training_ends"])
-    seen = [check for check in report.checks if check.name == "champion unchanged"]
+    seen = [check for check in report.checks if check.name in KEPT_CHECKS]
     return rows, (*checks, *seen)
 
 

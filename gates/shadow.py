@@ -7,22 +7,20 @@ same verdict. A day is the smallest part, since a request may be repeated within
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound
 from model_lifecycle.registry.rules.principals import Principal
 
 from .ports import GateRegistry
 from .replay import Replay, block_name
 from .report import GateReport
 from .shadow_days import day_tally
-from .shadow_plan import PLAN_JSON, ShadowPlan
 from .shadow_setting import Setting, judged, opened, planned, ready, setting
 from .tally import Tally
 from .traffic import partitions
+from .traffic_plan import TrafficPlan, keep_plan
 
 Progress = Callable[[int, int, str], None]
 
@@ -86,26 +84,17 @@ async def plan_shadow_test(
     end: str,
     actor: Principal | str,
     evidence_id: str | None = None,
-) -> ShadowPlan | GateReport:
+) -> TrafficPlan | GateReport:
     """What each day's task needs; or the report, where this evidence id has one. The plan is kept
     beside the report: asked again, it is the same. Raises like :func:`shadow_test_version`."""
     found = await opened(registry, tenant_id, model_id, version, actor, evidence_id)
     if isinstance(found, GateReport):
         return found
-    plan = await planned(registry, found, start, end)
-    try:
-        kept = await registry.artifacts.get_bytes(f"{plan.folder}/{PLAN_JSON}")
-        earlier = ShadowPlan.from_document(json.loads(kept))
-        if (earlier.identity, earlier.start, earlier.end) == (plan.identity, plan.start, plan.end):
-            return earlier
-    except (ArtifactNotFound, ValueError):
-        pass
-    await registry.artifacts.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
-    return plan
+    return await keep_plan(registry.artifacts, await planned(registry, found, start, end))
 
 
 async def replay_day(
-    registry: GateRegistry, plan: ShadowPlan, day: str, *, actor: Principal | str
+    registry: GateRegistry, plan: TrafficPlan, day: str, *, actor: Principal | str
 ) -> dict[str, Any]:
     """Replay one day of the plan and keep its sums; a few counts, for a log."""
     found = await setting(registry, plan, actor)
@@ -117,10 +106,16 @@ async def replay_day(
 
 
 async def judge_shadow_test(
-    registry: GateRegistry, plan: ShadowPlan, *, actor: Principal | str, record: bool = True
+    registry: GateRegistry,
+    plan: TrafficPlan,
+    *,
+    actor: Principal | str,
+    record: bool = True,
+    over: bool = False,
 ) -> GateReport:
     """Add the days' sums, judge them and record the verdict. A day that no task has replayed is
-    replayed here. Without ``record`` it is a look: nothing is written to the ledger."""
+    replayed here. Without ``record`` it is a look: nothing is written to the ledger. ``over`` says
+    that the test has reached its longest duration."""
     found = await setting(registry, plan, actor)
     if isinstance(found, GateReport):
         return found
@@ -128,7 +123,7 @@ async def judge_shadow_test(
     total = Tally(identity=plan.identity)
     for day in plan.days:
         total.absorb(await day_tally(registry, plan, replay, day, horizon=_horizon(found)))
-    return await judged(registry, found, plan, total, record=record)
+    return await judged(registry, found, plan, total, record=record, over=over)
 
 
 def _horizon(found: Setting) -> bool:
@@ -136,7 +131,7 @@ def _horizon(found: Setting) -> bool:
 
 
 async def _announcing(
-    registry: GateRegistry, plan: ShadowPlan, replay: Replay, progress: Progress | None
+    registry: GateRegistry, plan: TrafficPlan, replay: Replay, progress: Progress | None
 ) -> Callable[[datetime], None] | None:
     if progress is None:
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from .claims import Claim
 from .data_checks import TOLERATED, answers_check, demands_check, training_check
 from .label_checks import delay_checks, selection_check
+from .maturity import block_length
 from .policies import ShadowPolicy
 from .report import Check
 from .statistics.design_effect import design_effect, largest_by_chance
@@ -181,8 +182,7 @@ def _left_out(name: str, number: int, what: str, how: str = "left out") -> Check
 
 
 def _gaps(policy: ShadowPolicy, tally: Tally, start: datetime, end: datetime) -> Check:
-    length = timedelta(days=1) if policy.block == "day" else timedelta(hours=1)
-    expected = max(1, round((end - start) / length))
+    expected = max(1, round((end - start) / block_length(policy.block)))
     missing = max(0, expected - len(tally.blocks))
     return Check(
         "gaps",

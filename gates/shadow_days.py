@@ -10,16 +10,16 @@ from .day_states import DayState, looks_of, read_state, write_state
 from .pairing import Day
 from .ports import GateRegistry
 from .replay import Replay, replay_batch
-from .shadow_plan import ShadowPlan
 from .tally import Tally
 from .traffic import batches, labels_look, partitions, read_labels, read_partitions
+from .traffic_plan import TrafficPlan
 
 Starting = Callable[[datetime], None]
 
 
 async def day_tally(
     registry: GateRegistry,
-    plan: ShadowPlan,
+    plan: TrafficPlan,
     replay: Replay,
     day: str,
     *,

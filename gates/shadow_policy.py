@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
@@ -103,6 +104,11 @@ class ShadowPolicy:
             *("min_join_rate", "min_duration_hours", "max_duration_days", "max_label_gap"),
         ):
             object.__setattr__(self, name, float(getattr(self, name)))
+
+    @property
+    def longest(self) -> timedelta:
+        """After how long a test of live traffic ends."""
+        return timedelta(days=self.max_duration_days)
 
     @property
     def judges_errors(self) -> bool:

@@ -16,7 +16,7 @@ from model_lifecycle.registry.rules.stages import Gate
 
 from .attempts import attempts_on_window
 from .claims import Claim, claims
-from .data_checks import TRAINING_END
+from .data_checks import TRAINING_END, duration_check
 from .distributions import Edges
 from .latency import latency_shown
 from .looks import judge_blocks
@@ -28,11 +28,11 @@ from .recording import Case, conclude, look, open_case
 from .replay import Replay, fitting_edges
 from .report import GateReport
 from .shadow_checks import Window, shadow_checks
-from .shadow_plan import ShadowPlan
 from .statistics.grid import STEPS
 from .statistics.mcnemar import mid_p
 from .tally import Tally
 from .traffic import Partition, parse_day, partitions, read_labels, read_partitions
+from .traffic_plan import TrafficPlan
 
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
@@ -80,7 +80,7 @@ async def opened(
 
 
 async def setting(
-    registry: GateRegistry, plan: ShadowPlan, actor: Principal | str
+    registry: GateRegistry, plan: TrafficPlan, actor: Principal | str
 ) -> Setting | GateReport:
     """The test as it was planned: against the champion of then. Raises :class:`InvalidInput` when
     the policy or a model has changed since."""
@@ -109,7 +109,7 @@ async def setting(
     return found
 
 
-async def planned(registry: GateRegistry, found: Setting, start: str, end: str) -> ShadowPlan:
+async def planned(registry: GateRegistry, found: Setting, start: str, end: str) -> TrafficPlan:
     """Fix the window. Raises InvalidInput where it cannot be, InvalidDataset without traffic."""
     first, last = parse_day(start, "start"), parse_day(end, "end")
     if first >= last:
@@ -121,7 +121,7 @@ async def planned(registry: GateRegistry, found: Setting, start: str, end: str) 
             f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
         )
     horizon = timedelta(hours=found.policy.label_horizon_hours)
-    plan = ShadowPlan(
+    plan = TrafficPlan(
         tenant_id=case.tenant,
         model_id=case.model,
         version=case.version.version,
@@ -140,7 +140,7 @@ async def planned(registry: GateRegistry, found: Setting, start: str, end: str) 
     return replace(plan, edges=None if edges is None else asdict(edges))
 
 
-async def ready(registry: GateRegistry, found: Setting, plan: ShadowPlan) -> Replay:
+async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Replay:
     """The replay with its models loaded."""
     case, policy = found.case, found.policy
     challenger = None
@@ -180,9 +180,16 @@ async def ready(registry: GateRegistry, found: Setting, plan: ShadowPlan) -> Rep
 
 
 async def judged(
-    registry: GateRegistry, found: Setting, plan: ShadowPlan, tally: Tally, *, record: bool = True
+    registry: GateRegistry,
+    found: Setting,
+    plan: TrafficPlan,
+    tally: Tally,
+    *,
+    record: bool = True,
+    over: bool = False,
 ) -> GateReport:
-    """The verdict from all sums. Raises InvalidDataset when no request was the champion's."""
+    """The verdict from all sums; ``over`` says that the longest duration is reached. Raises
+    InvalidDataset when no request was the champion's."""
     case, policy = found.case, found.policy
     _require_requests(case, tally)
     compared = case.champion is not None
@@ -204,7 +211,7 @@ async def judged(
         replace(case, attempts=max(case.attempts, attempts)),
         policy.document(),
         rows,
-        checks,
+        (*checks, *duration_check(policy.longest, over)),
         counts=dict(sorted(counts.items())),
         reproduction={
             "start": plan.start,
@@ -267,7 +274,7 @@ def _categories(version: VersionMetadata) -> dict[str, frozenset[str]]:
 
 
 async def _edges(
-    registry: GateRegistry, found: Setting, plan: ShadowPlan, hours: tuple[Partition, ...]
+    registry: GateRegistry, found: Setting, plan: TrafficPlan, hours: tuple[Partition, ...]
 ) -> Edges | None:
     store, case = registry.artifacts, found.case
     labels = await read_labels(store, case.tenant, case.model, hours[0].hour)

@@ -1,4 +1,4 @@
-"""A sensor that follows live traffic until the shadow gate has a verdict."""
+"""A sensor that follows live traffic until the shadow test or the A/B test has a verdict."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 
+#: The gates that judge traffic.
+FOLLOWED = ("shadow", "ab_test")
+
+
 class GateVerdictSensor(GateOperator):
     """Looks at the traffic of a version again and again, until it is shown to be good or bad.
 
-    Between looks it waits in the triggerer, without a worker, until there is an hour of traffic
-    that was not judged yet. Each look reads only new hours; what was read is kept beside the
-    report, and outlives restarts. It ends with a PASS or FAIL, or with whatever verdict there is at
-    the policy's ``max_duration_days``: then the version stays in staging.
+    Between looks it waits in the triggerer, without a worker, until a block of traffic (an hour or
+    a day, by the policy) that was not judged yet is whole, and its labels have come. Each look
+    reads only new hours; what was read is kept beside the report, and outlives restarts. It ends
+    with a PASS or FAIL, or with whatever verdict there is at the policy's ``max_duration_days``
+    (``max_days`` of an A/B test): then the version stays in staging.
 
     :param start: from when on traffic counts, ISO date or time, UTC.
+    :param gate: ``shadow``, or ``ab_test`` where the serving system splits traffic between both
+        versions.
     :param poll_interval: seconds between questions for new traffic.
     :param deferrable: wait in the triggerer; otherwise in the worker.
     """
@@ -39,12 +46,16 @@ class GateVerdictSensor(GateOperator):
         self,
         *,
         start: str,
+        gate: str = "shadow",
         poll_interval: float = 300,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=True),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if gate not in FOLLOWED:
+            raise ValueError(f"gate must be one of {', '.join(FOLLOWED)}, not {gate!r}")
         self.start = start
+        self.gate = gate
         self.poll_interval = poll_interval
         self.deferrable = deferrable
 
@@ -77,6 +88,7 @@ class GateVerdictSensor(GateOperator):
             registry: ModelRegistry,
         ) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
             from model_lifecycle.gates.following import follow_traffic
+            from model_lifecycle.registry.rules.stages import Gate
 
             found = await follow_traffic(
                 registry,
@@ -86,6 +98,7 @@ class GateVerdictSensor(GateOperator):
                 start=self.start,
                 actor=actor,
                 evidence_id=evidence,
+                gate=Gate(self.gate),
             )
             if found.report is None:
                 return None, None, found.until
@@ -102,6 +115,7 @@ class GateVerdictSensor(GateOperator):
                 tenant_id=self.tenant_id,
                 model_id=self.model_id,
                 after=until.isoformat(),
+                gate=self.gate,
                 model_registry_conn_id=self.model_registry_conn_id,
                 poll_interval=self.poll_interval,
             ),

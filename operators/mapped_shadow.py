@@ -44,7 +44,7 @@ class PlanShadowTestOperator(GateOperator):
         async def act(registry: ModelRegistry) -> list[dict[str, Any]]:
             from model_lifecycle.gates.report import GateReport
             from model_lifecycle.gates.shadow import plan_shadow_test
-            from model_lifecycle.gates.shadow_plan import recorded_plan
+            from model_lifecycle.gates.traffic_plan import recorded_plan
 
             plan = await plan_shadow_test(
                 registry,
@@ -82,9 +82,9 @@ class ReplayDayOperator(LifecycleOperator):
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             from model_lifecycle.gates.shadow import replay_day
-            from model_lifecycle.gates.shadow_plan import ShadowPlan
+            from model_lifecycle.gates.traffic_plan import TrafficPlan
 
-            plan = ShadowPlan.from_document(self.part["plan"])
+            plan = TrafficPlan.from_document(self.part["plan"])
             return await replay_day(registry, plan, self.part["day"], actor=actor)
 
         found = self.ask(act)
@@ -109,9 +109,9 @@ class JudgeShadowTestOperator(GateOperator):
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.shadow import judge_shadow_test
-            from model_lifecycle.gates.shadow_plan import ShadowPlan
+            from model_lifecycle.gates.traffic_plan import TrafficPlan
 
-            plan = ShadowPlan.from_document(self.parts[0]["plan"])
+            plan = TrafficPlan.from_document(self.parts[0]["plan"])
             return told(registry, await judge_shadow_test(registry, plan, actor=actor))
 
         return self.tell(context, *self.ask(act))

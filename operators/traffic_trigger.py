@@ -1,10 +1,10 @@
-"""Waiting for an hour of traffic that can be judged, without holding a worker."""
+"""Waiting for a block of traffic that can be judged, without holding a worker."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,8 +15,8 @@ from .hook import ModelRegistryHook
 
 
 class NewTrafficTrigger(BaseTrigger):
-    """Fires once, when a full hour after ``after`` is old enough for its labels to have come (by
-    the model's policy), whether or not there was traffic in it.
+    """Fires once, when a whole block (hour or day) after ``after`` is old enough for its labels to
+    have come, by the policy of the model's ``gate``, whether or not there was traffic in it.
 
     The event is ``{"status": "success", "until": …}``, or ``{"status": "error", "code": …,
     "message": …}`` for what waiting cannot mend. A store that does not answer is asked again.
@@ -30,6 +30,7 @@ class NewTrafficTrigger(BaseTrigger):
         after: str,
         model_registry_conn_id: str,
         poll_interval: float,
+        gate: str = "shadow",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tenant_id = tenant_id
@@ -37,6 +38,7 @@ class NewTrafficTrigger(BaseTrigger):
         self.after = after
         self.model_registry_conn_id = model_registry_conn_id
         self.poll_interval = poll_interval
+        self.gate = gate
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -47,6 +49,7 @@ class NewTrafficTrigger(BaseTrigger):
                 "after": self.after,
                 "model_registry_conn_id": self.model_registry_conn_id,
                 "poll_interval": self.poll_interval,
+                "gate": self.gate,
             },
         )
 
@@ -60,24 +63,26 @@ class NewTrafficTrigger(BaseTrigger):
             except RegistryError as error:
                 yield _event(status="error", code=error.code, message=str(error))
                 return
-            if until is not None and until >= datetime.fromisoformat(self.after) + timedelta(
-                hours=1
-            ):
+            if until is not None and until > datetime.fromisoformat(self.after):
                 yield _event(status="success", until=until.isoformat())
                 return
             await asyncio.sleep(self.poll_interval)
 
     async def _until(self) -> datetime:
-        """The end of the last full hour whose labels have come."""
-        from model_lifecycle.gates.policies import ShadowPolicy
+        """The end of the last whole block whose labels have come."""
+        from model_lifecycle.gates.maturity import matured
+        from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
         from model_lifecycle.registry.opening import open_registry
 
         connection = await ModelRegistryHook(self.model_registry_conn_id).aconnection()
         async with open_registry(connection.settings) as registry:
-            policy = await registry.get_policy(self.tenant_id, self.model_id)
-        horizon = ShadowPolicy.from_document(policy.shadow).label_horizon_hours
-        at = datetime.now(UTC) - timedelta(hours=horizon)
-        return at.replace(minute=0, second=0, microsecond=0)
+            found = await registry.get_policy(self.tenant_id, self.model_id)
+        policy: ABPolicy | ShadowPolicy = (
+            ABPolicy.from_document(found.ab_test)
+            if self.gate == "ab_test"
+            else ShadowPolicy.from_document(found.shadow)
+        )
+        return matured(datetime.now(UTC), policy.label_horizon_hours, policy.block)
 
 
 def _event(**payload: Any) -> TriggerEvent:

@@ -1,11 +1,15 @@
 import math
+from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from model_lifecycle.gates.ab_test import ab_test_version
+from model_lifecycle.gates.ab_units import PARTS, Units, exposure
 from model_lifecycle.gates.assignment import arm, place
+from model_lifecycle.gates.following import follow_traffic
 from model_lifecycle.gates.policies import (
     ABPolicy,
     Comparison,
@@ -15,8 +19,8 @@ from model_lifecycle.gates.policies import (
 )
 from model_lifecycle.gates.recompute import recompute
 from model_lifecycle.gates.statistics.two_arms import Arm, difference, ratio_arm
-from model_lifecycle.gates.traffic import write_traffic
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.gates.traffic import read_partitions, write_traffic
+from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
 
@@ -99,8 +103,8 @@ async def _policy(world, *outcomes, **more):
     )
 
 
-async def _run(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
-    """Days of traffic of returning users, and the report on it."""
+async def _serve(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
+    """Days of traffic of returning users."""
     rng = np.random.default_rng(14)
     start = pd.Timestamp("2024-03-01", tz="UTC")
     for day in range(days):
@@ -127,6 +131,11 @@ async def _run(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
         await write_traffic(
             world.registry.artifacts, world.tenant, world.model, at.to_pydatetime(), frame
         )
+
+
+async def _run(world, versions, **traffic):
+    """The report on such days."""
+    await _serve(world, versions, **traffic)
     return await ab_test_version(
         world.registry,
         world.tenant,
@@ -172,6 +181,79 @@ async def test_mean_and_ratio(world, versions):
     assert report.detail["exposure"][0]["day"] == 0
 
 
+async def test_outcomes_that_cannot_be_counted(world, versions):
+    """An outcome in too small or too large a unit is refused, and so is one that is no number."""
+    await _policy(world, OutcomeDemand("spent", "mean"))
+    at = pd.Timestamp("2024-03-01", tz="UTC").to_pydatetime()
+    for spent, problem in (
+        (1e-9, "smaller than a millionth"),
+        (1e12, "larger than 1e"),
+        ("much", "is not a number everywhere"),
+    ):
+        frame = pd.DataFrame(
+            {
+                "user": ["u1"],
+                "request_id": ["r1"],
+                "requested_at": [at],
+                "version": [versions[0]],
+                "role": ["champion"],
+                "prediction": [1],
+                "spent": [spent],
+            }
+        )
+        await write_traffic(world.registry.artifacts, world.tenant, world.model, at, frame)
+
+        with pytest.raises(InvalidDataset, match=problem):
+            await ab_test_version(
+                world.registry,
+                world.tenant,
+                world.model,
+                versions[1],
+                start="2024-03-01",
+                end="2024-03-20",
+                actor="tests",
+            )
+
+
+def test_any_order_and_grouping_of_units():
+    """Sums of units are the same to the bit, however requests were grouped and in which order."""
+    rng = np.random.default_rng(5)
+    spent = np.rint(rng.gamma(2, 1, 400) * PARTS).astype(np.int64)
+    keys = pd.MultiIndex.from_arrays(
+        [rng.choice(["champion", "challenger"], 400), rng.choice(["u1", "u2", "u3"], 400)],
+        names=["arm", "unit"],
+    )
+    rows = pd.DataFrame({"spent": spent}, index=keys)
+    policy = ABPolicy(outcomes=(OutcomeDemand("spent", "mean"),))
+    found = []
+    for _ in range(20):
+        order, cuts = rng.permutation(400), np.sort(rng.choice(399, 6, replace=False) + 1)
+        units = Units()
+        for part in np.split(order, cuts):
+            other = Units(counts=Counter(requests=part.size))
+            other.add("2024-03-01", rows.iloc[part].groupby(level=["arm", "unit"]).sum())
+            units.absorb(other)
+        found.append((units.looks(policy), units.counts, exposure(units, policy)))
+
+    assert all(each == found[0] for each in found)
+
+
+def test_days_since_exposure():
+    """Each day of a unit counts by how long ago it was first seen."""
+    days = {
+        f"2024-03-0{day}": pd.DataFrame(
+            {"spent": [day * PARTS] * len(users)},
+            index=pd.MultiIndex.from_product([["champion"], users], names=["arm", "unit"]),
+        )
+        for day, users in ((1, ["a"]), (3, ["a", "b"]))
+    }
+    policy = ABPolicy(outcomes=(OutcomeDemand("spent", "mean"),))
+
+    found = exposure(Units(days), policy)
+
+    assert [(row["day"], row["units"], row["mean"]) for row in found] == [(0, 2, 2.0), (2, 1, 3.0)]
+
+
 async def test_sample_ratio_mismatch(world, versions):
     """Units that get lost in one arm make the test INVALID, however good the rest looks."""
     await _policy(world)
@@ -191,6 +273,77 @@ async def test_units_that_change_arms(world, versions):
     assert report.verdict is Verdict.INVALID
     failed = {check.name for check in report.checks if not check.ok and check.otherwise}
     assert {"assignment", "units in both arms"} <= failed
+
+
+async def test_look_after_look(world, versions, monkeypatch):
+    """Following live traffic reads each hour once, waits for whole days, and ends with the verdict
+    that the whole window gives."""
+    await _policy(world)
+    read = []
+
+    async def counting(store, hours):
+        read.extend(hour.name for hour in hours)
+        return await read_partitions(store, hours)
+
+    monkeypatch.setattr("model_lifecycle.gates.ab_days.read_partitions", counting)
+    await _serve(world, versions, lift=0.1)
+    looks = [await _look(world, versions, hours) for hours in (20, 100, 167, 169)]
+    whole = await ab_test_version(
+        world.registry,
+        world.tenant,
+        world.model,
+        versions[1],
+        start="2024-03-01",
+        end="2024-03-08",
+        actor="tests",
+    )
+
+    assert [look.done for look in looks] == [False, False, False, True]
+    assert looks[0].report is None
+    assert [look.report.counts["days"] for look in looks[1:]] == [4, 6, 7]
+    assert len(read) == 7 + 7
+    assert looks[-1].report.verdict is Verdict.PASS
+    assert looks[-1].report.metrics == whole.metrics
+    assert whole.attempts == 2
+
+
+async def test_the_longest_an_ab_test_may_take(world, versions):
+    """At the last day the verdict is what it is, and says that it is the last word."""
+    await _policy(world, max_days=7)
+    await _serve(world, versions, lift=-0.04)
+
+    look = await _look(world, versions, 24 * 7)
+
+    assert (look.done, look.report.verdict) == (True, Verdict.INCONCLUSIVE)
+    assert "the longest duration, 7 days, is over" in look.report.sentence
+    assert recompute(look.report.document()).agrees
+
+
+async def test_champion_that_changed_while_following(world, versions):
+    """A new champion ends the test as INVALID."""
+    await _policy(world)
+    await _serve(world, versions, lift=0.1)
+    await _look(world, versions, 50)
+    await world.promote(await world.register("weak"))
+
+    look = await _look(world, versions, 75)
+
+    assert (look.done, look.report.verdict) == (True, Verdict.INVALID)
+    assert "the champion changed meanwhile" in look.report.sentence
+
+
+async def _look(world, versions, hours):
+    return await follow_traffic(
+        world.registry,
+        world.tenant,
+        world.model,
+        versions[1],
+        start="2024-03-01",
+        actor="tests",
+        evidence_id=f"follow-{world.model}",
+        gate=Gate.AB_TEST,
+        now=pd.Timestamp("2024-03-01", tz="UTC").to_pydatetime() + timedelta(hours=hours),
+    )
 
 
 async def test_too_early(world, versions):

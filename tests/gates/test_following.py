@@ -57,6 +57,18 @@ async def test_each_look_reads_what_is_new(world, start, monkeypatch):
     assert (again.done, again.report.evidence_id) == (True, evidence.evidence_id)
 
 
+async def test_days_are_judged_whole(world, start):
+    """Where a day is a block, the day that is going on is no look yet."""
+    champion, version = await _ready(world, block="day", min_blocks=10)
+    await world.serve(champion, hours=40)
+
+    looks = [await _look(world, version, start, hours) for hours in (20, 30, 47)]
+
+    assert looks[0].report is None
+    assert [look.report.counts["blocks"] for look in looks[1:]] == [1, 1]
+    assert {look.until.hour for look in looks} == {0}
+
+
 async def test_the_longest_a_test_may_take(world, start):
     """At the maximum duration the verdict is what it is, and the version stays where it is."""
     champion, version = await _ready(world, margin=0.0, max_duration_days=1)
@@ -68,6 +80,7 @@ async def test_the_longest_a_test_may_take(world, start):
     assert look.report.verdict is Verdict.INCONCLUSIVE
     assert look.report.counts["blocks"] == 24
     assert "24 of the 30 hours" in look.report.sentence
+    assert "the longest duration, one day, is over" in look.report.sentence
 
 
 async def test_champion_that_changed(world, start):

@@ -13,8 +13,8 @@ from model_lifecycle.gates.shadow import (
     replay_day,
     shadow_test_version,
 )
-from model_lifecycle.gates.shadow_plan import ShadowPlan
 from model_lifecycle.gates.traffic import read_partitions
+from model_lifecycle.gates.traffic_plan import TrafficPlan
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -66,7 +66,7 @@ async def test_mapped_is_the_same_to_the_bit(world, served, start, policy):
     where, window = _where(world, version), {"start": start, "end": end, "actor": "tests"}
     alone = await shadow_test_version(*where, **window, evidence_id=f"alone-{world.model}")
     plan = await plan_shadow_test(*where, **window, evidence_id=f"mapped-{world.model}")
-    plan = ShadowPlan.from_document(json.loads(json.dumps(plan.document())))
+    plan = TrafficPlan.from_document(json.loads(json.dumps(plan.document())))
     for day in reversed(plan.days):
         await replay_day(world.registry, plan, day, actor="tests")
 

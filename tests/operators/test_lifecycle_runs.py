@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(600)
 
+_AB_TESTS = ("ab_better", "ab_worse")
 _CONSUMERS = ["after_heart", "after_any_model", "after_each_model", "after_another_model"]
 _TRAINED = ["train", "register", "set_policy", "validation_data", "validate"]
 _PROMOTED = ["promote_to_staging", "record_traffic", "shadow_test", "promote_to_production"]
@@ -68,7 +69,7 @@ def test_dag_files_parse_without_errors_or_warnings(bag):
     """A DAG file around the factories is read without a word."""
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
-    assert set(bag.dags) == {"heart_retrain", "heart_rollback", *_CONSUMERS}
+    assert set(bag.dags) == {"heart_retrain", "heart_rollback", *_CONSUMERS, *_AB_TESTS}
 
 
 def test_first_version_goes_to_production_by_limits(runs):

@@ -1,4 +1,4 @@
-"""What a shadow test fixes before it reads a request, so that its days can be replayed anywhere."""
+"""What a test of traffic fixes before it reads a request, so that any worker can judge its days."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.rules.stages import Gate
 
 from .ports import Files
-from .recording import report_folder
+from .recording import Case, report_folder
 from .report import GateReport
 
 PLAN_JSON = "plan.json"
 
 
 @dataclass(frozen=True)
-class ShadowPlan:
+class TrafficPlan:
     """Plain JSON in :meth:`document`. ``days`` of the window have traffic; ``mature_until`` is the
     time of the latest request that counts; ``identity`` that of the sums; ``edges`` of the plots of
     a regression."""
@@ -36,6 +37,7 @@ class ShadowPlan:
     policy_fingerprint: str
     days: tuple[str, ...]
     edges: Mapping[str, Any] | None = None
+    gate: str = Gate.SHADOW.value
 
     @property
     def folder(self) -> str:
@@ -44,7 +46,7 @@ class ShadowPlan:
             tenancy.tenant_id(self.tenant_id),
             tenancy.model_id(self.model_id),
             self.version,
-            "shadow",
+            self.gate,
             self.evidence_id,
         )
 
@@ -56,18 +58,36 @@ class ShadowPlan:
         return {**asdict(self), "days": list(self.days)}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> ShadowPlan:
+    def from_document(cls, document: Mapping[str, Any]) -> TrafficPlan:
         """What :meth:`document` wrote. Raises :class:`InvalidInput`."""
         try:
             return cls(**{**document, "days": tuple(document["days"])})
         except (TypeError, KeyError, ValueError) as error:
-            raise InvalidInput(f"this is no plan of a shadow test: {error}", field="plan") from None
+            raise InvalidInput(f"this is no plan of a test: {error}", field="plan") from None
 
     def content(self) -> bytes:
         return json.dumps(self.document(), sort_keys=True).encode()
 
 
-async def recorded_plan(store: Files, report: GateReport) -> ShadowPlan:
+async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
+    """The plan that was kept earlier for the same test, else this one, kept from now on."""
+    earlier = await _read(store, plan.folder)
+    if earlier is not None and _of_same_test(earlier, plan):
+        return earlier
+    await store.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
+    return plan
+
+
+async def kept_plan(store: Files, case: Case) -> TrafficPlan | None:
+    """The plan of an earlier try or look with the case's evidence id."""
+    version = case.version.version
+    return await _read(
+        store,
+        report_folder(case.tenant, case.model, version, case.gate.value, case.evidence_id),
+    )
+
+
+async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:
     """The plan that a recorded report was made by. Raises ArtifactNotFound."""
     folder = report_folder(
         tenancy.tenant_id(report.tenant_id),
@@ -76,4 +96,16 @@ async def recorded_plan(store: Files, report: GateReport) -> ShadowPlan:
         report.gate.value,
         report.evidence_id,
     )
-    return ShadowPlan.from_document(json.loads(await store.get_bytes(f"{folder}/{PLAN_JSON}")))
+    return TrafficPlan.from_document(json.loads(await store.get_bytes(f"{folder}/{PLAN_JSON}")))
+
+
+async def _read(store: Files, folder: str) -> TrafficPlan | None:
+    try:
+        content = await store.get_bytes(f"{folder}/{PLAN_JSON}")
+        return TrafficPlan.from_document(json.loads(content))
+    except (ArtifactNotFound, InvalidInput, ValueError):
+        return None
+
+
+def _of_same_test(first: TrafficPlan, second: TrafficPlan) -> bool:
+    return (first.identity, first.start, first.end) == (second.identity, second.start, second.end)

@@ -1,0 +1,120 @@
+"""One day of an A/B test: its requests as sums of units, kept so that no hour is read twice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from model_lifecycle.registry.rules.errors import ArtifactNotFound
+
+from .ab_units import Units, batch_units
+from .day_states import Covered, looks_of, packed, unpacked
+from .pairing import Day
+from .policies import ABPolicy
+from .ports import Files
+from .tally import Source
+from .traffic import batches, labels_look, partitions, read_labels, read_partitions
+from .traffic_plan import TrafficPlan
+
+
+@dataclass
+class UnitDay(Covered):
+    """A day's units, and which hours they are from."""
+
+    units: Units = field(default_factory=Units)
+
+
+async def day_units(
+    store: Files, plan: TrafficPlan, policy: ABPolicy, versions: Mapping[str, int], day: str
+) -> Units:
+    """The day's units. Hours that were read before, and whose files look as they did then, are not
+    read again; nor are their labels, where a horizon said that they had come."""
+    first, last = plan.window
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = await partitions(
+        store,
+        plan.tenant_id,
+        plan.model_id,
+        max(first, begin),
+        min(last, begin + timedelta(days=1)),
+    )
+    look = ""
+    if policy.needs_labels and not policy.label_horizon_hours:
+        look = await labels_look(store, plan.tenant_id, plan.model_id, begin)
+    state = await _read(store, plan.folder, day)
+    if state is None or not state.fits(plan.identity, look, hours):
+        state = UnitDay(plan.identity, look)
+    missing = state.missing(hours)
+    if not missing:
+        return state.units
+    labels = None
+    if policy.needs_labels:
+        labels = await read_labels(store, plan.tenant_id, plan.model_id, begin)
+    known = Day.of(labels, state.seen)
+    mature_until = datetime.fromisoformat(plan.mature_until)
+    for members in batches(missing):
+        batch = await read_partitions(store, members)
+        state.units.absorb(
+            await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
+        )
+        state.covered.update({hour.name: looks_of(hour) for hour in members})
+    state.seen = known.seen
+    await _write(store, plan.folder, day, state)
+    return state.units
+
+
+async def _read(store: Files, folder: str, day: str) -> UnitDay | None:
+    try:
+        document = json.loads(await store.get_bytes(f"{folder}/sums/{day}.json"))
+        seen = unpacked(await store.get_bytes(f"{folder}/sums/{day}.npy"))
+        sums = await store.get_bytes(f"{folder}/sums/{day}.parquet")
+        return _state(document, seen, pd.read_parquet(io.BytesIO(sums)))
+    except (ArtifactNotFound, ValueError, KeyError, TypeError, EOFError, OSError):
+        return None
+
+
+async def _write(store: Files, folder: str, day: str, state: UnitDay) -> None:
+    """The document last: it says how much the others must hold."""
+    buffer = io.BytesIO()
+    summed = state.units.days[day]
+    summed.reset_index().to_parquet(buffer, index=False)
+    await store.put_bytes(f"{folder}/sums/{day}.npy", packed(state.seen))
+    await store.put_bytes(f"{folder}/sums/{day}.parquet", buffer.getvalue())
+    document = {
+        "identity": state.identity,
+        "labels": state.labels,
+        "covered": state.covered,
+        "seen": int(state.seen.size),
+        "day": day,
+        "units": len(summed),
+        "total": [int(value) for value in summed.sum()],
+        "counts": dict(state.units.counts),
+        "sources": [asdict(source) for source in state.units.sources],
+    }
+    content = json.dumps(document, allow_nan=False).encode()
+    await store.put_bytes(f"{folder}/sums/{day}.json", content)
+
+
+def _state(document: Mapping[str, Any], seen: Any, rows: pd.DataFrame) -> UnitDay | None:
+    summed = rows.set_index(["arm", "unit"])
+    totals = [int(value) for value in summed.sum()]
+    if (seen.size, len(summed), totals) != (
+        document["seen"],
+        document["units"],
+        document["total"],
+    ):
+        return None
+    units = Units(
+        {document["day"]: summed},
+        Counter(document["counts"]),
+        [Source(**source) for source in document["sources"]],
+    )
+    return UnitDay(document["identity"], document["labels"], dict(document["covered"]), seen, units)

@@ -1,0 +1,19 @@
+"""Up to when live traffic can be judged. Standard library only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def matured(at: datetime, horizon_hours: float, block: str) -> datetime:
+    """The end of the last whole ``hour`` or ``day`` (UTC) of which, at ``at``, all labels had
+    ``horizon_hours`` to come. A part of a block is no look: it would be counted as one unit, and
+    counted again when it has grown."""
+    old = at.astimezone(UTC) - timedelta(hours=horizon_hours)
+    whole = old.replace(minute=0, second=0, microsecond=0)
+    return whole.replace(hour=0) if block == "day" else whole
+
+
+def block_length(block: str) -> timedelta:
+    """How long an ``hour`` or ``day`` is."""
+    return timedelta(days=1) if block == "day" else timedelta(hours=1)
