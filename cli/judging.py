@@ -54,7 +54,9 @@ def policy(
     tenant: Tenant,
     file: Annotated[
         Path | None,
-        typer.Option("--set", metavar="FILE.json", help="Set this policy; - reads it from stdin."),
+        typer.Option(
+            "--set", metavar="FILE", help="Set this policy, YAML or JSON; - reads it from stdin."
+        ),
     ] = None,
     reason: Annotated[
         str | None, typer.Option("--reason", help="Why it is set; kept in the ledger.")

@@ -136,10 +136,12 @@ class ABPolicy:
         items = values.get("outcomes", ())
         if not isinstance(items, Sequence) or isinstance(items, str):
             raise InvalidInput("ab_test.outcomes must be a list", field="ab_test.outcomes")
-        demands = []
-        for item in items:
-            found = no_unknown_fields(OutcomeDemand, item, "ab_test.outcomes")
-            if "column" not in found:
-                raise InvalidInput("ab_test.outcomes needs 'column'", field="ab_test.outcomes")
-            demands.append(OutcomeDemand(**found))
-        return cls(**{**values, "outcomes": tuple(demands)})
+        return cls(**{**values, "outcomes": tuple(map(outcome_from_document, items))})
+
+
+def outcome_from_document(item: Any) -> OutcomeDemand:
+    """An outcome from plain JSON. Raises :class:`InvalidInput`."""
+    found = no_unknown_fields(OutcomeDemand, item, "ab_test.outcomes")
+    if "column" not in found:
+        raise InvalidInput("ab_test.outcomes needs 'column'", field="ab_test.outcomes")
+    return OutcomeDemand(**found)

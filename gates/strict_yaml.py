@@ -1,0 +1,109 @@
+"""YAML with the line of everything in it, and without its surprises.
+
+Numbers are those of YAML 1.2 and JSON (1e-3 is one); a date is text; only ``true`` and ``false``
+are booleans, so that a column named ``no`` stays one. A field that is there twice is an error, and
+so is a number that is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Path = tuple[str | int, ...]
+
+
+class NotStrict(ValueError):
+    """The text is YAML, but says something that it must not."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value, and the line of each part of it by its path of keys and places."""
+
+    value: Any
+    lines: dict[Path, int] = field(default_factory=dict)
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """The line of that part, or of the nearest part around it."""
+        known = tuple(path)
+        while known and known not in self.lines:
+            known = known[:-1]
+        return self.lines.get(known, 1)
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Texts, numbers, booleans and null."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+#: What a plain scalar may be besides text, and the characters that it may begin with.
+_KINDS = (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|nan)|[-+]?Infinity|NaN", "-+.IN"),
+)
+for _kind, _pattern, _first in _KINDS:
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
+def read_yaml(text: str) -> Located:
+    """The only document of the text. Raises :class:`NotStrict`, and yaml.YAMLError for what is no
+    YAML."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise NotStrict("it is empty")
+        lines: dict[Path, int] = {}
+        return Located(_value(loader, node, (), lines), lines)
+    finally:
+        loader.dispose()
+
+
+def _value(loader: _Loader, node: Any, path: Path, lines: dict[Path, int]) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, line = key_node.value, key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise NotStrict(f"line {line}: a field's name must be text")
+            if key in found:
+                raise NotStrict(f"line {line}: {key!r} is there twice")
+            lines[(*path, key)] = line
+            found[key] = _value(loader, value_node, (*path, key), lines)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(loader, item, (*path, n), lines) for n, item in enumerate(node.value)]
+    line = node.start_mark.line + 1
+    if node.tag == "tag:yaml.org,2002:float":
+        return _number(node.value, line)
+    if node.tag == "tag:yaml.org,2002:int":
+        return int(node.value)
+    if node.tag not in _PLAIN:
+        raise NotStrict(f"line {line}: {node.tag} is not allowed here")
+    return loader.construct_object(node)
+
+
+_PLAIN = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "null", "str"))
+
+
+_NOT_FINITE = (".inf", ".nan", "infinity", "nan")
+
+
+def _number(text: str, line: int) -> float:
+    number = math.inf if text.lstrip("-+").lower() in _NOT_FINITE else float(text)
+    if not math.isfinite(number):
+        raise NotStrict(f"line {line}: {text} is not a finite number")
+    return number
