@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from .errors import airflow_errors
 from .hook import ModelRegistryHook
+from .retrying import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,6 +41,7 @@ class LifecycleOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.tenant_id = tenant_id
         self.model_id = model_id
         self.model_registry_conn_id = model_registry_conn_id

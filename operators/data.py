@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from .retrying import RETRY_POLICY
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -30,6 +32,7 @@ class DataOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.prepare = prepare
         self.op_kwargs = op_kwargs
 

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, NotFound
 
 from .errors import airflow_errors
 from .hook import ModelRegistryHook
+from .retrying import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,6 +47,7 @@ class ModelSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.tenant_id = tenant_id
         self.model_id = model_id
         self.model_registry_conn_id = model_registry_conn_id
@@ -117,9 +119,12 @@ class ModelSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """The trigger's answer as the task's. Raises for everything but a success."""
+        if event and event.get("status") == "error":
+            raise AirflowFailException(
+                f"waiting for {self.subject()} ended: {event.get('message')}"
+            )
         if not event or event.get("status") != "success":
-            told = (event or {}).get("message") or f"unknown event {event!r}"
-            raise AirflowException(f"waiting for {self.subject()} ended: {told}")
+            raise AirflowException(f"waiting for {self.subject()} ended: unknown event {event!r}")
         found = {key: value for key, value in event.items() if key != "status"}
         self.log.info("%s version %s is in %s", self.model_id, found["version"], found["stage"])
         return found
