@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .delete import DeleteModelOperator
     from .gate_verdict_sensor import GateVerdictSensor
     from .hook import ModelRegistryHook
+    from .lifecycle_folder import check_lifecycles, lifecycles_from
     from .lifecycles import retrain_and_promote, rollback_dag
     from .links import GateReportLink, ModelVersionLink
     from .mapped_shadow import mapped_shadow_test
     from .policy import SetPolicyOperator
     from .promote import PromoteModelOperator
+    from .reconcile import ReconcileOperator, reconcile_dag
     from .register import RegisterModelOperator
     from .rollback import RollbackModelOperator
     from .shadow_test import ShadowTestOperator
@@ -45,6 +47,7 @@ _HOMES = {
     "NewModelVersionSensor": "version_sensor",
     "NewModelVersionTrigger": "triggers",
     "PromoteModelOperator": "promote",
+    "ReconcileOperator": "reconcile",
     "RegisterModelOperator": "register",
     "RegisteredElsewhereTrigger": "watching",
     "RollbackModelOperator": "rollback",
@@ -53,9 +56,12 @@ _HOMES = {
     "TrainModelOperator": "train",
     "ValidateModelOperator": "validate",
     "any_model_asset": "assets",
+    "check_lifecycles": "lifecycle_folder",
     "each_model_asset": "assets",
+    "lifecycles_from": "lifecycle_folder",
     "mapped_shadow_test": "mapped_shadow",
     "production_asset": "assets",
+    "reconcile_dag": "reconcile",
     "registered_elsewhere": "watching",
     "retrain_and_promote": "lifecycles",
     "rollback_dag": "lifecycles",
@@ -76,6 +82,7 @@ __all__ = [
     "NewModelVersionSensor",
     "NewModelVersionTrigger",
     "PromoteModelOperator",
+    "ReconcileOperator",
     "RegisterModelOperator",
     "RegisteredElsewhereTrigger",
     "RollbackModelOperator",
@@ -84,9 +91,12 @@ __all__ = [
     "TrainModelOperator",
     "ValidateModelOperator",
     "any_model_asset",
+    "check_lifecycles",
     "each_model_asset",
+    "lifecycles_from",
     "mapped_shadow_test",
     "production_asset",
+    "reconcile_dag",
     "registered_elsewhere",
     "retrain_and_promote",
     "rollback_dag",

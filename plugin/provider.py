@@ -41,6 +41,7 @@ def get_provider_info() -> dict[str, Any]:
                 "promote",
                 "rollback",
                 "delete",
+                "reconcile",
             )
         ],
         "sensors": [_modules("stage_sensor", "version_sensor", "gate_verdict_sensor")],

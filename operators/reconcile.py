@@ -1,0 +1,106 @@
+"""Reconciliation as a task, and a DAG of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from model_lifecycle.registry.rules.principals import Action, require
+
+from .errors import airflow_errors
+from .hook import ModelRegistryHook
+from .retrying import RETRY_POLICY
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from model_lifecycle.registry.rules.metadata import Finding
+
+#: Findings that are returned; all of them are in the log.
+_MOST = 100
+
+
+class ReconcileOperator(BaseOperator):
+    """Compares MLflow with the ledger, adopts versions it did not know, and heals what differs.
+
+    Returns ``healed`` and ``damaged`` (numbers), and ``findings``, the first hundred. Fails after
+    healing what it could if something is left that a person has to look at.
+
+    :param tenant_id: whose models; none or empty: those of all tenants.
+    :param model_registry_conn_id: connection of type ``model_registry``.
+    """
+
+    template_fields: Sequence[str] = ("tenant_id", "model_registry_conn_id")
+    ui_color = "#dbe9e4"
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str | None = None,
+        model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or RETRY_POLICY
+        self.tenant_id = tenant_id
+        self.model_registry_conn_id = model_registry_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from model_lifecycle.registry.opening import open_registry
+        from model_lifecycle.registry.running import run_sync
+
+        with airflow_errors():
+            hook = ModelRegistryHook(self.model_registry_conn_id)
+            require(hook.principal(context), Action.RECONCILE)
+            settings = hook.settings()
+
+            async def reconcile() -> list[Finding]:
+                async with open_registry(settings) as registry:
+                    return await registry.reconcile(self.tenant_id or None)
+
+            findings = run_sync(reconcile())
+        for item in findings:
+            self.log.info("%s/%s: %s: %s", item.tenant_id, item.model_id, item.code, item.message)
+        damaged = [item for item in findings if not item.healed]
+        self.log.info("%d healed, %d left", len(findings) - len(damaged), len(damaged))
+        told = {
+            "healed": len(findings) - len(damaged),
+            "damaged": len(damaged),
+            "findings": [item.document() for item in findings[:_MOST]],
+        }
+        if damaged:
+            context["ti"].xcom_push(key="left", value=told)
+            raise AirflowFailException(
+                f"a person has to look at {len(damaged)} findings, first: {damaged[0].message}"
+            )
+        return told
+
+
+def reconcile_dag(
+    *,
+    dag_id: str,
+    tenant_id: str | None = None,
+    schedule: Any = "@hourly",
+    model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
+    **dag_kwargs: Any,
+) -> DAG:
+    """A DAG that reconciles a tenant's models, or those of all, one run at a time."""
+    settings = {"catchup": False, "max_active_runs": 1, "doc_md": _DOC, **dag_kwargs}
+    settings["tags"] = ["model-lifecycle", "reconcile", *settings.get("tags", ())]
+    with DAG(dag_id=dag_id, schedule=schedule, **settings) as dag:
+        ReconcileOperator(
+            task_id="reconcile",
+            tenant_id=tenant_id,
+            model_registry_conn_id=model_registry_conn_id,
+        )
+    return dag
+
+
+_DOC = """
+Compares MLflow with the ledger. Versions that somebody registered in MLflow directly are adopted,
+in development; aliases and tags that somebody moved are put right; what was interrupted is
+finished. The task fails only if something is left that a person has to look at.
+"""
