@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test up down fuzz check bench clean
+.PHONY: demo test test-frameworks up down fuzz check bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
@@ -19,6 +19,11 @@ up: .venv/ready
 
 down: .venv/ready
 	$(BIN)/python -m model_lifecycle.stack down
+
+# scikit-learn, PyTorch, TensorFlow and ONNX in an environment of their own: about 3 GB, and what
+# tests of one framework need is skipped where it is absent.
+test-frameworks: .venv-frameworks/ready
+	.venv-frameworks/bin/python -m pytest tests/frameworks
 
 # The API against its own description, with many more cases than in `make test`.
 fuzz: .venv/ready
@@ -43,6 +48,13 @@ check: .venv/ready
 bench: .venv/ready
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
+# By pip alone: a CPU build of torch is a few hundred MB, and the default one several GB.
+.venv-frameworks/ready: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-frameworks
+	.venv-frameworks/bin/pip install --quiet --constraint constraints.txt \
+	  --editable ".[api,postgres,s3,test,pytorch,tensorflow,onnx]"
+	touch $@
+
 # The repository is the package, so mypy sees it through a folder that gives it its name.
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -52,4 +64,4 @@ bench: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .model-lifecycle .demo
+	rm -rf .venv .venv-frameworks .model-lifecycle .demo

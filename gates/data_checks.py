@@ -80,6 +80,33 @@ def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: s
         )
 
 
+def signature_check(
+    challenger: Sequence[Column] | None,
+    champion: Sequence[Column] | None,
+    *,
+    may_drop: bool,
+) -> Check:
+    """Whoever calls the champion can call the challenger: it still takes the champion's columns,
+    and as types that hold the same values. Models without a signature are not looked at."""
+    if challenger is None or champion is None:
+        return Check("signature", True, "a model has no signature to compare", None)
+    taken = {item.name: item for item in challenger}
+    removed = [item.name for item in champion if item.name not in taken and not may_drop]
+    retyped = [
+        f"{item.name} is {taken[item.name].type}, was {item.type}"
+        for item in champion
+        if item.name in taken and not _holds(taken[item.name].type, item.type)
+    ]
+    problems = [f"{name} is gone" for name in removed] + retyped
+    if problems:
+        return Check(
+            "signature",
+            False,
+            f"the challenger does not take the champion's columns: {', '.join(problems)}",
+        )
+    return Check("signature", True, "the challenger takes the champion's columns")
+
+
 def require_column(frame: pd.DataFrame, column: str | None, what: str) -> None:
     """A column that the policy names is there. Raises :class:`InvalidDataset`."""
     if column is not None and column not in frame.columns:
@@ -173,6 +200,14 @@ def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
         "in its stage"
     )
     return (Check("duration", False, message, None),)
+def _holds(wider: str, narrower: str) -> bool:
+    """Whether every value of the second of MLflow's types can be given as the first."""
+    if wider == narrower:
+        return True
+    sizes = ("integer", "long", "float", "double")
+    if narrower not in sizes or wider not in sizes:
+        return False
+    return wider == "double" or (wider, narrower) == ("long", "integer")
 
 
 def _fits(values: pd.Series[Any], kind: str) -> bool:

@@ -24,6 +24,7 @@ from .data_checks import (
     demands_check,
     features,
     finite,
+    signature_check,
     training_check,
 )
 from .distributions import Distributions, Edges
@@ -61,6 +62,11 @@ def judge_dataset(
     champion: Predictor | None,
 ) -> Judged:
     """Both models on the rows of ``frame``, judged. Raises :class:`InvalidDataset`."""
+    compatible = signature_check(
+        challenger.columns, champion.columns if champion else None, may_drop=policy.may_drop_columns
+    )
+    if not compatible.ok:
+        return Judged((), (compatible,), {"rows": len(frame)}, {})
     check_rows(frame, "the data set")
     _own_columns(frame, policy, demands)
     for model in (challenger, champion):
@@ -76,6 +82,7 @@ def judge_dataset(
     good = {who: finite(item) for who, item in said.items()}
     usable = np.logical_and.reduce(list(good.values()))
     checks = [
+        *([compatible] if champion is not None else []),
         *notes,
         *(answers_check(int((~good[who]).sum()), len(frame), who) for who in said),
         *_training_checks(case, times),

@@ -40,7 +40,9 @@ class ValidationPolicy:
     ``label`` is the label's column. ``unit`` says what counts as independent: each ``row``; all
     rows of an ``hour`` or ``day`` (UTC) of the column ``time``; or all rows with one value of the
     column ``cluster``. ``alpha`` bounds both a wrong PASS and a wrong FAIL. Below ``min_rows``
-    rows, or ``min_units`` units other than rows, the gate stays INCONCLUSIVE.
+    rows, or ``min_units`` units other than rows, the gate stays INCONCLUSIVE. A challenger whose
+    signature lacks a column of the champion's is INVALID unless ``may_drop_columns``; one that
+    takes a column as another type is INVALID always.
     """
 
     comparisons: tuple[Comparison, ...] = ()
@@ -53,6 +55,7 @@ class ValidationPolicy:
     alpha: float = 0.05
     min_rows: int = 200
     min_units: int = 10
+    may_drop_columns: bool = False
 
     def __post_init__(self) -> None:
         check_claims(self, "validation")
@@ -76,15 +79,24 @@ class ValidationPolicy:
         object.__setattr__(self, "alpha", float(self.alpha))
         whole(self.min_rows, "validation.min_rows", at_least=2)
         whole(self.min_units, "validation.min_units", at_least=2)
+        if not isinstance(self.may_drop_columns, bool):
+            raise InvalidInput(
+                "validation.may_drop_columns must be true or false",
+                field="validation.may_drop_columns",
+            )
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""
-        return policy_document(self, frozenset(item.name for item in fields(self)))
+        return policy_document(self, _FIRST)
 
     @classmethod
     def from_document(cls, document: Any) -> ValidationPolicy:
         """A policy from plain JSON. Raises :class:`InvalidInput`."""
         return cls(**policy_arguments(cls, document, "validation"))
+
+
+#: Fields that are always written; later ones only where they differ from their defaults.
+_FIRST = frozenset(item.name for item in fields(ValidationPolicy)) - {"may_drop_columns"}
 
 
 def promotion_policy(
@@ -94,6 +106,7 @@ def promotion_policy(
     ab_test: ABPolicy | None = None,
     require_approval: bool = False,
     evidence_max_age_days: float = 30,
+    require_onnx: bool = False,
 ) -> PromotionPolicy:
     """The model's promotion policy from those of its gates."""
     return PromotionPolicy(
@@ -102,4 +115,5 @@ def promotion_policy(
         ab_test=ab_test.document() if ab_test else {},
         require_approval=require_approval,
         evidence_max_age_days=evidence_max_age_days,
+        require_onnx=require_onnx,
     )

@@ -91,6 +91,7 @@ class PolicyDocument(Strict):
     ab_test: Document = Field(default_factory=dict)
     require_approval: bool = False
     evidence_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+    require_onnx: bool = False
 
 
 class SetPolicy(Strict):

@@ -32,6 +32,8 @@ FLIGHT_DELAY_POLICY = promotion_policy(
         time="requested_at",
         min_rows=5000,
         min_units=14,
+        # A model may do without the weather; nothing calls it by its signature.
+        may_drop_columns=True,
     ),
     shadow=ShadowPolicy(
         comparisons=(Comparison("brier", margin=0.005),),

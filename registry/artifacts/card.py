@@ -34,11 +34,13 @@ def model_card(
     created_by: str = "",
     notes: Mapping[str, str] | None = None,
     limits: Sequence[str] = (),
+    onnx: str = "",
 ) -> str:
     """The card of a version as Markdown.
 
     ``columns`` are name and type of each feature; ``notes`` are the framework adapter's remarks;
-    ``limits`` are sentences to add to those that hold for every model. All text is escaped: a
+    ``limits`` are sentences to add to those that hold for every model; ``onnx`` is one about the
+    ONNX file. A metric named ``metric/column/value`` is that of a slice. All text is escaped: a
     description or a tag cannot add structure or markup to the page.
     """
     facts = {
@@ -55,7 +57,7 @@ def model_card(
         _paragraphs(description) or "No description was given.",
         _table(("what", "value"), {k: v for k, v in facts.items() if v}),
         "## Metrics of training",
-        _table(("metric", "value"), {k: _number(v) for k, v in sorted(metrics.items())}),
+        *_metrics(metrics),
         "## Parameters",
         _table(("parameter", "value"), dict(sorted(parameters.items()))),
         "## Data it was trained on",
@@ -67,6 +69,8 @@ def model_card(
         "## Limits",
         _bullets([*_LIMITS, *(_text(limit) for limit in limits)]),
     ]
+    if onnx:
+        sections += ["## ONNX", _text(onnx)]
     if notes:
         sections += ["## How it was saved", _table(("what", "value"), dict(sorted(notes.items())))]
     if tags:
@@ -86,6 +90,14 @@ def model_card(
         _code("text", requirements) if requirements else "None.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _metrics(metrics: Mapping[str, float]) -> list[str]:
+    """Overall numbers first, then those of slices."""
+    overall = {name: _number(value) for name, value in sorted(metrics.items()) if "/" not in name}
+    slices = {name: _number(value) for name, value in sorted(metrics.items()) if "/" in name}
+    shown = [_table(("metric", "value"), overall)]
+    return [*shown, "### By slice", _table(("slice", "value"), slices)] if slices else shown
 
 
 def _table(heads: tuple[str, str], rows: Mapping[str, str]) -> str:

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from model_lifecycle.registry.rules.errors import UnknownFramework
+from model_lifecycle.registry.rules.metadata import Framework
 
 from .protocol import FrameworkAdapter
-from .sklearn import SklearnAdapter
 
-#: Frameworks whose models can be registered. The metadata knows more; their adapters come later.
-SUPPORTED = (SklearnAdapter.name,)
+#: Frameworks whose models can be registered.
+SUPPORTED = tuple(framework.value for framework in Framework)
 
 
 def adapter_for(
     framework: str, settings_trusted_types: Iterable[str] = (), allow_pickle: bool = False
 ) -> FrameworkAdapter:
-    """The adapter of ``framework``; imports nothing of it yet.
+    """The adapter of ``framework``; imports its module, and nothing of the framework yet.
 
     Raises :class:`UnknownFramework`, naming the supported ones.
     """
-    if framework == SklearnAdapter.name:
-        return SklearnAdapter(settings_trusted_types, allow_pickle=allow_pickle)
-    raise UnknownFramework(framework, SUPPORTED)
+    make = _ADAPTERS.get(framework)
+    if make is None:
+        raise UnknownFramework(framework, SUPPORTED)
+    return make(tuple(settings_trusted_types), allow_pickle)
+
+
+def _sklearn(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
+    from .sklearn import SklearnAdapter
+
+    return SklearnAdapter(trusted, allow_pickle=allow_pickle)
+
+
+def _pytorch(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
+    from .pytorch import PytorchAdapter
+
+    return PytorchAdapter(allow_pickle=allow_pickle)
+
+
+def _tensorflow(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
+    from .tensorflow import TensorflowAdapter
+
+    return TensorflowAdapter(trusted)
+
+
+def _onnx(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
+    from .onnx import OnnxAdapter
+
+    return OnnxAdapter()
+
+
+_ADAPTERS: Mapping[str, Callable[[tuple[str, ...], bool], FrameworkAdapter]] = {
+    Framework.SKLEARN: _sklearn,
+    Framework.PYTORCH: _pytorch,
+    Framework.TENSORFLOW: _tensorflow,
+    Framework.ONNX: _onnx,
+}

@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
+from .parity import KEY, OnnxParity, not_exported
 from .protocol import Column
 
 MLMODEL = "MLmodel"
@@ -17,11 +19,13 @@ MLMODEL = "MLmodel"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What an ``MLmodel`` file says: its flavors, and the columns of its signature."""
+    """What an ``MLmodel`` file says: its flavors, the columns of its signature, and what was
+    added by whoever saved it."""
 
     folder: Path
     flavors: Mapping[str, Any]
     columns: tuple[Column, ...] | None
+    metadata: Mapping[str, Any]
 
     def flavor(self, name: str) -> Mapping[str, Any]:
         """One flavor's entries. Raises :class:`InvalidInput` when the model has no such flavor."""
@@ -32,6 +36,20 @@ class ModelFile:
                 f"the model was not saved as {name}: its flavors are {flavors}", field="framework"
             )
         return found
+
+    def holds(self, name: str) -> bool:
+        """Whether the folder has a file of that name, which may be a link."""
+        return (self.folder / name).is_file()
+
+    def parity(self) -> OnnxParity:
+        """What was noted about ``model.onnx`` when the model was saved, and is still true."""
+        here = self.holds(ONNX_MODEL)
+        said = OnnxParity.from_document(self.metadata.get(KEY))
+        if said is not None and said.exported == here:
+            return said
+        if here:
+            return OnnxParity(reason="the model.onnx in the folder was not compared with the model")
+        return not_exported()
 
     def payload(self, name: Any) -> Path:
         """The payload file ``name``. Raises :class:`UntrustedModel` when it is no plain file
@@ -64,6 +82,7 @@ def read_mlmodel(folder: Path) -> ModelFile:
         document = yaml.load((folder / MLMODEL).read_bytes(), Loader=loader)  # noqa: S506
         flavors = document["flavors"]
         columns = _columns(document.get("signature"))
+        metadata = document.get("metadata")
     except FileNotFoundError:
         raise InvalidInput(
             f"there is no {MLMODEL} file: not an MLflow model", field="model"
@@ -72,7 +91,7 @@ def read_mlmodel(folder: Path) -> ModelFile:
         raise InvalidInput(f"the {MLMODEL} file cannot be read: {error}", field="model") from None
     if not isinstance(flavors, Mapping):
         raise InvalidInput(f"the {MLMODEL} file has no flavors", field="model")
-    return ModelFile(folder, flavors, columns)
+    return ModelFile(folder, flavors, columns, metadata if isinstance(metadata, Mapping) else {})
 
 
 def _columns(signature: Any) -> tuple[Column, ...] | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from model_lifecycle.registry.rules.metadata import ModelType
+
+from .parity import OnnxParity, not_exported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +28,17 @@ class Column:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What ``save`` wrote. ``requirements`` are pinned ``name==version`` lines, sorted."""
+    """What ``save`` wrote. ``requirements`` are pinned ``name==version`` lines, sorted.
+
+    ``notes`` are remarks for the model card. ``pickled`` tells that loading runs code which the
+    files choose. ``onnx`` is what is known of ``model.onnx``, and why there is none.
+    """
 
     requirements: tuple[str, ...]
     columns: tuple[Column, ...] | None
     notes: Mapping[str, str]
+    pickled: bool = False
+    onnx: OnnxParity = field(default_factory=not_exported)
 
 
 class Predictor(Protocol):
@@ -47,18 +57,31 @@ class Predictor(Protocol):
 
 
 class FrameworkAdapter(Protocol):
-    """Saves and loads models of one framework, in MLflow's folder format, without pickle."""
+    """Saves and loads models of one framework, in MLflow's folder format, without pickle.
+
+    ``model_type`` (classification, regression, clustering) tells what a network's numbers mean.
+    Every method imports the framework when it needs it, and raises FrameworkUnavailable, with
+    the line that installs it, where it is not there.
+    """
 
     name: str
 
-    def save(self, model: Any, folder: Path, *, input_example: pd.DataFrame | None) -> SavedModel:
+    def save(
+        self,
+        model: Any,
+        folder: Path,
+        *,
+        input_example: pd.DataFrame | None,
+        model_type: str = ModelType.CLASSIFICATION.value,
+    ) -> SavedModel:
         """Write ``model`` as an MLflow model folder (``MLmodel``, payload, ``requirements.txt``,
-        environment files, input example). Raises UntrustedModel, InvalidInput."""
+        environment files, input example), with ``model.onnx`` where it can be exported and
+        answers as the model does. Raises UntrustedModel, InvalidInput."""
 
     def check(self, folder: Path) -> SavedModel:
         """What the MLflow model folder holds, from reading it without executing anything of it.
         Raises UntrustedModel for payloads that need pickle or types nobody reviewed, and
         InvalidInput for a folder that is not a model of this framework."""
 
-    def load(self, folder: Path) -> Predictor:
+    def load(self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value) -> Predictor:
         """The model in ``folder``, whose digest the caller has verified. Raises UntrustedModel."""

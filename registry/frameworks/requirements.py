@@ -17,18 +17,25 @@ from types import ModuleType
 #: Not followed: MLflow writes the folder and imports nearly everything, but the model needs it
 #: as little as it needs the installer.
 _NOT_FOLLOWED = frozenset({"mlflow", "setuptools", "pkg_resources", "model_lifecycle"})
+#: Named only by payloads that need them. Libraries look for each other in ``sys.modules``, so
+#: that a model would otherwise ask for whatever this process has used for other models.
+_FRAMEWORKS = frozenset(
+    {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "onnxscript", "skl2onnx", "tf2onnx"}
+)
 
 
 def pinned_requirements(
-    roots: Iterable[str], *, always: Iterable[str] = ()
+    roots: Iterable[str], *, always: Iterable[str] = (), follow: bool = True
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """``name==version`` lines, sorted, and the packages that no installed distribution provides.
 
     ``roots`` are the modules that the saved model refers to; the lines name the distributions of
-    their packages, of the packages that those have imported, and ``always``.
+    their packages, of the packages that those have imported, and ``always``. Without ``follow``
+    they name the roots alone: an exported network needs its framework and nothing of what that
+    happens to have imported in this process.
     """
     installed = _distributions()
-    packages = reachable_packages(roots, installed)
+    packages = reachable_packages(roots, installed) if follow else {_top(name) for name in roots}
     unknown = sorted(name for name in packages if name not in installed)
     names = {name for package in packages for name in installed.get(package, ())}
     return tuple(sorted({pin(name) for name in names | set(always)})), tuple(unknown)
@@ -64,7 +71,7 @@ def _imported(module: ModuleType, installed: Mapping[str, Sequence[str]]) -> set
         name = value.__name__ if isinstance(value, ModuleType) else _home(value)
         if isinstance(name, str):
             names.add(_top(name))
-    return {name for name in names if name in installed} - _NOT_FOLLOWED
+    return {name for name in names if name in installed} - _NOT_FOLLOWED - _FRAMEWORKS
 
 
 def _home(value: object) -> object:

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.rules.metadata import ModelType
 
 from . import payload
+from .folder import keep_parity, limit_of_pickle
 from .mlmodel import ModelFile, read_mlmodel
+from .onnx_export import exported
 from .predictor import SklearnPredictor
 from .protocol import Column, SavedModel
+from .quiet import quiet
 from .requirements import pinned_requirements
 from .signature import example_columns
+from .sklearn_onnx import to_onnx
 from .trees import check_trees
 from .trusted_types import trusted_types
 
@@ -29,8 +34,8 @@ class SklearnAdapter:
     """Adapter for scikit-learn.
 
     ``extra_types`` are trusted in addition to the reviewed list. ``allow_pickle`` lets models
-    that others saved with pickle be loaded, which runs whatever code they hold; saving is always
-    done with skops.
+    that skops cannot hold be saved with cloudpickle, and models that were saved with pickle be
+    loaded, which runs whatever code they hold.
     """
 
     name = _FLAVOR
@@ -39,7 +44,14 @@ class SklearnAdapter:
         self.extra_types = tuple(extra_types)
         self.allow_pickle = allow_pickle
 
-    def save(self, model: Any, folder: Path, *, input_example: pd.DataFrame | None) -> SavedModel:
+    def save(
+        self,
+        model: Any,
+        folder: Path,
+        *,
+        input_example: pd.DataFrame | None,
+        model_type: str = ModelType.CLASSIFICATION.value,
+    ) -> SavedModel:
         """Write ``model`` into ``folder``, which must be absent or empty.
 
         The signature comes from ``input_example``, of which a few rows are kept; without one the
@@ -48,32 +60,30 @@ class SklearnAdapter:
         example that the model cannot predict.
         """
         _require_fitted(model)
-        data = payload.dump(model)
-        payload.require_trusted(data, self.extra_types)
+        kind, modules = self._form(model)
         columns = example_columns(input_example) if input_example is not None else None
         example = None if input_example is None else input_example.head(_EXAMPLE_ROWS)
         signature = _signature(model, columns, example)
-        pins, unknown = pinned_requirements(
-            {_FLAVOR, "skops", *payload.modules(data)}, always=("mlflow",)
-        )
-        import mlflow.sklearn
-
+        pins, unknown = pinned_requirements({_FLAVOR, *modules}, always=("mlflow",))
         try:
-            mlflow.sklearn.save_model(
-                model,
-                str(folder),
-                serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-                skops_trusted_types=trusted_types(self.extra_types),
-                pip_requirements=list(pins),
-                signature=signature,
-                input_example=example,
+            self._write(model, folder, kind, pins, signature, example)
+            predictor = SklearnPredictor(model, columns)
+            parity = exported(
+                folder,
+                converter="skl2onnx {skl2onnx}",
+                needs=("onnx", "onnxruntime", "skl2onnx"),
+                write=lambda file: to_onnx(model, columns or (), file),
+                model=lambda rows: (predictor.predict(rows), predictor.scores(rows)),
+                example=input_example,
+                columns=columns,
+                model_type=model_type,
             )
-        except mlflow.exceptions.MlflowException as error:
+            keep_parity(folder, parity)
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
-            raise InvalidInput(
-                f"the model cannot be saved: {error.message}", field="model"
-            ) from error
-        return SavedModel(pins, columns, _notes(read_mlmodel(folder).flavor(_FLAVOR), unknown))
+            raise
+        file = read_mlmodel(folder)
+        return _saved(file, kind, unknown)
 
     def check(self, folder: Path) -> SavedModel:
         """What is saved in ``folder``, without loading it. Raises UntrustedModel for what
@@ -82,9 +92,11 @@ class SklearnAdapter:
         kind, path = self._payload(file)
         if kind == "skops":
             payload.require_trusted(path, self.extra_types)
-        return SavedModel(file.requirements(), file.columns, _notes(file.flavor(_FLAVOR), ()))
+        return _saved(file, kind, ())
 
-    def load(self, folder: Path) -> SklearnPredictor:
+    def load(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SklearnPredictor:
         """The model in ``folder``. Only names of reviewed types are built; the list that the
         model brings along in its own MLmodel file is not believed. Raises UntrustedModel."""
         file = read_mlmodel(folder)
@@ -98,12 +110,47 @@ class SklearnAdapter:
         kind = _kind(flavor)
         path = file.payload(flavor.get("pickled_model"))
         if kind != "skops" and not self.allow_pickle:
-            raise UntrustedModel(
-                f"the model was saved with {kind:.40}, and loading it would run code that the "
-                "file chooses; save it with skops, or allow it with the setting "
-                "MODEL_LIFECYCLE_ALLOW_PICKLE=true"
-            )
+            raise UntrustedModel(limit_of_pickle("skops", kind))
         return kind, path
+
+    def _form(self, model: Any) -> tuple[str, set[str]]:
+        """How the model is to be saved, and the modules that it names then."""
+        try:
+            data = payload.dump(model)
+            payload.require_trusted(data, self.extra_types)
+        except UntrustedModel:
+            if not self.allow_pickle:
+                raise
+            return "cloudpickle", {"cloudpickle", type(model).__module__}
+        return "skops", {"skops", *payload.modules(data)}
+
+    def _write(
+        self,
+        model: Any,
+        folder: Path,
+        kind: str,
+        pins: tuple[str, ...],
+        signature: Any,
+        example: pd.DataFrame | None,
+    ) -> None:
+        with quiet():
+            import mlflow.sklearn
+
+        trusted = {"skops_trusted_types": trusted_types(self.extra_types)}
+        try:
+            mlflow.sklearn.save_model(
+                model,
+                str(folder),
+                serialization_format=kind,
+                pip_requirements=list(pins),
+                signature=signature,
+                input_example=example,
+                **(trusted if kind == mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS else {}),
+            )
+        except mlflow.exceptions.MlflowException as error:
+            raise InvalidInput(
+                f"the model cannot be saved: {error.message}", field="model"
+            ) from error
 
 
 def _require_fitted(model: Any) -> None:
@@ -133,6 +180,13 @@ def _signature(model: Any, columns: tuple[Column, ...] | None, example: pd.DataF
     answers = SklearnPredictor(model, columns).predict(example)
     inputs = Schema([ColSpec(column.type, column.name) for column in columns])
     return ModelSignature(inputs, Schema([TensorSpec(answers.dtype, (-1,))]))
+
+
+def _saved(file: ModelFile, kind: str, unknown: Iterable[str]) -> SavedModel:
+    notes = _notes(file.flavor(_FLAVOR), unknown)
+    return SavedModel(
+        file.requirements(), file.columns, notes, pickled=kind != "skops", onnx=file.parity()
+    )
 
 
 def _unpickle(path: Path) -> Any:

@@ -91,6 +91,7 @@ class Subject:
     policy_fingerprint: str
     max_age: timedelta
     approval_required: bool
+    onnx_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,14 @@ def judge_evidence(
         found, problems = _first_pass(required.any_gate, subject, newest_first, now)
         used.extend(found)
         missing.extend(problems)
+    if required.any_gate and subject.onnx_missing:
+        missing.append(
+            Missing(
+                "no_onnx",
+                "the model's policy requires a model.onnx that answers as the model does, and this "
+                "version has none; its model card says why",
+            )
+        )
     if required.approval_by_policy and subject.approval_required:
         found, problems = _first_pass((Gate.APPROVAL,), subject, newest_first, now)
         used.extend(found)

@@ -11,6 +11,8 @@ from typing import Any
 from .errors import InvalidInput
 
 MAX_TEXT = 5000
+#: Names in one mapping of metrics, parameters or tags.
+MAX_NAMES = 10_000
 #: What MLflow takes as the name of a metric, parameter or tag.
 _NAME = re.compile(r"[\w./ :-]{1,250}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -58,6 +60,12 @@ def text(value: Any, *, field: str, longest: int = MAX_TEXT) -> str:
 def _named(values: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise InvalidInput(f"{field} must map names to values", field=field)
+    if len(values) > MAX_NAMES:
+        raise InvalidInput(
+            f"{field} has {len(values)} names, at most {MAX_NAMES} are kept; log long series with "
+            "log_training_metrics, and keep tables as files of the run",
+            field=field,
+        )
     for name in values:
         if not _is_name(name):
             raise InvalidInput(

@@ -11,6 +11,10 @@ from typing import Any
 from .evidence import Missing
 from .stages import Stage
 
+#: Tag of a version whose bundle has a ``model.onnx`` that answers as the model does: the largest
+#: difference. The registry sets it, and takes it from nobody.
+ONNX_PARITY = "onnx.parity"
+
 
 class Framework(StrEnum):
     SKLEARN = "sklearn"

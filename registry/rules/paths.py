@@ -7,6 +7,7 @@ from datetime import datetime
 from .tenancy import ModelId, TenantId
 
 MANIFEST = "manifest.json"
+ONNX_MODEL = "model.onnx"
 MODEL_CARD = "model_card.md"
 REQUIREMENTS = "requirements.txt"
 

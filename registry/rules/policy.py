@@ -16,28 +16,32 @@ from typing import Any
 from .canonical import digest
 from .errors import InvalidInput
 
-_FIELDS = ("validation", "shadow", "ab_test", "require_approval", "evidence_max_age_days")
+_FIELDS = (
+    *("validation", "shadow", "ab_test", "require_approval", "evidence_max_age_days"),
+    "require_onnx",
+)
 
 
 @dataclass(frozen=True)
 class PromotionPolicy:
     """Sections ``validation``, ``shadow`` and ``ab_test`` are plain JSON objects, read by the
-    gates of that name. ``evidence_max_age_days`` is how long a verdict counts."""
+    gates of that name. ``evidence_max_age_days`` is how long a verdict counts. With
+    ``require_onnx`` a version needs a ``model.onnx`` that answers as the model does."""
 
     validation: Mapping[str, Any] = field(default_factory=dict)
     shadow: Mapping[str, Any] = field(default_factory=dict)
     ab_test: Mapping[str, Any] = field(default_factory=dict)
     require_approval: bool = False
     evidence_max_age_days: float = 30.0
+    require_onnx: bool = False
 
     def __post_init__(self) -> None:
         for name in ("validation", "shadow", "ab_test"):
             if not isinstance(getattr(self, name), Mapping):
                 raise InvalidInput(f"policy.{name} must be an object", field=f"policy.{name}")
-        if not isinstance(self.require_approval, bool):
-            raise InvalidInput(
-                "policy.require_approval must be true or false", field="policy.require_approval"
-            )
+        for name in ("require_approval", "require_onnx"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInput(f"policy.{name} must be true or false", field=f"policy.{name}")
         days = self.evidence_max_age_days
         if not (
             isinstance(days, int | float)
@@ -61,13 +65,16 @@ class PromotionPolicy:
         return digest(self.document(), field="policy")
 
     def document(self) -> dict[str, Any]:
-        """The policy as plain JSON."""
+        """The policy as plain JSON. ``require_onnx`` came later, and is left out where it is not
+        asked for: policies that were set before keep their fingerprints."""
+        later = {"require_onnx": True} if self.require_onnx else {}
         return {
             "validation": dict(self.validation),
             "shadow": dict(self.shadow),
             "ab_test": dict(self.ab_test),
             "require_approval": self.require_approval,
             "evidence_max_age_days": float(self.evidence_max_age_days),
+            **later,
         }
 
     @classmethod

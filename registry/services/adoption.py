@@ -130,6 +130,7 @@ class Adoption:
             version.version,
             plan,
             source,
+            saved,
             bundle,
             asked,
             kind=EntryKind.REGISTERED if interrupted else EntryKind.ADOPTED,

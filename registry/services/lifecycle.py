@@ -16,7 +16,13 @@ from ..rules.errors import (
 from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
 from ..rules.expectation import ANY, ExpectedProduction, check_expected, parse_expected
 from ..rules.inputs import text
-from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
+from ..rules.metadata import (
+    ONNX_PARITY,
+    EntryKind,
+    ModelMetadata,
+    StageMove,
+    VersionMetadata,
+)
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, parse_stage, requirement
 from ..rules.tenancy import ModelId, TenantId
@@ -218,6 +224,7 @@ def subject(book: ModelBook, version: VersionMetadata) -> Subject:
         policy_fingerprint=book.model.policy_fingerprint,
         max_age=book.model.policy.max_age,
         approval_required=book.model.policy.require_approval,
+        onnx_missing=book.model.policy.require_onnx and ONNX_PARITY not in version.tags,
     )
 
 

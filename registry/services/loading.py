@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from pathlib import Path
 
 from ..artifacts.bundle import fetch_bundle
 from ..frameworks import adapter_for
+from ..frameworks.installed import unmet_requirements
 from ..frameworks.protocol import Predictor
-from ..rules import tenancy
-from ..rules.errors import InvalidInput, ModelNotFound, VersionNotFound
+from ..rules import paths, tenancy
+from ..rules.errors import InvalidInput, ModelNotFound, RegistryError, VersionNotFound
 from ..rules.metadata import VersionMetadata
 from ..rules.stages import Stage, parse_stage
 from .stores import Stores
+
+_log = logging.getLogger(__name__)
 
 
 class Loading:
@@ -29,6 +33,9 @@ class Loading:
     ) -> Predictor:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         found = await self._find(tenant_id, model_id, version, stage)
+        row = await self._stores.ledger.read.row(tenant, model)
+        if row is None:
+            raise ModelNotFound(model)
         settings = self._stores.settings
         adapter = adapter_for(
             found.framework,
@@ -40,7 +47,22 @@ class Loading:
             await fetch_bundle(
                 self._stores.artifacts, tenant, model, found.version, found.bundle_digest, folder
             )
-            return await asyncio.to_thread(adapter.load, folder)
+            unmet = await asyncio.to_thread(_unmet, folder)
+            try:
+                predictor = await asyncio.to_thread(adapter.load, folder, model_type=row.model_type)
+            except RegistryError as error:
+                if unmet:
+                    error.add_note(f"not met here: {', '.join(unmet)}")
+                raise
+        if unmet:
+            _log.warning(
+                "%s/%s was saved with other packages than are here, and may predict differently: "
+                "%s; nothing was installed",
+                model,
+                found.version,
+                ", ".join(unmet),
+            )
+        return predictor
 
     async def _find(
         self, tenant_id: str, model_id: str, version: int | None, stage: Stage | str | None
@@ -68,3 +90,9 @@ class Loading:
         if found is None or wanted is Stage.DELETED:
             raise VersionNotFound(model, f"in {wanted}")
         return found
+
+
+def _unmet(folder: Path) -> tuple[str, ...]:
+    """What the bundle's requirements name and this environment does not have."""
+    file = folder / paths.REQUIREMENTS
+    return unmet_requirements(file.read_text().split()) if file.is_file() else ()

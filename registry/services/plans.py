@@ -9,7 +9,7 @@ from typing import Any
 from ..rules.canonical import canonical_json
 from ..rules.errors import InvalidInput
 from ..rules.inputs import finite_metrics, text, text_map
-from ..rules.metadata import ModelType
+from ..rules.metadata import ONNX_PARITY, ModelType
 
 MAX_DOCUMENT = 1024 * 1024
 
@@ -76,6 +76,8 @@ def version_plan(
         )
     if dataset is not None and not isinstance(dataset, Mapping):
         raise InvalidInput("dataset must be an object of plain JSON", field="dataset")
+    if ONNX_PARITY in (tags or {}):
+        raise InvalidInput(f"the tag {ONNX_PARITY!r} is set by the registry alone", field="tags")
     plan = VersionPlan(
         framework=framework,
         model_type=str(model_type),

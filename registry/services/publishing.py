@@ -9,18 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..artifacts.bundle import Bundle, write_bundle
 from ..artifacts.card import model_card
 from ..frameworks import adapter_for
+from ..frameworks.onnx_file import require_sound
 from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
 from ..ledger.rows import ModelRow
 from ..rules import paths
 from ..rules.errors import InvalidInput
-from ..rules.metadata import EntryKind, ModelMetadata, StageMove, VersionMetadata
+from ..rules.metadata import (
+    ONNX_PARITY,
+    EntryKind,
+    Framework,
+    ModelMetadata,
+    StageMove,
+    VersionMetadata,
+)
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..tracking import tags
@@ -29,6 +38,11 @@ from .plans import VersionPlan
 from .projection import Projection
 from .sources import Source
 from .stores import Stores
+
+_RUNS_CODE = (
+    "It is pickled: loading it runs code that its files choose, which the setting "
+    "MODEL_LIFECYCLE_ALLOW_PICKLE permits."
+)
 
 
 class Publishing:
@@ -55,7 +69,7 @@ class Publishing:
         bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
         try:
             return await self.commit(
-                tenant, model, number, plan, source, bundle, asked, kind=EntryKind.REGISTERED
+                tenant, model, number, plan, source, saved, bundle, asked, kind=EntryKind.REGISTERED
             )
         except InvalidInput:
             await self.withdraw(tenant, model, number)
@@ -109,6 +123,8 @@ class Publishing:
             logged_model_id=source.logged.model_id if source.logged else None,
             created_by=plan.created_by,
             notes=saved.notes,
+            limits=[_RUNS_CODE] if saved.pickled else [],
+            onnx=saved.onnx.sentence(),
         )
         requirements = "".join(f"{line}\n" for line in saved.requirements)
         return await write_bundle(
@@ -129,6 +145,7 @@ class Publishing:
         number: int,
         plan: VersionPlan,
         source: Source,
+        saved: SavedModel,
         bundle: Bundle,
         asked: Request,
         *,
@@ -158,7 +175,7 @@ class Publishing:
                         framework=plan.framework,
                         metrics=plan.metrics,
                         parameters=plan.parameters,
-                        tags={**plan.tags, **_dataset_tags(plan)},
+                        tags={**plan.tags, **_dataset_tags(plan), **_onnx_tag(saved)},
                         artifact_uri=bundle.uri,
                         bundle_digest=bundle.digest,
                         run_id=source.run.run_id if source.run else None,
@@ -179,6 +196,7 @@ class Publishing:
                         "artifact_uri": bundle.uri,
                         "framework": plan.framework,
                         "run_id": source.run.run_id if source.run else None,
+                        **_onnx_tag(saved),
                     },
                 )
                 answer = await book.metadata()
@@ -247,7 +265,11 @@ class Publishing:
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        return adapter.check(folder)
+        saved = adapter.check(folder)
+        file = folder / paths.ONNX_MODEL
+        if framework != Framework.ONNX and file.is_file() and find_spec("onnx"):
+            require_sound(file)
+        return saved
 
 
 def _check_model_type(model: ModelRow, plan: VersionPlan) -> None:
@@ -266,3 +288,9 @@ def _dataset_tags(plan: VersionPlan) -> dict[str, str]:
         for key in ("name", "digest", "start", "end")
         if key in plan.dataset
     }
+
+
+def _onnx_tag(saved: SavedModel) -> dict[str, str]:
+    """What a policy that requires ONNX asks for: that ``model.onnx`` is there, and compared."""
+    difference = saved.onnx.difference
+    return {} if difference is None else {ONNX_PARITY: f"{difference:.2g}"}

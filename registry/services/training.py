@@ -47,7 +47,8 @@ class Training:
     def save(self, plan: VersionPlan, model: Any, folder: Path, input_example: Any) -> None:
         """Write the model as an MLflow model folder. Blocking: call it in a thread.
 
-        Raises UntrustedModel and InvalidInput; MLflow has not heard of the model by then.
+        Raises UntrustedModel, InvalidInput and FrameworkUnavailable; MLflow has not heard of the
+        model by then.
         """
         settings = self._stores.settings
         adapter = adapter_for(
@@ -55,7 +56,7 @@ class Training:
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        adapter.save(model, folder, input_example=input_example)
+        adapter.save(model, folder, input_example=input_example, model_type=plan.model_type)
 
     async def log_folder(
         self,

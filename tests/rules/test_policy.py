@@ -46,6 +46,15 @@ def test_the_fingerprint_of_the_default_is_known() -> None:
     )
 
 
+def test_requiring_onnx_changes_the_fingerprint_and_not_requiring_it_does_not() -> None:
+    """Policies that were set before there was the field keep their fingerprints."""
+    wanted = PromotionPolicy(require_onnx=True)
+
+    assert PromotionPolicy(require_onnx=False).fingerprint == PromotionPolicy().fingerprint
+    assert wanted.fingerprint != PromotionPolicy().fingerprint
+    assert PromotionPolicy.from_document(wanted.document()) == wanted
+
+
 def test_whole_days_and_their_float_are_one_policy() -> None:
     """A policy read back from JSON or YAML keeps its fingerprint."""
     assert (

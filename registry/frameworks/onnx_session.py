@@ -1,0 +1,163 @@
+"""An ONNX model behind the protocol of predictors, computed by onnxruntime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_lifecycle.registry.rules.errors import InvalidDataset, UntrustedModel
+from model_lifecycle.registry.rules.metadata import ModelType
+
+from .outputs import meaning, scores_of
+from .protocol import Column
+from .signature import select_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_BATCH = 4096
+#: How onnxruntime names element types, and what numpy calls them.
+_ELEMENTS = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+    "tensor(string)": "object",
+}
+_LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
+
+
+class OnnxPredictor:
+    """The model in ``file``, which was found sound.
+
+    Columns go in by name where the model has an input a column, else as one matrix in their
+    order. Of the outputs, whole numbers or texts are the predictions and a table the scores;
+    a single table of numbers is read as that of a network.
+    """
+
+    def __init__(self, file: Path, columns: Sequence[Column] | None, model_type: str) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # The runtime's own kinds of errors share no base but this.
+            reason = " ".join(str(error).split())
+            raise UntrustedModel(f"the ONNX model cannot be loaded: {reason:.300}") from error
+        self._inputs = self._session.get_inputs()
+        self._columns = tuple(columns) if columns is not None else self._own_columns()
+        self._model_type = model_type
+
+    def __repr__(self) -> str:
+        return f"OnnxPredictor({', '.join(item.name for item in self._inputs)})"
+
+    @property
+    def columns(self) -> Sequence[Column] | None:
+        return self._columns
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """One prediction a row. Raises :class:`InvalidDataset` for frames that do not match the
+        signature and for values that the model cannot take."""
+        return self.answers(frame)[0]
+
+    def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """P(second class) for two classes, P(each class) for more; None where there are none."""
+        return self.answers(frame)[1]
+
+    def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        """Predictions and scores at once."""
+        import numpy as np
+
+        selected = select_columns(frame, self._columns or ())
+        parts = [
+            self._answers(selected.iloc[at : at + _BATCH]) for at in range(0, len(frame), _BATCH)
+        ]
+        predictions = np.concatenate([part[0] for part in parts])
+        scores = [part[1] for part in parts if part[1] is not None]
+        return predictions, np.concatenate(scores) if scores else None
+
+    def _answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        import numpy as np
+
+        feed = self._feed(frame)
+        try:
+            outputs = self._session.run(None, feed)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise InvalidDataset(f"the model cannot predict these rows: {reason:.300}") from error
+        kinds = [item.type for item in self._session.get_outputs()]
+        labels = [value for value, kind in zip(outputs, kinds, strict=True) if kind in _LABELS]
+        tables = [
+            _table(value) for value, kind in zip(outputs, kinds, strict=True) if kind not in _LABELS
+        ]
+        if not labels:
+            return meaning(tables[0], len(frame), self._model_type)
+        predictions = meaning(np.asarray(labels[0]), len(frame), self._model_type)[0]
+        if not tables or self._model_type != ModelType.CLASSIFICATION:
+            return predictions, None
+        return predictions, scores_of(tables[0].astype(np.float64))
+
+    def _feed(self, frame: pd.DataFrame) -> dict[str, Any]:
+        if len(self._inputs) == 1:
+            item = self._inputs[0]
+            shape = [size if isinstance(size, int) else -1 for size in item.shape[1:]]
+            values = _array(frame, item.type)
+            if len(shape) > 1 and all(size > 0 for size in shape):
+                if math.prod(shape) != values.shape[1]:
+                    raise InvalidDataset(
+                        f"the model takes {math.prod(shape)} numbers a row, not {values.shape[1]}"
+                    )
+                values = values.reshape(-1, *shape)
+            return {item.name: values}
+        if len(self._inputs) != frame.shape[1]:
+            raise InvalidDataset(
+                f"the model takes {len(self._inputs)} columns, but is given {frame.shape[1]}"
+            )
+        # Converters change names that ONNX does not take, and keep the order.
+        return {
+            item.name: _array(frame.iloc[:, [at]], item.type)
+            for at, item in enumerate(self._inputs)
+        }
+
+    def _own_columns(self) -> tuple[Column, ...] | None:
+        """The signature of a model with one input a column; others do not name their columns."""
+        kinds = {"float32": "float", "float64": "double", "int64": "long", "int32": "integer"}
+        kinds |= {"bool": "boolean", "object": "string"}
+        if len(self._inputs) < 2 or any(item.shape[1:] != [1] for item in self._inputs):
+            return None
+        return tuple(
+            Column(item.name, kinds.get(_ELEMENTS.get(item.type, ""), "any"))
+            for item in self._inputs
+        )
+
+
+def _array(frame: pd.DataFrame, kind: str) -> np.ndarray:
+    import numpy as np
+
+    element = _ELEMENTS.get(kind)
+    if element is None:
+        raise InvalidDataset(f"the model takes a {kind}, which no column can fill")
+    try:
+        if element == "object":
+            texts: np.ndarray = frame.astype(str).to_numpy(dtype=object)
+            return texts
+        return np.ascontiguousarray(frame.to_numpy(dtype=element))
+    except (ValueError, TypeError) as error:
+        raise InvalidDataset(f"the model takes numbers only: {error}") from error
+
+
+def _table(value: Any) -> np.ndarray:
+    """Probabilities as a table; some converters give one mapping of classes a row."""
+    import numpy as np
+
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return np.array([list(row.values()) for row in value], dtype=np.float64)
+    return np.asarray(value)
