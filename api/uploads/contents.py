@@ -52,11 +52,6 @@ def _check_flavors(flavors: Mapping[str, Any]) -> None:
             raise UntrustedModel(
                 f"the flavor {name!r:.80} is not allowed; allowed are {', '.join(sorted(_ALLOWED))}"
             )
-        if flavor.get("code"):
-            raise UntrustedModel(f"the flavor {name!r} brings code along, which is not allowed")
-    loader = flavors.get(_PYFUNC, {}).get("loader_module")
-    if loader is not None and loader not in {f"mlflow.{name}" for name in flavors}:
-        raise UntrustedModel(f"the loader module {loader!r:.80} is not allowed")
 
 
 def _is_pickle(path: Path) -> bool:

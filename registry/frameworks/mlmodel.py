@@ -91,7 +91,20 @@ def read_mlmodel(folder: Path) -> ModelFile:
         raise InvalidInput(f"the {MLMODEL} file cannot be read: {error}", field="model") from None
     if not isinstance(flavors, Mapping):
         raise InvalidInput(f"the {MLMODEL} file has no flavors", field="model")
+    _refuse_code(flavors)
     return ModelFile(folder, flavors, columns, metadata if isinstance(metadata, Mapping) else {})
+
+
+def _refuse_code(flavors: Mapping[str, Any]) -> None:
+    """No flavor brings code along or names a module to load it with that is not MLflow's own for
+    that flavor: nothing here runs either, but MLflow would, for whoever loads the files with it."""
+    for name, flavor in flavors.items():
+        if isinstance(flavor, Mapping) and flavor.get("code"):
+            raise UntrustedModel(f"the flavor {name!r:.80} brings code along, which is not allowed")
+    generic = flavors.get("python_function")
+    loader = generic.get("loader_module") if isinstance(generic, Mapping) else None
+    if loader is not None and loader not in {f"mlflow.{name}" for name in flavors}:
+        raise UntrustedModel(f"the loader module {loader!r:.80} is not allowed")
 
 
 def _columns(signature: Any) -> tuple[Column, ...] | None:

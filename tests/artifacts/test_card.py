@@ -75,3 +75,17 @@ def test_a_card_of_few_facts() -> None:
 
     assert card.count("None recorded.") == 3
     assert "Saved without a signature." in card
+
+
+def test_slices_and_onnx_have_their_places() -> None:
+    """Metrics of slices follow those of all rows; a pickled payload is a limit."""
+    card = model_card(
+        **{**FACTS, "metrics": {"brier": 0.1, "brier/plan/basic": 0.2}},
+        onnx="There is no checked model.onnx: nobody asked.",
+        limits=["Loading it runs code."],
+    )
+
+    assert card.index("| brier | 0.1 |") < card.index("### By slice")
+    assert "| brier/plan/basic | 0.2 |" in card
+    assert "## ONNX\n\nThere is no checked model.onnx: nobody asked." in card
+    assert "- Loading it runs code." in card

@@ -213,6 +213,27 @@ def test_unsound_mlmodel_files(
     assert not canary.exists()
 
 
+@pytest.mark.parametrize(
+    ("entries", "match"),
+    [
+        ("python_function: {loader_module: os}", "loader module 'os'"),
+        ("python_function: {loader_module: mlflow.pyfunc.loaders.code_model}", "loader module"),
+        ("python_function: {loader_module: mlflow.sklearn, code: code}", "brings code along"),
+    ],
+)
+def test_mlmodel_files_that_name_code(
+    saved: Saved, adapter: FrameworkAdapter, entries: str, match: str
+) -> None:
+    """A loader of another module, or code in the folder, is refused by name."""
+    folder = saved("logistic")
+    document = yaml.safe_load((folder / "MLmodel").read_text())
+    document["flavors"].update(yaml.safe_load(entries))
+    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    for refuse in (adapter.check, adapter.load):
+        with pytest.raises(UntrustedModel, match=match):
+            refuse(folder)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 100, 5000])
 def test_cut_off_payloads(saved: Saved, adapter: FrameworkAdapter, cut: int) -> None:
     """A payload that is cut off is refused, wherever it ends."""

@@ -9,6 +9,7 @@ from model_lifecycle.gates.data_checks import (
     check_columns,
     check_rows,
     finite,
+    signature_check,
     training_check,
 )
 from model_lifecycle.gates.losses import Answers
@@ -138,3 +139,37 @@ def test_missing_answers(who, bad, otherwise):
 
     assert (check.ok, check.otherwise) == (False, otherwise)
     assert answers_check(0, 1000, who).ok
+
+
+@pytest.mark.parametrize(
+    ("challenger", "problem"),
+    [
+        ((Column("distance", "double"),), "stops is gone"),
+        ((Column("distance", "string"), Column("stops", "long")), "distance is string, was double"),
+        ((Column("distance", "float"), Column("stops", "long")), "distance is float, was double"),
+        ((Column("distance", "double"), Column("stops", "boolean")), "stops is boolean, was long"),
+    ],
+)
+def test_signatures_that_do_not_fit(challenger, problem):
+    """A column that is gone, or that no longer holds the champion's values, is INVALID."""
+    champion = (Column("distance", "double"), Column("stops", "long"))
+    check = signature_check(challenger, champion, may_drop=False)
+
+    assert (check.ok, check.otherwise) == (False, Verdict.INVALID)
+    assert problem in check.message
+
+
+@pytest.mark.parametrize(
+    ("challenger", "may_drop"),
+    [
+        ((Column("distance", "double"), Column("stops", "long"), Column("new", "long")), False),
+        ((Column("stops", "double"), Column("distance", "double")), False),
+        ((Column("distance", "double"),), True),
+        (None, False),
+    ],
+)
+def test_signatures_that_fit(challenger, may_drop):
+    """More columns, another order, a wider number; fewer where the policy says so."""
+    champion = (Column("distance", "double"), Column("stops", "long"))
+
+    assert signature_check(challenger, champion, may_drop=may_drop).ok

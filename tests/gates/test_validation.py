@@ -271,6 +271,43 @@ async def test_data_that_cannot_be_judged(world, champion, make_requests, change
     assert await world.registry.list_evidence(world.tenant, world.model, version) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda frame: frame[["recent"]], "older is gone"),
+        (lambda frame: frame.assign(older=frame["older"] > 0), "older is boolean, was double"),
+    ],
+)
+async def test_signature_unlike_the_champions(world, champion, make_requests, change, problem):
+    """A challenger that lost or retyped a column of the champion's is INVALID: recorded, and not
+    a failed prediction."""
+    from sklearn.linear_model import LogisticRegression
+
+    frame = make_requests(500, 3)
+    features = change(frame[["recent", "older"]])
+    found = await world.registry.register_model(
+        world.tenant,
+        world.model,
+        LogisticRegression().fit(features, frame["label"]),
+        "sklearn",
+        {},
+        {},
+        input_example=features.head(),
+        created_by="tests",
+    )
+    report = await validate_version(
+        world.registry,
+        world.tenant,
+        world.model,
+        max(found.versions),
+        data=world.held_out(frame),
+        actor="tests",
+    )
+
+    assert report.verdict is Verdict.INVALID
+    assert problem in report.sentence
+
+
 async def test_not_a_data_set(world, champion, tmp_path):
     """A file that is missing, no Parquet, or elsewhere is a clear error."""
     version = await world.register("good")

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scenery.world import World, new_name
+from scenery.world import World, new_name, trained
 
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
+    GateRefused,
     InvalidInput,
     ModelNotFound,
     PermissionDenied,
@@ -299,3 +300,34 @@ async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: Wo
     assert second.recorded_at is not None
     assert second.recorded_at > first.recorded_at
     assert [item.code for item in found.missing] == ["not_passed"]
+
+
+async def test_a_policy_may_require_onnx(world: World, model_id: str) -> None:
+    """A version whose bundle has no compared model.onnx then lacks it for every stage, whatever
+    its gates said; the promotion is refused in the same words."""
+    logged = await world.registry.log_model(
+        world.tenant, model_id, trained(input_example=None), created_by="kim"
+    )
+    found = await world.registry.register_model(
+        world.tenant, model_id, logged.model_uri, "sklearn", None, None, created_by="kim"
+    )
+    version = found.current_version
+    await world.registry.set_policy(
+        world.tenant, model_id, replace(POLICY, require_onnx=True), actor="kim"
+    )
+    await world.judged(model_id, version, Gate.VALIDATION)
+    readiness = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
+    card = await world.registry.artifacts.get_bytes(
+        f"{world.tenant}/models/{model_id}/{version}/model_card.md"
+    )
+
+    assert [item.code for item in readiness.missing] == ["no_onnx"]
+    assert "no input example" in card.decode()
+    with pytest.raises(GateRefused, match=r"model\.onnx"):
+        await world.move(model_id, version, Stage.STAGING)
+
+
+async def test_nobody_claims_onnx_by_a_tag(local: World, model_id: str) -> None:
+    """The tag that tells of it is the registry's own."""
+    with pytest.raises(InvalidInput, match=r"onnx\.parity"):
+        await local.version(model_id, tags={"onnx.parity": "0"})

@@ -11,6 +11,23 @@ from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.inputs import finite_metrics, text, text_map
 
 
+class Endless(dict[str, float]):
+    """Metrics that say how many they are, and must not be read to know that they are too many."""
+
+    def __len__(self) -> int:
+        return 50_000_000
+
+    def __iter__(self) -> Any:
+        raise AssertionError("nobody reads two gigabytes of metrics")
+
+
+def test_two_gigabytes_of_metrics_are_refused_by_their_number() -> None:
+    """Before any of them is looked at or copied."""
+    for check in (finite_metrics, lambda values: text_map(values, field="metrics")):
+        with pytest.raises(InvalidInput, match="50000000 names, at most 10000"):
+            check(Endless())
+
+
 def test_metrics_become_floats() -> None:
     """Numbers of any library are taken as they are."""
     import numpy as np
