@@ -200,6 +200,8 @@ def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
         "in its stage"
     )
     return (Check("duration", False, message, None),)
+
+
 def _holds(wider: str, narrower: str) -> bool:
     """Whether every value of the second of MLflow's types can be given as the first."""
     if wider == narrower:
