@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test test-frameworks up down fuzz check bench clean
+.PHONY: demo test test-frameworks e2e up down fuzz check bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
@@ -24,6 +24,12 @@ down: .venv/ready
 # tests of one framework need is skipped where it is absent.
 test-frameworks: .venv-frameworks/ready
 	.venv-frameworks/bin/python -m pytest tests/frameworks
+
+# Airflow's own processes on the whole stack; about ten minutes. E2E=tests/e2e/test_promotion.py
+# is the quick half.
+E2E ?= tests/e2e
+e2e: .venv/ready
+	$(BIN)/python -m pytest -m e2e $(E2E)
 
 # The API against its own description, with many more cases than in `make test`.
 fuzz: .venv/ready

@@ -55,7 +55,7 @@ def settings(place: Place) -> dict[str, str]:
         "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),
         # Many small predictions: threads of OpenMP would only wait for each other.
         "OMP_NUM_THREADS": "1",
-        **place.airflow_settings,
+        **place.airflow_environment,
     }
 
 

@@ -39,14 +39,14 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Place:
-    """``dag_folders`` are served by Airflow besides the flight DAGs; ``airflow_settings`` are
-    ``AIRFLOW__SECTION__KEY`` variables that go before ours."""
+    """``dag_folders`` are served by Airflow besides the flight DAGs; ``airflow_environment`` goes
+    before what we set for Airflow."""
 
     folder: Path
     ports: Mapping[str, int]
     secrets: Secrets
     dag_folders: tuple[Path, ...] = ()
-    airflow_settings: Mapping[str, str] = field(default_factory=dict)
+    airflow_environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def at(
@@ -56,7 +56,7 @@ class Place:
         *,
         fixed: Mapping[str, int] = DEFAULTS,
         dag_folders: tuple[Path, ...] = (),
-        airflow_settings: Mapping[str, str] | None = None,
+        airflow_environment: Mapping[str, str] | None = None,
     ) -> Place:
         """The stack kept in ``folder``, or a new one; ``wanted`` ports replace what was kept."""
         folder = folder.absolute()
@@ -65,7 +65,9 @@ class Place:
             place = replace(kept, ports={**kept.ports, **(wanted or {})})
         else:
             place = cls(folder, choose(wanted or {}, fixed), Secrets())
-        place = replace(place, dag_folders=dag_folders, airflow_settings=airflow_settings or {})
+        place = replace(
+            place, dag_folders=dag_folders, airflow_environment=airflow_environment or {}
+        )
         place.save()
         return place
 
@@ -78,7 +80,7 @@ class Place:
             kept["ports"],
             Secrets(**kept["secrets"]),
             tuple(Path(one) for one in kept["dag_folders"]),
-            kept["airflow_settings"],
+            kept["airflow_environment"],
         )
 
     def save(self) -> None:
@@ -91,7 +93,7 @@ class Place:
             "ports": dict(self.ports),
             "secrets": asdict(self.secrets),
             "dag_folders": [str(one) for one in self.dag_folders],
-            "airflow_settings": dict(self.airflow_settings),
+            "airflow_environment": dict(self.airflow_environment),
         }
         write_private(self.folder / _FILE, json.dumps(document, indent=2))
 

@@ -71,14 +71,15 @@ def _command(place: Place) -> list[str]:
 
 def _problem(place: Place) -> str | None:
     """The gateway answers earlier than the volumes behind it: only a write tells."""
-    s3 = _client(place)
+    s3 = s3_client(place)
     try:
         return write_problem(s3, BUCKET)
     finally:
         s3.close()
 
 
-def _client(place: Place) -> Any:
+def s3_client(place: Place) -> Any:
+    """A boto3 client with the stack's keys."""
     import boto3
     from botocore.config import Config
 

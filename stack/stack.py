@@ -77,10 +77,6 @@ class Stack:
             time.sleep(0.3)
         raise self._not_ready(part, f"not healthy after {seconds:g} s: {problem}")
 
-    def problems(self) -> dict[str, str | None]:
-        """What keeps each part from being healthy, None for those that are."""
-        return {part.name: part.problem(self.place) for part in PARTS}
-
     def _start(self, parts: Iterable[Part]) -> None:
         parts = list(parts)
         for part in parts:

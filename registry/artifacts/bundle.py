@@ -33,14 +33,6 @@ class Bundle:
     files: Mapping[str, FileEntry]
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """One file to store: bytes in memory or a local file, and its content."""
-
-    source: bytes | Path
-    content: Content
-
-
 async def write_bundle(
     store: ArtifactStore,
     tenant: TenantId,
@@ -56,29 +48,33 @@ async def write_bundle(
 
     ``saved_folder`` is the local MLflow model folder. Where the store already has those files
     below ``source_path`` they are copied inside it; what did not arrive as it is here is sent
-    again. ``extra`` (model card, requirements …) wins over a saved file of the same name.
+    again. Files are hashed while they are copied or sent, and what arrived is compared with that
+    afterwards. ``extra`` (model card, requirements …) wins over a saved file of the same name.
     Called again with the same content it gives the same digest. Raises AlreadyExists when the
     version has a bundle of other content, InvalidInput for links and odd names.
     """
     folder = paths.bundle(tenant, model, version)
-    pieces = await asyncio.to_thread(_pieces, saved_folder, extra)
+    sources = await asyncio.to_thread(_sources, saved_folder, extra)
+    left = await store.files(folder)
+    empty = not left
+    _, contents = await asyncio.gather(
+        _send_early(store, folder, sources, source_path, extra) if empty else _nothing(),
+        asyncio.to_thread(_hashed, sources),
+    )
     manifest = Manifest(
         tenant_id=tenant,
         model_id=model,
         version=version,
         framework=framework,
-        files={name: FileEntry.of(piece.content) for name, piece in pieces.items()},
+        files={name: FileEntry.of(content) for name, content in contents.items()},
     )
     data = manifest.to_bytes()
-    if not await _already_written(store, folder, data):
-        if source_path is not None:
-            # Another attempt of the same registration may be here as well, and may have stored
-            # its extras: they are the same as ours, the source's files of that name are not.
+    if empty or not await _already_written(store, folder, data):
+        if not empty and source_path is not None:
             await store.copy_folder(source_path, folder, without=extra)
-        await asyncio.gather(
-            *(_store(store, f"{folder}/{name}", piece) for name, piece in pieces.items())
-        )
-        await _remove_others(store, folder, manifest)
+        await _complete(store, folder, sources, contents)
+        if not empty or source_path is not None:
+            await _remove_others(store, folder, manifest)
         try:
             await store.put_bytes(f"{folder}/{paths.MANIFEST}", data, overwrite=False)
         except AlreadyExists:
@@ -147,28 +143,73 @@ async def fetch_bundle(
     return manifest
 
 
-def _pieces(folder: Path, extra: Mapping[str, bytes]) -> dict[str, _Piece]:
-    pieces = {
-        name: _Piece(file, content_of_file(file)) for name, file in folder_files(folder).items()
-    }
-    pieces |= {checked_path(name): _Piece(data, content_of(data)) for name, data in extra.items()}
-    if paths.MANIFEST in pieces:
+def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path]:
+    """What to store by name: a local file each, or bytes in memory."""
+    sources: dict[str, bytes | Path] = {**folder_files(folder)}
+    sources |= {checked_path(name): data for name, data in extra.items()}
+    if paths.MANIFEST in sources:
         raise InvalidInput(
             f"the model folder holds a file {paths.MANIFEST!r}, a name that bundles reserve",
             field="model",
         )
-    return dict(sorted(pieces.items()))
+    return dict(sorted(sources.items()))
 
 
-async def _store(store: ArtifactStore, path: str, piece: _Piece) -> None:
-    if await store.holds(path, piece.content):
+def _hashed(sources: Mapping[str, bytes | Path]) -> dict[str, Content]:
+    return {
+        name: content_of(source) if isinstance(source, bytes) else content_of_file(source)
+        for name, source in sources.items()
+    }
+
+
+async def _send_early(
+    store: ArtifactStore,
+    folder: str,
+    sources: Mapping[str, bytes | Path],
+    source_path: str | None,
+    extra: Mapping[str, bytes],
+) -> None:
+    """Copy or send without waiting for hashes, into a folder where nothing is yet."""
+    if source_path is None:
+        await _send(store, folder, sources)
         return
-    if isinstance(piece.source, bytes):
-        await store.put_bytes(path, piece.source)
-    else:
-        await store.put_file(path, piece.source)
-    if not await store.holds(path, piece.content):
-        raise BackendUnavailable(BACKEND, f"{path} was stored with other content than was sent")
+    # Another attempt of the same registration may be here as well, and may have stored its
+    # extras: they are the same as ours, the source's files of that name are not.
+    await store.copy_folder(source_path, folder, without=extra)
+
+
+async def _send(store: ArtifactStore, folder: str, sources: Mapping[str, bytes | Path]) -> None:
+    """Send each file; how many at once is the store's affair."""
+    await asyncio.gather(
+        *(
+            store.put_bytes(f"{folder}/{name}", source)
+            if isinstance(source, bytes)
+            else store.put_file(f"{folder}/{name}", source)
+            for name, source in sources.items()
+        )
+    )
+
+
+async def _complete(
+    store: ArtifactStore,
+    folder: str,
+    sources: Mapping[str, bytes | Path],
+    contents: Mapping[str, Content],
+) -> None:
+    """Send what the folder does not hold as it is here, and see that it then does."""
+    missing = set(contents) - await store.holding(folder, contents)
+    if not missing:
+        return
+    await _send(store, folder, {name: sources[name] for name in missing})
+    missing -= await store.holding(folder, {name: contents[name] for name in missing})
+    if missing:
+        raise BackendUnavailable(
+            BACKEND, f"{folder}/{min(missing)} was stored with other content than was sent"
+        )
+
+
+async def _nothing() -> None:
+    return
 
 
 async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bool:

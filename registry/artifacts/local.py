@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,6 +113,11 @@ class LocalArtifacts:
             return await self.content(path) == content
         except ArtifactNotFound:
             return False
+
+    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+        return {
+            name for name, content in wanted.items() if await self.holds(f"{path}/{name}", content)
+        }
 
     async def ping(self) -> None:
         await _call("", self._enclosure.check)

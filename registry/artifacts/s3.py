@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +19,8 @@ from .store import StoredFile
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Files of one folder in flight at a time; each large one has its own parts in flight.
-_PARALLEL = 8
+#: Requests in flight at a time. Large files have further threads for their parts.
+_PARALLEL = 16
 
 
 class S3Artifacts:
@@ -36,6 +37,8 @@ class S3Artifacts:
         self.bucket, self.prefix = _parse_root(root)
         self.root = "/".join(filter(None, (f"s3://{self.bucket}", self.prefix)))
         self._connection = S3Connection(endpoint_url, make_client)
+        # Its own: those of ``asyncio.to_thread`` are few, and wait for other things.
+        self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="s3")
 
     def __repr__(self) -> str:
         return f"S3Artifacts({self.root!r})"
@@ -60,14 +63,16 @@ class S3Artifacts:
         )
 
     async def put_file(self, path: str, file: Path) -> None:
-        if not await asyncio.to_thread(file.is_file):
-            raise InvalidInput(f"there is no file {file.name!r}", field="file")
-        await self._call(
-            path,
-            lambda s3: s3.upload_file(
-                str(file), self.bucket, self._key(path), Config=self._connection.transfers()
-            ),
-        )
+        def put(s3: Any) -> None:
+            if not file.is_file():
+                raise InvalidInput(f"there is no file {file.name!r}", field="file")
+            if file.stat().st_size < PART_SIZE:
+                s3.put_object(Bucket=self.bucket, Key=self._key(path), Body=file.read_bytes())
+            else:
+                transfers = self._connection.transfers()
+                s3.upload_file(str(file), self.bucket, self._key(path), Config=transfers)
+
+        await self._call(path, put)
 
     async def put_folder(self, path: str, folder: Path) -> None:
         checked_path(path)
@@ -100,19 +105,7 @@ class S3Artifacts:
         await _each(await self._existing(path), get)
 
     async def files(self, path: str) -> list[StoredFile]:
-        def walk(s3: Any) -> list[StoredFile]:
-            pages = s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self._key(path) + "/"
-            )
-            objects = (item for page in pages for item in page.get("Contents", ()))
-            # Some consoles and servers mark a folder with an empty object that ends in '/'.
-            return [
-                StoredFile(checked_path(self._path(item["Key"])), item["Size"])
-                for item in objects
-                if not item["Key"].endswith("/")
-            ]
-
-        return sorted(await self._call(path, walk))
+        return sorted(file for file, _ in await self._listed(path))
 
     async def copy_folder(
         self, source_path: str, target_path: str, *, without: Collection[str] = ()
@@ -161,11 +154,48 @@ class S3Artifacts:
         except ArtifactNotFound:
             return False
 
+    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+        """By one listing; where an ETag says nothing, as :meth:`holds`."""
+        listed = {
+            file.path.removeprefix(f"{path}/"): (file.size, etag)
+            for file, etag in await self._listed(path)
+        }
+        same = {
+            name
+            for name, content in wanted.items()
+            if listed.get(name) == (content.size, content.etag)
+        }
+        for name, content in wanted.items():
+            if name not in same and listed.get(name, (-1,))[0] == content.size:
+                same |= {name} if await self.holds(f"{path}/{name}", content) else set()
+        return same
+
     async def ping(self) -> None:
         await self._call("", lambda s3: s3.head_bucket(Bucket=self.bucket))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._connection.close)
+        self._threads.shutdown(wait=False)
+
+    async def _listed(self, path: str) -> list[tuple[StoredFile, str]]:
+        """Every file below ``path`` with its ETag."""
+
+        def walk(s3: Any) -> list[tuple[StoredFile, str]]:
+            pages = s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._key(path) + "/"
+            )
+            objects = (item for page in pages for item in page.get("Contents", ()))
+            # Some consoles and servers mark a folder with an empty object that ends in '/'.
+            return [
+                (
+                    StoredFile(checked_path(self._path(item["Key"])), item["Size"]),
+                    item["ETag"].strip('"'),
+                )
+                for item in objects
+                if not item["Key"].endswith("/")
+            ]
+
+        return await self._call(path, walk)
 
     async def _existing(self, path: str) -> list[StoredFile]:
         found = await self.files(path)
@@ -179,7 +209,7 @@ class S3Artifacts:
             with translated(path, self.bucket):
                 return work(client)
 
-        return await asyncio.to_thread(run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     def _key(self, path: str) -> str:
         return "/".join(filter(None, (self.prefix, checked_path(path))))

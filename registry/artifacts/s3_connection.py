@@ -47,7 +47,7 @@ class S3Connection:
         from boto3.s3.transfer import TransferConfig
 
         return TransferConfig(
-            multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=4
+            multipart_threshold=PART_SIZE, multipart_chunksize=PART_SIZE, max_concurrency=8
         )
 
     def close(self) -> None:

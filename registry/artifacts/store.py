@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,10 @@ class ArtifactStore(Protocol):
     async def holds(self, path: str, content: Content) -> bool:
         """Whether ``path`` holds ``content``, by the cheapest proof the store has; False when
         there is no such file."""
+
+    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+        """Which of the files ``wanted``, by name below ``path``, hold what is wanted there; by the
+        cheapest proof for many."""
 
     async def ping(self) -> None:
         """Return when the store answers; raise BackendUnavailable otherwise."""
