@@ -71,6 +71,8 @@ class S3Connection:
                     read_timeout=60,
                     retries={"total_max_attempts": 2, "mode": "standard"},
                     max_pool_connections=32,
+                    # As boto3 does by itself over HTTPS: what arrived is proven by its digest.
+                    s3={"payload_signing_enabled": False},
                 ),
                 self._endpoint_url,
             )

@@ -11,7 +11,8 @@ import httpx
 from model_lifecycle.stack.place import Place
 
 _DONE = ("success", "failed")
-_PATIENCE = 400.0
+#: Seconds; a busy machine takes minutes for what a quiet one does in one.
+_PATIENCE = 600.0
 #: Airflow takes an answer that comes before the scheduler has seen the worker's end for a lost
 #: worker, and asks again: no person is that quick.
 _SETTLED = 4.0
