@@ -15,12 +15,12 @@ from .seaweed import REGION
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def server_command(port: int, artifacts_destination: str) -> list[str]:
-    """``mlflow server`` with one worker. Its database comes from ``MLFLOW_BACKEND_STORE_URI``,
-    since others can see the arguments of a process."""
+def server_command(port: int, artifacts_destination: str, workers: int = 1) -> list[str]:
+    """``mlflow server``. Its database comes from ``MLFLOW_BACKEND_STORE_URI``, since others can
+    see the arguments of a process."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
-        *("--artifacts-destination", artifacts_destination, "--workers", "1"),
+        *("--artifacts-destination", artifacts_destination, "--workers", str(workers)),
     ]
 
 

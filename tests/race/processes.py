@@ -42,9 +42,12 @@ class Promoters:
 
 
 @contextmanager
-def promoters(count: int, place: dict[str, Any]) -> Iterator[Promoters]:
-    """``count`` processes over the registry at ``place``, until the block ends."""
-    command = [sys.executable, "-m", "race.promoter", json.dumps(place)]
+def promoters(
+    count: int, place: dict[str, Any], program: Path = _TESTS / "race" / "promoter.py"
+) -> Iterator[Promoters]:
+    """``count`` processes over the registry at ``place``, until the block ends. A ``program``
+    answers the commands of :mod:`race.promoter`."""
+    command = [sys.executable, str(program), json.dumps(place)]
     environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
     processes = [
         subprocess.Popen(

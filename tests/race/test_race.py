@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 from crash.figures import figure
 from race.processes import Promoters, promoters
-from race.promoter import MODEL, TENANT, opened
+from race.promoter import MODEL, TENANT
+from race.rounds import next_rivals, outcome, prepare
 from scenery.histories import problems
-from scenery.pages import Pages
 
-from model_lifecycle.registry.artifacts.bundle import write_bundle
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.metadata import LedgerEntry
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 from model_lifecycle.registry.running import run_sync
 
 PROCESSES = 8
@@ -42,63 +37,9 @@ def place(
 @pytest.fixture(scope="module")
 def crowd(place: dict[str, Any]) -> Iterator[Promoters]:
     """The processes, which take seconds to start: once for all tests of a database."""
-    run_sync(_prepared(place, PROCESSES + 1))
+    run_sync(prepare(place, PROCESSES + 1))
     with promoters(PROCESSES, place) as crowd:
         yield crowd
-
-
-async def _prepared(place: dict[str, Any], count: int) -> None:
-    """The first version in production, all others in staging."""
-    folder = Path(place["home"]) / "saved"
-    folder.mkdir()
-    (folder / "MLmodel").write_text("flavors: {}\n")
-    async with opened(place) as registry:
-        pages = _pages(registry)
-        for version in range(1, count + 1):
-            bundle = await write_bundle(
-                registry.artifacts,
-                pages.tenant,
-                pages.model,
-                version,
-                framework="sklearn",
-                saved_folder=folder,
-                source_path=None,
-                extra={},
-            )
-            await pages.register(version, bundle.digest)
-            await pages.move((version, Stage.DEVELOPMENT, Stage.STAGING))
-        await pages.move((1, Stage.STAGING, Stage.PRODUCTION))
-
-
-def _pages(registry: ModelRegistry) -> Pages:
-    return Pages(registry._stores.ledger, TenantId(TENANT), ModelId(MODEL))
-
-
-async def _rivals(place: dict[str, Any]) -> tuple[list[int], int]:
-    """The versions in staging, each with evidence against the present production, and that. The
-    version that was replaced in the round before is taken back to staging first."""
-    async with opened(place) as registry:
-        pages = _pages(registry)
-        stages = await pages.stages()
-        for version, stage in stages.items():
-            if stage is Stage.ARCHIVED:
-                await pages.move((version, Stage.ARCHIVED, Stage.STAGING))
-        production = next(v for v, stage in stages.items() if stage is Stage.PRODUCTION)
-        rivals = [version for version in stages if version != production]
-        for version in rivals:
-            found = await registry.get_version(TENANT, MODEL, version)
-            assert found is not None
-            await pages.judge(version, baseline=production, digest=found.bundle_digest)
-        return rivals, production
-
-
-async def _read(place: dict[str, Any]) -> tuple[list[LedgerEntry], dict[int, str]]:
-    """The verified history, and each version's stage."""
-    async with opened(place) as registry:
-        entries = await registry.history(TENANT, MODEL)
-        assert await registry.verify_ledger(TENANT, MODEL) == len(entries)
-        versions = await registry.list_versions(TENANT, MODEL)
-    return entries, {item.version: item.stage.value for item in versions}
 
 
 ROUNDS = pytest.mark.parametrize(
@@ -116,13 +57,13 @@ def test_one_promoter_wins_each_round(place: dict[str, Any], crowd: Promoters, r
     outcomes: list[list[str]] = []
     attempts: list[dict[str, Any]] = []
     for _ in range(rounds):
-        rivals, production = run_sync(_rivals(place))
+        rivals, production = run_sync(next_rivals(place))
         answers = crowd.promote(rivals, production)
         attempts += answers
         outcomes.append(sorted(answer["outcome"] for answer in answers))
-        _, stages = run_sync(_read(place))
+        _, stages = run_sync(outcome(place))
         assert list(stages.values()).count("production") == 1
-    entries, _ = run_sync(_read(place))
+    entries, _ = run_sync(outcome(place))
     if rounds > 100:
         figure(
             "Eight processes promote at once",
@@ -150,7 +91,7 @@ def test_changes_at_once_are_as_if_one_after_the_other(
     """Promotions, demotions and rollbacks of eight processes leave one chain, whose every step
     began where its writer expected it to, in an order that agrees with the clock."""
     tried = crowd.roam(attempts)
-    entries, stages = run_sync(_read(place))
+    entries, stages = run_sync(outcome(place))
     unexpected = {item["outcome"] for item in tried} - {
         "done",
         "stale_production",
@@ -184,7 +125,7 @@ def test_the_alias_points_to_the_winner(
     database = service.postgres.url("asyncpg", service.postgres.create_database())
     run_sync(upgrade(database))
     place = {"home": str(tmp_path), "database_url": database}
-    run_sync(_prepared(place, count + 1))
+    run_sync(prepare(place, count + 1))
     served = {**place, "tracking_uri": service.mlflow_url, "call_timeout": 60}
     name = f"{TENANT}.{MODEL}"
     client = MlflowClient(tracking_uri=service.mlflow_url, registry_uri=service.mlflow_url)
@@ -194,9 +135,9 @@ def test_the_alias_points_to_the_winner(
     wrong = []
     with promoters(count, served) as crowd:
         for number in range(rounds):
-            rivals, production = run_sync(_rivals(place))
+            rivals, production = run_sync(next_rivals(place))
             answers = crowd.promote(rivals, production)
-            _, stages = run_sync(_read(place))
+            _, stages = run_sync(outcome(place))
             winner = next(version for version, stage in stages.items() if stage == "production")
             alias = int(client.get_model_version_by_alias(name, "production").version)
             if sum(item["outcome"] == "done" for item in answers) != 1 or alias != winner:

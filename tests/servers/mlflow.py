@@ -26,6 +26,7 @@ def mlflow_server(
     backend_store_uri: str | None = None,
     artifacts_destination: str | None = None,
     environment: Mapping[str, str] | None = None,
+    workers: int = 1,
 ) -> Iterator[str]:
     """Address of a server on a free port of 127.0.0.1 until the block ends.
 
@@ -39,7 +40,7 @@ def mlflow_server(
     log = folder / "mlflow-server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            server_command(port, artifacts_destination or str(folder / "artifacts")),
+            server_command(port, artifacts_destination or str(folder / "artifacts"), workers),
             cwd=folder,
             env={**inherited, **QUIET, **database, **(environment or {})},
             stdout=output,

