@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, insert, select, true, update
+from sqlalchemy import Table, bindparam, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..rules.errors import AlreadyExists, ModelNotFound, OperationConflict, VersionNotFound
+from ..rules.errors import AlreadyExists, ModelNotFound, VersionNotFound
 from ..rules.evidence import Evidence
 from ..rules.metadata import (
     EntryKind,
@@ -23,16 +23,16 @@ from ..rules.metadata import (
 )
 from ..rules.policy import PromotionPolicy
 from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId
-from . import tables
+from . import notes, operations, tables
 from .chain import sealed
-from .reading import model_metadata
 from .rows import (
+    Change,
     ModelRow,
     entry_values,
     evidence_item,
     evidence_values,
     ledger_entry,
+    model_metadata,
     version_metadata,
     version_values,
 )
@@ -46,6 +46,10 @@ class ModelBook:
     ) -> None:
         self._connection = connection
         self._clock = clock
+        self._opened_at = model
+        self._moves: list[StageMove] = []
+        # Versions that this book has read or made, as they are now: nobody else writes meanwhile.
+        self._known: dict[int, VersionMetadata] = {}
         self.model = model
 
     async def answer_of(self, operation_id: str, request: str) -> dict[str, Any] | None:
@@ -53,21 +57,9 @@ class ModelBook:
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
-        operations = tables.operations
-        row = (
-            await self._connection.execute(
-                select(operations.c.request, operations.c.answer).where(
-                    operations.c.tenant_id == self.model.tenant_id,
-                    operations.c.operation_id == operation_id,
-                )
-            )
-        ).first()
-        if row is None:
-            return None
-        if row.request != request:
-            raise OperationConflict(operation_id)
-        answer: dict[str, Any] | None = row.answer
-        return answer
+        return await operations.answer_of(
+            self._connection, self.model.tenant_id, operation_id, request
+        )
 
     async def version(self, version: int) -> VersionMetadata:
         """The version, whatever its stage. Raises :class:`VersionNotFound`, also if deleted."""
@@ -84,8 +76,8 @@ class ModelBook:
     async def evidence(self, version: int) -> list[Evidence]:
         """All evidence recorded for the version, oldest first."""
         rows = await self._connection.execute(
-            self._of_model(tables.evidence)
-            .where(tables.evidence.c.version == version)
+            select(tables.evidence)
+            .where(*self._own(tables.evidence), tables.evidence.c.version == version)
             .order_by(tables.evidence.c.recorded_at)
         )
         return [evidence_item(dict(row)) for row in rows.mappings()]
@@ -101,11 +93,7 @@ class ModelBook:
                 & (versions.c.model_id == entries.c.model_id)
                 & (versions.c.version == entries.c.production),
             )
-            .where(
-                entries.c.tenant_id == self.model.tenant_id,
-                entries.c.model_id == self.model.model_id,
-                versions.c.stage == stage.value,
-            )
+            .where(*self._own(entries), versions.c.stage == stage.value)
             .order_by(entries.c.sequence.desc())
             .limit(1)
         )
@@ -118,6 +106,7 @@ class ModelBook:
             raise AlreadyExists(
                 f"version {version.version} of {version.model_id} is in the ledger already"
             ) from error
+        self._known[version.version] = version
 
     async def add_evidence(self, item: Evidence) -> None:
         await self._connection.execute(insert(tables.evidence).values(evidence_values(item)))
@@ -134,8 +123,9 @@ class ModelBook:
         return evidence_item(dict(row)) if row else None
 
     async def set_policy(self, policy: PromotionPolicy) -> None:
-        await self._update_model(policy=policy.document(), policy_fingerprint=policy.fingerprint)
-        self.model = replace(self.model, policy=policy, policy_fingerprint=policy.fingerprint)
+        fingerprint = policy.fingerprint
+        await self._update_model(policy=policy.document(), policy_fingerprint=fingerprint)
+        self.model = replace(self.model, policy=policy, policy_fingerprint=fingerprint)
 
     async def append(
         self,
@@ -184,58 +174,54 @@ class ModelBook:
 
     async def answer(self, operation_id: str, request: str, answer: Mapping[str, Any]) -> None:
         """Keep what this operation is answered, for its repetitions."""
-        key = (
-            tables.operations.c.tenant_id == self.model.tenant_id,
-            tables.operations.c.operation_id == operation_id,
+        await operations.keep_answer(
+            self._connection,
+            self.model.tenant_id,
+            self.model.model_id,
+            operation_id,
+            request,
+            answer,
+            self._clock(),
         )
-        finished = await self._connection.execute(
-            update(tables.operations)
-            .where(*key, tables.operations.c.request == request)
-            .values(answer=dict(answer), plan=None)
-        )
-        if finished.rowcount:
-            return
-        try:
-            await self._connection.execute(
-                insert(tables.operations).values(
-                    tenant_id=self.model.tenant_id,
-                    operation_id=operation_id,
-                    model_id=self.model.model_id,
-                    request=request,
-                    started_at=self._clock(),
-                    answer=dict(answer),
-                )
-            )
-        except IntegrityError as error:
-            raise OperationConflict(operation_id) from error
 
-    async def announce(self, versions: Iterable[int]) -> str:
-        """Note that MLflow has to follow for these versions; the token of the note."""
+    async def announce(self) -> Change:
+        """What was changed, with a note in the ledger that MLflow has to follow."""
         token = str(uuid.uuid4())
-        await self._connection.execute(
-            insert(tables.projections).values(
-                tenant_id=self.model.tenant_id,
-                model_id=self.model.model_id,
-                token=token,
-                versions=sorted(set(versions)),
-                written_at=self._clock(),
-            )
+        await notes.leave(
+            self._connection,
+            self.model.tenant_id,
+            self.model.model_id,
+            [move.version for move in self._moves],
+            token,
+            self._clock(),
         )
-        return token
+        made = {move.version for move in self._moves if move.source is None}
+        return Change(
+            token=token,
+            before=self._opened_at,
+            after=self.model,
+            moves=tuple(self._moves),
+            made={number: self._known[number] for number in made},
+        )
 
     async def metadata(self) -> ModelMetadata:
         """The model as readers will see it once the transaction ends. Raises ModelNotFound when
         all its versions were deleted."""
-        found = await model_metadata(
-            self._connection, TenantId(self.model.tenant_id), ModelId(self.model.model_id)
-        )
-        if found is None:
+        if self.model.current_version is None:
             raise ModelNotFound(self.model.model_id)
-        return found
+        current = await self._row(self.model.current_version)
+        numbers = await self._connection.scalars(
+            select(tables.versions.c.version)
+            .where(*self._own(tables.versions), tables.versions.c.stage != Stage.DELETED.value)
+            .order_by(tables.versions.c.version)
+        )
+        return model_metadata(self.model, current, tuple(numbers))
 
     async def entries(self) -> list[LedgerEntry]:
         rows = await self._connection.execute(
-            self._of_model(tables.entries).order_by(tables.entries.c.sequence)
+            select(tables.entries)
+            .where(*self._own(tables.entries))
+            .order_by(tables.entries.c.sequence)
         )
         return [ledger_entry(dict(row)) for row in rows.mappings()]
 
@@ -250,75 +236,75 @@ class ModelBook:
         return production
 
     async def _apply(self, moves: tuple[StageMove, ...], now: datetime) -> None:
+        if not moves:
+            return
         # Out of production before into it: the database refuses a second production version.
-        for move in sorted(moves, key=lambda move: move.target is Stage.PRODUCTION):
-            await self._connection.execute(
-                update(tables.versions)
-                .where(
-                    tables.versions.c.tenant_id == self.model.tenant_id,
-                    tables.versions.c.model_id == self.model.model_id,
-                    tables.versions.c.version == move.version,
-                )
-                .values(stage=move.target.value, updated_at=now)
-            )
+        ordered = sorted(moves, key=lambda move: move.target is Stage.PRODUCTION)
+        await self._connection.execute(
+            update(tables.versions)
+            .where(*self._own(tables.versions), tables.versions.c.version == bindparam("number"))
+            .values(stage=bindparam("target"), updated_at=now),
+            [{"number": move.version, "target": move.target.value} for move in ordered],
+        )
+        for move in ordered:
+            known = self._known.get(move.version)
+            if known is not None:
+                self._known[move.version] = replace(known, stage=move.target, updated_at=now)
+        self._moves += moves
 
     async def _close(self, entry: LedgerEntry) -> None:
         current = await self._current(entry.production)
-        await self._update_model(
-            epoch=entry.sequence,
-            head_hash=entry.hash,
-            production_version=entry.production,
-            current_version=current.version if current else None,
-            stage=current.stage.value if current else None,
-            framework=current.framework if current else None,
-            updated_at=entry.at,
-        )
-        self.model = replace(
-            self.model,
-            epoch=entry.sequence,
-            head_hash=entry.hash,
-            production_version=entry.production,
-            current_version=current.version if current else None,
-            updated_at=entry.at,
-        )
+        shown: dict[str, Any] = {
+            "epoch": entry.sequence,
+            "head_hash": entry.hash,
+            "production_version": entry.production,
+            "current_version": current.version if current else None,
+            "stage": current.stage.value if current else None,
+            "framework": current.framework if current else None,
+            "updated_at": entry.at,
+        }
+        await self._update_model(**shown)
+        self.model = replace(self.model, **shown)
 
     async def _current(self, production: int | None) -> VersionMetadata | None:
         """The production version, else the newest in staging, else the newest."""
-        versions = tables.versions
         if production is not None:
-            return (await self._versions(versions.c.version == production))[0]
+            return await self._row(production)
+        versions = tables.versions
         for condition in (
             versions.c.stage == Stage.STAGING.value,
             versions.c.stage != Stage.DELETED.value,
         ):
-            query = self._of_model(versions).where(condition)
-            rows = await self._connection.execute(
-                query.order_by(versions.c.version.desc()).limit(1)
-            )
-            row = rows.mappings().first()
-            if row:
-                return version_metadata(dict(row))
+            newest = select(func.max(versions.c.version)).where(*self._own(versions), condition)
+            found = await self._versions(versions.c.version == newest.scalar_subquery())
+            if found:
+                return found[0]
         return None
 
+    async def _row(self, version: int) -> VersionMetadata:
+        """A version that is in the ledger, from the database if this book has not read it yet."""
+        if version not in self._known:
+            await self._versions(tables.versions.c.version == version)
+        return self._known[version]
+
     async def _versions(self, condition: Any) -> list[VersionMetadata]:
+        versions = tables.versions
         rows = await self._connection.execute(
-            self._of_model(tables.versions).where(condition).order_by(tables.versions.c.version)
+            select(versions).where(*self._own(versions), condition).order_by(versions.c.version)
         )
-        return [version_metadata(dict(row)) for row in rows.mappings()]
+        found = [version_metadata(dict(row)) for row in rows.mappings()]
+        self._known.update((item.version, item) for item in found)
+        return found
 
     async def _update_model(self, **values: Any) -> None:
         await self._connection.execute(
-            update(tables.models)
-            .where(
-                tables.models.c.tenant_id == self.model.tenant_id,
-                tables.models.c.model_id == self.model.model_id,
-            )
-            .values(**values)
+            update(tables.models).where(*self._own(tables.models)).values(**values)
         )
 
-    def _of_model(self, table: Any) -> Select[Any]:
-        return select(table).where(
-            table.c.tenant_id == self.model.tenant_id, table.c.model_id == self.model.model_id
+    def _own(self, table: Table) -> tuple[Any, Any]:
+        return (
+            table.c.tenant_id == self.model.tenant_id,
+            table.c.model_id == self.model.model_id,
         )
 
 

@@ -120,7 +120,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def autocommit(engine: AsyncEngine) -> AsyncEngine:
-    """``engine`` without transactions around its statements: for :func:`read`."""
+    """``engine`` without transactions around its statements."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(ledger_begin=None)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -165,6 +165,14 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction that may write: committed at the end, rolled back on any error."""
     with translated():
         async with engine.execution_options(ledger_begin="BEGIN IMMEDIATE").begin() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def single(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for one statement that writes, and commits by itself: one round trip."""
+    with translated():
+        async with autocommit(engine).connect() as connection:
             yield connection
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..rules.errors import BackendUnavailable, ModelNotFound, OperationConflict
+from ..rules.errors import BackendUnavailable, ModelNotFound
 from ..rules.policy import PromotionPolicy
 from ..rules.tenancy import ModelId, TenantId
-from . import migrating, tables
+from . import migrating, notes, operations, tables
 from .book import ModelBook
 from .chain import GENESIS
-from .engine import open_engine, reading, writing
+from .engine import open_engine, reading, single, writing
+from .inserting import insert_into
 from .reading import LedgerReader
-from .rows import ModelRow, Operation, model_row, operation
+from .rows import ModelRow, Operation, model_row
 
 
 def utc_now() -> datetime:
@@ -118,70 +118,35 @@ class Ledger:
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         async with writing(self._engine) as connection:
-            begun = await connection.execute(
-                dialect.insert(tables.operations)
-                .values(
-                    tenant_id=tenant,
-                    operation_id=operation_id,
-                    model_id=model,
-                    request=request,
-                    started_at=self.clock(),
-                    plan=dict(plan),
-                )
-                .on_conflict_do_nothing()
+            return await operations.begin(
+                connection, tenant, model, operation_id, request, plan, self.clock()
             )
-            rows = await connection.execute(
-                select(tables.operations).where(
-                    tables.operations.c.tenant_id == tenant,
-                    tables.operations.c.operation_id == operation_id,
-                )
-            )
-            found = operation(dict(rows.mappings().one()), repeated=not begun.rowcount)
-        if found.request != request:
-            raise OperationConflict(operation_id)
-        return found
 
     async def abandon_operation(self, tenant: TenantId, operation_id: str) -> None:
         """Forget an operation that failed before it had any effect."""
         async with writing(self._engine) as connection:
-            await connection.execute(
-                delete(tables.operations).where(
-                    tables.operations.c.tenant_id == tenant,
-                    tables.operations.c.operation_id == operation_id,
-                    tables.operations.c.answer.is_(None),
-                )
-            )
+            await operations.abandon(connection, tenant, operation_id)
 
     async def remind(
         self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
     ) -> None:
         """Leave the note of a change whose showing is in doubt, if it is not there any more."""
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         async with writing(self._engine) as connection:
-            await connection.execute(
-                dialect.insert(tables.projections)
-                .values(
-                    tenant_id=tenant,
-                    model_id=model,
-                    token=token,
-                    versions=sorted(set(versions)),
-                    written_at=self.clock(),
-                )
-                .on_conflict_do_nothing()
-            )
+            await notes.leave(connection, tenant, model, versions, token, self.clock())
 
-    async def projected(self, tenant: TenantId, model: ModelId, tokens: list[str]) -> None:
-        """Remove notes whose changes MLflow now shows."""
-        async with writing(self._engine) as connection:
-            await connection.execute(
-                delete(tables.projections).where(
-                    tables.projections.c.tenant_id == tenant,
-                    tables.projections.c.model_id == model,
-                    tables.projections.c.token.in_(tokens),
-                )
-            )
+    async def projected(
+        self, tenant: TenantId, model: ModelId, tokens: Sequence[str], epoch: int
+    ) -> bool:
+        """Remove notes whose changes MLflow now shows, as the model was at ``epoch``. False, and
+        nothing removed, if it has changed since: then MLflow may show less than the ledger has."""
+        if tokens:
+            async with single(self._engine) as connection:
+                if await notes.remove(connection, tenant, model, tokens, epoch):
+                    return True
+        # Nothing removed: somebody else has shown the change as well, or the model went on.
+        row = await self.read.row(tenant, model)
+        return row is not None and row.epoch == epoch
 
     async def _committed(self, model: ModelRow) -> bool:
         """Whether a transaction whose end was not heard of has left its entry.
@@ -230,11 +195,10 @@ class Ledger:
         model_type: str,
         actor: str,
     ) -> None:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         now = self.clock()
         policy = PromotionPolicy()
         await connection.execute(
-            dialect.insert(tables.models)
+            insert_into(connection, tables.models)
             .values(
                 tenant_id=tenant,
                 model_id=model,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..rules.evidence import Evidence
 from ..rules.metadata import LedgerEntry, ModelMetadata, VersionMetadata
@@ -219,15 +219,6 @@ class LedgerReader:
 
     async def _rows(self, query: Select[Any]) -> list[Mapping[str, Any]]:
         return await read(self._engine, query)
-
-
-async def model_metadata(
-    connection: AsyncConnection, tenant: TenantId, model: ModelId
-) -> ModelMetadata | None:
-    """The model with its current version, as this connection's transaction sees it."""
-    found = await connection.execute(_MODEL, {"tenant": tenant, "model": model})
-    row = found.mappings().first()
-    return None if row is None else _model(row)
 
 
 def _metadata() -> Select[Any]:

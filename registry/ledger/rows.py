@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..rules.evidence import Evidence, Verdict
-from ..rules.metadata import EntryKind, LedgerEntry, StageMove, VersionMetadata
+from ..rules.metadata import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
 from ..rules.policy import PromotionPolicy
 from ..rules.stages import Gate, Stage
 
@@ -27,9 +27,27 @@ class ModelRow:
     head_hash: str
     production_version: int | None
     current_version: int | None
+    stage: str | None
+    framework: str | None
     created_at: datetime
     created_by: str
     updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one transaction changed: the model before and after it, and its moves, of which those
+    without a source ``made`` a version. ``token`` names the note that MLflow has to follow."""
+
+    token: str
+    before: ModelRow
+    after: ModelRow
+    moves: tuple[StageMove, ...]
+    made: Mapping[int, VersionMetadata]
+
+    @property
+    def versions(self) -> list[int]:
+        return sorted({move.version for move in self.moves})
 
 
 @dataclass(frozen=True)
@@ -63,9 +81,37 @@ def model_row(row: Mapping[str, Any]) -> ModelRow:
         head_hash=row["head_hash"],
         production_version=row["production_version"],
         current_version=row["current_version"],
+        stage=row["stage"],
+        framework=row["framework"],
         created_at=row["created_at"],
         created_by=row["created_by"],
         updated_at=row["updated_at"],
+    )
+
+
+def model_metadata(
+    row: ModelRow, current: VersionMetadata, versions: tuple[int, ...]
+) -> ModelMetadata:
+    """The model as its readers see it: by its ``current`` version."""
+    return ModelMetadata(
+        model_id=row.model_id,
+        tenant_id=row.tenant_id,
+        name=row.model_id,
+        description=row.description,
+        model_type=row.model_type,
+        framework=current.framework,
+        current_version=current.version,
+        versions=versions,
+        stage=current.stage,
+        metrics=current.metrics,
+        parameters=current.parameters,
+        tags=current.tags,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        created_by=row.created_by,
+        artifact_uri=current.artifact_uri,
+        production_version=row.production_version,
+        epoch=row.epoch,
     )
 
 

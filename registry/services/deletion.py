@@ -11,7 +11,7 @@ from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, requirement
 from ..rules.tenancy import ModelId, TenantId
 from .lifecycle import check_reason
-from .operations import earlier_answer, request
+from .operations import answer_in, earlier_answer, request
 from .projection import Projection
 from .stores import Stores
 
@@ -49,7 +49,7 @@ class Deletion:
             return
         await self._stores.tracking.ping()
         async with self._stores.ledger.book(tenant, model) as book:
-            if await book.answer_of(asked.operation_id, asked.fingerprint) is not None:
+            if await answer_in(book, asked) is not None:
                 return
             doomed = await book.versions() if number is None else [await book.version(number)]
             if not doomed:
@@ -66,8 +66,8 @@ class Deletion:
             numbers = [item.version for item in doomed]
             answer = {"deleted": True, "versions": numbers}
             await book.answer(asked.operation_id, asked.fingerprint, answer)
-            token = await book.announce(numbers)
-        await self._projection.follow(tenant, model, numbers, token)
+            change = await book.announce()
+        await self._projection.follow(tenant, model, change)
         await self._remove_bundles(tenant, model, numbers)
 
     async def _remove_bundles(self, tenant: TenantId, model: ModelId, versions: list[int]) -> None:

@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ledger.rows import ModelRow
-from ..rules.metadata import Finding, ModelMetadata, VersionMetadata
+from ..rules.metadata import Finding, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId
 from ..tracking import tags
 from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
-from .projection import model_tags, version_tags
+from .mirroring import model_tags, version_tags
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One model: ``row``, ``current`` and ``known`` as the ledger has them (with what was
-    deleted), ``record`` and ``shown`` as MLflow has them."""
+    """One model: ``row`` and ``known`` as the ledger has them (with what was deleted), ``record``
+    and ``shown`` as MLflow has them."""
 
     model: ModelId
     row: ModelRow
-    current: ModelMetadata | None
     known: Mapping[int, VersionMetadata]
     record: RegisteredModelRecord | None
     shown: Mapping[int, ModelVersionRecord]
@@ -82,9 +81,9 @@ def _versions(seen: Seen) -> list[Finding]:
 
 
 def _model(seen: Seen) -> list[Finding]:
-    if seen.record is None or seen.current is None:
+    if seen.record is None:
         return []
-    wrong = _wrong(model_tags(seen.current), seen.record.tags)
+    wrong = _wrong(model_tags(seen.row), seen.record.tags)
     if not wrong:
         return []
     message = f"tags {', '.join(wrong)} of the registered model were edited; restored"

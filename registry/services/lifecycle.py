@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..artifacts.bundle import verify_bundle
 from ..ledger.book import ModelBook
+from ..ledger.rows import Change
 from ..rules import tenancy
 from ..rules.errors import (
     GateRefused,
@@ -25,8 +26,8 @@ from ..rules.metadata import (
 )
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, parse_stage, requirement
-from ..rules.tenancy import ModelId, TenantId
-from .operations import Request, answered_model, earlier_answer, model_answer, request
+from ..rules.tenancy import ModelId, TenantId, registered_name
+from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection import Projection
 from .stores import Stores
 
@@ -75,19 +76,19 @@ class Lifecycle:
         if earlier is None:
             await self._mlflow_can_follow(tenant, model)
             async with self._stores.ledger.book(tenant, model) as book:
-                earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+                earlier = await answer_in(book, asked)
                 if earlier is None:
                     check_expected(expected, book.model.production_version)
                     moves, used, waived = await self._transition(
                         book, number, target, reason=reason, force=force
                     )
-                    token, answer = await self._commit(
+                    change, answer = await self._commit(
                         book, EntryKind.MOVED, moves, asked, who, reason, used, waived
                     )
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, [move.version for move in moves], token)
+        await self._projection.follow(tenant, model, change)
         return answer
 
     async def rollback(
@@ -119,26 +120,27 @@ class Lifecycle:
                 self._stores.artifacts, tenant, model, target.version, target.bundle_digest
             )
             async with self._stores.ledger.book(tenant, model) as book:
-                earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+                earlier = await answer_in(book, asked)
                 if earlier is None:
                     if book.model.production_version != production:
                         raise StaleProduction(
                             expected=production, actual=book.model.production_version
                         )
                     moves = await self._roll_back(book, target.version)
-                    token, answer = await self._commit(
+                    change, answer = await self._commit(
                         book, EntryKind.ROLLED_BACK, moves, asked, who, reason
                     )
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, [move.version for move in moves], token)
+        await self._projection.follow(tenant, model, change)
         return answer
 
     async def _mlflow_can_follow(self, tenant: TenantId, model: ModelId) -> None:
         """Refuse before the commit while MLflow is away: those who load by its alias would go on
         with the version that the caller was told is gone. Also finishes what others left."""
-        await self._stores.tracking.ping()
+        # The least that MLflow's registry can be asked, whatever it answers.
+        await self._stores.tracking.model_version(registered_name(tenant, model), 1)
         await self._projection.repair(tenant, model)
 
     async def _transition(
@@ -194,7 +196,7 @@ class Lifecycle:
         reason: str,
         used: tuple[Evidence, ...] = (),
         waived: tuple[Missing, ...] = (),
-    ) -> tuple[str, ModelMetadata]:
+    ) -> tuple[Change, ModelMetadata]:
         detail: Mapping[str, object] = (
             {"waived": [item.document() for item in waived]} if waived else {}
         )
@@ -210,7 +212,7 @@ class Lifecycle:
         )
         answer = await book.metadata()
         await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
-        return await book.announce(move.version for move in moves), answer
+        return await book.announce(), answer
 
 
 def subject(book: ModelBook, version: VersionMetadata) -> Subject:

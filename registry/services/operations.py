@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..ledger.book import ModelBook
 from ..ledger.ledger import Ledger
 from ..rules import tenancy
 from ..rules.canonical import digest
@@ -59,6 +60,13 @@ async def earlier_answer(
     if found.request != asked.fingerprint:
         raise OperationConflict(asked.operation_id)
     return found.answer
+
+
+async def answer_in(book: ModelBook, asked: Request) -> Mapping[str, Any] | None:
+    """:func:`earlier_answer`, seen with the model locked: two of the same call cannot both act."""
+    if not asked.named:
+        return None
+    return await book.answer_of(asked.operation_id, asked.fingerprint)
 
 
 def model_answer(metadata: ModelMetadata) -> dict[str, Any]:

@@ -7,16 +7,16 @@ newer epoch when it is done and shows the newer state instead of its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 
-from ..ledger.rows import ModelRow
+from ..ledger.rows import Change
 from ..rules.errors import BackendUnavailable, NotFound
-from ..rules.metadata import ModelMetadata, VersionMetadata
-from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..tracking import tags
+from .mirroring import Mirroring, mirror_all, mirror_change
 from .stores import Stores
 
 log = logging.getLogger(__name__)
@@ -26,22 +26,22 @@ class Projection:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def follow(
-        self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
-    ) -> None:
-        """Show the state of ``versions`` after a committed change whose note is ``token``.
+    async def follow(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+        """Show a committed change.
 
-        The change is committed, so trouble here is no failure of it: the note stays, and the next
+        It is committed, so trouble here is no failure of it: its note stays, and the next
         operation on the model or ``reconcile`` shows it. It stays also where somebody else has
         meanwhile shown the change: what was sent from here and not answered may still arrive.
         """
-        numbers = list(versions)
         try:
-            await self.show(tenant, model, numbers, [token])
+            await self._write(tenant, model, mirror_change(change))
+            epoch = change.after.epoch
+            if not await self._stores.ledger.projected(tenant, model, [change.token], epoch):
+                await self.show(tenant, model, change.versions, [change.token], since=epoch)
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
             with suppress(BackendUnavailable):
-                await self._stores.ledger.remind(tenant, model, numbers, token)
+                await self._stores.ledger.remind(tenant, model, change.versions, change.token)
 
     async def catch_up(self, tenant: TenantId, model: ModelId) -> None:
         """:meth:`repair` for a call that is answered from the ledger, whatever MLflow does."""
@@ -60,51 +60,63 @@ class Projection:
         return versions
 
     async def show(
-        self, tenant: TenantId, model: ModelId, versions: Iterable[int], tokens: list[str]
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        versions: Iterable[int],
+        tokens: Sequence[str],
+        *,
+        since: int | None = None,
     ) -> None:
-        """Write alias and tags from the ledger until it stands still, then remove the notes."""
+        """Write alias and tags from the ledger until it stands still, then remove the notes.
+        With ``since``, also what was moved after that epoch."""
+        read = self._stores.ledger.read
         wanted = set(versions)
-        row = await self._row(tenant, model)
         while True:
-            await self._write(tenant, model, row, wanted)
-            now = await self._row(tenant, model)
-            if now.epoch == row.epoch:
-                break
-            for entry in await self._stores.ledger.read.entries(tenant, model, after=row.epoch):
-                wanted.update(move.version for move in entry.moves)
-            row = now
-        await self._stores.ledger.projected(tenant, model, tokens)
+            row = await read.row(tenant, model)
+            assert row is not None, "models are never removed from the ledger"
+            if since is not None:
+                for entry in await read.entries(tenant, model, after=since):
+                    wanted.update(move.version for move in entry.moves)
+            found = await read.versions_by_number(tenant, model, wanted)
+            await self._write(tenant, model, mirror_all(row, found))
+            if await self._stores.ledger.projected(tenant, model, tokens, row.epoch):
+                return
+            since = row.epoch
 
-    async def _row(self, tenant: TenantId, model: ModelId) -> ModelRow:
-        row = await self._stores.ledger.read.row(tenant, model)
-        assert row is not None, "models are never removed from the ledger"
-        return row
-
-    async def _write(
-        self, tenant: TenantId, model: ModelId, row: ModelRow, versions: set[int]
-    ) -> None:
+    async def _write(self, tenant: TenantId, model: ModelId, mirroring: Mirroring) -> None:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
-        stages = await self._stages(tenant, model, versions)
-        production = row.production_version
+        writes = [
+            _unless_lost(tracking.set_version_tags(name, version, shown))
+            for version, shown in sorted(mirroring.version_tags.items())
+        ]
+        if mirroring.alias:
+            writes.append(self._point_alias(name, mirroring.production))
+        if mirroring.model_tags:
+            writes.append(
+                _unless_lost(tracking.set_registered_model_tags(name, mirroring.model_tags))
+            )
+        await _all_of(writes)
+        # Not at once with the alias: MLflow leaves it dangling if the two meet.
+        for version in mirroring.deleted:
+            await tracking.delete_version(name, version)
+
+    async def _point_alias(self, name: str, production: int | None) -> bool:
+        tracking = self._stores.tracking
         if production is None or not await _unless_lost(
             tracking.set_alias(name, tags.PRODUCTION_ALIAS, production)
         ):
             await tracking.delete_alias(name, tags.PRODUCTION_ALIAS)
-        for version, found in sorted(stages.items()):
-            if found.stage is Stage.DELETED:
-                await tracking.delete_version(name, version)
-            else:
-                await _unless_lost(tracking.set_version_tags(name, version, version_tags(found)))
-        current = await self._stores.ledger.read.model(tenant, model)
-        if current is not None:
-            await _unless_lost(tracking.set_registered_model_tags(name, model_tags(current)))
+        return True
 
-    async def _stages(
-        self, tenant: TenantId, model: ModelId, versions: set[int]
-    ) -> dict[int, VersionMetadata]:
-        found = await self._stores.ledger.read.versions_by_number(tenant, model, versions)
-        return {item.version: item for item in found}
+
+async def _all_of(writes: Iterable[Awaitable[bool]]) -> None:
+    """Do them side by side. Raises the first error once all have ended: none is left on its way."""
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def _unless_lost(write: Awaitable[None]) -> bool:
@@ -116,17 +128,3 @@ async def _unless_lost(write: Awaitable[None]) -> bool:
         log.warning("MLflow cannot show it: %s", error)
         return False
     return True
-
-
-def model_tags(model: ModelMetadata) -> dict[str, str]:
-    """The tags of a registered model in MLflow that mirror the ledger."""
-    return {tags.MODEL_STAGE: model.stage.value, tags.FRAMEWORK: model.framework}
-
-
-def version_tags(version: VersionMetadata) -> dict[str, str]:
-    """The tags of a version in MLflow that mirror the ledger."""
-    return {
-        tags.STAGE: version.stage.value,
-        tags.BUNDLE_DIGEST: version.bundle_digest,
-        tags.FRAMEWORK: version.framework,
-    }

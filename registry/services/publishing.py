@@ -202,12 +202,12 @@ class Publishing:
                 answer = await book.metadata()
                 kept = {**model_answer(answer), "version": number}
                 await book.answer(asked.operation_id, asked.fingerprint, kept)
-                token = await book.announce([number])
+                change = await book.announce()
         if earlier is not None:
             if earlier.get("version") != number:
                 await self.withdraw(tenant, model, number)
             return await self.repeated(tenant, model, earlier)
-        await self._projection.follow(tenant, model, [number], token)
+        await self._projection.follow(tenant, model, change)
         return answer
 
     async def _mlflow_version(

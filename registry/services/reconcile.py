@@ -78,12 +78,10 @@ class Reconcile:
         record: RegisteredModelRecord | None,
         shown: Mapping[int, ModelVersionRecord],
     ) -> list[Finding]:
-        read = self._stores.ledger.read
-        row = await read.row(tenant, model)
+        row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             return []
-        known = await self._known(tenant, model)
-        return differences(Seen(model, row, await read.model(tenant, model), known, record, shown))
+        return differences(Seen(model, row, await self._known(tenant, model), record, shown))
 
     async def _look_again(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """What differs still, in fresh looks at both sides, while nobody changes the model.

@@ -25,7 +25,7 @@ class Connection:
 
     The threads are its own, since a thread whose deadline has passed lives on until its socket
     gives up: such threads must not use up those of ``asyncio.to_thread``. A SQLite file is never
-    unreachable, only busy with another writer, so its calls get at least 30 s.
+    unreachable, only busy with another writer: its calls get at least 30 s, and go one at a time.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Connection:
         self.uri = check_uri(uri)
         self.call_timeout = max(call_timeout, _SQLITE_TIMEOUT) if is_sqlite(uri) else call_timeout
         self.transfer_timeout = transfer_timeout
-        self._turns = asyncio.Semaphore(max_concurrency)
+        self._turns = asyncio.Semaphore(1 if is_sqlite(uri) else max_concurrency)
         self._threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="mlflow")
         # Files take long: they have turns of their own, so that calls do not wait behind them.
         self._transfer_turns = asyncio.Semaphore(max_concurrency)

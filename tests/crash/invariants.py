@@ -14,7 +14,7 @@ from model_lifecycle.registry.rules import paths
 from model_lifecycle.registry.rules.errors import RegistryError
 from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.rules.tenancy import TenantId, registered_name
-from model_lifecycle.registry.services.projection import version_tags
+from model_lifecycle.registry.services.mirroring import version_tags
 from model_lifecycle.registry.tracking import tags
 
 

@@ -80,6 +80,10 @@ class MemoryMlflow:
             for number, tags in sorted(self.versions.get(name, {}).items())
         ]
 
+    async def model_version(self, name: str, version: int) -> ModelVersionRecord | None:
+        found = await self.model_versions(name)
+        return next((item for item in found if item.version == version), None)
+
     async def registered_model(self, name: str) -> RegisteredModelRecord | None:
         self._answer()
         return self.models.get(name)

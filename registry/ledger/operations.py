@@ -1,0 +1,102 @@
+"""The table of operations: which calls were begun, and what each was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..rules.errors import OperationConflict
+from .inserting import insert_into
+from .rows import Operation, operation
+from .tables import operations
+
+
+async def begin(
+    connection: AsyncConnection,
+    tenant: str,
+    model: str,
+    operation_id: str,
+    request: str,
+    plan: Mapping[str, Any],
+    now: datetime,
+) -> Operation:
+    """Reserve the operation, or find it again. Raises :class:`OperationConflict`."""
+    begun = await connection.execute(
+        insert_into(connection, operations)
+        .values(
+            tenant_id=tenant,
+            operation_id=operation_id,
+            model_id=model,
+            request=request,
+            started_at=now,
+            plan=dict(plan),
+        )
+        .on_conflict_do_nothing()
+    )
+    rows = await connection.execute(select(operations).where(*_key(tenant, operation_id)))
+    found = operation(dict(rows.mappings().one()), repeated=not begun.rowcount)
+    if found.request != request:
+        raise OperationConflict(operation_id)
+    return found
+
+
+async def abandon(connection: AsyncConnection, tenant: str, operation_id: str) -> None:
+    """Forget an operation, unless it was answered."""
+    await connection.execute(
+        delete(operations).where(*_key(tenant, operation_id), operations.c.answer.is_(None))
+    )
+
+
+async def answer_of(
+    connection: AsyncConnection, tenant: str, operation_id: str, request: str
+) -> dict[str, Any] | None:
+    """What the operation was answered; None if it was not. Raises :class:`OperationConflict` if
+    the id belongs to another request."""
+    rows = await connection.execute(
+        select(operations.c.request, operations.c.answer).where(*_key(tenant, operation_id))
+    )
+    row = rows.first()
+    if row is None:
+        return None
+    if row.request != request:
+        raise OperationConflict(operation_id)
+    answer: dict[str, Any] | None = row.answer
+    return answer
+
+
+async def keep_answer(
+    connection: AsyncConnection,
+    tenant: str,
+    model: str,
+    operation_id: str,
+    request: str,
+    answer: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Keep the answer, whether the operation was begun or not. Raises :class:`OperationConflict`
+    if the id belongs to another request."""
+    statement = insert_into(connection, operations).values(
+        tenant_id=tenant,
+        operation_id=operation_id,
+        model_id=model,
+        request=request,
+        started_at=now,
+        answer=dict(answer),
+    )
+    kept = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[operations.c.tenant_id, operations.c.operation_id],
+            set_={"answer": statement.excluded.answer, "plan": None},
+            where=operations.c.request == request,
+        )
+    )
+    if not kept.rowcount:
+        raise OperationConflict(operation_id)
+
+
+def _key(tenant: str, operation_id: str) -> tuple[Any, Any]:
+    return operations.c.tenant_id == tenant, operations.c.operation_id == operation_id
