@@ -245,8 +245,8 @@ def _trajectory(
                 "mean": each.estimate,
                 "lower": each.lower if bounded else None,
                 "upper": each.upper if bounded else None,
-                "log10_e_pass": _log10_e(each.p_greater),
-                "log10_e_fail": _log10_e(each.p_less),
+                "log10_e_pass": _log10(each.log_e_greater),
+                "log10_e_fail": _log10(each.log_e_less),
             }
         )
     return {
@@ -263,5 +263,5 @@ def _trajectory(
     }
 
 
-def _log10_e(p: float) -> float:
-    return 300.0 if p <= 0 else -math.log10(p)
+def _log10(log_e: float) -> float:
+    return min(max(log_e / math.log(10), -300.0), 300.0)

@@ -10,6 +10,7 @@ from typing import Any
 from model_lifecycle.registry.rules.errors import InvalidInput
 
 from .policy_documents import policy_document
+from .thresholds import against
 from .values import choice, column, no_unknown_fields, number, whole
 
 KINDS = ("proportion", "mean", "ratio")
@@ -51,6 +52,10 @@ class OutcomeDemand:
     @property
     def name(self) -> str:
         return self.column if self.per is None else f"{self.column}/{self.per}"
+
+    def __str__(self) -> str:
+        side = "higher is better" if self.higher_is_better else "lower is better"
+        return f"{self.kind} of {self.name} {against(self.margin)} ({side})"
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

@@ -56,27 +56,30 @@ def check_rows(frame: pd.DataFrame, what: str) -> None:
         raise InvalidDataset(f"{what} has the column {twice[0]!r} twice")
 
 
-def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: str) -> None:
-    """The columns of a model's signature are there and of their types; others may be there too.
-
-    Raises :class:`InvalidDataset`, naming all that are missing or of another type.
-    """
+def column_problems(frame: pd.DataFrame, columns: Sequence[Column] | None) -> list[str]:
+    """Which columns of a model's signature are missing or of another type; others may be there
+    too."""
     if columns is None:
-        return
-    problems = [
+        return []
+    return [
         f"{item.name} is missing"
         for item in columns
         if item.required and item.name not in frame.columns
-    ]
-    problems += [
+    ] + [
         f"{item.name} is {frame[item.name].dtype}, not {item.type}"
         for item in columns
         if item.name in frame.columns and not _fits(frame[item.name], item.type)
     ]
+
+
+def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: str) -> None:
+    """The columns of a model's signature are there and of their types. Raises
+    :class:`InvalidDataset`, naming all that are not."""
+    problems = column_problems(frame, columns)
     if problems:
         raise InvalidDataset(
             f"{what} does not match the model's signature: {', '.join(problems)}; "
-            f"the signature is {', '.join(f'{item.name} {item.type}' for item in columns)}"
+            f"the signature is {', '.join(f'{item.name} {item.type}' for item in columns or ())}"
         )
 
 

@@ -64,7 +64,7 @@ def figure(width: float, height: float, *, fitted: bool = False) -> tuple[Figure
 
 
 def legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=8.5, loc="best")
+    axes.legend(framealpha=0.85, edgecolor="none", fontsize=8.5, loc="best")
 
 
 def svg(made: Figure) -> str:

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from .cells import Cell
 from .claims import Claim
 from .policies import ShadowPolicy
-from .statistics.asymptotic import one_sided_half_width, one_sided_p, rho
+from .statistics.asymptotic import one_sided_half_width, one_sided_log_e, one_sided_p, rho
 from .statistics.betting import log_e
 from .statistics.exact import ExactSum
 from .statistics.grid import Grid
@@ -29,7 +29,7 @@ from .statistics.sums import Sums
 @dataclass(frozen=True)
 class Bounds:
     """Mean of x over ``units``, with bounds and one-sided anytime p-values; ``log_e`` values are
-    natural logarithms of the e-values for PASS and FAIL, of which p is 1 / e at most."""
+    natural logarithms of the e-values for PASS and FAIL, of which p is about 1 / e."""
 
     units: int
     mean: float
@@ -72,17 +72,15 @@ class _Sequence:
         if n < 2 or not math.isfinite(spread):
             return Bounds(n, mean, -math.inf, math.inf, 1.0, 1.0, 0.0, 0.0)
         threshold = self.claim.threshold
-        p_pass = one_sided_p(n, mean, spread, threshold, to_pass)
-        p_fail = one_sided_p(n, -mean, spread, -threshold, to_fail)
         return Bounds(
             n,
             mean,
             mean - one_sided_half_width(n, spread, self.policy.alpha, to_pass),
             mean + one_sided_half_width(n, spread, self.alpha_fail, to_fail),
-            p_pass,
-            p_fail,
-            _log_e(p_pass),
-            _log_e(p_fail),
+            one_sided_p(n, mean, spread, threshold, to_pass),
+            one_sided_p(n, -mean, spread, -threshold, to_fail),
+            _finite(one_sided_log_e(n, mean, spread, threshold, to_pass)),
+            _finite(one_sided_log_e(n, -mean, spread, -threshold, to_fail)),
         )
 
 
@@ -209,5 +207,5 @@ class Betting:
         return float(brentq(over, min(edge, mean), max(edge, mean), xtol=1e-9))
 
 
-def _log_e(p: float) -> float:
-    return 700.0 if p <= 0 else -math.log(p)
+def _finite(log_e: float) -> float:
+    return min(max(log_e, -700.0), 700.0)

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.ticker import MaxNLocator
+
 from .drawing import CHALLENGER, CHAMPION, INK, THRESHOLD, Picture, figure, legend, svg
 from .report import MetricRow
 from .wording import amount
 
 #: What is beyond this is as good as certain, and would squeeze the rest of the picture.
-_MOST_LOG10 = 12.0
+_LEAST_LOG10, _MOST_LOG10 = -2.5, 12.0
 _LARGEST_FOREST = 40
 
 
@@ -22,7 +24,7 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
     made, axes = figure(8.6, 2.6)
     line = math.log10(1 / looks["alpha"])
     for key, name, colour in (("pass", "for PASS", CHALLENGER), ("fail", "for FAIL", THRESHOLD)):
-        values = [min(max(point[f"log10_e_{key}"], -3.0), _MOST_LOG10) for point in points]
+        values = [min(max(point[f"log10_e_{key}"], _LEAST_LOG10), _MOST_LOG10) for point in points]
         axes.plot(at, values, color=colour, lw=1.6, label=name)
     axes.axhline(line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="enough for PASS")
     enough = math.log10(1 / looks["alpha_fail"])
@@ -35,10 +37,46 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
     title = looks["title"][0].upper() + looks["title"][1:]
     return Picture(
         f"{title}: evidence at every look",
-        f"A version as bad as the margin allows reaches the line in {looks['alpha']:.0%} of tests "
-        "at most, however often one looks.",
+        "Above 0 the data speak for the claim, below 0 against it. A version as bad as the margin "
+        f"allows reaches the line for PASS in {looks['alpha']:.0%} of tests at most, however often "
+        "one looks.",
         svg(made),
     )
+
+
+def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
+    """The mean outcome by days since a unit was first seen: novelty wears off. A picture for each
+    outcome that was seen on two such days at least."""
+    pictures = []
+    for name in dict.fromkeys(row["outcome"] for row in exposure):
+        mine = [row for row in exposure if row["outcome"] == name]
+        if len({row["day"] for row in mine}) < 2:
+            continue
+        made, axes = figure(8.6, 2.6)
+        for who, colour in (("champion", CHAMPION), ("challenger", CHALLENGER)):
+            rows = [row for row in mine if row["arm"] == who]
+            axes.plot(
+                [row["day"] for row in rows],
+                [row["mean"] for row in rows],
+                "o-",
+                color=colour,
+                lw=1.4,
+                ms=4,
+                label=who,
+            )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("days since the unit was first seen")
+        axes.set_ylabel(f"mean {name} of the day")
+        legend(axes)
+        pictures.append(
+            Picture(
+                f"{name} by days since exposure",
+                "Curves that come together, or cross, are a novelty that wears off. Shown, not "
+                "judged.",
+                svg(made),
+            )
+        )
+    return pictures
 
 
 def latency_curves(latency: Mapping[str, Any]) -> Picture:
@@ -60,7 +98,10 @@ def latency_curves(latency: Mapping[str, Any]) -> Picture:
     axes.set_xlabel("milliseconds")
     axes.set_ylabel("share answered")
     legend(axes)
-    measured = "; ".join(f"{name}: {shown['measured']}" for name, shown in latency.items())
+    told: dict[str, list[str]] = {}
+    for name, shown in latency.items():
+        told.setdefault(shown["measured"], []).append(name)
+    measured = "; ".join(f"{' and '.join(names)}: {how}" for how, names in told.items())
     return Picture("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
 
 
@@ -95,8 +136,9 @@ def _forest(rows: Sequence[MetricRow]) -> Picture:
     axes.set_yticklabels([str(row.slice_value) for row in reversed(rows)])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     title = rows[0].title
+    what = "" if rows[0].champion is None else ": improvement over the champion"
     return Picture(
-        f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}",
+        f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}{what}",
         f"A slice stands in the way when all of its interval lies on the wrong side of "
         f"{amount(threshold)}.",
         svg(made),

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from model_lifecycle.registry.rules.stages import Gate
 
 from .plots import pictures
+from .policy_wording import policy_sentences
 from .report import GateReport, MetricRow
 from .wording import amount, count, interval
 
@@ -19,6 +20,13 @@ _TITLES = {
     Gate.SHADOW: "Shadow test",
     Gate.AB_TEST: "A/B test",
 }
+
+
+#: Counts that a reader looks for first; the others are with the inputs.
+_FACTS = (
+    *("rows", "usable_rows", "units", "requests", "judged", "blocks"),
+    *("champion_units", "challenger_units", "days"),
+)
 
 
 def report_page(report: GateReport) -> str:
@@ -32,33 +40,50 @@ def report_page(report: GateReport) -> str:
     )
     environment.filters.update(amount=amount, count=count)
     rows = [_row(row) for row in report.metrics]
+    demands, conditions = policy_sentences(report.gate, report.policy)
     return environment.get_template("report.html").render(
         report=report,
         title=_TITLES.get(report.gate, report.gate.value),
         demands=[row for row in rows if row["kind"] in ("comparison", "limit")],
+        asked=demands,
+        conditions=conditions,
+        subject="units" if report.gate is Gate.AB_TEST else "single requests",
         slices=[row for row in rows if row["kind"] == "slice"],
         shown=[row for row in rows if row["kind"] == "shown"],
         pictures=pictures(report.detail, report.metrics),
         latency=report.detail.get("latency") or {},
-        answers=_matrix(report.detail.get("answers") or {}),
+        answers=_matrix(report.detail.get("answers") or {}, report.counts.get("paired", 0)),
         looks=report.detail.get("looks", ()),
         flips=report.detail.get("flips") or {},
         design_effects=_design_effects(report),
         reproduction=json.dumps(dict(report.reproduction), indent=2, ensure_ascii=False),
         policy=json.dumps(dict(report.policy), indent=2, ensure_ascii=False),
+        facts={
+            name.replace("_", " "): report.counts[name] for name in _FACTS if name in report.counts
+        },
         counts={name.replace("_", " "): number for name, number in report.counts.items()},
     )
 
 
-def _matrix(answers: Mapping[str, int]) -> dict[str, Any]:
-    """Counts of the champion's answers by the challenger's."""
+def _matrix(answers: Mapping[str, int], paired: int) -> dict[str, Any]:
+    """Counts of the champion's answers by the challenger's, and of how many of all requests."""
     pairs = {tuple(key.split("|", 1)): number for key, number in answers.items()}
     columns = sorted({pair[1] for pair in pairs})
     rows = [
         {"name": name, "cells": [pairs.get((name, column), 0) for column in columns]}
         for name in sorted({pair[0] for pair in pairs})
     ]
-    return {"columns": columns, "rows": rows} if rows else {}
+    known = sum(pairs.values())
+    if not rows:
+        return {}
+    agree = sum(number for pair, number in pairs.items() if pair[0] == pair[1])
+    return {
+        "columns": columns,
+        "rows": rows,
+        "known": known,
+        "sampled": known < paired,
+        "agree": f"{agree / known:.1%}",
+    }
 
 
 def _row(row: MetricRow) -> dict[str, Any]:

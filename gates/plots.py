@@ -20,7 +20,7 @@ from .drawing import (
     styled,
     svg,
 )
-from .evidence_plots import e_values, latency_curves, slice_forest
+from .evidence_plots import e_values, exposure_curves, latency_curves, slice_forest
 from .metrics import CLASSIFICATION
 from .report import MetricRow
 from .wording import amount
@@ -36,6 +36,7 @@ def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[
                 if "log10_e_pass" in looks["points"][0]:
                     drawn.append(e_values(looks))
         drawn += slice_forest([row for row in rows if row.kind == "slice"])
+        drawn += exposure_curves(detail.get("exposure", ()))
         if detail.get("latency"):
             drawn.append(latency_curves(detail["latency"]))
         distributions = detail.get("distributions") or {}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .claims import Claim
 from .counting import Judgeable, cells, delays, together
-from .data_checks import check_columns, features, require_column
+from .data_checks import column_problems, features, require_column
 from .distributions import Distributions, Edges
 from .losses import Answers
 from .pairing import (
@@ -78,15 +78,22 @@ class Replay:
 def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     """The tally of a batch's rows, by block. ``day`` is that of the batch.
 
-    Raises :class:`InvalidDataset` when its columns do not match the signature of either model.
+    Rows whose columns do not match the signature of either model are counted as such, and not
+    judged. Raises :class:`InvalidDataset` when a column of the policy is missing.
     """
-    check_batch(replay, batch)
     counts: Counter[str] = Counter(read=len(batch.frame))
     tally = Tally(
         counts=counts,
         sources=[Source(hour.name, hour.digest, hour.rows) for hour in batch.hours],
         identity=replay.identity,
     )
+    unlike = _unlike(replay, batch)
+    if unlike:
+        counts["unlike_signature"] += len(batch.frame)
+        tally.tables["signature"] = Counter({unlike: len(batch.frame)})
+        return tally
+    for name in (replay.feature_time, replay.cluster):
+        require_column(batch.frame, name, batch.name)
     paired = _paired(replay, batch.frame, day, tally)
     if paired is None:
         return tally
@@ -127,7 +134,8 @@ def block_name(block: str, hour: datetime) -> str:
 
 def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
     """Where the bins of a regression's plots lie, from the first rows of a test."""
-    check_batch(replay, batch)
+    if _unlike(replay, batch):
+        return None
     places = day.places(request_keys(batch.frame["request_id"]))
     known = batch.frame[places >= 0]
     if known.empty:
@@ -141,13 +149,15 @@ def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
     return Edges.fitting(replay.model_type, day.values[places[places >= 0]][good], said.of(good))
 
 
-def check_batch(replay: Replay, batch: Batch) -> None:
-    """The batch has the columns of both models and of the policy."""
-    for model in (replay.challenger, replay.champion):
-        if model is not None:
-            check_columns(batch.frame, model.columns, batch.name)
-    for name in (replay.feature_time, replay.cluster):
-        require_column(batch.frame, name, batch.name)
+def _unlike(replay: Replay, batch: Batch) -> str:
+    """How the batch's columns differ from those of the models; empty where they do not."""
+    found = {
+        problem: None
+        for model in (replay.challenger, replay.champion)
+        if model is not None
+        for problem in column_problems(batch.frame, model.columns)
+    }
+    return ", ".join(found)
 
 
 def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: Tally) -> Paired | None:

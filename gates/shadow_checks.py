@@ -39,7 +39,10 @@ def shadow_checks(
     of the end of its training data; without ``champion`` there is none."""
     counts, compared = tally.counts, "champion" in said
     answered = counts["requests"] - counts["champion_errors"]
-    checks = [*demands_check([*claims, *policy.latency])]
+    checks = [
+        *demands_check([*claims, *policy.latency]),
+        _signature(tally.tables.get("signature", {}), counts["unlike_signature"]),
+    ]
     if policy.needs_labels:
         checks += [
             _coverage(policy, counts["labelled"], answered),
@@ -76,6 +79,18 @@ def shadow_checks(
         _left_out("duplicates", counts["duplicates"], "requests with a repeated id"),
         _left_out("immature", counts["immature"], "requests whose labels may still be coming"),
         _gaps(policy, tally, window.start, window.end),
+    )
+
+
+def _signature(found: Mapping[str, int], rows: int) -> Check:
+    """Traffic has the columns that the models were trained on."""
+    if not rows:
+        return Check("signature", True, "all requests have the columns of the models' signatures")
+    how = "; ".join(sorted(found))
+    return Check(
+        "signature",
+        False,
+        f"{count(rows)} requests do not match the models' signatures ({how}), and were not judged",
     )
 
 

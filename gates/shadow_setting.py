@@ -284,7 +284,7 @@ async def _edges(
 
 
 def _require_requests(case: Case, tally: Tally) -> None:
-    if tally.counts["requests"] or tally.counts["immature"]:
+    if any(tally.counts[name] for name in ("requests", "immature", "unlike_signature")):
         return
     answered = "" if case.baseline is None else f" answered by version {case.baseline}"
     raise InvalidDataset(

@@ -51,6 +51,10 @@ class Comparison:
             number(self.bound, f"{where}.bound", above=0)
         _floats(self, "margin", "bound")
 
+    def __str__(self) -> str:
+        clipped = f", losses counted up to {self.bound:g}" if self.bound is not None else ""
+        return f"{metric(self.metric).title} {against(self.margin)}{clipped}"
+
     def document(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -75,6 +79,10 @@ class Limit:
         _one_of(self, ("minimum", "maximum"), f"limit {self.metric}")
         choice(self.applies, APPLIES, f"limit {self.metric}.applies")
         _floats(self, "minimum", "maximum")
+
+    def __str__(self) -> str:
+        when = ", for the first version" if self.applies == "first_version" else ""
+        return f"{metric(self.metric).title} {_within(self.minimum, self.maximum)}{when}"
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -110,6 +118,13 @@ class SliceLimit:
         whole(self.min_rows, f"{where}.min_rows", at_least=2)
         _floats(self, "minimum", "maximum", "margin")
 
+    def __str__(self) -> str:
+        asked = _within(self.minimum, self.maximum) if self.margin is None else against(self.margin)
+        return (
+            f"for every {self.column} with {self.min_rows} rows or more: "
+            f"{metric(self.metric).title} {asked}"
+        )
+
     def document(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -131,8 +146,28 @@ class LatencyLimit:
                 number(getattr(self, name), f"latency.{name}", above=0)
         _floats(self, "quantile", "ratio", "maximum_ms")
 
+    def __str__(self) -> str:
+        most = (
+            f"{self.maximum_ms:g} ms"
+            if self.ratio is None
+            else f"{self.ratio:g} times the champion's"
+        )
+        return f"{100 * self.quantile:g}th percentile of latency below {most}"
+
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def against(margin: float) -> str:
+    return (
+        f"worse than the champion's by less than {margin:g}"
+        if margin
+        else "better than the champion's"
+    )
+
+
+def _within(minimum: float | None, maximum: float | None) -> str:
+    return f"above {minimum:g}" if minimum is not None else f"below {maximum:g}"
 
 
 def check_claims(policy: Any, gate: str) -> None:

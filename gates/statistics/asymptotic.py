@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+from scipy.special import log_ndtr
+
 
 def rho(alpha: float, expected: float) -> float:
     """The parameter that makes a two-sided sequence tightest at ``expected`` units.
@@ -47,6 +49,17 @@ def one_sided_p(n: float, mean: float, deviation: float, null: float, rho: float
         return 0.0
     least, most = math.sqrt(spread), 2 * math.expm1(exponent)
     return least / most if most > least else 1.0
+
+
+def one_sided_log_e(n: float, mean: float, deviation: float, null: float, rho: float) -> float:
+    """Natural logarithm of the e-value against "the mean is at most ``null``": the mixture of the
+    likelihood ratio over a half-normal effect, whose bound :func:`one_sided_half_width` inverts
+    from above. Below 0 while the data speak for the null."""
+    spread = n * rho**2 + 1
+    if deviation == 0:
+        return math.inf if mean > null else -0.5 * math.log(spread) if mean == null else -math.inf
+    x = (mean - null) / deviation * n * rho / math.sqrt(spread)
+    return math.log(2) - 0.5 * math.log(spread) + x * x / 2 + float(log_ndtr(x))
 
 
 def two_sided_p(n: float, mean: float, deviation: float, null: float, rho: float) -> float:

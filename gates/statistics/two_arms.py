@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .asymptotic import one_sided_half_width, one_sided_p, rho
+from .asymptotic import one_sided_half_width, one_sided_log_e, one_sided_p, rho
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,16 @@ class Difference:
     upper: float
     p_greater: float
     p_less: float
+    log_e_greater: float = 0.0
+    log_e_less: float = 0.0
 
 
 def difference(
     first: Arm, second: Arm, threshold: float, *, alpha: float, alpha_less: float, expected: float
 ) -> Difference:
     """``p_greater`` is against "the difference is at most ``threshold``" (level ``alpha`` and the
-    lower bound), ``p_less`` against "at least" (``alpha_less`` and the upper bound)."""
+    lower bound), ``p_less`` against "at least" (``alpha_less`` and the upper bound); ``log_e`` are
+    natural logarithms of the e-values."""
     estimate = second.mean - first.mean
     if not (math.isfinite(estimate) and math.isfinite(first.variance + second.variance)):
         return Difference(estimate, math.inf, -math.inf, math.inf, 1.0, 1.0)
@@ -74,4 +77,6 @@ def difference(
         estimate + one_sided_half_width(n, spread, alpha_less, down),
         one_sided_p(n, estimate, spread, threshold, up),
         one_sided_p(n, -estimate, spread, -threshold, down),
+        one_sided_log_e(n, estimate, spread, threshold, up),
+        one_sided_log_e(n, -estimate, spread, -threshold, down),
     )

@@ -1,0 +1,95 @@
+"""A gate's policy as sentences, for those who read a report before they read JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.stages import Gate
+
+from .policies import ABPolicy, ShadowPolicy, ValidationPolicy
+from .wording import amount, count, plural
+
+
+def policy_sentences(gate: Gate, document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What the gate demands, and how it judges; nothing for a policy that is not understood (one
+    of another release), whose JSON the report shows all the same."""
+    try:
+        return _sentences(gate, document)
+    except InvalidInput:
+        return [], []
+
+
+def _sentences(gate: Gate, document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    if gate is Gate.VALIDATION:
+        validation = ValidationPolicy.from_document(document)
+        return _demands(validation), _of_validation(validation)
+    if gate is Gate.SHADOW:
+        shadow = ShadowPolicy.from_document(document)
+        return [*_demands(shadow), *map(str, shadow.latency)], _of_shadow(shadow)
+    if gate is Gate.AB_TEST:
+        ab_test = ABPolicy.from_document(document)
+        return [str(item) for item in ab_test.outcomes], _of_ab_test(ab_test)
+    return [], []
+
+
+def _demands(policy: ValidationPolicy | ShadowPolicy) -> list[str]:
+    return [str(item) for item in (*policy.comparisons, *policy.limits, *policy.slices)]
+
+
+def _of_validation(policy: ValidationPolicy) -> list[str]:
+    unit = f"{policy.cluster} (cluster)" if policy.unit == "cluster" else policy.unit
+    least = f"no verdict below {count(policy.min_rows)} rows"
+    if policy.unit != "row":
+        least += f" or {count(policy.min_units)} {policy.unit}s"
+    return [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+
+
+def _of_shadow(policy: ShadowPolicy) -> list[str]:
+    unit = {"block": policy.block, "cluster": f"{policy.cluster} (cluster)"}.get(
+        policy.unit, policy.unit
+    )
+    least = (
+        f"no verdict before {count(policy.min_blocks)} {policy.block}s and "
+        f"{count(policy.min_requests)} requests"
+    )
+    if policy.min_duration_hours:
+        least += f" of {amount(policy.min_duration_hours)} hours"
+    asked = "recorded by the serving system" if policy.mode == "mirrored" else "replayed"
+    told = [
+        f"the challenger's answers are {asked}",
+        f"each {unit} counts as one observation",
+        _errors(policy.alpha, f"after each {policy.block}"),
+        f"{least}; a test of live traffic ends after {amount(policy.max_duration_days)} days",
+    ]
+    if policy.needs_labels:
+        told.append(
+            f"requests younger than {amount(policy.label_horizon_hours)} hours wait for their "
+            f"labels; {policy.min_label_coverage:.0%} must have one, and shares of labelled "
+            f"requests may differ by {policy.max_label_gap:.0%} between decisions"
+        )
+    if policy.mode == "mirrored":
+        told.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
+    told.append(
+        f"{policy.min_replay_agreement:.1%} of the champion's answers must come out as recorded"
+    )
+    if policy.feature_time:
+        told.append(f"no {policy.feature_time} may be later than its request")
+    return told
+
+
+def _of_ab_test(policy: ABPolicy) -> list[str]:
+    salt = "" if policy.salt is None else f", by the hash with salt {policy.salt!r}"
+    return [
+        f"{policy.share:.0%} of units ({policy.unit}) see the challenger{salt}",
+        _errors(policy.alpha, "after each day"),
+        f"no verdict before {count(policy.min_days)} {plural('day', policy.min_days)} and "
+        f"{count(policy.min_units)} units in each arm; a test of live traffic ends after "
+        f"{count(policy.max_days)} days",
+        f"requests younger than {amount(policy.label_horizon_hours)} hours are left out",
+    ]
+
+
+def _errors(alpha: float, looked: str) -> str:
+    return f"a wrong PASS in {alpha:.0%} of tests at most, and a wrong FAIL; judged {looked}"
