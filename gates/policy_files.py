@@ -59,9 +59,9 @@ def parse_policy(text: str, name: str = "the policy") -> PromotionPolicy:
     except (NotStrict, yaml.YAMLError, RecursionError) as error:
         raise InvalidInput(f"{name}: {error}", field="policy") from None
     try:
-        return _completed(PromotionPolicy.from_document(located.value))
+        return complete_policy(located.value)
     except InvalidInput as error:
-        line = located.line(_blamed(located.value, error))
+        line = located.line(blamed(located.value, error))
         raise InvalidInput(f"{name}, line {line}: {error}", field=error.field) from None
 
 
@@ -70,15 +70,17 @@ def _plain(text: str) -> str:
     return _INDENT.sub(lambda found: found[0].replace("\t", "  "), text)
 
 
-def _completed(policy: PromotionPolicy) -> PromotionPolicy:
-    document = policy.document()
+def complete_policy(document: Any) -> PromotionPolicy:
+    """A policy from plain JSON, its gates' sections complete with their defaults. Raises
+    :class:`InvalidInput`."""
+    document = PromotionPolicy.from_document(document).document()
     for name, section in _SECTIONS.items():
         if document[name]:
             document[name] = section.from_document(document[name]).document()
     return PromotionPolicy.from_document(document)
 
 
-def _blamed(document: Any, error: InvalidInput) -> tuple[str | int, ...]:
+def blamed(document: Any, error: InvalidInput) -> tuple[str | int, ...]:
     """Where in the document the error is, as far as that can be told."""
     if not isinstance(document, Mapping):
         return ()

@@ -1,4 +1,4 @@
-"""YAML with the line of everything in it, and without its surprises.
+"""YAML with the place of everything in it, and without its surprises.
 
 Numbers are those of YAML 1.2 and JSON (1e-3 is one); a date is text; only ``true`` and ``false``
 are booleans, so that a column named ``no`` stays one. A field that is there twice is an error, and
@@ -16,25 +16,36 @@ from typing import Any
 import yaml
 
 Path = tuple[str | int, ...]
+#: Line and column, from 1.
+Place = tuple[int, int]
 
 
 class NotStrict(ValueError):
-    """The text is YAML, but says something that it must not."""
+    """The text is YAML, but says something that it must not; ``problem`` is what, at ``place``."""
+
+    def __init__(self, problem: str, place: Place | None = None) -> None:
+        super().__init__(f"line {place[0]}: {problem}" if place else problem)
+        self.problem = problem
+        self.place = place or (1, 1)
 
 
 @dataclass(frozen=True)
 class Located:
-    """A value, and the line of each part of it by its path of keys and places."""
+    """A value, and the place of each part of it by its path of keys and positions."""
 
     value: Any
-    lines: dict[Path, int] = field(default_factory=dict)
+    places: dict[Path, Place] = field(default_factory=dict)
+
+    def place(self, path: Sequence[str | int]) -> Place:
+        """The place of that part, or of the nearest part around it."""
+        known = tuple(path)
+        while known and known not in self.places:
+            known = known[:-1]
+        return self.places.get(known, (1, 1))
 
     def line(self, path: Sequence[str | int]) -> int:
-        """The line of that part, or of the nearest part around it."""
-        known = tuple(path)
-        while known and known not in self.lines:
-            known = known[:-1]
-        return self.lines.get(known, 1)
+        """The line of :meth:`place`."""
+        return self.place(path)[0]
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -65,35 +76,39 @@ def read_yaml(text: str) -> Located:
         node = loader.get_single_node()
         if node is None:
             raise NotStrict("it is empty")
-        lines: dict[Path, int] = {}
-        return Located(_value(loader, node, (), lines), lines)
+        places: dict[Path, Place] = {}
+        return Located(_value(loader, node, (), places), places)
     finally:
         loader.dispose()
 
 
-def _value(loader: _Loader, node: Any, path: Path, lines: dict[Path, int]) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
+def _value(loader: _Loader, node: Any, path: Path, places: dict[Path, Place]) -> Any:
+    place = _place(node)
+    places.setdefault(path, place)
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key, line = key_node.value, key_node.start_mark.line + 1
+            key, at = key_node.value, _place(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                raise NotStrict(f"line {line}: a field's name must be text")
+                raise NotStrict("a field's name must be text", at)
             if key in found:
-                raise NotStrict(f"line {line}: {key!r} is there twice")
-            lines[(*path, key)] = line
-            found[key] = _value(loader, value_node, (*path, key), lines)
+                raise NotStrict(f"{key!r} is there twice", at)
+            places[(*path, key)] = at
+            found[key] = _value(loader, value_node, (*path, key), places)
         return found
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, item, (*path, n), lines) for n, item in enumerate(node.value)]
-    line = node.start_mark.line + 1
+        return [_value(loader, item, (*path, n), places) for n, item in enumerate(node.value)]
     if node.tag == "tag:yaml.org,2002:float":
-        return _number(node.value, line)
+        return _number(node.value, place)
     if node.tag == "tag:yaml.org,2002:int":
         return int(node.value)
     if node.tag not in _PLAIN:
-        raise NotStrict(f"line {line}: {node.tag} is not allowed here")
+        raise NotStrict(f"{node.tag} is not allowed here", place)
     return loader.construct_object(node)
+
+
+def _place(node: Any) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 _PLAIN = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "null", "str"))
@@ -102,8 +117,8 @@ _PLAIN = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "null", "str"))
 _NOT_FINITE = (".inf", ".nan", "infinity", "nan")
 
 
-def _number(text: str, line: int) -> float:
+def _number(text: str, place: Place) -> float:
     number = math.inf if text.lstrip("-+").lower() in _NOT_FINITE else float(text)
     if not math.isfinite(number):
-        raise NotStrict(f"line {line}: {text} is not a finite number")
+        raise NotStrict(f"{text} is not a finite number", place)
     return number

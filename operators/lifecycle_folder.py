@@ -14,9 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .lifecycle_files import InvalidLifecycle, Lifecycle, read_lifecycle
+from .lifecycle_files import InvalidLifecycle, Lifecycle, Problem, read_lifecycle
 from .lifecycles import retrain_and_promote
-from .yaml_places import Problem
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
