@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -29,9 +29,10 @@ from .base import LifecycleOperator
 from .gate import report_page
 from .identity import evidence_id, person
 from .links import GateReportLink, ModelVersionLink
+from .notifying import as_list, count, event, notify
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseNotifier, Context
 
     from model_lifecycle.registry.model_registry import ModelRegistry
 
@@ -56,7 +57,8 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
     :param body: Markdown to add to what is shown: bundle, policy, verdicts with their numbers.
     :param response_timeout: how long there is to answer; default: a day.
     :param assigned_users: who may answer, as ``{"id": …, "name": …}``; none: whoever Airflow lets.
-    :param notifiers: Airflow notifiers that tell people that they are asked.
+    :param notifiers: Airflow notifiers that tell people that they are asked, and of a rejection;
+        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.notifying`.
     """
 
     template_fields: Sequence[str] = (
@@ -76,6 +78,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         body: str = "",
         response_timeout: timedelta = PATIENCE,
         params: Mapping[str, Any] | None = None,
+        notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
         if "defaults" in kwargs:
@@ -96,6 +99,8 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
             params={"comment": comment, **_own(params)},
             **kwargs,
         )
+        # Not Airflow's own: a notifier that fails must not keep the question from being asked.
+        self.outcome_notifiers = as_list(notifiers)
         self.version = version
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -119,6 +124,8 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         try:
             ApprovalOperator.execute(self, context)
         except TaskAwaitingInput as waiting:
+            said = event("approval_asked", self.subject, question.document())
+            notify(context, self.outcome_notifiers, {**said, "url": self._form(context)})
             # What was shown has to come back with the answer: this object does not live on.
             waiting.kwargs = {"asked": question.document(), "page": newest}
             raise
@@ -168,6 +175,9 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         }
         self.log.info("%s: %s", verdict, sentence)
         context["ti"].xcom_push(key="decision", value=told)
+        count("verdicts", gate=Gate.APPROVAL.value, verdict=verdict.value)
+        if verdict is not Verdict.PASS:
+            notify(context, self.outcome_notifiers, event("rejected", sentence, told))
         if verdict is Verdict.INVALID:
             raise AirflowFailException(f"self_approval: {sentence}; clear this task to ask again")
         if verdict is not Verdict.PASS and self.fail_on_reject:
@@ -219,6 +229,13 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         )
         pages = {item.evidence_id: report_page(registry, item.report_uri) for item in evidence}
         return question, evidence, readiness, {key: page for key, page in pages.items() if page}
+
+    def _form(self, context: Context) -> str | None:
+        """Where people answer; None where Airflow does not know its own address."""
+        try:
+            return self.generate_link_to_ui_from_context(context=context)
+        except ValueError:
+            return None
 
     def _evidence_id(self, context: Context) -> str:
         return evidence_id(context, self.version, "approval")

@@ -34,8 +34,8 @@ def stage_asset(tenant_id: str, model_id: str, stage: str) -> Asset:
 
     The event's ``extra`` holds ``tenant_id``, ``model_id``, ``version``, ``stage``, ``from`` and
     ``to`` (the production version before and after, null for none), ``actor``, ``reason``, ``at``,
-    ``bundle_digest``, ``evidence`` (what the move stood on) and ``sequence`` (of the ledger
-    entry). Raises :class:`InvalidName`, :class:`InvalidInput`.
+    ``bundle_digest``, ``evidence`` (what the move stood on), ``sequence`` (of the ledger entry)
+    and ``operation_id``. Raises :class:`InvalidName`, :class:`InvalidInput`.
     """
     tenant, model, named = parse_tenant(tenant_id), parse_model(model_id), parse_stage(stage)
     return _asset(f"{tenant}/{model}/{named}")
@@ -87,6 +87,7 @@ def event_extra(entry: LedgerEntry, version: VersionMetadata, stage: str) -> dic
         "bundle_digest": version.bundle_digest,
         "evidence": [dict(item) for item in entry.evidence],
         "sequence": entry.sequence,
+        "operation_id": entry.operation_id,
     }
 
 

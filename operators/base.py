@@ -55,6 +55,12 @@ class LifecycleOperator(BaseOperator):
         with airflow_errors():
             return self.hook.principal(context)
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What the task read and made, for OpenLineage; None without it. Never raises."""
+        from .lineage import drawn
+
+        return drawn(self)
+
     def ask(self, act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
         """What ``act`` answers, called with the registry open.
 

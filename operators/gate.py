@@ -10,7 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from model_lifecycle.registry.rules.metadata import plain
 
 from .base import LifecycleOperator
+from .lineage import draw, file_dataset, version_dataset
 from .links import GateReportLink
+from .notifying import count
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,6 +46,13 @@ class GateOperator(LifecycleOperator):
         self.log.info("%s: %s", report["verdict"], report["sentence"])
         self.log.info("Report: %s", report["report_uri"])
         GateReportLink.publish(context, self.hook, page)
+        count("verdicts", gate=report["gate"], verdict=report["verdict"])
+        versions = [item for item in (report["version"], report["baseline"]) if item is not None]
+        draw(
+            self,
+            inputs=[version_dataset(self.tenant_id, self.model_id, item) for item in versions],
+            outputs=[file_dataset(report["report_uri"])] if report["report_uri"] else [],
+        )
         if report["verdict"] in self.fail_on:
             raise AirflowFailException(f"{report['verdict']}: {report['sentence']}")
         return report

@@ -22,6 +22,8 @@ from .train import TrainModelOperator
 from .validate import ValidateModelOperator
 
 if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
+
     from model_lifecycle.registry.rules.metadata import TrainedModel
     from model_lifecycle.registry.rules.policy import PromotionPolicy
 
@@ -44,6 +46,7 @@ def retrain_and_promote(
     traffic_kwargs: Mapping[str, Any] | None = None,
     policy: PromotionPolicy | None = None,
     approval: bool | Mapping[str, Any] = False,
+    notifiers: Sequence[BaseNotifier] = (),
     description: str = "",
     model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
     schedule: Any = None,
@@ -68,6 +71,7 @@ def retrain_and_promote(
     :param approval: whether a person has to approve before production, or the arguments of
         ``ApproveModelOperator``, such as ``assigned_users``. A policy given with it must require
         approval, so that no promotion from elsewhere passes by the person.
+    :param notifiers: Airflow notifiers that are told of promotions, refusals and rejections.
     :param description: of the model, for people.
     :param dag_kwargs: everything else that a DAG takes, such as ``params`` and ``start_date``.
     """
@@ -106,6 +110,7 @@ def retrain_and_promote(
                 task_id="promote_to_staging",
                 version=_VERSION,
                 target_stage=Stage.STAGING.value,
+                notifiers=notifiers,
                 **model,
             ),
         ]
@@ -121,12 +126,13 @@ def retrain_and_promote(
             )
         )
         if approval or isinstance(approval, Mapping):
-            steps.append(_approve(approval, policy, model))
+            steps.append(_approve(approval, policy, {"notifiers": notifiers, **model}))
         steps.append(
             PromoteModelOperator(
                 task_id="promote_to_production",
                 version=_VERSION,
                 target_stage=Stage.PRODUCTION.value,
+                notifiers=notifiers,
                 **model,
             )
         )
@@ -154,6 +160,7 @@ def rollback_dag(
     dag_id: str,
     tenant_id: str,
     models: Sequence[str] | None = None,
+    notifiers: Sequence[BaseNotifier] = (),
     model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
     **dag_kwargs: Any,
 ) -> DAG:
@@ -163,6 +170,7 @@ def rollback_dag(
     reason. One run at a time.
 
     :param models: the models the form offers; none: any name.
+    :param notifiers: Airflow notifiers that are told of the rollback.
     """
     choice = {"enum": list(models)} if models else {"pattern": _MODEL_PATTERN}
     params = {
@@ -199,6 +207,7 @@ def rollback_dag(
             # model that is named "007" into a number.
             to_version="{{ params.to_version or '' }}",
             reason="{{ params.reason }}",
+            notifiers=notifiers,
             model_registry_conn_id=model_registry_conn_id,
         )
     return dag

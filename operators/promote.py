@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -16,11 +16,14 @@ from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import arrival_of, entry_of
+from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
+from .notifying import as_list, count, notify, notify_once
+from .notifying import event as told
 from .versions import optional_version
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseNotifier, Context
 
     from model_lifecycle.registry.model_registry import ModelRegistry
     from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
@@ -45,6 +48,8 @@ class PromoteModelOperator(LifecycleOperator):
     :param expected_production: the version that must be in production now, none for no version;
         otherwise the promotion fails as a conflict. Default: any.
     :param reason: for the ledger.
+    :param notifiers: Airflow notifiers that are told that the version was promoted, or refused;
+        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.notifying`.
     """
 
     template_fields: Sequence[str] = (
@@ -65,6 +70,7 @@ class PromoteModelOperator(LifecycleOperator):
         target_stage: str = Stage.PRODUCTION.value,
         expected_production: int | str | None = ANYTHING,
         reason: str = "",
+        notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["outlets"] = [
@@ -76,6 +82,7 @@ class PromoteModelOperator(LifecycleOperator):
         self.target_stage = target_stage
         self.expected_production = expected_production
         self.reason = reason
+        self.notifiers = as_list(notifiers)
 
     def execute(self, context: Context) -> dict[str, Any]:
         try:
@@ -94,7 +101,26 @@ class PromoteModelOperator(LifecycleOperator):
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
         announce(context, event)
+        self._tell(context, event)
         return result
+
+    def _tell(self, context: Context, moved: Mapping[str, Any]) -> None:
+        """Lineage, metrics and notifiers; the last two only for what this task itself did."""
+        names = (self.tenant_id, self.model_id)
+        draw(
+            self,
+            inputs=[version_dataset(*names, moved["version"])],
+            outputs=[stage_dataset(*names, moved["stage"])],
+        )
+        if moved["operation_id"] != operation_id(context):
+            return
+        count("transitions", event="promoted", stage=moved["stage"])
+        replaced = f", in place of version {moved['from']}" if moved["from"] else ""
+        sentence = (
+            f"{self.model_id} version {moved['version']} is in {moved['stage']}"
+            f"{replaced if moved['stage'] == Stage.PRODUCTION else ''}"
+        )
+        notify_once(context, self.notifiers, told("promoted", sentence, moved), moved["sequence"])
 
     def _promotion(
         self, context: Context
@@ -132,7 +158,11 @@ class PromoteModelOperator(LifecycleOperator):
         return optional_version(self.expected_production)
 
     def _held(self, context: Context, refusal: GateRefused) -> AirflowSkipException:
-        context["ti"].xcom_push(key="held", value={"message": str(refusal), **refusal.details()})
+        held = {"message": str(refusal), **refusal.details()}
+        context["ti"].xcom_push(key="held", value=held)
+        count("transitions", event="refused", stage=self.target_stage)
+        subject = {"tenant_id": self.tenant_id, "model_id": self.model_id}
+        notify(context, self.notifiers, told("refused", str(refusal), {**subject, **held}))
         return AirflowSkipException(f"Not promoted: {refusal}")
 
 

@@ -13,6 +13,7 @@ from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import entry_of
+from .lineage import draw, version_dataset
 from .links import ModelVersionLink
 
 if TYPE_CHECKING:
@@ -132,4 +133,9 @@ class RegisterModelOperator(LifecycleOperator):
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
         announce(context, event)
+        draw(
+            self,
+            inputs=[("mlflow", self.source)],
+            outputs=[version_dataset(self.tenant_id, self.model_id, result["version"])],
+        )
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -13,11 +13,13 @@ from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
 from .identity import operation_id
 from .ledger import entry_of
+from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
+from .notifying import as_list, count, event, notify_once
 from .versions import optional_version
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseNotifier, Context
 
     from model_lifecycle.registry.model_registry import ModelRegistry
 
@@ -31,6 +33,8 @@ class RollbackModelOperator(LifecycleOperator):
 
     :param to_version: the version to bring back; none or empty: the previous one in production.
     :param reason: why; the ledger keeps it.
+    :param notifiers: Airflow notifiers that are told; their context has ``lifecycle``: see
+        :mod:`model_lifecycle.operators.notifying`.
     """
 
     template_fields: Sequence[str] = (*LifecycleOperator.template_fields, "to_version", "reason")
@@ -44,6 +48,7 @@ class RollbackModelOperator(LifecycleOperator):
         model_id: str,
         reason: str,
         to_version: int | str | None = None,
+        notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["outlets"] = [
@@ -53,6 +58,7 @@ class RollbackModelOperator(LifecycleOperator):
         super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.to_version = to_version
         self.reason = reason
+        self.notifiers = as_list(notifiers)
 
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
@@ -89,14 +95,21 @@ class RollbackModelOperator(LifecycleOperator):
             }
             return told, event_extra(entry, back, Stage.PRODUCTION)
 
-        result, event = self.ask(act)
-        self.log.info(
-            "%s version %s is in production again, in place of version %s: %s",
-            self.model_id,
-            result["version"],
-            result["previous_production"],
-            result["reason"],
+        result, moved = self.ask(act)
+        sentence = (
+            f"{self.model_id} version {result['version']} is in production again, in place of "
+            f"version {result['previous_production']}: {result['reason']}"
         )
+        self.log.info(sentence)
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
-        announce(context, event)
+        announce(context, moved)
+        names = (self.tenant_id, self.model_id)
+        draw(
+            self,
+            inputs=[version_dataset(*names, result["version"])],
+            outputs=[stage_dataset(*names, Stage.PRODUCTION)],
+        )
+        count("transitions", event="rolled_back", stage=Stage.PRODUCTION.value)
+        said = event("rolled_back", sentence, moved)
+        notify_once(context, self.notifiers, said, moved["sequence"])
         return result

@@ -213,7 +213,7 @@ def promote(context, model):
     from model_lifecycle.operators import PromoteModelOperator
 
     def call(version, stage="production", **given):
-        names = ("run_id", "try_number")
+        names = ("run_id", "try_number", "kept")
         extra = {name: value for name, value in given.items() if name not in names}
         task = PromoteModelOperator(
             task_id=f"promote_to_{stage}", version=version, target_stage=stage, **model, **extra

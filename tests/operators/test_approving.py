@@ -279,6 +279,28 @@ def test_retry_after_an_answer_does_not_ask_again(staged, context, model, asked,
     assert [item.verdict for item in approvals(version)] == [Verdict.PASS]
 
 
+def test_people_are_told_that_they_are_asked_and_of_a_rejection(staged, context, model, asked):
+    """A notifier hears of the question and of the rejection."""
+    from airflow.sdk import BaseNotifier
+
+    from model_lifecycle.operators import ApproveModelOperator
+
+    heard = []
+
+    class Tell(BaseNotifier):
+        def notify(self, context):
+            heard.append((context["lifecycle"]["event"], context["lifecycle"]["sentence"]))
+
+    task = ApproveModelOperator(task_id="approve", version=staged(), notifiers=Tell(), **model)
+    kwargs = _parked(task, context(task))
+    task.execute_complete(context(task), _event("Reject", comment="too early"), **kwargs)
+
+    assert heard == [
+        ("approval_asked", f"Promote heart version 1 of {model['tenant_id']} to production?"),
+        ("rejected", "rejected by ann: too early"),
+    ]
+
+
 def test_default_answer_cannot_be_approval(model):
     """Nobody's silence promotes a model."""
     from model_lifecycle.operators import ApproveModelOperator

@@ -53,6 +53,7 @@ def test_promotion_to_production_sends_the_event(in_production, ask, model, prom
         "bundle_digest": known.bundle_digest,
         "evidence": [dict(item) for item in entry.evidence],
         "sequence": entry.sequence,
+        "operation_id": "lifecycle/r2/promote_to_production/-1",
     }
     assert [item["gate"] for item in event.extra["evidence"]] == ["shadow"]
 

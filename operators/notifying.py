@@ -1,0 +1,66 @@
+"""Telling people, and counting: what happened to a version, as notifiers and metrics see it.
+
+A notifier finds the event as a plain mapping in its context, so a template may say
+``{{ lifecycle.sentence }}``. A metric has tags with few values only: event, stage, gate, verdict.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier, Context
+
+log = logging.getLogger(__name__)
+
+#: The events that notifiers get.
+EVENTS = ("promoted", "refused", "rolled_back", "approval_asked", "rejected")
+
+
+def as_list(notifiers: Any) -> list[BaseNotifier]:
+    """One notifier, several or none, as a list."""
+    if notifiers is None:
+        return []
+    return list(notifiers) if isinstance(notifiers, Iterable) else [notifiers]
+
+
+def event(name: str, sentence: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a notifier finds as ``lifecycle``: ``event``, ``sentence`` and what the task knows."""
+    return {"event": name, "sentence": sentence, **told}
+
+
+def notify(context: Context, notifiers: Iterable[BaseNotifier], said: Mapping[str, Any]) -> None:
+    """Call each notifier with ``lifecycle`` in its context.
+
+    What has happened has happened: a notifier that fails is told in the log, and neither the
+    others nor the task fail for it.
+    """
+    for notifier in notifiers:
+        told: Any = {**context, "lifecycle": dict(said)}
+        try:
+            notifier(told)
+        except Exception:
+            log.exception("%s could not tell: %s", type(notifier).__name__, said["sentence"])
+
+
+def notify_once(
+    context: Context, notifiers: Iterable[BaseNotifier], said: Mapping[str, Any], sequence: int
+) -> None:
+    """:func:`notify`, once for the ledger's entry, however often the task is tried."""
+    if not notifiers:
+        return
+    key = f"notified-{said['event']}-{sequence}"
+    store = context["task_state_store"]
+    if store.get(key):
+        return
+    notify(context, notifiers, said)
+    store.set(key, True)
+
+
+def count(name: str, **tags: str) -> None:
+    """Add one to Airflow's metric ``model_lifecycle.{name}``."""
+    from airflow.sdk.observability import stats
+
+    stats.incr(f"model_lifecycle.{name}", tags=tags)
