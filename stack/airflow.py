@@ -45,7 +45,6 @@ def settings(place: Place) -> dict[str, str]:
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(place.ports["airflow-task-logs"]),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(place.ports["airflow-trigger-logs"]),
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {
         "AIRFLOW_HOME": str(place.airflow_home),
