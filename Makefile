@@ -23,7 +23,7 @@ down: .venv/ready
 # scikit-learn, PyTorch, TensorFlow and ONNX in an environment of their own: about 3 GB, and what
 # tests of one framework need is skipped where it is absent.
 test-frameworks: .venv-frameworks/ready
-	.venv-frameworks/bin/python -m pytest tests/frameworks
+	.venv-frameworks/bin/python -m pytest tests/frameworks tests/dags/test_digits.py
 
 # Airflow's own processes on the whole stack; about ten minutes. E2E=tests/e2e/test_promotion.py
 # is the quick half.

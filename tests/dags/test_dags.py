@@ -7,6 +7,7 @@ import pytest
 from model_lifecycle.dags.flights.story import ACTS
 
 NAMES = [
+    "digits_retrain",
     "flight_delay_retrain",
     "flight_delay_rollback",
     "flight_delay_serving",

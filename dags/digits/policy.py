@@ -1,0 +1,30 @@
+"""What a version of digits must show before it may move.
+
+The measure is accuracy: the share of pictures whose digit was read. Whoever sorts by it runs the
+network in another language, so a version needs an ONNX model too.
+"""
+
+from __future__ import annotations
+
+from model_lifecycle.gates.policies import (
+    Comparison,
+    Limit,
+    ShadowPolicy,
+    ValidationPolicy,
+    promotion_policy,
+)
+
+DIGITS_POLICY = promotion_policy(
+    validation=ValidationPolicy(
+        comparisons=(Comparison("accuracy", margin=0.05),),
+        limits=(Limit("accuracy", minimum=0.8),),
+        label="digit",
+    ),
+    shadow=ShadowPolicy(
+        comparisons=(Comparison("accuracy", margin=0.05),),
+        limits=(Limit("accuracy", minimum=0.8, applies="first_version"),),
+        min_requests=400,
+        expected_blocks=60,
+    ),
+    require_onnx=True,
+)
