@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from model_lifecycle.dags.flights import forms, policy, tasks, training
+from model_lifecycle.dags.flights import forms, lake, policy, tasks, training
 from model_lifecycle.operators import retrain_and_promote
 
 dag = retrain_and_promote(
@@ -26,3 +26,7 @@ dag = retrain_and_promote(
     start_date=datetime(2013, 1, 1, tzinfo=UTC),
     params=forms.RETRAIN,
 )
+
+if lake.in_s3():
+    with dag:
+        lake.wait_for_flights() >> dag.get_task("train")

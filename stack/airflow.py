@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from . import registry
+from . import flights, registry
 from .http import ask
 from .part import Part
 from .place import TENANT, Place, write_private
@@ -51,6 +51,7 @@ def settings(place: Place) -> dict[str, str]:
         **ours,
         **registry.QUIET,
         **registry.connections(place),
+        **flights.settings(),
         "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),
         # Many small predictions: threads of OpenMP would only wait for each other.
         "OMP_NUM_THREADS": "1",

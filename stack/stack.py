@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from . import airflow, api, postgres
+from . import airflow, api, flights, postgres
 from .environment import environment
 from .part import NotReady, Part
 from .parts import PARTS, SERVICES, STORES, owner_of
@@ -48,6 +48,8 @@ class Stack:
         self._start(STORES)
         postgres.make_databases(self.place)
         self._tell("databases")
+        flights.publish(self.place)
+        self._tell("flights in S3")
         self._run("Airflow's tables", airflow.migrate_command(), airflow.settings(self.place))
         self._run("the ledger's tables", api.upgrade_command(), api.settings(self.place))
         if not self.place.secrets.api_key:

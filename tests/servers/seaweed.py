@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -39,6 +40,12 @@ class Seaweed:
             "AWS_EC2_METADATA_DISABLED": "true",
             "MLFLOW_S3_ENDPOINT_URL": self.url,
         }
+
+    def airflow_connection(self) -> str:
+        """An Airflow connection of type ``aws`` that leads here, as JSON."""
+        extra = {"region_name": "us-east-1", "endpoint_url": self.url}
+        keys = {"login": self.access_key, "password": self.secret_key}
+        return json.dumps({"conn_type": "aws", **keys, "extra": extra})
 
     def client(self) -> Any:
         """A boto3 client of its own."""
