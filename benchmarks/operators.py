@@ -1,0 +1,239 @@
+"""The wall time that our operators add over a ``BashOperator`` that runs ``true``.
+
+Each operator is executed in a process of its own that has imported what an Airflow worker has
+imported already (``airflow.sdk``) and no more; the clock runs from the import of the operator's
+class to the end of ``execute``. One round is one lifecycle of a small model in an embedded
+registry; operators take turns within each round, and medians of the rounds are shown.
+
+Exit code 1 when MLflow is imported by a task that neither logs nor loads a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import warnings
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+MODEL = "clicks"
+#: Tasks that really log or load a model, or copy the files of one.
+MODEL_TASKS = {"TrainModelOperator", "RegisterModelOperator", "ValidateModelOperator"}
+BASH = "BashOperator"
+
+
+def train() -> Any:
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    from model_lifecycle.registry.rules.metadata import TrainedModel
+
+    frame = pd.DataFrame({"x": [float(number) for number in range(400)]})
+    label = frame["x"] > 200
+    fitted = LogisticRegression().fit(frame, label)
+    return TrainedModel(fitted, "sklearn", {"accuracy": 1.0}, {}, input_example=frame.head(3))
+
+
+def lifecycle(tenant: str, held_out: str) -> list[tuple[str, dict[str, Any]]]:
+    """The tasks of one round, in order: class and arguments."""
+    from model_lifecycle.gates.policies import Limit, ValidationPolicy, promotion_policy
+
+    limits = (Limit("accuracy", minimum=0.5),)
+    policy = promotion_policy(validation=ValidationPolicy(limits=limits), require_approval=True)
+    model = {"tenant_id": tenant, "model_id": MODEL}
+    first, staging = {**model, "version": 1}, {"target_stage": "staging"}
+    return [
+        (BASH, {"bash_command": "true"}),
+        ("DataOperator", {"prepare": "train"}),
+        ("TrainModelOperator", {**model, "train": "train"}),
+        ("RegisterModelOperator", {**model, "source": "{model_uri}", "framework": "sklearn"}),
+        ("SetPolicyOperator", {**model, "policy": policy.document()}),
+        ("NewModelVersionSensor", {**model, "after": 0}),
+        ("ValidateModelOperator", {**first, "data": held_out}),
+        ("PromoteModelOperator", {**first, **staging}),
+        ("ApproveModelOperator", first),
+        ("PromoteModelOperator", first),
+        ("ModelStageSensor", model),
+        ("RegisterModelOperator", {**model, "source": "{model_uri}", "framework": "sklearn"}),
+        ("DeleteModelOperator", {**model, "version": 2, "reason": "a benchmark"}),
+        ("ReconcileOperator", {"tenant_id": tenant}),
+    ]
+
+
+def execute(name: str, arguments: dict[str, Any], run: str) -> dict[str, Any]:
+    """In a process of its own: seconds, result, and whether MLflow was imported."""
+    import airflow.sdk  # noqa: F401 - what a worker has before it starts
+
+    given = {
+        key: globals()["train"] if key in ("train", "prepare") else value
+        for key, value in arguments.items()
+    }
+    begun = time.perf_counter()
+    if name == BASH:
+        from airflow.providers.standard.operators.bash import BashOperator as Operator
+    else:
+        from model_lifecycle import operators
+
+        Operator = getattr(operators, name)  # noqa: N806 - a class
+    task = Operator(task_id=name, **given)
+    result = None
+    with suppress(_Parked):
+        result = _execute(task, _context(task, run))
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "result": result, "mlflow": "mlflow" in sys.modules}
+
+
+class _Parked(Exception):
+    """The task waits for a person."""
+
+
+def _execute(task: Any, context: dict[str, Any]) -> Any:
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    if type(task).__name__ == "ApproveModelOperator":
+        from airflow.providers.standard.operators import hitl
+
+        hitl.upsert_hitl_detail = lambda **_: None
+    try:
+        return task.execute(context)
+    except TaskAwaitingInput:
+        raise _Parked from None
+
+
+def _context(task: Any, run: str) -> dict[str, Any]:
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    ti = SimpleNamespace(
+        id=uuid.uuid4(),
+        dag_id="bench",
+        run_id=run,
+        task_id=task.task_id,
+        map_index=-1,
+        try_number=1,
+        max_tries=0,
+        task=task,
+        xcom_push=lambda **_: None,
+    )
+    return {
+        "ti": ti,
+        "task_instance": ti,
+        "task": task,
+        "dag_run": SimpleNamespace(triggering_user_name="kim"),
+        "outlet_events": OutletEventAccessors(),
+        "task_state_store": SimpleNamespace(get=lambda *_: None, set=lambda *_: None),
+    }
+
+
+async def judged(tenant: str, *gates: str) -> None:
+    """What other gates would have found about version 1."""
+    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+    from model_lifecycle.registry.rules.stages import Gate
+
+    async with open_registry() as registry:
+        found = await registry.get_version(tenant, MODEL, 1)
+        policy = await registry.get_policy(tenant, MODEL)
+        assert found is not None
+        for gate in gates:
+            item = Evidence(
+                evidence_id=uuid.uuid4().hex,
+                gate=Gate(gate),
+                verdict=Verdict.PASS,
+                bundle_digest=found.bundle_digest,
+                baseline=None,
+                policy_fingerprint=policy.fingerprint,
+            )
+            await registry.record_evidence(tenant, MODEL, 1, item, actor="bench")
+
+
+def round_of(number: int, held_out: str) -> list[tuple[str, dict[str, Any]]]:
+    """One lifecycle; what each of its tasks took."""
+    tenant, uri, found = f"bench-{number}", "", []
+    for step, (name, arguments) in enumerate(lifecycle(tenant, held_out)):
+        if name == "ApproveModelOperator":
+            asyncio.run(judged(tenant, "shadow"))
+        if name == "PromoteModelOperator" and "target_stage" not in arguments:
+            asyncio.run(judged(tenant, "approval"))
+        text = json.dumps([name, arguments, f"round-{number}-{step}"])
+        done = subprocess.run(
+            [sys.executable, __file__, "--task", text.replace("{model_uri}", uri)],
+            capture_output=True,
+            text=True,
+        )
+        told = [line for line in done.stdout.splitlines() if line.startswith("told ")]
+        if not told:
+            raise RuntimeError(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        answer = json.loads(told[-1].removeprefix("told "))
+        if name == "TrainModelOperator":
+            uri = answer["result"]["model_uri"]
+        to = f" to {arguments['target_stage']}" if "target_stage" in arguments else ""
+        found.append((f"{name}{to}", answer))
+    return found
+
+
+def main() -> int:
+    warnings.simplefilter("ignore")
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--task", help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.task:
+        sys.stdout.write(f"told {json.dumps(execute(*json.loads(given.task)), default=str)}\n")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(
+            AIRFLOW_HOME=f"{folder}/airflow",
+            AIRFLOW__CORE__LOAD_EXAMPLES="False",
+            AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR",
+            MODEL_LIFECYCLE_HOME=f"{folder}/registry",
+        )
+        held_out = Path(folder) / "held-out.parquet"
+        _write(held_out)
+        rounds = [round_of(number, str(held_out)) for number in range(given.rounds + 1)]
+    # The first round makes the databases; it is not measured.
+    return shown(rounds[1:])
+
+
+def _write(file: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [float(number) for number in range(400)]})
+    frame.assign(label=(frame["x"] > 200).astype(int)).to_parquet(file)
+
+
+def shown(rounds: list[list[tuple[str, dict[str, Any]]]]) -> int:
+    seconds, imported = defaultdict(list), set()
+    for name, answer in (item for found in rounds for item in found):
+        seconds[name].append(answer["seconds"])
+        if answer["mlflow"]:
+            imported.add(name)
+    bash = statistics.median(seconds[BASH])
+    table = Table("operator", "wall time, s", "added, s", "imports MLflow")
+    for name, times in seconds.items():
+        median = statistics.median(times)
+        table.add_row(name, f"{median:.2f}", f"{median - bash:+.2f}", "yes" * (name in imported))
+    console = Console()
+    console.print(table)
+    console.print(f"medians of {len(rounds)} rounds, embedded registry")
+    wrong = sorted(name for name in imported if name.split()[0] not in MODEL_TASKS)
+    if wrong:
+        console.print(f"MLflow imported without a model being logged or loaded: {', '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import model_lifecycle
+
+_PAGE = (Path(model_lifecycle.__file__).parent / "docs" / "airflow.md").read_text()
+_PYTHON = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
+_YAML = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory):
+    """Every block as a DAG file, in a folder as the page tells, read by Airflow."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    folder = tmp_path_factory.mktemp("page")
+    for number, block in enumerate(_PYTHON):
+        (folder / f"block_{number}.py").write_text(f'"""airflow dag"""\n{block}')
+    (folder / "lifecycles").mkdir()
+    (folder / "lifecycles" / "churn.yaml").write_text(_YAML[0])
+    return DagBag(dag_folder=str(folder), bundle_name="page", bundle_path=folder)
+
+
+def test_every_example_of_the_page_is_a_dag_file(dags, airflow_database):
+    """Each block loads, and has the DAGs that it shows."""
+    assert (dags.import_errors, dags.captured_warnings) == ({}, {})
+    assert len(dags.dagbag_stats) == len(_PYTHON) == 7
+    assert all(stat.dag_num > 0 for stat in dags.dagbag_stats)
+    assert "acme.churn" in dags.dags
+
+
+def test_examples_survive_serialisation(dags, airflow_database):
+    """The scheduler's copy of each DAG has its tasks."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.dags.values():
+        copy = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+        assert set(copy.task_dict) == set(dag.task_dict)
+
+
+def test_the_page_names_everything_public():
+    """Nothing that users may import is missing from the page."""
+    from model_lifecycle.operators import __all__ as public
+
+    told = {"GateReportLink", "ModelVersionLink", "ModelRegistryHook"}
+    triggers = {name for name in public if name.endswith("Trigger")}
+
+    assert {name for name in public if name not in _PAGE} - told - triggers == set()
+
+
+def test_the_page_names_every_key_of_a_lifecycle_file():
+    """What a YAML file may say is what the page says."""
+    from model_lifecycle.operators.lifecycle_schema import LIFECYCLE
+
+    assert {name for name in LIFECYCLE["properties"] if name not in _PAGE} == set()
+
+
+def test_blocks_run_by_themselves(tmp_path):
+    """A block needs nothing from the blocks before it."""
+    (tmp_path / "lifecycles").mkdir()
+    for number, block in enumerate(_PYTHON):
+        file = tmp_path / f"alone_{number}.py"
+        file.write_text(block)
+
+        assert runpy.run_path(str(file))
