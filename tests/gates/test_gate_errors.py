@@ -1,10 +1,18 @@
 """A small run of ``benchmarks/gate_errors.py``: enough to see that it measures what it says."""
 
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from model_lifecycle.gates import engines
+from model_lifecycle.gates.cells import Cell
+from model_lifecycle.gates.claims import Claim
+from model_lifecycle.gates.metrics import METRICS
+from model_lifecycle.gates.policies import Comparison, ShadowPolicy
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
 
@@ -31,6 +39,49 @@ def test_engines_keep_their_rate_and_peeking_does_not(benchmark, name, engine):
 
     assert result.holds
     assert result.peeked > 0.25
+    assert result.median is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "unit"),
+    [
+        ("1 % disagree", "sequence, blocks", "block"),
+        ("skewed unbounded loss", "sequence, blocks", "block"),
+        ("3 % disagree", "betting, requests", "request"),
+    ],
+)
+def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
+    """All runs at once come out, look by look, as the gate's own engine says."""
+    (setting,) = [s for s in benchmark.SETTINGS if (s.name, s.engine) == (name, engine)]
+    rng = np.random.default_rng(3)
+    x = setting.draw(rng, (3, 60, 60), 0.0)
+    span = 1.0 if "disagree" in name else None
+    metric = replace(METRICS["brier"], span=span)
+    claim = Claim("c", "comparison", metric, -setting.margin, setting.margin)
+    policy = ShadowPolicy(comparisons=(Comparison("brier", setting.margin),), unit=unit)
+
+    def shown(run):
+        judge, verdicts = engines.engine(policy, claim, 0.05), []
+        for number, block in enumerate(run, 1):
+            judge.add(Cell.of(block, None, block, span=span if unit == "request" else None))
+            enough = unit == "request" or number >= benchmark.FIRST_BLOCKS
+            verdicts.append(judge.bounds().lower > -setting.margin and enough)
+        return verdicts
+
+    expected = [shown(run) for run in x]
+    found = benchmark.passes(setting, x)
+
+    assert found.any()
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("simulated", ["clusters", "two_arms"])
+def test_clusters_and_arms_keep_their_rate(benchmark, simulated):
+    """Users and arms, looked at 200 times: wrong in 5 % of runs at most, and a z test far more."""
+    result = getattr(benchmark, simulated)(200, 5)
+
+    assert result.holds
+    assert result.peeked > 0.2
     assert result.median is not None
 
 
