@@ -25,6 +25,7 @@ from .policies import ABPolicy
 from .ports import GateRegistry
 from .recording import Case, conclude, look, open_case
 from .report import Check, GateReport, MetricRow
+from .tally import named
 from .traffic import parse_day, partitions
 from .traffic_plan import TrafficPlan, keep_plan
 
@@ -203,10 +204,7 @@ async def judge_ab_test(
                 datetime.fromisoformat(plan.mature_until), plan.window[1]
             ).isoformat(),
             "identity": plan.identity,
-            "partitions": [
-                {"name": item.name, "digest": item.digest, "rows": item.rows}
-                for item in sorted(units.sources, key=lambda source: source.name)
-            ],
+            "partitions": named(units.sources),
         },
         detail={
             "looks": shown,

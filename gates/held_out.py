@@ -29,10 +29,11 @@ from .data_checks import (
 )
 from .distributions import Distributions, Edges
 from .losses import Answers
-from .offline import HeldOut, claim_values, judge_rows
+from .offline import judge_rows
 from .policies import ValidationPolicy
 from .predicting import answers
 from .report import Check, MetricRow
+from .row_sums import HeldOut, RowSums, claim_values, row_sums
 from .shown import auc_row, flips
 from .statistics.design_effect import design_effect, largest_by_chance
 from .wording import amount, count
@@ -103,14 +104,15 @@ def judge_dataset(
             if claim.column is not None
         },
     )
-    rows = judge_rows(policy, demands, held_out)
+    sums = row_sums(demands, held_out)
+    rows = judge_rows(policy, demands, sums)
     if policy.unit == "row" and times is not None:
         checks += _dependence(held_out, demands, times[usable])
     return Judged(
         (*rows, *auc_row(held_out.labels, kept, policy.alpha)),
         tuple(checks),
         {**counts, "units": max((row.units for row in rows), default=0)},
-        _detail(case, held_out, kept),
+        _detail(case, held_out, kept, sums),
     )
 
 
@@ -194,9 +196,12 @@ def _dependence(data: HeldOut, demands: tuple[Claim, ...], times: pd.Series[Any]
     ]
 
 
-def _detail(case: Case, data: HeldOut, said: Mapping[str, Answers]) -> dict[str, Any]:
+def _detail(
+    case: Case, data: HeldOut, said: Mapping[str, Answers], sums: tuple[RowSums, ...]
+) -> dict[str, Any]:
     edges = Edges.fitting(case.model_type, data.labels, data.challenger)
     return {
         "distributions": Distributions.of(edges, data.labels, said).document(),
         "flips": flips(case.model_type, data),
+        "sums": [item.document() for item in sums],
     }

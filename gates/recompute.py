@@ -1,7 +1,8 @@
 """Making a verdict again from what its report holds, to see that the report says what it shows.
 
-A shadow test is judged anew from the sums of its blocks; its partitions, where they can be reached,
-must have the digests that were read. Other gates' verdicts follow from their rows and checks.
+Every gate is judged anew from the sums that its report holds: of blocks, of arms, of held-out rows.
+Partitions of traffic, where they can be reached, must have the digests that were read. What a
+validation says of its data (its checks) is taken as recorded.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from model_lifecycle.registry.rules.stages import Gate
 from .claims import claims
 from .data_checks import KEPT_CHECKS
 from .looks import judge_blocks
-from .policies import ShadowPolicy
+from .offline import judge_rows
+from .policies import ShadowPolicy, ValidationPolicy
 from .ports import Files
 from .report import Check, GateReport, MetricRow
+from .row_sums import RowSums
 from .shadow_checks import Window, shadow_checks
 from .tally import Tally
 from .traffic import parse_day, partitions, read_partition
@@ -68,6 +71,8 @@ def recompute(document: Mapping[str, Any]) -> Recomputed:
             from .ab_test import recomputed_rows
 
             rows, checks = recomputed_rows(report)
+        elif report.gate is Gate.VALIDATION and "sums" in report.detail:
+            rows = _validation(report)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, RegistryError):
             raise
@@ -129,6 +134,19 @@ def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...
     checks = shadow_checks(policy, demands, tally, window, inputs["training_ends"])
     seen = [check for check in report.checks if check.name in KEPT_CHECKS]
     return rows, (*checks, *seen)
+
+
+def _validation(report: GateReport) -> tuple[MetricRow, ...]:
+    """Rows from their sums; those that decide nothing stay as they are."""
+    policy = ValidationPolicy.from_document(report.policy)
+    demands = claims(
+        policy.comparisons, policy.limits, policy.slices, champion=report.baseline is not None
+    )
+    sums = [RowSums(**item) for item in report.detail["sums"]]
+    return (
+        *judge_rows(policy, demands, sums),
+        *(row for row in report.metrics if row.kind == "shown"),
+    )
 
 
 def _rows(recorded: Sequence[MetricRow], again: Sequence[MetricRow]) -> list[str]:

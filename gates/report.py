@@ -97,7 +97,8 @@ class GateReport:
 
     ``sentence`` says the verdict with the number that decided. ``counts`` are totals (rows,
     requests, blocks …), ``reproduction`` the inputs with their digests, ``attempts`` how often this
-    gate has judged this version, this run included. ``detail`` holds what the plots show.
+    gate has judged this version, or any version on the same data, this run included. ``detail``
+    holds what the plots show, and the sums that the verdict follows from.
     """
 
     gate: Gate
@@ -154,6 +155,7 @@ class GateReport:
         return {
             "sentence": self.sentence,
             **({"window": window} if window else {}),
+            **({"data_digest": data} if (data := self.reproduction.get("data_digest")) else {}),
             "counts": dict(self.counts),
             "attempts": self.attempts,
             "metrics": [

@@ -10,7 +10,7 @@ from .day_states import DayState, looks_of, read_state, write_state
 from .pairing import Day
 from .ports import GateRegistry
 from .replay import Replay, replay_batch
-from .tally import Tally
+from .tally import Source, Tally
 from .traffic import batches, labels_look, partitions, read_labels, read_partitions
 from .traffic_plan import TrafficPlan
 
@@ -43,7 +43,10 @@ async def day_tally(
     missing = state.missing(hours)
     if not missing:
         return state.tally
-    known = Day.of(await read_labels(store, tenant, model, begin), state.seen)
+    labels = await read_labels(store, tenant, model, begin)
+    known = Day.of(labels, state.seen)
+    if labels is not None:
+        state.tally.labels.add(Source(f"labels of {day}", labels.digest, len(labels.frame)))
     for members in batches(missing):
         if starting is not None:
             for hour in members:

@@ -30,7 +30,7 @@ from .report import GateReport
 from .shadow_checks import Window, shadow_checks
 from .statistics.grid import STEPS
 from .statistics.mcnemar import mid_p
-from .tally import Tally
+from .tally import Tally, named
 from .traffic import Partition, parse_day, partitions, read_labels, read_partitions
 from .traffic_plan import TrafficPlan
 
@@ -220,10 +220,8 @@ async def judged(
             "judged_at": plan.mature_until,
             "identity": plan.identity,
             "training_ends": said,
-            "partitions": [
-                {"name": item.name, "digest": item.digest, "rows": item.rows}
-                for item in sorted(tally.sources, key=lambda source: source.name)
-            ],
+            "partitions": named(tally.sources),
+            "labels": named(tally.labels),
         },
         detail={
             **shown,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .losses import Answers
 from .metrics import CLASSIFICATION
-from .offline import HeldOut
 from .report import MetricRow
+from .row_sums import HeldOut
 from .statistics.auc import auc, compare_auc
 from .statistics.mcnemar import mid_p
 from .wording import amount, interval

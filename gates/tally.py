@@ -8,7 +8,7 @@ each, never with the requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,10 +31,16 @@ class Source:
     rows: int
 
 
+def named(sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """Partitions as a report names them."""
+    return [asdict(item) for item in sorted(sources, key=lambda s: (s.name, s.digest))]
+
+
 @dataclass
 class Tally:
     """``blocks`` by name, each with its cells; ``counts`` of requests by what became of them.
 
+    ``sources`` and ``labels`` are the partitions read; labels once for each state they were in.
     ``tables`` count what goes together (both models' answers, decision and label), ``histograms``
     times (latencies in ms, delays of labels in hours). ``identity`` says what was judged how:
     margins, unit, policy and models; tallies of different ones do not add.
@@ -47,6 +53,7 @@ class Tally:
     tables: dict[str, Counter[str]] = field(default_factory=dict)
     histograms: dict[str, LogHistogram] = field(default_factory=dict)
     identity: str = ""
+    labels: set[Source] = field(default_factory=set)
 
     def absorb(self, other: Tally) -> None:
         """Add ``other`` to this one, in time that depends on ``other`` only. Raises
@@ -62,6 +69,7 @@ class Tally:
         self.counts.update(other.counts)
         self.distributions = self.distributions + other.distributions
         self.sources.extend(other.sources)
+        self.labels |= other.labels
         for name, table in other.tables.items():
             self.tables.setdefault(name, Counter()).update(table)
         for name, histogram in other.histograms.items():
@@ -97,7 +105,8 @@ class Tally:
             },
             "counts": dict(sorted(self.counts.items())),
             "distributions": self.distributions.document(),
-            "sources": [asdict(item) for item in sorted(self.sources, key=lambda s: s.name)],
+            "sources": named(self.sources),
+            "labels": named(self.labels),
             "tables": {
                 name: dict(sorted(table.items())) for name, table in sorted(self.tables.items())
             },
@@ -122,4 +131,5 @@ class Tally:
                 for name, item in document["histograms"].items()
             },
             document["identity"],
+            {Source(**item) for item in document.get("labels", ())},
         )

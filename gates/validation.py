@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.rules.stages import Gate
 
+from .attempts import attempts_on_data
 from .claims import claims
 from .datasets import read_dataset
 from .held_out import judge_dataset
@@ -61,9 +63,10 @@ async def validate_version(
     judged = await asyncio.to_thread(
         judge_dataset, case, policy, demands, dataset.frame, challenger, champion
     )
+    attempts = await attempts_on_data(registry, case, dataset.digest)
     return await conclude(
         registry,
-        case,
+        replace(case, attempts=max(case.attempts, attempts)),
         policy.document(),
         judged.rows,
         judged.checks,

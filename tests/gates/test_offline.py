@@ -3,8 +3,9 @@ import pytest
 
 from model_lifecycle.gates.claims import claims
 from model_lifecycle.gates.losses import Answers
-from model_lifecycle.gates.offline import HeldOut, judge_rows
+from model_lifecycle.gates.offline import judge_rows
 from model_lifecycle.gates.policies import Comparison, Limit, ValidationPolicy
+from model_lifecycle.gates.row_sums import HeldOut, row_sums
 from model_lifecycle.gates.statistics import tango
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -27,7 +28,8 @@ def _world(rows, skill_a, skill_b, rng=RNG):
 
 def _judge(policy, labels, champion, challenger, units=None):
     found = claims(policy.comparisons, policy.limits, policy.slices, champion=champion is not None)
-    return judge_rows(policy, found, HeldOut(labels, challenger, champion, units))
+    data = HeldOut(labels, challenger, champion, units)
+    return judge_rows(policy, found, row_sums(found, data))
 
 
 @pytest.mark.parametrize("metric", ["brier", "log_loss", "accuracy"])

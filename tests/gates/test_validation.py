@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model_lifecycle.gates.policies import Comparison, Limit, SliceLimit, ValidationPolicy
+from model_lifecycle.gates.recompute import recompute
 from model_lifecycle.gates.validation import validate_version
 from model_lifecycle.registry.rules.errors import (
     ArtifactNotFound,
@@ -46,6 +47,43 @@ async def test_better_passes(world, champion, make_requests):
     assert evidence.summary["sentence"] == report.sentence
     ready = await world.registry.readiness(world.tenant, world.model, version, "staging")
     assert ready.ready
+
+
+async def test_report_judged_again(world, champion, make_requests):
+    """The verdict follows from the sums in the report; a row or a sum that was edited is found."""
+    version = await world.register("good")
+    await world.policy(
+        ValidationPolicy(
+            comparisons=(Comparison("brier", 0.01), Comparison("accuracy", 0.01)),
+            limits=(Limit("zero_one", maximum=0.4),),
+            slices=(SliceLimit("region", "brier", maximum=0.3),),
+        )
+    )
+    report = await _validate(world, version, world.held_out(make_requests(2000, 5)))
+    document = json.loads(json.dumps(report.document()))
+
+    sound = recompute(document)
+    row, first = document["metrics"][0], document["detail"]["sums"][0]
+    edited = recompute({**document, "metrics": [{**row, "lower": 0.2}, *document["metrics"][1:]]})
+    sums = [{**first, "mean": -first["mean"]}, *document["detail"]["sums"][1:]]
+    other = recompute({**document, "detail": {**document["detail"], "sums": sums}})
+
+    assert {row.kind for row in report.metrics} == {"comparison", "limit", "slice", "shown"}
+    assert sound.agrees, sound.differences
+    assert not edited.agrees
+    assert other.verdict is not Verdict.PASS
+
+
+async def test_candidates_on_one_data_set_are_counted(world, champion, make_requests):
+    """Each version that tries the same held-out rows is an attempt, and the report says which."""
+    data = world.held_out(make_requests(2000, 5))
+    first = await _validate(world, await world.register("good"), data)
+    second = await _validate(world, await world.register("good"), data)
+    other = await _validate(
+        world, await world.register("good"), world.held_out(make_requests(2000, 6))
+    )
+
+    assert [report.attempts for report in (first, second, other)] == [1, 2, 1]
 
 
 async def test_worse_fails(world, champion, make_requests):
