@@ -9,13 +9,10 @@ from typing import Annotated
 from fastapi import Header
 from pydantic import Field
 
-from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import ModelNotFound
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
+from model_lifecycle.registry.rules.expectation import ANY, ExpectedEpoch
 from model_lifecycle.registry.rules.metadata import ModelMetadata
 
 from .caller import Caller
-from .refusals import precondition_failed
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
@@ -29,36 +26,36 @@ IfMatch = Annotated[
 
 
 def model_etag(model: ModelMetadata) -> str:
-    """The tag of a model's state: its epoch, which every ledger entry raises, bound to tenant and
+    """The tag of a model's state."""
+    return etag_at(model.tenant_id, model.model_id, model.epoch)
+
+
+def etag_at(tenant_id: str, model_id: str, epoch: int) -> str:
+    """The tag of the model at this epoch, which every ledger entry raises; bound to tenant and
     name, so that another tenant's tag never matches."""
-    state = f"1\n{model.tenant_id}\n{model.model_id}\n{model.epoch}"
-    return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
+    state = f"1\n{tenant_id}\n{model_id}\n{epoch}"
+    return f'"{epoch}-{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
-def matches(header: str | None, etag: str, *, weak: bool) -> bool:
-    """Whether the list of tags in ``header`` names ``etag``; ``*`` names any."""
+def names(header: str | None, etag: str) -> bool:
+    """Whether the list of tags in an If-None-Match names ``etag``, weak or not; ``*`` names any."""
     if header is None:
         return False
     if header.strip() == "*":
         return True
-    return any(
-        tag == etag and (weak or not is_weak) for is_weak, tag in _TAG.findall(header[:10_000])
-    )
+    return any(tag == etag for _, tag in _TAG.findall(header[:10_000]))
 
 
-async def expected_state(
-    registry: ModelRegistry, caller: Caller, model_id: str, if_match: str | None
-) -> ExpectedProduction:
-    """What a write with this If-Match may assume to be in production.
+def expected_epoch(caller: Caller, model_id: str, if_match: str | None) -> ExpectedEpoch:
+    """What a write with this If-Match expects of the model: the core compares it inside the write.
 
-    The tag is compared now, and production again inside the write, under its lock. Raises
-    ModelNotFound; 412 if the model has changed, or the header holds no tag at all.
+    A weak tag, and one that is not of this tenant's model, is of no epoch.
     """
-    if if_match is None:
+    if if_match is None or if_match.strip() == "*":
         return ANY
-    model = await registry.get_model(caller.tenant_id, model_id)
-    if model is None:
-        raise ModelNotFound(model_id)
-    if not matches(if_match, model_etag(model), weak=False):
-        raise precondition_failed(model_etag(model))
-    return ANY if if_match.strip() == "*" else model.production_version
+    return {
+        int(epoch)
+        for is_weak, tag in _TAG.findall(if_match)
+        if not is_weak and (epoch := tag[1:].partition("-")[0]).isdecimal() and len(epoch) < 19
+        if tag == etag_at(caller.tenant_id, model_id, int(epoch))
+    }

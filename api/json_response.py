@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata, timestamp
 
-from .etags import matches
+from .etags import names
 
 
 def _plain(value: Any) -> Any:
@@ -54,7 +54,7 @@ def read(request: Request, document: Any, *, etag: str | None = None) -> Respons
     else:
         body = None
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-    if matches(request.headers.get("if-none-match"), etag, weak=True):
+    if names(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body or encode(document), 200, headers, media_type="application/json")
 

@@ -15,6 +15,7 @@ from starlette.routing import Match
 from model_lifecycle.registry.rules import errors
 
 from .caller import NotAuthenticated
+from .etags import etag_at
 from .json_response import encode
 from .refusals import Refusal
 
@@ -36,6 +37,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.RunNotFound: 404,
     errors.ArtifactNotFound: 404,
     errors.Conflict: 409,
+    errors.StaleModel: 412,
     errors.StaleProduction: 409,
     errors.NoEarlierProduction: 409,
     errors.OperationConflict: 409,
@@ -68,8 +70,11 @@ def problem(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     details: dict[str, Any] = {}
     if isinstance(error, errors.RegistryError):
-        status, code, text = _status(request, error), error.code, str(error)
+        status, code, text = _status(error), error.code, str(error)
         details = error.details()
+        if isinstance(error, errors.StaleModel):
+            tenant_id = request.state.caller.tenant_id
+            headers["ETag"] = etag_at(tenant_id, error.model_id, error.epoch)
         if error.retryable:
             headers["Retry-After"] = "5"
     elif isinstance(error, Refusal):
@@ -116,9 +121,7 @@ def document(
     return Response(encode(body), status, headers, media_type=MEDIA_TYPE)
 
 
-def _status(request: Request, error: errors.RegistryError) -> int:
-    if isinstance(error, errors.StaleProduction) and "if-match" in request.headers:
-        return 412  # the state that If-Match named was overtaken between its check and the write
+def _status(error: errors.RegistryError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 

@@ -58,15 +58,6 @@ def too_slow(seconds: float) -> Refusal:
     )
 
 
-def precondition_failed(etag: str) -> Refusal:
-    return Refusal(
-        412,
-        "precondition_failed",
-        "the model has changed since the state that If-Match names; read it again, then decide",
-        headers={"ETag": etag},
-    )
-
-
 def bad_page_token() -> Refusal:
     return Refusal(
         422,

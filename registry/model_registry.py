@@ -15,7 +15,7 @@ from typing import Any
 from .artifacts.store import ArtifactStore
 from .frameworks.protocol import Predictor
 from .rules.evidence import Evidence
-from .rules.expectation import ANY, ExpectedProduction
+from .rules.expectation import ANY, ExpectedEpoch, ExpectedProduction
 from .rules.metadata import (
     Finding,
     Framework,
@@ -53,6 +53,8 @@ class ModelRegistry:
     ``actor`` and ``created_by`` are a :class:`Principal`, whose roles are checked, or a name,
     which is trusted local use with every role. ``operation_id`` makes a repeated call harmless:
     the same id gives the same answer and one effect, and OperationConflict for another request.
+    ``expected_epoch`` makes a write a compare-and-set on the model as the caller has seen it:
+    who comes too late gets StaleModel and has changed nothing.
     """
 
     def __init__(self, stores: Stores) -> None:
@@ -196,6 +198,7 @@ class ModelRegistry:
         actor: Principal | str,
         reason: str = "",
         expected_production: ExpectedProduction = ANY,
+        expected_epoch: ExpectedEpoch = ANY,
         force: bool = False,
         operation_id: str | None = None,
     ) -> ModelMetadata:
@@ -216,6 +219,7 @@ class ModelRegistry:
             actor=actor,
             reason=reason,
             expected_production=expected_production,
+            expected_epoch=expected_epoch,
             force=force,
             operation_id=operation_id,
         )
@@ -228,6 +232,7 @@ class ModelRegistry:
         to_version: int | None = None,
         actor: Principal | str,
         reason: str,
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         """Put an earlier production version back, in one operation; the present one goes to
@@ -243,6 +248,7 @@ class ModelRegistry:
             to_version=to_version,
             actor=actor,
             reason=reason,
+            expected_epoch=expected_epoch,
             operation_id=operation_id,
         )
 
@@ -254,6 +260,7 @@ class ModelRegistry:
         *,
         actor: Principal | str,
         reason: str,
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> None:
         """Delete a version, or all versions of a model, that were never in production.
@@ -262,7 +269,13 @@ class ModelRegistry:
         them is in production or archived.
         """
         await self._deletion.delete_model(
-            tenant_id, model_id, version, actor=actor, reason=reason, operation_id=operation_id
+            tenant_id,
+            model_id,
+            version,
+            actor=actor,
+            reason=reason,
+            expected_epoch=expected_epoch,
+            operation_id=operation_id,
         )
 
     # --- Judgement
@@ -298,12 +311,19 @@ class ModelRegistry:
         *,
         actor: Principal | str,
         reason: str = "",
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> PromotionPolicy:
         """Set the model's promotion policy, as an entry of the ledger; the same policy again
         changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts."""
         return await self._judgement.set_policy(
-            tenant_id, model_id, policy, actor=actor, reason=reason, operation_id=operation_id
+            tenant_id,
+            model_id,
+            policy,
+            actor=actor,
+            reason=reason,
+            expected_epoch=expected_epoch,
+            operation_id=operation_id,
         )
 
     async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:

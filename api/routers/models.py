@@ -11,7 +11,7 @@ from model_lifecycle.registry.rules.metadata import Framework, LedgerEntry, time
 
 from ..caller import Reader, Remover
 from ..describing import link, problems, reads
-from ..etags import IfMatch, expected_state, model_etag
+from ..etags import IfMatch, expected_epoch, model_etag
 from ..idempotency import OperationId
 from ..json_response import read
 from ..opening import Registry
@@ -80,13 +80,13 @@ async def delete_model(
     if_match: IfMatch = None,
 ) -> Response:
     """Delete a version, or all versions, that never were in production. Role: admin."""
-    await expected_state(registry, caller, model_id, if_match)
     await registry.delete_model(
         caller.tenant_id,
         model_id,
         version,
         actor=caller.principal,
         reason=reason,
+        expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )
     return Response(status_code=204)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..caller import PolicySetter, Reader
 from ..describing import reads, writes
-from ..etags import IfMatch, expected_state
+from ..etags import IfMatch, expected_epoch
 from ..idempotency import OperationId
 from ..json_response import read, written
 from ..opening import Registry
@@ -47,13 +47,13 @@ async def set_policy(
     if_match: IfMatch = None,
 ) -> Response:
     """Set the promotion policy; evidence under another one counts no more. Role: gatekeeper."""
-    await expected_state(registry, caller, model_id, if_match)
     policy = await registry.set_policy(
         caller.tenant_id,
         model_id,
         asked.policy.model_dump(),
         actor=caller.principal,
         reason=asked.reason,
+        expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )
     return written({"policy": policy.document(), "fingerprint": policy.fingerprint}, headers={})

@@ -37,7 +37,7 @@ async def register_model(
     request: Request, caller: Registrar, registry: Registry, operation_id: OperationId
 ) -> Response:
     """Register a model's first or next version, in development. Role: contributor."""
-    async with received(request, caller, operation_id, RegisterModel, UploadModel) as asked:
+    async with received(request, RegisterModel, UploadModel) as asked:
         model = await registry.register_model(
             caller.tenant_id,
             asked.document.name,
@@ -67,7 +67,7 @@ async def create_version(
     operation_id: OperationId,
 ) -> Response:
     """Register the next version of a model that exists. Role: contributor."""
-    async with received(request, caller, operation_id, CreateVersion, UploadVersion) as asked:
+    async with received(request, CreateVersion, UploadVersion) as asked:
         model = await registry.create_version(
             caller.tenant_id,
             model_id,

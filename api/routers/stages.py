@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from ..caller import Mover, Restorer
 from ..describing import writes
-from ..etags import IfMatch, expected_state
+from ..etags import IfMatch, expected_epoch
 from ..idempotency import OperationId
 from ..opening import Registry
 from ..schemas.answers import Model
@@ -33,7 +33,6 @@ async def move_stage(
     if_match: IfMatch = None,
 ) -> Response:
     """Move a version to another stage, if its evidence allows it. Role: promoter."""
-    expected = await expected_state(registry, caller, model_id, if_match)
     model = await registry.transition_stage(
         caller.tenant_id,
         model_id,
@@ -41,7 +40,7 @@ async def move_stage(
         asked.target_stage,
         actor=caller.principal,
         reason=asked.reason,
-        expected_production=expected,
+        expected_epoch=expected_epoch(caller, model_id, if_match),
         force=asked.force,
         operation_id=operation_id,
     )
@@ -63,13 +62,13 @@ async def roll_back(
     if_match: IfMatch = None,
 ) -> Response:
     """Put an earlier production version back, in one operation. Role: promoter."""
-    await expected_state(registry, caller, model_id, if_match)
     model = await registry.rollback(
         caller.tenant_id,
         model_id,
         to_version=asked.to_version,
         actor=caller.principal,
         reason=asked.reason,
+        expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )
     return changed(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from ..caller import Caller
 from ..refusals import Refusal, unsupported_media_type
 from ..schemas.requests import UploadVersion
 from ..settings import ApiSettings
@@ -22,7 +22,6 @@ from ..strict_json import is_json, json_body, parse
 from .archives import ArchiveLimits, unpack
 from .contents import model_folder
 from .onnx import onnx_folder
-from .place import content_digest, upload_place
 
 D = TypeVar("D", bound=UploadVersion)
 DOCUMENT, ZIP, ONNX = "document", "mlflow_model", "onnx_model"
@@ -53,8 +52,6 @@ class Received(Generic[D]):
 @asynccontextmanager
 async def received(
     request: Request,
-    caller: Caller,
-    operation_id: str | None,
     by_source: type[D],
     by_upload: type[UploadVersion],
 ) -> AsyncIterator[Received[Any]]:
@@ -71,25 +68,20 @@ async def received(
         form = await request.form(max_files=1, max_fields=4, max_part_size=api.max_body)
         stack.push_async_callback(form.close)
         document, name, stream = _parts(form, by_upload)
-        identity = None
-        if operation_id is not None:
-            digest = await asyncio.to_thread(content_digest, stream)
-            identity = f"{caller.tenant_id}\n{operation_id}\n{digest}"
-        place = await stack.enter_async_context(_placed(identity))
+        place = await stack.enter_async_context(_scratch())
         folder = await asyncio.to_thread(_unpacked, name, stream, place, api)
         framework = "onnx" if name == ONNX else document.framework
         yield Received(document, folder, framework)
 
 
 @asynccontextmanager
-async def _placed(identity: str | None) -> AsyncIterator[Path]:
-    """The place, made and removed in a thread: a large model takes a while to remove."""
-    place = upload_place(identity)
-    folder = await asyncio.to_thread(place.__enter__)
+async def _scratch() -> AsyncIterator[Path]:
+    """An empty folder of this request alone; removed in a thread: a large model takes a while."""
+    folder = tempfile.TemporaryDirectory(prefix="model-lifecycle-upload-")
     try:
-        yield folder
+        yield Path(folder.name)
     finally:
-        await asyncio.to_thread(place.__exit__, None, None, None)
+        await asyncio.to_thread(folder.cleanup)
 
 
 def _parts(form: FormData, document_type: type[UploadVersion]) -> tuple[Any, str, BinaryIO]:

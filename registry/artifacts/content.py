@@ -63,6 +63,19 @@ def parts(stream: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of a local folder's files: the same wherever it lies.
+
+    Raises what :func:`folder_files` does. Blocking.
+    """
+    found = hashlib.sha256()
+    for name, file in folder_files(folder).items():
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        found.update(f"{content} {name}\n".encode())
+    return f"sha256:{found.hexdigest()}"
+
+
 def folder_files(folder: Path) -> dict[str, Path]:
     """The files of a local folder by relative path, sorted.
 

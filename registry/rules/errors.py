@@ -15,6 +15,7 @@
     │   ├── RunNotFound
     │   └── ArtifactNotFound
     ├── Conflict                    somebody else was first; read again, then decide again
+    │   ├── StaleModel              the model is no longer in the state the caller has seen
     │   ├── StaleProduction         production is no longer the version the caller expected
     │   ├── NoEarlierProduction     there is nothing to roll back to
     │   ├── OperationConflict       operation id already used for another request
@@ -163,6 +164,23 @@ class Conflict(RegistryError):
     """Somebody else was first. Read the state again and decide again."""
 
     code = "conflict"
+
+
+class StaleModel(Conflict):
+    """The model has changed since the caller read it: the loser of a race of writers gets this."""
+
+    code = "stale_model"
+
+    def __init__(self, model_id: str, epoch: int) -> None:
+        super().__init__(
+            f"model {model_id!r} has changed since the state that was to be changed; it is at "
+            f"epoch {epoch} now, and nothing was changed. Read it again, then decide again."
+        )
+        self.model_id = model_id
+        self.epoch = epoch
+
+    def details(self) -> dict[str, Any]:
+        return {"model_id": self.model_id, "epoch": self.epoch}
 
 
 class StaleProduction(Conflict):

@@ -6,6 +6,7 @@ import logging
 
 from ..rules import paths, tenancy
 from ..rules.errors import BackendUnavailable, ModelNotFound
+from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch, told
 from ..rules.metadata import EntryKind, StageMove
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, requirement
@@ -31,15 +32,20 @@ class Deletion:
         *,
         actor: Principal | str,
         reason: str,
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> None:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = None if version is None else tenancy.version_number(version)
+        epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.DELETE)
         check_reason(reason, "a deletion")
         asked = request(
-            operation_id, "delete_model", who, {"model": model, "version": number, "why": reason}
+            operation_id,
+            "delete_model",
+            who,
+            {"model": model, "version": number, "why": reason, **told(epochs)},
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is not None:
@@ -51,6 +57,7 @@ class Deletion:
         async with self._stores.ledger.book(tenant, model) as book:
             if await answer_in(book, asked) is not None:
                 return
+            check_epoch(epochs, model, book.model.epoch)
             doomed = await book.versions() if number is None else [await book.version(number)]
             if not doomed:
                 raise ModelNotFound(model)

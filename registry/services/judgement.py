@@ -19,6 +19,7 @@ from ..rules.evidence import (
     parse_gate,
     parse_verdict,
 )
+from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch, told
 from ..rules.inputs import text
 from ..rules.metadata import EntryKind, Readiness
 from ..rules.policy import PromotionPolicy
@@ -44,22 +45,28 @@ class Judgement:
         *,
         actor: Principal | str,
         reason: str = "",
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> PromotionPolicy:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.SET_POLICY)
         text(reason, field="reason")
         if not isinstance(policy, PromotionPolicy):
             policy = PromotionPolicy.from_document(policy)
         asked = request(
-            operation_id, "set_policy", who, {"model": model, "policy": policy.document()}
+            operation_id,
+            "set_policy",
+            who,
+            {"model": model, "policy": policy.document(), **told(epochs)},
         )
         if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
             return policy
         async with self._stores.ledger.book(tenant, model) as book:
             if await book.answer_of(asked.operation_id, asked.fingerprint) is not None:
                 return policy
+            check_epoch(epochs, model, book.model.epoch)
             if book.model.policy_fingerprint != policy.fingerprint:
                 before = book.model.policy_fingerprint
                 await book.set_policy(policy)

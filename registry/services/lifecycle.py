@@ -15,7 +15,16 @@ from ..rules.errors import (
     StaleProduction,
 )
 from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
-from ..rules.expectation import ANY, ExpectedProduction, check_expected, parse_expected
+from ..rules.expectation import (
+    ANY,
+    ExpectedEpoch,
+    ExpectedProduction,
+    check_epoch,
+    check_expected,
+    parse_expected,
+    parse_expected_epoch,
+    told,
+)
 from ..rules.inputs import text
 from ..rules.metadata import (
     ONNX_PARITY,
@@ -47,12 +56,13 @@ class Lifecycle:
         actor: Principal | str,
         reason: str = "",
         expected_production: ExpectedProduction = ANY,
+        expected_epoch: ExpectedEpoch = ANY,
         force: bool = False,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number, target = tenancy.version_number(version), parse_stage(target_stage)
-        expected = parse_expected(expected_production)
+        expected, epochs = parse_expected(expected_production), parse_expected_epoch(expected_epoch)
         text(reason, field="reason")
         who = principal(actor)
         require(who, Action.MOVE_STAGE)
@@ -70,6 +80,7 @@ class Lifecycle:
                 "reason": reason,
                 "expected": "any" if expected is ANY else expected,
                 "force": force,
+                **told(epochs),
             },
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
@@ -78,6 +89,7 @@ class Lifecycle:
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
+                    check_epoch(epochs, model, book.model.epoch)
                     check_expected(expected, book.model.production_version)
                     moves, used, waived = await self._transition(
                         book, number, target, reason=reason, force=force
@@ -99,15 +111,20 @@ class Lifecycle:
         to_version: int | None = None,
         actor: Principal | str,
         reason: str,
+        expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         wanted = None if to_version is None else tenancy.version_number(to_version)
+        epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.ROLL_BACK)
         check_reason(reason, "a rollback")
         asked = request(
-            operation_id, "rollback", who, {"model": model, "to": wanted, "reason": reason}
+            operation_id,
+            "rollback",
+            who,
+            {"model": model, "to": wanted, "reason": reason, **told(epochs)},
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
@@ -122,6 +139,7 @@ class Lifecycle:
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
+                    check_epoch(epochs, model, book.model.epoch)
                     if book.model.production_version != production:
                         raise StaleProduction(
                             expected=production, actual=book.model.production_version

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..artifacts.content import folder_digest
 from ..frameworks import adapter_for, framework_of
 from ..rules import tenancy
 from ..rules.errors import InvalidInput, ModelNotFound, UnknownFramework
@@ -69,7 +70,7 @@ class Registration:
             dataset=dataset,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
-            source=None if source is None else str(source),
+            source=await self._told(source, operation_id),
         )
         if training_log is not None:
             text(training_log, field="training_log", longest=MAX_LOG)
@@ -238,6 +239,16 @@ class Registration:
             tenant, model, plan, source, folder, asked, repeated=begun.repeated
         )
 
+    async def _told(self, source: str | Path | None, operation_id: str | None) -> str | None:
+        """What a request says it registers. A folder is known by what it holds, not by where it
+        lies: a repetition may come from another place, or another host."""
+        if not isinstance(source, Path):
+            return source
+        _check_folder(source)
+        if operation_id is None:
+            return str(source)
+        return f"folder:{await asyncio.to_thread(folder_digest, source)}"
+
     def _asked(
         self,
         operation_id: str | None,
@@ -274,15 +285,18 @@ class Registration:
 
     def _copied(self, plan: VersionPlan, source: Path, folder: Path) -> VersionPlan:
         """A copy of an uploaded model folder, checked before MLflow hears of it."""
-        if not (source / "MLmodel").is_file():
-            raise InvalidInput(
-                f"{source.name!r:.80} is not an MLflow model folder: it has no MLmodel file",
-                field="source",
-            )
         shutil.copytree(source, folder, symlinks=True)
         plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
         self._publishing.check(plan.framework, folder)
         return plan
+
+
+def _check_folder(source: Path) -> None:
+    if not (source / "MLmodel").is_file():
+        raise InvalidInput(
+            f"{source.name!r:.80} is not an MLflow model folder: it has no MLmodel file",
+            field="source",
+        )
 
 
 def complete_plan(plan: VersionPlan, source: Source, folder: Path) -> VersionPlan:

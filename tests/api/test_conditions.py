@@ -52,12 +52,64 @@ def test_a_write_on_an_older_state_changes_nothing(api: Api) -> None:
     refused = stage(api, name, {"If-Match": old})
     now = api.get(f"/models/{name}").headers["etag"]
 
-    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+    assert (refused.status_code, refused.json()["code"]) == (412, "stale_model")
     assert now == refused.headers["etag"]
     assert before == api.get(f"/models/{name}/history").json()
     assert stage(api, name, {"If-Match": now}).status_code == 200
     assert stage(api, new_name(), {"If-Match": "*"}).status_code == 404
     assert stage(api, name, {"If-Match": "old"}).status_code == 412
+
+
+def test_of_writers_who_saw_one_state_one_wins(api: Api) -> None:
+    """The tag is compared inside the write: eight at once, one 200, the others 412."""
+    name = new_name()
+    api.register(name)
+    tag = api.get(f"/models/{name}").headers["etag"]
+
+    def write(days: int) -> int:
+        asked = {"policy": {"evidence_max_age_days": days}, "reason": "race"}
+        headers = {"If-Match": tag}
+        return api.call("PUT", f"/models/{name}/policy", json=asked, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(write, range(1, 9)))
+
+    assert sorted(answers) == [200] + [412] * 7
+    assert len(api.get(f"/models/{name}/history").json()["items"]) == 2
+
+
+def test_every_write_on_a_model_takes_if_match(api: Api) -> None:
+    """With an old tag each is 412 and tells the tag of now, and nothing is changed."""
+    name = new_name()
+    api.register(name)
+    old = {"If-Match": api.get(f"/models/{name}").headers["etag"]}
+    api.register(name)
+    now, before = api.get(f"/models/{name}"), api.get(f"/models/{name}/history").json()
+    writes = [
+        ("PUT", "/stage", {"version": 1, "target_stage": "staging", "reason": "x", "force": True}),
+        ("PUT", "/policy", {"policy": {"require_approval": True}, "reason": "x"}),
+        ("DELETE", "?version=1&reason=x", None),
+    ]
+    refused = [
+        api.call(method, f"/models/{name}{path}", json=body, headers=old)
+        for method, path, body in writes
+    ]
+
+    assert [answer.status_code for answer in refused] == [412] * 3
+    assert {answer.headers["etag"] for answer in refused} == {now.headers["etag"]}
+    assert api.get(f"/models/{name}/history").json() == before
+
+
+def test_a_repeated_write_is_answered_although_its_tag_is_old_by_then(api: Api) -> None:
+    """The first one made it old: a client that lost the answer must be able to ask again."""
+    name = new_name()
+    api.register(name)
+    tag = api.get(f"/models/{name}").headers["etag"]
+    headers = {"If-Match": tag, "Idempotency-Key": new_name("key")}
+    first, again = (stage(api, name, headers) for _ in range(2))
+
+    assert [first.status_code, again.status_code] == [200, 200]
+    assert first.json() == again.json()
 
 
 def test_a_repeated_key_has_one_effect(api: Api) -> None:

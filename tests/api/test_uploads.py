@@ -7,13 +7,18 @@ import struct
 import time
 import warnings
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from scenery.http import Api
+from scenery.http import LIMITS, Api, served
 from scenery.world import new_name, trained
 
+from model_lifecycle.api import create_app
 from model_lifecycle.registry.frameworks import adapter_for
 
 Files = dict[str, bytes]
@@ -89,6 +94,52 @@ def test_a_repeated_upload_has_one_effect(api: Api, folder: Files) -> None:
 
     assert [first.status_code, again.status_code, other.status_code] == [201, 201, 409]
     assert api.get(f"/models/{name}").json()["versions"] == [1]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(api: Api) -> Iterator[Api]:
+    """Another instance of the app over the same stores, as behind one address with the first."""
+    app = create_app(api.settings, api=LIMITS)
+    with served(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield replace(api, url=url, client=client)
+
+
+def test_an_upload_repeated_elsewhere_has_one_effect(
+    api: Api, elsewhere: Api, folder: Files
+) -> None:
+    """A key is known by what was uploaded, not by where it was unpacked: another host, and another
+    archive of the same files, give the same answer."""
+    name, key = new_name("up"), {"Idempotency-Key": new_name("key")}
+    told = {"name": name}
+    first = upload(api, zipped(folder), document=told, headers=key)
+    again = upload(elsewhere, zipped(folder, method=zipfile.ZIP_STORED), document=told, headers=key)
+    other = upload(elsewhere, zipped({**folder, "more": b"x"}), document=told, headers=key)
+
+    assert [first.status_code, again.status_code, other.status_code] == [201, 201, 409]
+    assert again.json() == first.json()
+    assert api.get(f"/models/{name}").json()["versions"] == [1]
+
+
+def test_uploads_of_one_key_at_once_have_one_effect(
+    api: Api, elsewhere: Api, folder: Files
+) -> None:
+    """On two instances at the same time: each is answered with the one version, or told to come
+    again; who comes again is answered."""
+    name, key = new_name("up"), {"Idempotency-Key": new_name("key")}
+    data = zipped(folder)
+
+    def send(number: int) -> int:
+        there = (api, elsewhere)[number % 2]
+        return int(upload(there, data, document={"name": name}, headers=key).status_code)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(send, range(4)))
+
+    assert set(answers) <= {201, 503}
+    assert 201 in answers
+    assert [send(0), send(1)] == [201, 201]
+    assert api.get(f"/models/{name}").json()["versions"] == [1]
+    assert len(api.get(f"/models/{name}/history").json()["items"]) == 1
 
 
 def test_an_onnx_file_is_passed_on(api: Api) -> None:

@@ -33,6 +33,7 @@ EXAMPLES: dict[type[RegistryError], RegistryError] = {
         errors.RunNotFound("f" * 32),
         errors.ArtifactNotFound("a/b"),
         errors.Conflict("first"),
+        errors.StaleModel("a", 7),
         errors.StaleProduction(expected=None, actual=2),
         errors.NoEarlierProduction("a"),
         errors.OperationConflict("dag/run/task"),
@@ -115,6 +116,7 @@ def test_codes_are_stable() -> None:
         "RunNotFound": "run_not_found",
         "ArtifactNotFound": "artifact_not_found",
         "Conflict": "conflict",
+        "StaleModel": "stale_model",
         "StaleProduction": "stale_production",
         "NoEarlierProduction": "no_earlier_production",
         "OperationConflict": "operation_conflict",
@@ -149,6 +151,7 @@ def test_only_an_unavailable_backend_is_worth_repeating() -> None:
 @pytest.mark.parametrize(
     ("error", "fields"),
     [
+        (EXAMPLES[errors.StaleModel], {"model_id": "a", "epoch": 7}),
         (EXAMPLES[errors.StaleProduction], {"expected": None, "actual": 2}),
         (EXAMPLES[errors.InvalidTransition], {"from": "development", "to": "production"}),
         (EXAMPLES[errors.VersionNotFound], {"name": "a/3"}),
