@@ -86,13 +86,14 @@ class Times:
 async def side_by_side(
     ways: dict[str, tuple[str, Callable[[], list[Call]]]], rounds: int
 ) -> dict[str, Times]:
-    """Time the ways in turn, round after round, so that all meet the same machine. A way is a
-    server and what makes the requests of one round; a round's time is that of all of them."""
+    """Time the ways in turn, round after round and each round in another order, so that all meet
+    the same machine and none always follows the same other. A way is a server and what makes the
+    requests of one round; a round's time is that of all of them."""
     times = {name: Times() for name in ways}
     connections = {name: Connection(url) for name, (url, _) in ways.items()}
     for number in range(rounds + max(3, rounds // 10)):
-        for name, (_, make) in ways.items():
-            calls = make()
+        for name in random.sample(list(ways), len(ways)):
+            calls = ways[name][1]()
             started = time.perf_counter()
             for call in calls:
                 status, body = await connections[name].send(call)

@@ -21,7 +21,7 @@ from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
 from ..ledger.rows import ModelRow
 from ..rules import paths
-from ..rules.errors import InvalidInput
+from ..rules.errors import AlreadyExists, BackendUnavailable, InvalidInput
 from ..rules.metadata import (
     ONNX_PARITY,
     EntryKind,
@@ -33,7 +33,7 @@ from ..rules.metadata import (
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..tracking import tags
-from .operations import Request, answered_model, model_answer
+from .operations import Request, answered_model, earlier_answer, model_answer
 from .plans import VersionPlan
 from .projection import Projection
 from .sources import Source
@@ -66,7 +66,12 @@ class Publishing:
         left something in MLflow."""
         saved = await asyncio.to_thread(self.check, plan.framework, folder)
         number = await self._mlflow_version(tenant, model, plan, source, asked, repeated)
-        bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
+        try:
+            bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
+        except AlreadyExists:
+            if not asked.named:
+                raise
+            return await self._overtaken(tenant, model, asked)
         try:
             return await self.commit(
                 tenant, model, number, plan, source, saved, bundle, asked, kind=EntryKind.REGISTERED
@@ -74,6 +79,17 @@ class Publishing:
         except InvalidInput:
             await self.withdraw(tenant, model, number)
             raise
+
+    async def _overtaken(self, tenant: TenantId, model: ModelId, asked: Request) -> ModelMetadata:
+        """The answer of another attempt at this registration, whose files are in the bundle's
+        place: it has logged its own, so they differ from ours. Raises BackendUnavailable while it
+        has not committed."""
+        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        if earlier is None:
+            raise BackendUnavailable(
+                "registry", "the same registration is being made now"
+            ) from None
+        return await self.repeated(tenant, model, earlier)
 
     async def repeated(
         self, tenant: TenantId, model: ModelId, answer: Mapping[str, Any]
