@@ -14,25 +14,6 @@ from typing import Any
 
 Json = Mapping[str, Any]
 _VALUES = {"model_id": "churn", "version": "1", "exp_id": "1"}
-_BODIES: dict[str, Any] = {
-    "register_model": {
-        "name": "churn",
-        "source": "models:/m-0123456789abcdef0123456789abcdef",
-        "tags": {"team": "growth"},
-    },
-    "create_version": {"source": "runs:/0123456789abcdef0123456789abcdef/model"},
-    "move_stage": {"version": 2, "target_stage": "production", "reason": "better by 0.03"},
-    "roll_back": {"reason": "late predictions since noon"},
-    "set_policy": {"policy": {"require_approval": True}, "reason": "audit"},
-    "record_evidence": {
-        "evidence_id": "nightly-2026-03-01",
-        "gate": "shadow",
-        "verdict": "PASS",
-        "bundle_digest": "sha256:" + "0" * 64,
-        "baseline": 1,
-        "policy_fingerprint": "sha256:" + "0" * 64,
-    },
-}
 _QUERIES = {
     "list_models": "stage=production&limit=100",
     "delete_model": "version=2&reason=trained%20on%20the%20wrong%20month",
@@ -48,7 +29,8 @@ def reference(document: Json) -> str:
     parts = []
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            parts.append(_section(method.upper(), path, operation))
+            body = _example(document, operation)
+            parts.append(_section(method.upper(), path, operation, body))
     return "\n".join(parts)
 
 
@@ -62,7 +44,16 @@ def html(document: Json) -> str:
     )
 
 
-def _section(method: str, path: str, operation: Json) -> str:
+def _example(document: Json, operation: Json) -> Any:
+    """The example of the JSON body's schema; None for a route without one."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return None
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    return document["components"]["schemas"][name]["example"]
+
+
+def _section(method: str, path: str, operation: Json, body: Any) -> str:
     lines = [f"### {method} {path}", "", operation["description"], ""]
     parameters = [item for item in operation.get("parameters", ()) if item["in"] != "path"]
     for item in parameters:
@@ -71,7 +62,7 @@ def _section(method: str, path: str, operation: Json) -> str:
         lines.append(f"- `{item['name']}` ({place}, {need}): {_sentence(item)}")
     if parameters:
         lines.append("")
-    for command in _commands(method, path, operation):
+    for command in _commands(method, path, operation, body):
         lines += ["```sh", command, "```", ""]
     statuses = ", ".join(status for status in operation["responses"])
     lines += [f"Answers: {statuses}.", ""]
@@ -83,7 +74,7 @@ def _sentence(parameter: Json) -> str:
     return " ".join(str(text).split())
 
 
-def _commands(method: str, path: str, operation: Json) -> list[str]:
+def _commands(method: str, path: str, operation: Json, body: Any) -> list[str]:
     name = operation["operationId"]
     address = path.format(**_VALUES)
     if name in _QUERIES:
@@ -96,8 +87,8 @@ def _commands(method: str, path: str, operation: Json) -> list[str]:
     if any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
         words.append("-H 'Idempotency-Key: 8f2c'")
     plain = [*words]
-    if name in _BODIES:
-        plain += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(_BODIES[name])}'"]
+    if body is not None:
+        plain += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body)}'"]
     commands = [_joined([*plain, f'"$API{address}"'])]
     content = operation.get("requestBody", {}).get("content", {})
     if "multipart/form-data" in content:

@@ -10,6 +10,8 @@ from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.metadata import EntryKind
 from model_lifecycle.registry.rules.stages import Gate, Stage
 
+from .values import example
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,29 @@ class Page(BaseModel, Generic[T]):
 
 
 class Model(BaseModel):
-    """A model; stage, metrics and so on are those of its current version."""
+    """A model; stage, metrics and so on are those of its current version: the one in production,
+    else the newest in staging, else the newest. ``epoch`` grows with every change."""
+
+    model_config = example(
+        model_id="churn",
+        tenant_id="acme",
+        name="churn",
+        description="Customers who leave within 30 days",
+        model_type="classification",
+        framework="sklearn",
+        current_version=2,
+        versions=[1, 2, 3],
+        stage="production",
+        metrics={"auc": 0.91},
+        parameters={"C": "1.0"},
+        tags={"team": "growth"},
+        created_at="2026-03-01T12:00:00+00:00",
+        updated_at="2026-03-08T12:00:00+00:00",
+        created_by="key:nightly (0123456789abcdef)",
+        artifact_uri="s3://models/acme/models/churn/2",
+        production_version=2,
+        epoch=7,
+    )
 
     model_id: str
     tenant_id: str
@@ -216,7 +240,17 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """RFC 9457. ``code`` is stable; further members are the error's own fields."""
 
-    model_config = {"extra": "allow"}
+    model_config = {
+        "extra": "allow",
+        **example(
+            type="urn:model-lifecycle:problem:model_not_found",
+            title="Not Found",
+            status=404,
+            detail="model 'churn' not found",
+            code="model_not_found",
+            request_id="3f0c9a52",
+        ),
+    }
 
     type: str
     title: str

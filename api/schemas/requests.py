@@ -23,6 +23,7 @@ from .values import (
     Strict,
     Texts,
     VersionNumber,
+    example,
 )
 
 _SOURCE = Field(
@@ -56,17 +57,27 @@ class UploadModel(UploadVersion):
 class CreateVersion(UploadVersion):
     """The next version of a model, from a source. Metrics and parameters left out are its run's."""
 
+    model_config = example(source="runs:/0123456789abcdef0123456789abcdef/model")
+
     source: Annotated[str, _SOURCE]
 
 
 class RegisterModel(UploadModel):
     """The first or next version of a model, from a source."""
 
+    model_config = example(
+        name="churn",
+        source="models:/m-0123456789abcdef0123456789abcdef",
+        tags={"team": "growth"},
+    )
+
     source: Annotated[str, _SOURCE]
 
 
 class MoveStage(Strict):
     """A version's move to another stage. A promotion archives the version it replaces."""
+
+    model_config = example(version=2, target_stage="production", reason="better by 0.03")
 
     version: VersionNumber
     target_stage: LiveStage
@@ -78,6 +89,8 @@ class MoveStage(Strict):
 
 class RollBack(Strict):
     """Put an earlier production version back: by default the one before the present one."""
+
+    model_config = example(reason="late predictions since noon")
 
     reason: NeededReason
     to_version: VersionNumber | None = None
@@ -97,12 +110,23 @@ class PolicyDocument(Strict):
 class SetPolicy(Strict):
     """The whole promotion policy; what is left out takes its default."""
 
+    model_config = example(policy={"require_approval": True}, reason="audit")
+
     policy: PolicyDocument
     reason: Reason = ""
 
 
 class RecordEvidence(Strict):
     """A gate's verdict on exactly these files, against this baseline, under this policy."""
+
+    model_config = example(
+        evidence_id="nightly-2026-03-01",
+        gate="shadow",
+        verdict="PASS",
+        bundle_digest="sha256:" + "0" * 64,
+        baseline=1,
+        policy_fingerprint="sha256:" + "0" * 64,
+    )
 
     evidence_id: Annotated[
         str,

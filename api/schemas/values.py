@@ -28,6 +28,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def example(**fields: Any) -> ConfigDict:
+    """What a schema adds to its description: one body as it may be sent."""
+    return ConfigDict(json_schema_extra={"example": fields})
+
+
 def _whole_number(value: Any) -> Any:
     """Plain ASCII digits only: ``int()`` and pydantic also take ``1_0`` and full-width digits."""
     if isinstance(value, str) and not re.fullmatch(r"0|[1-9][0-9]{0,8}", value, re.ASCII):
