@@ -36,6 +36,15 @@ _SOURCE = Field(
 )
 
 
+_FORCE_NEEDS_A_REASON = {
+    "if": {"properties": {"force": {"const": True}}, "required": ["force"]},
+    "then": {
+        "properties": {"reason": {"minLength": 1, "pattern": "^[A-Za-z0-9]"}},
+        "required": ["reason"],
+    },
+}
+
+
 class UploadVersion(Strict):
     """What is told about an uploaded version."""
 
@@ -77,7 +86,9 @@ class RegisterModel(UploadModel):
 class MoveStage(Strict):
     """A version's move to another stage. A promotion archives the version it replaces."""
 
-    model_config = example(version=2, target_stage="production", reason="better by 0.03")
+    model_config = example(
+        _FORCE_NEEDS_A_REASON, version=2, target_stage="production", reason="better by 0.03"
+    )
 
     version: VersionNumber
     target_stage: LiveStage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -28,9 +29,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def example(**fields: Any) -> ConfigDict:
-    """What a schema adds to its description: one body as it may be sent."""
-    return ConfigDict(json_schema_extra={"example": fields})
+def example(also: Mapping[str, Any] | None = None, /, **fields: Any) -> ConfigDict:
+    """What a schema adds to its description: one body as it may be sent, and ``also`` rules that
+    bind several fields."""
+    return ConfigDict(json_schema_extra={"example": fields, **(also or {})})
 
 
 def _whole_number(value: Any) -> Any:
