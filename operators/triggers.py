@@ -20,13 +20,8 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.rules.metadata import VersionMetadata
 
 
-class ModelTrigger(BaseTrigger):
-    """Base of the triggers: fires once, when the model's versions are as wanted.
-
-    The event is ``{"status": "success", …}``, or ``{"status": "error", "code": …, "message": …}``
-    for what waiting cannot mend. A store that does not answer is asked again. All triggers of a
-    process with the same connection and interval share one poll.
-    """
+class RegistryTrigger(BaseTrigger):
+    """What all triggers about a model share: its names, its registry, how often to ask."""
 
     def __init__(
         self,
@@ -42,10 +37,6 @@ class ModelTrigger(BaseTrigger):
         self.model_registry_conn_id = model_registry_conn_id
         self.poll_interval = poll_interval
 
-    @abstractmethod
-    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
-        """What was waited for; None to go on waiting. Raises RegistryError for what cannot be."""
-
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -56,6 +47,19 @@ class ModelTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
             },
         )
+
+
+class ModelTrigger(RegistryTrigger):
+    """Base of the triggers: fires once, when the model's versions are as wanted.
+
+    The event is ``{"status": "success", …}``, or ``{"status": "error", "code": …, "message": …}``
+    for what waiting cannot mend. A store that does not answer is asked again. All triggers of a
+    process with the same connection and interval share one poll.
+    """
+
+    @abstractmethod
+    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+        """What was waited for; None to go on waiting. Raises RegistryError for what cannot be."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:

@@ -25,6 +25,7 @@ from model_lifecycle.registry.rules.errors import BackendUnavailable
 from .assets import SCHEME
 from .hook import ModelRegistryHook
 from .shared_poll import registry_of
+from .triggers import RegistryTrigger
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
@@ -68,7 +69,7 @@ def registered_elsewhere(
     )
 
 
-class RegisteredElsewhereTrigger(BaseEventTrigger):
+class RegisteredElsewhereTrigger(RegistryTrigger, BaseEventTrigger):
     """Fires for each version that is registered outside Airflow's tasks.
 
     All such triggers of a triggerer with the same connection and interval share one poll. How far
@@ -76,31 +77,6 @@ class RegisteredElsewhereTrigger(BaseEventTrigger):
     restart goes on from there. If the triggerer dies between the two, within about a second, the
     event is told twice: ``sequence`` says that it is the same.
     """
-
-    def __init__(
-        self,
-        *,
-        tenant_id: str,
-        model_id: str,
-        model_registry_conn_id: str,
-        poll_interval: float,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.tenant_id = tenant_id
-        self.model_id = model_id
-        self.model_registry_conn_id = model_registry_conn_id
-        self.poll_interval = poll_interval
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "tenant_id": self.tenant_id,
-                "model_id": self.model_id,
-                "model_registry_conn_id": self.model_registry_conn_id,
-                "poll_interval": self.poll_interval,
-            },
-        )
 
     def shared_stream_key(self) -> tuple[str, str, float]:
         return "model-lifecycle-ledger", self.model_registry_conn_id, self.poll_interval
