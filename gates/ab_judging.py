@@ -175,10 +175,14 @@ def _row(
         )
     look, champion, challenger, last = found[-1]
     units = sum(_units(look))
-    better = "improved" if last.estimate >= 0 else "worsened"
+    bounds = interval(last.lower, last.upper)
+    change = (
+        f"improved by {amount(last.estimate)} {bounds}"
+        if last.estimate >= 0
+        else f"worsened by {amount(-last.estimate)} (improvement {amount(last.estimate)} {bounds})"
+    )
     sentence = (
-        f"{title[0].upper()}{title[1:]} {better} by {amount(abs(last.estimate))} (improvement "
-        f"{interval(last.lower, last.upper)}) over {count(units)} units in {len(found)} days; "
+        f"{title[0].upper()}{title[1:]} {change} over {count(units)} units in {len(found)} days; "
         f"margin {amount(item.margin)}: {verdict}"
     )
     forecast = _forecast(policy, item, last, units)
@@ -240,7 +244,7 @@ def _trajectory(
                 "block": look["day"],
                 "blocks": number,
                 "requests": sum(_units(look)),
-                "own": each.estimate,
+                "own": None,
                 "own_requests": sum(_units(look)),
                 "mean": each.estimate,
                 "lower": each.lower if bounded else None,

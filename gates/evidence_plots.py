@@ -15,6 +15,8 @@ from .wording import amount
 #: What is beyond this is as good as certain, and would squeeze the rest of the picture.
 _LEAST_LOG10, _MOST_LOG10 = -2.5, 12.0
 _LARGEST_FOREST = 40
+#: The mean of fewer units is noise.
+_FEWEST = 30
 
 
 def e_values(looks: Mapping[str, Any]) -> Picture:
@@ -49,7 +51,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
     outcome that was seen on two such days at least."""
     pictures = []
     for name in dict.fromkeys(row["outcome"] for row in exposure):
-        mine = [row for row in exposure if row["outcome"] == name]
+        mine = [row for row in exposure if row["outcome"] == name and row["units"] >= _FEWEST]
         if len({row["day"] for row in mine}) < 2:
             continue
         made, axes = figure(8.6, 2.6)
@@ -71,8 +73,8 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
         pictures.append(
             Picture(
                 f"{name} by days since exposure",
-                "Curves that come together, or cross, are a novelty that wears off. Shown, not "
-                "judged.",
+                "Curves that come together, or cross, are a novelty that wears off. Days with "
+                f"fewer than {_FEWEST} units in an arm are left out. Shown, not judged.",
                 svg(made),
             )
         )

@@ -59,9 +59,17 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
         for i, p in zip(at, points, strict=True)
         if p["lower"] is not None and p["upper"] is not None
     ]
-    axes.scatter(
-        at, [p["own"] for p in points], s=14, color=CHALLENGER, alpha=0.35, lw=0, label="each block"
-    )
+    own = [(i, p["own"]) for i, p in zip(at, points, strict=True) if p["own"] is not None]
+    if own:
+        axes.scatter(
+            [i for i, _ in own],
+            [value for _, value in own],
+            s=14,
+            color=CHALLENGER,
+            alpha=0.35,
+            lw=0,
+            label="each block",
+        )
     if bounded:
         axes.fill_between(
             [i for i, _, _ in bounded],
@@ -158,8 +166,10 @@ def _limit_view(axes: Axes, points: Sequence[Mapping[str, Any]], threshold: floa
     """Show the threshold and the last half of the band; the first bounds are as wide as a barn."""
     late = points[len(points) // 2 :]
     ends = [p[key] for p in late for key in ("lower", "upper", "mean") if p[key] is not None]
-    own = sorted(p["own"] for p in points)
-    ends += [own[len(own) // 20], own[-1 - len(own) // 20], threshold]
+    own = sorted(p["own"] for p in points if p["own"] is not None)
+    if own:
+        ends += [own[len(own) // 20], own[-1 - len(own) // 20]]
+    ends.append(threshold)
     low, high = min(ends), max(ends)
     room = 0.12 * ((high - low) or abs(high) or 1.0)
     axes.set_ylim(low - room, high + room)

@@ -64,10 +64,10 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
         f"{least}; a test of live traffic ends after {amount(policy.max_duration_days)} days",
     ]
     if policy.needs_labels:
+        told += _horizon(policy.label_horizon_hours)
         told.append(
-            f"requests younger than {amount(policy.label_horizon_hours)} hours wait for their "
-            f"labels; {policy.min_label_coverage:.0%} must have one, and shares of labelled "
-            f"requests may differ by {policy.max_label_gap:.0%} between decisions"
+            f"{policy.min_label_coverage:.0%} of requests must have a label, and that share may "
+            f"differ by {policy.max_label_gap:.0%} between decisions"
         )
     if policy.mode == "mirrored":
         told.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
@@ -87,8 +87,14 @@ def _of_ab_test(policy: ABPolicy) -> list[str]:
         f"no verdict before {count(policy.min_days)} {plural('day', policy.min_days)} and "
         f"{count(policy.min_units)} units in each arm; a test of live traffic ends after "
         f"{count(policy.max_days)} days",
-        f"requests younger than {amount(policy.label_horizon_hours)} hours are left out",
+        *_horizon(policy.label_horizon_hours),
     ]
+
+
+def _horizon(hours: float) -> list[str]:
+    if not hours:
+        return []
+    return [f"requests younger than {amount(hours)} hours are left out, their labels being early"]
 
 
 def _errors(alpha: float, looked: str) -> str:

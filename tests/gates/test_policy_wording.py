@@ -1,0 +1,52 @@
+"""Policies as a report tells them."""
+
+from model_lifecycle.gates.policies import (
+    ABPolicy,
+    Comparison,
+    LatencyLimit,
+    Limit,
+    OutcomeDemand,
+    ShadowPolicy,
+    SliceLimit,
+    ValidationPolicy,
+)
+from model_lifecycle.gates.policy_wording import policy_sentences
+from model_lifecycle.registry.rules.stages import Gate
+
+
+def test_demands_in_words():
+    """Every rule reads as what it asks for."""
+    policy = ShadowPolicy(
+        comparisons=(Comparison("brier", 0.005), Comparison("accuracy", 0.0)),
+        limits=(Limit("brier", maximum=0.25, applies="first_version"),),
+        slices=(SliceLimit("airport", "brier", margin=0.02),),
+        latency=(LatencyLimit(0.95, maximum_ms=250), LatencyLimit(0.5, ratio=1.2)),
+        block="day",
+        label_horizon_hours=24,
+    )
+
+    demands, conditions = policy_sentences(Gate.SHADOW, policy.document())
+
+    assert demands == [
+        "Brier score worse than the champion's by less than 0.005",
+        "accuracy better than the champion's",
+        "Brier score below 0.25, for the first version",
+        "for every airport with 100 rows or more: Brier score worse than the champion's by less "
+        "than 0.02",
+        "95th percentile of latency below 250 ms",
+        "50th percentile of latency below 1.2 times the champion's",
+    ]
+    assert "each day counts as one observation" in conditions
+    assert any("younger than 24 hours" in line for line in conditions)
+
+
+def test_other_gates_in_words():
+    """Validation and A/B test are told as well; a policy that is not understood is not."""
+    validation = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
+    ab_test = ABPolicy(outcomes=(OutcomeDemand("spent", "ratio", per="clicks"),), salt="spring")
+
+    assert policy_sentences(Gate.VALIDATION, validation.document())[0] == ["accuracy above 0.6"]
+    assert policy_sentences(Gate.AB_TEST, ab_test.document())[0] == [
+        "ratio of spent/clicks better than the champion's (higher is better)"
+    ]
+    assert policy_sentences(Gate.SHADOW, {"of": "another release"}) == ([], [])
