@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Select, event
@@ -86,7 +88,7 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
 
 def _sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
-        _make_folder(Path(url.database).parent)
+        _make_file(Path(url.database))
     engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
 
     # The driver's own transaction handling starts a transaction too late for a read that is to
@@ -109,12 +111,23 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
-def _make_folder(folder: Path) -> None:
+def _make_file(file: Path) -> None:
+    """A new database has its write-ahead log before anybody can open it: of several processes
+    that switch one file over at the same time, SQLite refuses all but one, without waiting."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            return
+        with TemporaryDirectory(prefix=".new-", dir=file.parent) as scratch:
+            new = Path(scratch) / file.name
+            with closing(sqlite3.connect(new)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            # Somebody else was first; or there are no links here, and SQLite makes it when asked.
+            with suppress(OSError):
+                file.hardlink_to(new)
     except OSError as error:
         raise InvalidInput(
-            f"the ledger's folder {str(folder)!r:.200} cannot be made: {error.strerror}",
+            f"the ledger's folder {str(file.parent)!r:.200} cannot be made: {error.strerror}",
             field="database_url",
         ) from None
 

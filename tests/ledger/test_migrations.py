@@ -151,6 +151,18 @@ asyncio.run(main())
 """
 
 
+async def test_a_new_file_has_its_log_before_anybody_opens_it(tmp_path: Path) -> None:
+    """Switched over later, by several at once, it would be locked for all but one of them."""
+    file = tmp_path / "home" / "ledger.db"
+    engine = open_engine(f"sqlite:///{file}")
+    written, read = file.read_bytes()[18:20]
+    await engine.dispose()
+
+    # The format's two version bytes: 2 means a write-ahead log.
+    assert (written, read) == (2, 2)
+    assert [item.name for item in file.parent.iterdir()] == ["ledger.db"]
+
+
 def test_processes_that_open_an_empty_folder_at_once(tmp_path: Path) -> None:
     """Each finds a ledger with tables, whoever made them."""
     url = f"sqlite:///{tmp_path}/home/ledger.db"
