@@ -54,11 +54,15 @@ check: .venv/ready
 bench: .venv/ready
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-# By pip alone: a CPU build of torch is a few hundred MB, and the default one several GB.
+# What `make test` needs by uv, and the frameworks by pip: torch's default build is several GB, and
+# pip takes the CPU build where the index or PIP_FIND_LINKS offers one.
+.venv-frameworks/ready: BIN := .venv-frameworks/bin
 .venv-frameworks/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-frameworks
-	.venv-frameworks/bin/pip install --quiet --constraint constraints.txt \
-	  --editable ".[api,postgres,s3,test,pytorch,tensorflow,onnx]"
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(INSTALL) --constraint constraints.txt --editable ".[api,postgres,s3,test]"
+	$(BIN)/pip install --quiet --constraint constraints.txt \
+	  --editable ".[pytorch,tensorflow,onnx]"
 	touch $@
 
 # The repository is the package, so mypy sees it through a folder that gives it its name.

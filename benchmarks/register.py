@@ -8,6 +8,9 @@ starts; the two take turns. Frameworks that are not installed are named and left
 
 Exit code 1 when ours is not at least 15 times faster with scikit-learn, or not faster with
 another framework, or when our requirements.txt lacks a line of the one that MLflow inferred.
+Where other frameworks are installed, MLflow names those too that its own loading imports beside the
+model. A line counts as lacking unless the model loads and predicts in a process that cannot import
+it; those are printed as needless.
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ import io
 import logging
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,6 +55,23 @@ from model_lifecycle.registry.settings import Settings
 #: ONNX model, which MLflow does not, and have to be faster all the same.
 REQUIRED = {"sklearn": 15.0, "pytorch": 1.0, "tensorflow": 1.0, "onnx": 1.0}
 TENANT = TenantId("bench")
+_WITHOUT = """
+import sys
+from pathlib import Path
+
+framework, folder, rows, blocked = sys.argv[1:]
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked.split(","):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import pandas as pd
+from model_lifecycle.registry.frameworks import adapter_for
+
+adapter_for(framework).load(Path(folder)).predict(pd.read_json(rows, orient="split"))
+"""
 METRICS = {"brier": 0.17, "auc": 0.81}
 PARAMETERS = {"rows": "5000", "seed": "7"}
 
@@ -68,10 +89,12 @@ class Case:
     options: dict[str, Any]
     given: Any = None
     onnx: str = ""
+    folder: str = ""
     ours: list[float] = field(default_factory=list)
     theirs: list[float] = field(default_factory=list)
     requirements: set[str] = field(default_factory=set)
     inferred: set[str] = field(default_factory=set)
+    needless: set[str] = field(default_factory=set)
 
     @property
     def factor(self) -> float:
@@ -79,7 +102,7 @@ class Case:
 
     @property
     def missing(self) -> list[str]:
-        return sorted(self.inferred - self.requirements)
+        return sorted(self.inferred - self.requirements - self.needless)
 
     @property
     def good(self) -> bool:
@@ -163,6 +186,7 @@ async def register_ours(registry: ModelRegistry, case: Case) -> None:
     case.requirements = await _lines(registry, f"{folder}/{paths.REQUIREMENTS}")
     for name in (paths.MANIFEST, paths.MODEL_CARD, "MLmodel"):
         assert await registry.artifacts.get_bytes(f"{folder}/{name}")
+    case.folder = f"{registry.settings.artifact_root}/{folder}"
     case.onnx = version.tags.get(ONNX_PARITY, "none")
 
 
@@ -186,6 +210,30 @@ def register_theirs(case: Case, artifacts: Path, **options: Any) -> None:
     case.theirs.append(time.perf_counter() - started)
     file = artifacts / "models" / logged.model_id / "artifacts" / "requirements.txt"
     case.inferred = set(file.read_text().split())
+
+
+def find_needless(case: Case, scratch: Path) -> None:
+    """Which lines of MLflow's that ours lacks the model does without; tried one by one."""
+    rows = scratch / "rows.json"
+    case.example.to_json(rows, orient="split")
+    modules = metadata.packages_distributions()
+    ours = {line.partition("==")[0] for line in case.requirements}
+    for line in case.missing:
+        name = line.partition("==")[0]
+        provides = [module for module, of in modules.items() if name in map(_normal, of)]
+        if not provides:
+            # Not installed under that name: another distribution has its module, which is ours.
+            if {_normal(item) for item in modules.get(name, ())} & ours:
+                case.needless.add(line)
+            continue
+        command = [case.framework, case.folder, str(rows), ",".join(provides)]
+        done = subprocess.run([sys.executable, "-c", _WITHOUT, *command], capture_output=True)
+        if done.returncode == 0:
+            case.needless.add(line)
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 async def _lines(registry: ModelRegistry, path: str) -> set[str]:
@@ -220,6 +268,8 @@ def report(measured: Sequence[Case], absent: Sequence[str], console: Console) ->
     table.add_column("requirements")
     for case in measured:
         verdict = "none missing" if not case.missing else f"missing {', '.join(case.missing)}"
+        if case.needless:
+            verdict += f"; needless {', '.join(sorted(case.needless))}"
         table.add_row(
             case.framework,
             case.name,
@@ -255,6 +305,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="register-") as scratch:
         measured, absent = cases()
         asyncio.run(measure(Path(scratch), max(rounds, 1), console, measured))
+        for case in measured:
+            find_needless(case, Path(scratch))
     return 0 if report(measured, absent, console) else 1
 
 

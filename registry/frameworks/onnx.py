@@ -99,7 +99,9 @@ class OnnxAdapter:
         with quiet():
             import mlflow.onnx
 
-        pins, _ = pinned_requirements({"onnx", "onnxruntime"}, always=("mlflow",), follow=False)
+        pins, _ = pinned_requirements(
+            {"onnx", "onnxruntime", "numpy", "pandas"}, always=("mlflow",), follow=False
+        )
         with quiet():
             mlflow.onnx.save_model(
                 model,

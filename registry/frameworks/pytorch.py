@@ -68,7 +68,9 @@ class PytorchAdapter:
         _require_answers(
             NetworkPredictor(_runner(module), None, model_type, shown=""), rows, model_type
         )
-        pins, _ = pinned_requirements({"torch", "numpy"}, always=("mlflow",), follow=False)
+        pins, _ = pinned_requirements(
+            {"torch", "numpy", "pandas"}, always=("mlflow",), follow=False
+        )
         try:
             self._write(module, folder, rows[:_EXAMPLE_ROWS], pins)
             sign(folder, network_signature(columns, module_output=_runner(module)(rows[:2])))

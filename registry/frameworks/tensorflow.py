@@ -123,7 +123,7 @@ class TensorflowAdapter:
         from mlflow.types import Schema, TensorSpec
 
         pins, _ = pinned_requirements(
-            {"tensorflow", "keras", "numpy"}, always=("mlflow",), follow=False
+            {"tensorflow", "keras", "numpy", "pandas"}, always=("mlflow",), follow=False
         )
         rows = matrix(example.head(_EXAMPLE_ROWS), columns)
         shape = Schema([TensorSpec(rows.dtype, (-1, rows.shape[1]))])
