@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -90,3 +91,19 @@ async def test_what_is_not_there_is_not_loaded(local: World, model_id: str) -> N
         await registry.load_model(tenant, model_id, stage="deleted")
     with pytest.raises(InvalidName):
         await registry.load_model(tenant, model_id, 0)
+
+
+async def test_requirements_that_are_not_met_are_named(
+    local: World, model_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model is loaded, and a warning names what is another version here."""
+    await local.version(model_id)
+    installed = metadata.version
+    monkeypatch.setattr(
+        metadata, "version", lambda name: "0.1" if name == "scikit-learn" else installed(name)
+    )
+    with caplog.at_level("WARNING"):
+        assert await local.registry.load_model(local.tenant, model_id)
+
+    assert f"scikit-learn=={installed('scikit-learn')} (installed is 0.1)" in caplog.text
+    assert "nothing was installed" in caplog.text
