@@ -29,13 +29,15 @@ _MODEL = "/api/v1/models/pulse"
 
 
 @contextmanager
-def down(stack: Stack, part: Part) -> Iterator[None]:
-    """The part is stopped until the block ends; then everything has to become healthy again."""
-    stack.supervision.stop_part(part)
+def down(stack: Stack, *parts: Part) -> Iterator[None]:
+    """The parts are stopped until the block ends; then everything has to become healthy again."""
+    for part in parts:
+        stack.supervision.stop_part(part)
     try:
         yield
     finally:
-        stack.supervision.start_part(part)
+        for part in parts:
+            stack.supervision.start_part(part)
         for each in PARTS:
             stack.wait_for(each)
 
@@ -116,7 +118,7 @@ def test_scheduler_dag_processor_and_triggerer_away(
     """Runs are taken and wait; DAGs that were read stay known; sensors wait on; nothing fails."""
     first = admin.trigger("frail_waiting")
     admin.wait_for_task("frail_waiting", first, "wait", "deferred", "success")
-    with down(stack, SCHEDULER), down(stack, DAG_PROCESSOR), down(stack, TRIGGERER):
+    with down(stack, SCHEDULER, DAG_PROCESSOR, TRIGGERER):
         second = admin.trigger("frail_waiting")
         states = {item["dag_run_id"]: item["state"] for item in admin.runs("frail_waiting")}
         waiting = admin.states("frail_waiting", first)["wait"]

@@ -21,14 +21,14 @@ def test_every_task_succeeds_and_production_is_the_new_version(
     run: str, admin: AirflowRest, ask: Callable[..., Any]
 ) -> None:
     """The scheduler's workers bring version 1 to production; the ledger's chain is whole."""
-    model = ask(lambda registry: registry.get_model(TENANT, "pulse"))
     entries = ask(lambda registry: registry.history(TENANT, "pulse"))
     count = ask(lambda registry: registry.verify_ledger(TENANT, "pulse"))
-    own = [entry.kind for entry in entries if run in entry.actor]
+    own = [entry for entry in entries if run in entry.actor]
 
     assert set(admin.states(_DAG, run).values()) == {"success"}
-    assert (model.production_version, count) == (1, len(entries))
-    assert own == ["registered", "policy_set", "moved", "moved"]
+    assert [entry.kind for entry in own] == ["registered", "policy_set", "moved", "moved"]
+    assert (own[-1].production, own[-1].previous_production) == (1, None)
+    assert count == len(entries)
 
 
 def test_the_ledger_names_who_approved(run: str, ask: Callable[..., Any]) -> None:
@@ -38,8 +38,9 @@ def test_the_ledger_names_who_approved(run: str, ask: Callable[..., Any]) -> Non
     (approval,) = [item for item in evidence if item.gate == "approval"]
 
     assert (approval.verdict, "operator" in json.dumps(dict(approval.summary))) == ("PASS", True)
-    assert f"airflow:{_DAG}/{run}" in entries[-1].actor
-    assert "admin" in entries[-1].actor
+    assert [entry.actor for entry in entries if run in entry.actor] == [
+        f"airflow:{_DAG}/{run} for admin"
+    ] * 4
 
 
 def test_an_answer_counts_once(run: str, operator: AirflowRest) -> None:
@@ -48,16 +49,17 @@ def test_an_answer_counts_once(run: str, operator: AirflowRest) -> None:
 
 
 def test_the_asset_event_starts_the_next_dag(run: str, admin: AirflowRest) -> None:
-    """The DAG that waits for the model's production runs once, and is told from, to and who."""
+    """The DAG that waits for the model's production runs, and is told from, to and who."""
     deadline = time.monotonic() + 120
     while not admin.runs("pulse_deploy") and time.monotonic() < deadline:
         time.sleep(1)
-    (started,) = admin.runs("pulse_deploy")
-    admin.finish("pulse_deploy", started["dag_run_id"])
-    (event,) = admin.xcom("pulse_deploy", started["dag_run_id"], "told")
+    told = []
+    for started in admin.runs("pulse_deploy"):
+        admin.finish("pulse_deploy", started["dag_run_id"])
+        told += admin.xcom("pulse_deploy", started["dag_run_id"], "told")
+    (event,) = [event for event in told if run in event["actor"]]
 
     assert (event["from"], event["to"]) == (None, 1)
-    assert f"airflow:{_DAG}/{run}" in event["actor"]
 
 
 def test_files_lie_at_their_paths_in_s3(run: str, admin: AirflowRest, stack: Stack) -> None:
