@@ -17,7 +17,7 @@ CASES = int(os.environ.get("MODEL_LIFECYCLE_FUZZ_CASES", "3"))
 SECONDS = 30 if CASES <= 3 else 3000
 PHASES = ("--phases", "coverage,fuzzing,stateful") if CASES <= 3 else ()
 _HOOKS = '''
-import json, os
+import json, os, re, uuid
 import schemathesis
 
 KNOWN = json.loads(os.environ["CONTRACT_KNOWN"])
@@ -29,6 +29,15 @@ def map_path_parameters(context, path_parameters):
         if path_parameters and name in path_parameters and len(str(path_parameters[name])) % 2:
             path_parameters[name] = values[len(str(path_parameters[name])) % len(values)]
     return path_parameters
+
+@schemathesis.hook
+def map_headers(context, headers):
+    """No key is used by two cases: its second use is answered as the first was, also where the
+    model has been deleted in between, which looks like something made that is not there."""
+    key = (headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and re.fullmatch("[!-~]{1,150}", key):
+        headers["Idempotency-Key"] = f"{key}{uuid.uuid4().hex}"
+    return headers
 
 @schemathesis.hook
 def map_body(context, body):
