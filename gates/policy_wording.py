@@ -43,7 +43,10 @@ def _of_validation(policy: ValidationPolicy) -> list[str]:
     least = f"no verdict below {count(policy.min_rows)} rows"
     if policy.unit != "row":
         least += f" or {count(policy.min_units)} {policy.unit}s"
-    return [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+    told = [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+    if policy.may_drop_columns:
+        told.append("the signature may lack columns of the champion's")
+    return told
 
 
 def _of_shadow(policy: ShadowPolicy) -> list[str]:

@@ -1,5 +1,7 @@
 """Policies as a report tells them."""
 
+from dataclasses import replace
+
 from model_lifecycle.gates.policies import (
     ABPolicy,
     Comparison,
@@ -50,3 +52,13 @@ def test_other_gates_in_words():
         "ratio of spent/clicks better than the champion's (higher is better)"
     ]
     assert policy_sentences(Gate.SHADOW, {"of": "another release"}) == ([], [])
+
+
+def test_a_policy_that_lets_columns_go_says_so():
+    """Whoever reads the report sees that the challenger may do with fewer columns."""
+    strict = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
+    lenient = replace(strict, may_drop_columns=True)
+    told = "the signature may lack columns of the champion's"
+
+    assert told in policy_sentences(Gate.VALIDATION, lenient.document())[1]
+    assert told not in policy_sentences(Gate.VALIDATION, strict.document())[1]
