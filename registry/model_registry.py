@@ -357,9 +357,11 @@ class ModelRegistry:
         """One version; None if it does not exist or was deleted."""
         return await self._catalog.get_version(tenant_id, model_id, version)
 
-    async def list_versions(self, tenant_id: str, model_id: str) -> list[VersionMetadata]:
-        """The model's versions, ascending. Raises ModelNotFound."""
-        return await self._catalog.list_versions(tenant_id, model_id)
+    async def list_versions(
+        self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[VersionMetadata]:
+        """The model's versions above ``after``, ascending. Raises ModelNotFound."""
+        return await self._catalog.list_versions(tenant_id, model_id, after=after, limit=limit)
 
     async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """How many entries the ledger has of each ``(tenant_id, model_id)``: a number that has not

@@ -44,9 +44,10 @@ async def list_versions(
 ) -> Response:
     """The model's versions, oldest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_versions(caller.tenant_id, model_id)
-    rest = [item for item in found if item.version > (paging.after or 0)]
-    return read(request, paging.page(rest[: limit + 1], lambda item: item.version))
+    found = await registry.list_versions(
+        caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
+    )
+    return read(request, paging.page(found, lambda item: item.version))
 
 
 @router.get(

@@ -112,13 +112,23 @@ class LedgerReader:
         return version_metadata(rows[0]) if rows else None
 
     async def versions(
-        self, tenant: TenantId, model: ModelId, *, deleted: bool = False
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        *,
+        deleted: bool = False,
+        after: int = 0,
+        limit: int | None = None,
     ) -> list[VersionMetadata]:
-        """The model's versions, ascending; those that were deleted only with ``deleted``."""
+        """The model's versions above ``after``, ascending; those that were deleted only with
+        ``deleted``."""
+        versions = tables.versions
         rows = await self._rows(
-            select(tables.versions)
-            .where(*_of_model(tables.versions, tenant, model), true() if deleted else _NOT_DELETED)
-            .order_by(tables.versions.c.version)
+            select(versions)
+            .where(*_of_model(versions, tenant, model), true() if deleted else _NOT_DELETED)
+            .where(versions.c.version > after)
+            .order_by(versions.c.version)
+            .limit(limit)
         )
         return [version_metadata(row) for row in rows]
 

@@ -62,12 +62,15 @@ class Catalog:
             tenancy.version_number(version),
         )
 
-    async def list_versions(self, tenant_id: str, model_id: str) -> list[VersionMetadata]:
+    async def list_versions(
+        self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[VersionMetadata]:
+        _check_page(after, limit)
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        versions = await self._read.versions(tenant, model)
-        if not versions:
+        found = await self._read.versions(tenant, model, after=after, limit=limit)
+        if not found and await self._read.model(tenant, model) is None:
             raise ModelNotFound(model)
-        return versions
+        return found
 
     async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = {}
@@ -95,9 +98,7 @@ class Catalog:
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
-        _check_number(after, "after", 0, 2**53)
-        if limit is not None:
-            _check_number(limit, "limit", 1, 2**53)
+        _check_page(after, limit)
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         found = await self._read.entries(tenant, model, after=after, limit=limit)
         if not found:
@@ -141,6 +142,12 @@ def _parts(models: Collection[tuple[str, str]]) -> Iterator[list[tuple[TenantId,
     )
     for start in range(0, len(named), _AT_ONCE):
         yield named[start : start + _AT_ONCE]
+
+
+def _check_page(after: Any, limit: Any) -> None:
+    _check_number(after, "after", 0, 2**53)
+    if limit is not None:
+        _check_number(limit, "limit", 1, 2**53)
 
 
 def _check_number(value: Any, name: str, lowest: int, highest: int) -> None:

@@ -201,6 +201,35 @@ async def test_production_is_known_for_any_instant(world: World, model_id: str) 
     assert await at(datetime(2999, 1, 1, tzinfo=UTC)) is None
 
 
+async def test_versions_come_in_pages(world: World, model_id: str) -> None:
+    """A page begins after a number, also one that was deleted, and holds no more than asked."""
+    for _ in range(3):
+        await world.version(model_id)
+    registry, tenant = world.registry, world.tenant
+    await registry.delete_model(tenant, model_id, 2, actor="kim", reason="a mistake")
+
+    async def numbers(**options: Any) -> list[int]:
+        found = await registry.list_versions(tenant, model_id, **options)
+        return [item.version for item in found]
+
+    assert await numbers() == [1, 3]
+    assert await numbers(limit=1) == [1]
+    assert await numbers(after=1) == await numbers(after=2) == [3]
+    assert await numbers(after=3) == []
+
+
+@pytest.mark.parametrize("options", [{"after": -1}, {"after": "1"}, {"limit": 0}])
+async def test_odd_pages_of_versions_are_refused(
+    local: World, model_id: str, options: dict[str, Any]
+) -> None:
+    """As those of the history are."""
+    await local.version(model_id)
+    with pytest.raises(InvalidInput) as caught:
+        await local.registry.list_versions(local.tenant, model_id, **options)
+
+    assert caught.value.field in options
+
+
 @pytest.mark.parametrize("when", [datetime(2026, 1, 1), None, "2026-01-01", 0])  # noqa: DTZ001
 async def test_an_instant_has_a_zone(local: World, model_id: str, when: Any) -> None:
     """Without one it is not known when it was."""

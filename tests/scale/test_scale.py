@@ -43,6 +43,9 @@ READS: dict[str, Read] = {
 GIANT: dict[str, Read] = {
     "get_model": lambda registry: registry.get_model(_GIANTS, BIG),
     "list_models, a page with it": lambda registry: registry.list_models(_GIANTS, limit=50),
+    "list_versions, a page of 100": lambda registry: registry.list_versions(
+        _GIANTS, BIG, after=2500, limit=100
+    ),
     "history, a page of 100": lambda registry: registry.history(
         _GIANTS, BIG, after=7000, limit=100
     ),
