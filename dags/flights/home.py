@@ -63,7 +63,6 @@ def enter(home: Path) -> None:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
     )
 
