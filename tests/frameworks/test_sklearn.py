@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,15 @@ def test_answers_stay(
 
 
 def test_what_a_folder_holds(saved: Saved) -> None:
-    """A saved model is an MLflow folder with a skops payload, and no pickle."""
+    """A saved model is an MLflow folder with a skops payload, and no pickle; with ``model.onnx``
+    where there is a converter."""
     names = {file.name for file in saved("logistic").iterdir()}
+    converted = {"model.onnx"} if find_spec("skl2onnx") else set()
 
     assert names == {
         *("MLmodel", "model.skops", "requirements.txt", "conda.yaml", "python_env.yaml"),
         *("input_example.json", "serving_input_example.json"),
+        *converted,
     }
 
 
