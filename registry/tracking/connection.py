@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..rules.errors import BackendUnavailable, RegistryError
 from .probe import probe
+from .registry_store import RegistryStore
 from .stores import Stores, check_uri, is_sqlite, open_stores
 from .translation import BACKEND, late, translate, without_credentials
 
@@ -52,18 +53,15 @@ class Connection:
         ``work`` is sent once: whoever calls knows whether it may be repeated.
         """
         stores = await self._opened()
-        end = asyncio.get_running_loop().time() + self.call_timeout
-        # Waiting for a turn counts: while MLflow hangs, those in line are told as soon as others.
-        try:
-            async with asyncio.timeout_at(end):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise late(self.call_timeout) from None
-        try:
-            left = end - asyncio.get_running_loop().time()
-            return await self._bounded(lambda: work(stores), left, missing)
-        finally:
-            self._turns.release()
+        return await self._sent(lambda: work(stores), missing)
+
+    async def call_registry(
+        self, work: Callable[[RegistryStore], T], *, missing: RegistryError | None = None
+    ) -> T:
+        """Like :meth:`call`, for what the model registry alone can do: behind a server, MLflow
+        is not imported for it."""
+        store = (await self._reached()).registry
+        return await self._sent(lambda: work(store), missing)
 
     async def transfer(self, work: Callable[[Stores], T]) -> T:
         """Like :meth:`call`, for moving files, within the transfer timeout."""
@@ -82,10 +80,34 @@ class Connection:
             await asyncio.to_thread(self._stores.close)
 
     async def _opened(self) -> Stores:
+        """The stores with their tracking half, for which MLflow is imported."""
+        stores = await self._reached()
+        if not stores.is_whole:
+            # Not in the threads of calls, which go on while MLflow is imported.
+            await self._bounded(
+                lambda: stores.tracking, self.transfer_timeout, None, self._transfer_threads
+            )
+        return stores
+
+    async def _reached(self) -> Stores:
         if self._stores is not None:
             return self._stores
         await self._bounded(lambda: probe(self.uri, self.call_timeout), self.call_timeout, None)
         return await self._bounded(self._open, self.transfer_timeout, None)
+
+    async def _sent(self, work: Callable[[], T], missing: RegistryError | None) -> T:
+        end = asyncio.get_running_loop().time() + self.call_timeout
+        # Waiting for a turn counts: while MLflow hangs, those in line are told as soon as others.
+        try:
+            async with asyncio.timeout_at(end):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise late(self.call_timeout) from None
+        try:
+            left = end - asyncio.get_running_loop().time()
+            return await self._bounded(work, left, missing)
+        finally:
+            self._turns.release()
 
     def _open(self) -> Stores:
         with self._opening:

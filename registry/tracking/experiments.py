@@ -41,7 +41,7 @@ class Experiments:
         """The tenant's experiments, by name."""
         prefix = experiment_prefix(tenant)
         found = await all_pages(
-            self._connection,
+            self._connection.call,
             lambda stores, token: stores.tracking.search_experiments(
                 filter_string=filters.experiments_of(tenant),
                 max_results=_PAGE,

@@ -16,6 +16,7 @@ from .tags import OPERATION_KEY, operation_key
 
 IDS_PER_SEARCH = 500
 
+_PROMPT_KEY = "mlflow.prompt.is_prompt"
 _EXPERIMENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)
 _LOGGED_MODEL_ID = re.compile(r"m-[0-9a-f]{32}", re.ASCII)
@@ -58,6 +59,12 @@ def models_of(tenant: TenantId) -> str:
 
 def named(name: str) -> str:
     return f"name = '{checked_name(name)}'"
+
+
+def without_prompts(condition: str | None) -> str:
+    """``condition`` for registered models: MLflow keeps prompts among them, marked by a tag."""
+    models = f"tag.`{_PROMPT_KEY}` != 'true'"
+    return f"{condition} AND {models}" if condition else models
 
 
 def made_by(operation_id: str) -> str:

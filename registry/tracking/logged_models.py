@@ -96,7 +96,7 @@ class LoggedModels:
     ) -> LoggedModelRecord | None:
         """The newest READY LoggedModel that the operation made in the experiment, or None."""
         found = await all_pages(
-            self._connection,
+            self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
                 [experiment_id], filters.made_by(operation_id), page_token=token
             ),
@@ -114,7 +114,7 @@ class LoggedModels:
         if not filters.is_run_id(run_id):
             return []
         found = await all_pages(
-            self._connection,
+            self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
                 [experiment_id], filters.of_run(run_id), page_token=token
             ),

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-from .connection import Connection
-from .stores import Stores
+Half = TypeVar("Half")
 
 
 async def all_pages(
-    connection: Connection,
-    fetch: Callable[[Stores, str | None], Any],
+    call: Callable[[Callable[[Half], Any]], Awaitable[Any]],
+    fetch: Callable[[Half, str | None], Any],
     *,
     limit: int | None = None,
 ) -> list[Any]:
-    """Everything ``fetch`` returns from page to page, at most ``limit`` items; one call a page."""
+    """Everything ``fetch`` returns from page to page, at most ``limit`` items; one ``call``, of a
+    :class:`Connection`, a page."""
     found: list[Any] = []
     token: str | None = None
     while True:
-        page = await _page(connection, fetch, token)
+        page = await _page(call, fetch, token)
         found += page
         token = page.token
         if not token or (limit is not None and len(found) >= limit):
@@ -27,6 +27,8 @@ async def all_pages(
 
 
 async def _page(
-    connection: Connection, fetch: Callable[[Stores, str | None], Any], token: str | None
+    call: Callable[[Callable[[Half], Any]], Awaitable[Any]],
+    fetch: Callable[[Half, str | None], Any],
+    token: str | None,
 ) -> Any:
-    return await connection.call(lambda stores: fetch(stores, token))
+    return await call(lambda half: fetch(half, token))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..rules.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
 from ..rules.tenancy import TenantId, split_registered_name
 from . import filters
 from .connection import Connection
 from .paging import all_pages
+from .racing import again_if_raced
 from .records import RegisteredModelRecord
-from .stores import Stores
-from .translation import is_lost_race
+from .registry_store import RegistryStore
 
 _PAGE = 1000
 
@@ -29,15 +28,10 @@ class RegisteredModels:
         if await self.registered_model(name) is not None:
             return
 
-        def create(stores: Stores) -> None:
-            from mlflow.entities.model_registry import RegisteredModelTag
-
-            stores.registry.create_registered_model(
-                name, [RegisteredModelTag(key, value) for key, value in tags.items()], description
-            )
-
         try:
-            await self._connection.call(create)
+            await self._connection.call_registry(
+                lambda registry: registry.create_registered_model(name, tags, description)
+            )
         except AlreadyExists:
             return
 
@@ -45,14 +39,12 @@ class RegisteredModels:
         """Set these tags and leave others. Raises ModelNotFound."""
         filters.checked_name(name)
 
-        def set_tag(stores: Stores, key: str, value: str) -> None:
-            from mlflow.entities.model_registry import RegisteredModelTag
-
-            stores.registry.set_registered_model_tag(name, RegisteredModelTag(key, value))
+        def set_tag(registry: RegistryStore, key: str, value: str) -> None:
+            again_if_raced(lambda: registry.set_registered_model_tag(name, key, value))
 
         for key, value in tags.items():
-            await self._connection.call(
-                lambda stores, key=key, value=value: set_tag(stores, key, value),  # type: ignore[misc]
+            await self._connection.call_registry(
+                lambda registry, key=key, value=value: set_tag(registry, key, value),  # type: ignore[misc]
                 missing=ModelNotFound(name),
             )
 
@@ -72,49 +64,27 @@ class RegisteredModels:
         return found[0] if found else None
 
     async def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Point ``alias`` at ``version``. Raises VersionNotFound.
-
-        The loser of two concurrent first sets is rolled back by the database and sent once more.
-        """
+        """Point ``alias`` at ``version``. Raises VersionNotFound."""
         filters.checked_name(name)
 
-        def set_alias(stores: Stores) -> None:
-            try:
-                stores.registry.set_registered_model_alias(name, alias, str(version))
-            except Exception as error:
-                if not is_lost_race(error):
-                    raise
-                stores.registry.set_registered_model_alias(name, alias, str(version))
+        def set_alias(registry: RegistryStore) -> None:
+            again_if_raced(lambda: registry.set_registered_model_alias(name, alias, version))
 
-        await self._connection.call(set_alias, missing=VersionNotFound(name, version))
+        await self._connection.call_registry(set_alias, missing=VersionNotFound(name, version))
 
     async def delete_alias(self, name: str, alias: str) -> None:
         """Remove ``alias``; one that is not there is fine."""
         filters.checked_name(name)
         try:
-            await self._connection.call(
-                lambda stores: stores.registry.delete_registered_model_alias(name, alias)
+            await self._connection.call_registry(
+                lambda registry: registry.delete_registered_model_alias(name, alias)
             )
         except NotFound:
             return
 
     async def _search(self, condition: str | None) -> list[RegisteredModelRecord]:
-        def fetch(stores: Stores, token: str | None) -> Any:
-            from mlflow.prompt.registry_utils import add_prompt_filter_string
-
-            return stores.registry.search_registered_models(
-                filter_string=add_prompt_filter_string(condition, False),
-                max_results=_PAGE,
-                order_by=["name ASC"],
-                page_token=token,
-            )
-
-        return [_record(item) for item in await all_pages(self._connection, fetch)]
-
-
-def _record(model: Any) -> RegisteredModelRecord:
-    return RegisteredModelRecord(
-        name=model.name,
-        aliases={alias: int(version) for alias, version in model.aliases.items()},
-        tags=dict(model.tags),
-    )
+        searched = filters.without_prompts(condition)
+        return await all_pages(
+            self._connection.call_registry,
+            lambda registry, token: registry.search_registered_models(searched, _PAGE, token),
+        )

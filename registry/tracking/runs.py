@@ -158,7 +158,7 @@ class Runs:
 
     async def _points(self, run_id: str, metric: str) -> list[MetricPoint]:
         found = await all_pages(
-            self._connection,
+            self._connection.call,
             lambda stores, token: stores.tracking.get_metric_history(
                 run_id=run_id, metric_key=metric, max_results=_POINTS_PER_PAGE, page_token=token
             ),
@@ -179,7 +179,7 @@ class Runs:
                 page_token=token,
             )
 
-        return [_record(run) for run in await all_pages(self._connection, fetch, limit=limit)]
+        return [_record(run) for run in await all_pages(self._connection.call, fetch, limit=limit)]
 
 
 def _batches(

@@ -1,28 +1,30 @@
-"""MLflow's REST stores, sending each request once and with a deadline.
+"""MLflow's REST store, sending each request once and with a deadline.
 
 MLflow's client re-sends POSTs up to seven times over about four minutes, and has no setting for it
 but process-wide environment variables, which other users of MLflow in the process may need.
 A lost answer would then make a second model version, and a stuck alias write could land after a
-newer promotion. These subclasses replace the one method through which every request goes.
+newer promotion. This subclass replaces the one method through which every request goes.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.protos.service_pb2 import SearchRuns
-from mlflow.store.model_registry.rest_store import RestStore as RegistryRestStore
-from mlflow.store.tracking.rest_store import RestStore as TrackingRestStore
+from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import parse_dict
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
+from .server import API
 
-class SendOnceTracking(TrackingRestStore):
+
+class SendOnceTracking(RestStore):
     """Runs, metrics, experiments and LoggedModels over HTTP."""
 
     def __init__(self, uri: str, timeout: float) -> None:
@@ -37,12 +39,11 @@ class SendOnceTracking(TrackingRestStore):
         retry_timeout_seconds: float | None = None,
         response_proto: Any = None,
     ) -> Any:
-        self._validate_workspace_support_if_specified()
         known = self._V3_METHOD_TO_INFO if api in self._V3_APIS else self._METHOD_TO_INFO
         default_endpoint, method = known[api]
         answer = response_proto or api.Response()
         body = None if json_body is None else json.loads(json_body)
-        document = _send(self, endpoint or default_endpoint, method, body, self._timeout)
+        document = self._send(method, endpoint or default_endpoint, body)
         parse_dict(js_dict=document, message=answer)
         return answer
 
@@ -57,7 +58,6 @@ class SendOnceTracking(TrackingRestStore):
     ) -> tuple[list[Run], str | None]:
         """Without protocol buffers in between: for 100 runs, reading the answer into them and
         out again takes a quarter of the time that the server needs to give it."""
-        self._validate_workspace_support_if_specified()
         endpoint, method = self._METHOD_TO_INFO[SearchRuns]
         asked: dict[str, Any] = {
             "experiment_ids": experiment_ids,
@@ -68,52 +68,37 @@ class SendOnceTracking(TrackingRestStore):
         }
         if page_token:
             asked["page_token"] = page_token
-        found = _send(self, endpoint, method, asked, self._timeout)
+        found = self._send(method, endpoint, asked)
         return [_run(item) for item in found.get("runs", ())], found.get("next_page_token") or None
 
+    def send(
+        self, method: str, path: str, document: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What :meth:`Server.send` does, with the ways in that only MLflow's client knows."""
+        return self._send(method, API + path, document)
 
-class SendOnceRegistry(RegistryRestStore):
-    """Registered models, versions and aliases over HTTP."""
+    def close(self) -> None:
+        """Nothing: MLflow keeps one pool of connections for the process."""
 
-    def __init__(self, uri: str, timeout: float) -> None:
-        super().__init__(partial(get_default_host_creds, uri))
-        self._timeout = timeout
-
-    def _call_endpoint(
-        self,
-        api: Any,
-        json_body: str | None,
-        call_all_endpoints: bool = False,
-        extra_headers: dict[str, str] | None = None,
-    ) -> Any:
+    def _send(self, method: str, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         self._validate_workspace_support_if_specified()
-        endpoint, method = self._get_endpoint_from_method(api)
-        answer = self._get_response_from_method(api)
-        body = None if json_body is None else json.loads(json_body)
-        parse_dict(js_dict=_send(self, endpoint, method, body, self._timeout), message=answer)
-        return answer
-
-
-def _send(
-    store: Any, endpoint: str, method: str, body: dict[str, Any] | None, timeout: float
-) -> dict[str, Any]:
-    response = http_request(
-        store.get_host_creds(),
-        endpoint,
-        method,
-        max_retries=0,
-        timeout=timeout,
-        raise_on_status=False,
-        **{"params" if method == "GET" else "json": body},
-    )
-    response = verify_rest_response(response, endpoint)
-    try:
-        document = json.loads(response.content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise MlflowException("the answer is not a JSON object")
-    return document
+        response = http_request(
+            self.get_host_creds(),
+            endpoint,
+            method,
+            max_retries=0,
+            timeout=self._timeout,
+            raise_on_status=False,
+            **{"params" if method == "GET" else "json": body},
+        )
+        response = verify_rest_response(response, endpoint)
+        try:
+            document = json.loads(response.content)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise MlflowException("the answer is not a JSON object")
+        return document
 
 
 def _run(document: dict[str, Any]) -> Run:

@@ -7,14 +7,14 @@ from .experiments import Experiments
 from .logged_models import LoggedModels
 from .registered_models import RegisteredModels
 from .runs import Runs
-from .stores import Stores
 from .versions import ModelVersions
 
 
 class MlflowTracking:
     """MLflow at ``tracking_uri``: a server (http, https) or a database (sqlite, postgresql).
 
-    Constructing it does no I/O and does not import MLflow. Every call is sent once, in a thread,
+    Constructing it does no I/O. MLflow is not imported then, and behind a server only by what asks
+    for experiments, runs or LoggedModels. Every call is sent once, in a thread,
     at most ``max_concurrency`` at a time (an MLflow server's pools are small), within
     ``call_timeout`` seconds, or ``transfer_timeout`` for files. All methods raise
     BackendUnavailable when MLflow does not answer; nothing of MLflow's own error classes gets out.
@@ -77,9 +77,4 @@ class MlflowTracking:
 
     async def ping(self) -> None:
         """Raise BackendUnavailable unless both of MLflow's stores answer a small query."""
-        await self._connection.call(_ask)
-
-
-def _ask(stores: Stores) -> None:
-    stores.tracking.search_experiments(max_results=1)
-    stores.registry.search_registered_models(max_results=1)
+        await self._connection.call_registry(lambda registry: registry.ping())

@@ -1,37 +1,51 @@
-"""Opening MLflow's two stores: tracking (runs, LoggedModels) and model registry.
+"""Opening MLflow's two halves: tracking (runs, LoggedModels) and model registry.
 
-MLflow is imported here, on first use: the import costs four to seven seconds.
+MLflow is imported here, on first use: the import costs four to seven seconds. Behind a server, the
+model registry does without it.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..rules.errors import InvalidInput
+from .access import needs_mlflow
+from .registry_store import RegistryStore
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
-@dataclass(frozen=True)
 class Stores:
-    """MLflow's stores. ``served`` is true behind an MLflow server, false on a database."""
+    """MLflow's halves at ``uri``. ``tracking`` is a store of MLflow's own, opened on first use."""
 
-    tracking: Any
-    registry: Any
-    uri: str
-    served: bool
+    def __init__(self, uri: str, registry: RegistryStore, open_tracking: Callable[[], Any]) -> None:
+        self.uri = uri
+        self.registry = registry
+        self._open_tracking = open_tracking
+        self._opening = threading.Lock()
+        self._tracking: Any = None
+
+    @property
+    def tracking(self) -> Any:
+        with self._opening:
+            if self._tracking is None:
+                self._tracking = self._open_tracking()
+            return self._tracking
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``tracking`` is open."""
+        return self._tracking is not None
 
     def close(self) -> None:
-        """Return the database connections; a server's need no closing."""
-        if not self.served:
-            self.tracking._dispose_engine()
-            self.registry._dispose_engine()
+        """Return the connections."""
+        self.registry.close()
 
 
 def is_served(uri: str) -> bool:
@@ -56,21 +70,36 @@ def check_uri(uri: str) -> str:
 
 def open_stores(uri: str, timeout: float) -> Stores:
     """The stores at ``uri``; creates the tables of an empty database. Blocks."""
-    if is_served(uri):
-        from .sending import SendOnceRegistry, SendOnceTracking
+    return _served(uri, timeout) if is_served(uri) else _on_database(uri)
 
-        return Stores(SendOnceTracking(uri, timeout), SendOnceRegistry(uri, timeout), uri, True)
 
-    from mlflow.tracking._model_registry import utils as registry
-    from mlflow.tracking._tracking_service import utils as tracking
+def _served(uri: str, timeout: float) -> Stores:
+    from .served_registry import ServedRegistry
+
+    def tracking() -> Any:
+        from .sending import SendOnceTracking
+
+        return SendOnceTracking(uri, timeout)
+
+    if needs_mlflow():
+        both = tracking()
+        return Stores(uri, ServedRegistry(both), lambda: both)
+
+    from .server import Server
+
+    return Stores(uri, ServedRegistry(Server(uri, timeout)), tracking)
+
+
+def _on_database(uri: str) -> Stores:
+    from mlflow.tracking._model_registry import utils as registries
+    from mlflow.tracking._tracking_service import utils as trackings
+
+    from .database_registry import DatabaseRegistry
 
     with _migrating_alone(uri):
-        return Stores(
-            tracking._get_sqlalchemy_store(uri, _default_artifacts(uri)),
-            registry._get_sqlalchemy_store(uri),
-            uri,
-            False,
-        )
+        tracking = trackings._get_sqlalchemy_store(uri, _default_artifacts(uri))
+        registry = registries._get_sqlalchemy_store(uri)
+    return Stores(uri, DatabaseRegistry(registry, tracking), lambda: tracking)
 
 
 @contextmanager

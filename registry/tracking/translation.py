@@ -124,7 +124,7 @@ def without_credentials(text: object) -> str:
 def is_lost_race(error: Exception) -> bool:
     """Whether the database rolled a write back because another one inserted the same key.
 
-    Seen on the first set of an alias by two writers: the loser gets 400.
+    Seen on the first set of an alias or a tag by two writers: the loser gets 400.
     """
     text = str(error)
     return getattr(error, "error_code", None) == "BAD_REQUEST" and (

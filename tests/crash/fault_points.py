@@ -69,7 +69,7 @@ class FaultPoints:
 
     def _watch_tracking(self, stores: Stores) -> None:
         connection: Any = stores.tracking._connection
-        for name in ("call", "transfer"):
+        for name in ("call", "call_registry", "transfer"):
             self._watch(connection, name, lambda work: _short(work.__qualname__))
 
         @event.listens_for(Engine, "commit")

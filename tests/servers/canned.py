@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,10 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 @dataclass
 class Canned:
     """``requests`` holds method and path of each request but those for ``/health``, which is
-    answered with 200 like a healthy server's."""
+    answered with 200 like a healthy server's; ``headers`` what came along with them."""
 
     url: str = ""
     requests: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -27,9 +29,10 @@ def canned_server(
     content_type: str = "application/json",
     length: int | None = None,
     delay: float = 0.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Canned]:
     """A server that gives every request the same answer, after ``delay`` seconds; ``length`` is
-    the Content-Length it claims."""
+    the Content-Length it claims. With ``tls`` it speaks HTTPS."""
     canned = Canned()
     stopped = threading.Event()
 
@@ -41,6 +44,7 @@ def canned_server(
             if self.path.endswith("/health"):
                 return self._answer(200, b"OK", "text/plain", None)
             canned.requests.append((self.command, self.path.partition("?")[0]))
+            canned.headers.append(dict(self.headers))
             stopped.wait(delay)
             return self._answer(status, body, content_type, length)
 
@@ -63,9 +67,11 @@ def canned_server(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
-    canned.url = f"http://127.0.0.1:{server.server_port}"
+    canned.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield canned
     finally:

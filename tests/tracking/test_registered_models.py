@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from mlflow import MlflowClient
 
 from model_lifecycle.registry.rules.errors import InvalidName, ModelNotFound, VersionNotFound
 from model_lifecycle.registry.rules.tenancy import TenantId, model_id, registered_name, tenant_id
@@ -63,15 +64,12 @@ async def test_another_tenants_models_never_come_back(
     assert {f"{tenant}.b", f"{other}.b"} <= everyone
 
 
-async def test_models_that_are_not_ours_are_left_out(tracking: MlflowTracking) -> None:
+async def test_models_that_are_not_ours_are_left_out(tracking: MlflowTracking, uri: str) -> None:
     """A model that somebody registered without a tenant belongs to nobody."""
-    await tracking._connection.call(
-        lambda stores: stores.registry.create_registered_model("Somebody_else's")
-    )
+    somebody = MlflowClient(uri, uri)
+    somebody.create_registered_model("Somebody_else's")
     names = {model.name for model in await tracking.registered_models()}
-    await tracking._connection.call(
-        lambda stores: stores.registry.delete_registered_model("Somebody_else's")
-    )
+    somebody.delete_registered_model("Somebody_else's")
 
     assert "Somebody_else's" not in names
 
@@ -104,6 +102,26 @@ async def test_concurrent_first_sets_of_an_alias_all_succeed(
 
     assert model is not None
     assert model.aliases["production"] in versions
+
+
+async def test_concurrent_first_sets_of_a_tag_all_succeed(
+    tracking: MlflowTracking, name: str
+) -> None:
+    """A tag of a model and one of a version, which MLflow gives the losers 400 for as well."""
+    await ensure(tracking, name)
+    number = await version(tracking, name)
+    for key in ("a", "b", "c", "d"):
+        await asyncio.gather(
+            *(tracking.set_registered_model_tags(name, {key: str(n)}) for n in range(6)),
+            *(tracking.set_version_tags(name, number, {key: str(n)}) for n in range(6)),
+        )
+    model = await tracking.registered_model(name)
+    found = await tracking.model_version(name, number)
+
+    assert model is not None
+    assert found is not None
+    assert set("abcd") <= set(model.tags)
+    assert set("abcd") <= set(found.tags)
 
 
 async def test_an_alias_needs_a_version(tracking: MlflowTracking, name: str) -> None:
