@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.rules.errors import InvalidInput, PermissionDenied
 from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.principals import Principal, Role
 from model_lifecycle.registry.rules.stages import Gate
 
 Place = Any
@@ -89,6 +90,61 @@ def test_evidence_of_other_files_is_refused(place: Place, run: Run, challenger: 
     )
 
     refused(place, run, challenger, "other_bundle")
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
+def test_evidence_of_a_role_that_may_not_write_it_is_refused(
+    place: Place, run: Run, challenger: Challenger, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command writes evidence. Who tries it in Python without the role leaves none for
+    ``promote`` to find; nor may the role set a policy that asks for less."""
+    eve = Principal("eve", frozenset({role}))
+
+    async def judge(world: Any) -> None:
+        evidence = await world.evidence(*challenger)
+        await world.registry.record_evidence(world.tenant, *challenger, evidence, actor=eve)
+
+    with pytest.raises(PermissionDenied, match="record evidence"):
+        place.step(judge)
+    refused(place, run, challenger, "no_evidence")
+
+    monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", role)
+    policy = ("policy", challenger.model, "--set", "-", "--reason", "x", "--json")
+    looser = run(*policy, stdin='{"evidence_max_age_days": 3650}')
+
+    assert (looser.code, looser.problem["code"]) == (6, "permission_denied")
+
+
+def test_evidence_of_another_tenant_is_refused(
+    place: Place, run: Run, model: str, ops: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's pass for a version of the same name and number is not taken when it is told
+    again; nor does one count that lies under the stranger's name and fits in all else."""
+    monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", place.tenant)
+    challenger = bring(place, model)
+
+    async def judge(world: Any) -> Any:
+        for _ in range(challenger.version):
+            await world.version(model)
+        return await world.judged(*challenger)
+
+    theirs = ops.step(judge)
+    with pytest.raises(InvalidInput, match="another version"):
+        place.step(lambda world: world.judged(*challenger, tenant_id=theirs.tenant_id))
+    place.sql(
+        """
+        INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
+            bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
+        SELECT ?, 'forged', model_id, version, 'shadow', verdict,
+            bundle_digest, 1, policy_fingerprint, summary, recorded_at, recorded_by
+        FROM evidence WHERE tenant_id = ? AND model_id = ? AND version = ?
+        """,
+        ops.tenant,
+        place.tenant,
+        *challenger,
+    )
+
+    refused(place, run, challenger, "no_evidence")
 
 
 @pytest.mark.parametrize("baseline", ["none", "itself", "a later one"])
