@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -59,19 +59,8 @@ class Ledger:
         """The model's book, its row locked until the end of the block, where all commits or,
         on an error, nothing. Raises :class:`ModelNotFound`; BackendUnavailable, and then nothing
         is known to have been committed."""
-        book = None
-        written = False
-        try:
-            async with writing(self._engine) as connection:
-                row = await self._row(connection, tenant, model, lock=True)
-                if row is None:
-                    raise ModelNotFound(model)
-                book = ModelBook(connection, row, self.clock)
-                yield book
-                written = book.model.epoch > row.epoch
-        except BackendUnavailable:
-            if book is None or not written or not await self._committed(book.model):
-                raise
+        async with self._written(tenant, model) as book:
+            yield book
 
     @asynccontextmanager
     async def snapshot(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
@@ -92,19 +81,14 @@ class Ledger:
         self, tenant: TenantId, model: ModelId, *, description: str, model_type: str, actor: str
     ) -> AsyncIterator[ModelBook]:
         """Like :meth:`book`, but a new model is made; two that make it at once share it."""
-        book = None
-        written = False
-        try:
-            async with writing(self._engine) as connection:
-                await self._make_model(connection, tenant, model, description, model_type, actor)
-                row = await self._row(connection, tenant, model, lock=True)
-                assert row is not None, "the model was made in this transaction"
-                book = ModelBook(connection, row, self.clock)
-                yield book
-                written = book.model.epoch > row.epoch
-        except BackendUnavailable:
-            if book is None or not written or not await self._committed(book.model):
-                raise
+        async with self._written(
+            tenant,
+            model,
+            lambda connection: self._make_model(
+                connection, tenant, model, description, model_type, actor
+            ),
+        ) as book:
+            yield book
 
     async def begin_operation(
         self,
@@ -147,6 +131,31 @@ class Ledger:
         # Nothing removed: somebody else has shown the change as well, or the model went on.
         row = await self.read.row(tenant, model)
         return row is not None and row.epoch == epoch
+
+    @asynccontextmanager
+    async def _written(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        make: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> AsyncIterator[ModelBook]:
+        """One transaction on a model, which ``make`` makes if it is not there; a COMMIT whose
+        answer was lost is looked up."""
+        book = None
+        written = False
+        try:
+            async with writing(self._engine) as connection:
+                if make is not None:
+                    await make(connection)
+                row = await self._row(connection, tenant, model, lock=True)
+                if row is None:
+                    raise ModelNotFound(model)
+                book = ModelBook(connection, row, self.clock)
+                yield book
+                written = book.model.epoch > row.epoch
+        except BackendUnavailable:
+            if book is None or not written or not await self._committed(book.model):
+                raise
 
     async def _committed(self, model: ModelRow) -> bool:
         """Whether a transaction whose end was not heard of has left its entry.
