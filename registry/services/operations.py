@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..ledger.book import ModelBook
@@ -74,7 +74,7 @@ def model_answer(metadata: ModelMetadata) -> dict[str, Any]:
 
     The list of versions is left out: it grows without bound, and a repetition takes today's.
     """
-    return {"model": {**metadata.document(), "versions": []}}
+    return {"model": replace(metadata, versions=()).document()}
 
 
 async def answered_model(
