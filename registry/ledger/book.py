@@ -101,7 +101,7 @@ class ModelBook:
     async def add_version(self, version: VersionMetadata) -> None:
         """Insert a version; its entry follows with :meth:`append`. Raises AlreadyExists."""
         try:
-            await self._connection.execute(insert(tables.versions).values(version_values(version)))
+            await self._connection.execute(insert(tables.versions), version_values(version))
         except IntegrityError as error:
             raise AlreadyExists(
                 f"version {version.version} of {version.model_id} is in the ledger already"
@@ -109,7 +109,7 @@ class ModelBook:
         self._known[version.version] = version
 
     async def add_evidence(self, item: Evidence) -> None:
-        await self._connection.execute(insert(tables.evidence).values(evidence_values(item)))
+        await self._connection.execute(insert(tables.evidence), evidence_values(item))
 
     async def find_evidence(self, evidence_id: str) -> Evidence | None:
         """Evidence of the tenant by its id, of whichever model."""
@@ -167,7 +167,7 @@ class ModelBook:
                 hash="",
             )
         )
-        await self._connection.execute(insert(tables.entries).values(entry_values(entry)))
+        await self._connection.execute(insert(tables.entries), entry_values(entry))
         await self._apply(moves, now)
         await self._close(entry)
         return entry
@@ -298,7 +298,7 @@ class ModelBook:
 
     async def _update_model(self, **values: Any) -> None:
         await self._connection.execute(
-            update(tables.models).where(*self._own(tables.models)).values(**values)
+            update(tables.models).where(*self._own(tables.models)), values
         )
 
     def _own(self, table: Table) -> tuple[Any, Any]:

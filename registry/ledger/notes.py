@@ -23,15 +23,14 @@ async def leave(
 ) -> None:
     """Leave the note ``token``, unless it is there."""
     await connection.execute(
-        insert_into(connection, projections)
-        .values(
-            tenant_id=tenant,
-            model_id=model,
-            token=token,
-            versions=sorted(set(versions)),
-            written_at=now,
-        )
-        .on_conflict_do_nothing()
+        insert_into(connection, projections).on_conflict_do_nothing(),
+        {
+            "tenant_id": tenant,
+            "model_id": model,
+            "token": token,
+            "versions": sorted(set(versions)),
+            "written_at": now,
+        },
     )
 
 

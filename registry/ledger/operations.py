@@ -79,20 +79,21 @@ async def keep_answer(
 ) -> None:
     """Keep the answer, whether the operation was begun or not. Raises :class:`OperationConflict`
     if the id belongs to another request."""
-    statement = insert_into(connection, operations).values(
-        tenant_id=tenant,
-        operation_id=operation_id,
-        model_id=model,
-        request=request,
-        started_at=now,
-        answer=dict(answer),
-    )
+    statement = insert_into(connection, operations)
     kept = await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[operations.c.tenant_id, operations.c.operation_id],
             set_={"answer": statement.excluded.answer, "plan": None},
-            where=operations.c.request == request,
-        )
+            where=operations.c.request == statement.excluded.request,
+        ),
+        {
+            "tenant_id": tenant,
+            "operation_id": operation_id,
+            "model_id": model,
+            "request": request,
+            "started_at": now,
+            "answer": dict(answer),
+        },
     )
     if not kept.rowcount:
         raise OperationConflict(operation_id)

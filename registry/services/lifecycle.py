@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from ..artifacts.bundle import verify_bundle
@@ -157,9 +158,14 @@ class Lifecycle:
     async def _mlflow_can_follow(self, tenant: TenantId, model: ModelId) -> None:
         """Refuse before the commit while MLflow is away: those who load by its alias would go on
         with the version that the caller was told is gone. Also finishes what others left."""
-        # The least that MLflow's registry can be asked, whatever it answers.
-        await self._stores.tracking.model_version(registered_name(tenant, model), 1)
-        await self._projection.repair(tenant, model)
+        # The least that MLflow's registry can be asked, whatever it answers. Never while the model
+        # is locked: each promotion that waits for MLflow would keep a connection from the readers.
+        _, notes = await asyncio.gather(
+            self._stores.tracking.model_version(registered_name(tenant, model), 1),
+            self._stores.ledger.read.projections(tenant, model),
+        )
+        if notes:
+            await self._projection.repair(tenant, model)
 
     async def _transition(
         self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool
