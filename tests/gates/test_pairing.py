@@ -1,0 +1,25 @@
+"""Which of a day's requests are new."""
+
+import numpy as np
+import pytest
+
+from model_lifecycle.gates.pairing import Day
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_requests_that_come_again(seed):
+    """Of a day's requests each counts once: in its batch, after earlier batches, and after those of
+    a try that was cut off, in whatever order their keys were kept."""
+    rng = np.random.default_rng(seed)
+    kept = rng.choice(60, 5, replace=False).astype(np.uint64)
+    day, seen = Day.of(None, kept), set(kept.tolist())
+
+    for _ in range(6):
+        ids = rng.integers(0, 60, rng.integers(0, 15)).astype(np.uint64)
+        expected = []
+        for key in ids.tolist():
+            expected.append(key not in seen)
+            seen.add(key)
+
+        assert day.new(ids).tolist() == expected
+        assert day.seen.tolist() == sorted(seen)
