@@ -20,8 +20,10 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from model_lifecycle.gates.distributions import Edges
 from model_lifecycle.gates.looks import judge_blocks
 from model_lifecycle.gates.pairing import Day
 from model_lifecycle.gates.policies import Comparison, ShadowPolicy
+from model_lifecycle.gates.reading_ahead import one_ahead
 from model_lifecycle.gates.replay import Replay, replay_batch
 from model_lifecycle.gates.tally import Tally
 from model_lifecycle.gates.traffic import (
@@ -131,12 +134,12 @@ async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger
     )
     hours = await partitions(store, TENANT, MODEL, START, START + timedelta(days=days))
     total, day, known = Tally(), None, Day()
-    for members in batches(hours):
-        if day != members[0].hour.date():
-            day = members[0].hour.date()
-            known = Day.of(await read_labels(store, TENANT, MODEL, members[0].hour))
-        batch = await read_partitions(store, members)
-        total.absorb(replay_batch(replay, batch, known))
+    async with aclosing(one_ahead(batches(hours), partial(read_partitions, store))) as read:
+        async for members, batch in read:
+            if day != members[0].hour.date():
+                day = members[0].hour.date()
+                known = Day.of(await read_labels(store, TENANT, MODEL, members[0].hour))
+            total.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
     judge_blocks(policy, replay.claims, total)
     return total
 

@@ -7,8 +7,10 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,6 +22,7 @@ from .day_states import Covered, looks_of, packed, unpacked
 from .pairing import Day
 from .policies import ABPolicy
 from .ports import Files
+from .reading_ahead import one_ahead
 from .tally import Source
 from .traffic import batches, labels_look, partitions, read_labels, read_partitions
 from .traffic_plan import TrafficPlan
@@ -60,12 +63,12 @@ async def day_units(
         labels = await read_labels(store, plan.tenant_id, plan.model_id, begin)
     known = Day.of(labels, state.seen)
     mature_until = datetime.fromisoformat(plan.mature_until)
-    for members in batches(missing):
-        batch = await read_partitions(store, members)
-        state.units.absorb(
-            await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
-        )
-        state.covered.update({hour.name: looks_of(hour) for hour in members})
+    async with aclosing(one_ahead(batches(missing), partial(read_partitions, store))) as read:
+        async for members, batch in read:
+            state.units.absorb(
+                await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
+            )
+            state.covered.update({hour.name: looks_of(hour) for hour in members})
     state.seen = known.seen
     await _write(store, plan.folder, day, state)
     return state.units

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from .day_states import DayState, looks_of, read_state, write_state
 from .pairing import Day
 from .ports import GateRegistry
+from .reading_ahead import one_ahead
 from .replay import Replay, replay_batch
 from .tally import Source, Tally
 from .traffic import batches, labels_look, partitions, read_labels, read_partitions
@@ -27,8 +30,8 @@ async def day_tally(
     starting: Starting | None = None,
 ) -> Tally:
     """The day's sums. Hours that were replayed before, and whose files look as they did then, are
-    not read again; nor are their labels, where a ``horizon`` said that they had come. ``starting``
-    is called with each hour that is read."""
+    not read again; nor are their labels, where a ``horizon`` said that they had come. While some
+    are replayed, the next ones are read. ``starting`` is called with each hour that is replayed."""
     store, folder = registry.artifacts, plan.folder
     tenant, model = plan.tenant_id, plan.model_id
     first, last = plan.window
@@ -47,16 +50,17 @@ async def day_tally(
     known = Day.of(labels, state.seen)
     if labels is not None:
         state.tally.labels.add(Source(f"labels of {day}", labels.digest, len(labels.frame)))
-    for members in batches(missing):
-        if starting is not None:
-            for hour in members:
-                starting(hour.hour)
-        batch = await read_partitions(store, members)
-        state.tally.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
-        state.covered.update({hour.name: looks_of(hour) for hour in members})
-        state.seen = known.seen
-        if members[-1] is not missing[-1] and sum(hour.size for hour in members) > _WORTH_KEEPING:
-            await write_state(store, folder, day, state)
+    async with aclosing(one_ahead(batches(missing), partial(read_partitions, store))) as read:
+        async for members, batch in read:
+            if starting is not None:
+                for hour in members:
+                    starting(hour.hour)
+            state.tally.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
+            state.covered.update({hour.name: looks_of(hour) for hour in members})
+            state.seen = known.seen
+            large = sum(hour.size for hour in members) > _WORTH_KEEPING
+            if large and members[-1] is not missing[-1]:
+                await write_state(store, folder, day, state)
     await write_state(store, folder, day, state)
     return state.tally
 
