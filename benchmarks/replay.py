@@ -137,7 +137,8 @@ async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger
     async with aclosing(one_ahead(batches(hours), partial(read_partitions, store))) as read:
         async for members, batch in read:
             if day != members[0].hour.date():
-                day = members[0].hour.date()
+                # As in the gate, one day's labels are dropped before the next day's are read.
+                day, known = members[0].hour.date(), Day()
                 known = Day.of(await read_labels(store, TENANT, MODEL, members[0].hour))
             total.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
     judge_blocks(policy, replay.claims, total)
