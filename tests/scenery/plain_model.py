@@ -83,7 +83,7 @@ class PlainModel:
                 (
                     version
                     for version in reversed(self.productions)
-                    if version is not None and self.stages[version] == ARCHIVED
+                    if version is not None and self.stages.get(version) == ARCHIVED
                 ),
                 None,
             )
