@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 
-from .hook import ModelRegistryHook
+from .shared_poll import registry_of
+from .triggers import RegistryTrigger
 
 
-class NewTrafficTrigger(BaseTrigger):
+class NewTrafficTrigger(RegistryTrigger):
     """Fires once, when a whole block (hour or day) after ``after`` is old enough for its labels to
     have come, by the policy of the model's ``gate``, whether or not there was traffic in it.
 
@@ -22,36 +23,14 @@ class NewTrafficTrigger(BaseTrigger):
     "message": …}`` for what waiting cannot mend. A store that does not answer is asked again.
     """
 
-    def __init__(
-        self,
-        *,
-        tenant_id: str,
-        model_id: str,
-        after: str,
-        model_registry_conn_id: str,
-        poll_interval: float,
-        gate: str = "shadow",
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.tenant_id = tenant_id
-        self.model_id = model_id
+    def __init__(self, *, after: str, gate: str = "shadow", **names: Any) -> None:
+        super().__init__(**names)
         self.after = after
-        self.model_registry_conn_id = model_registry_conn_id
-        self.poll_interval = poll_interval
         self.gate = gate
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "tenant_id": self.tenant_id,
-                "model_id": self.model_id,
-                "after": self.after,
-                "model_registry_conn_id": self.model_registry_conn_id,
-                "poll_interval": self.poll_interval,
-                "gate": self.gate,
-            },
-        )
+        path, names = super().serialize()
+        return path, {**names, "after": self.after, "gate": self.gate}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
@@ -72,10 +51,8 @@ class NewTrafficTrigger(BaseTrigger):
         """The end of the last whole block whose labels have come."""
         from model_lifecycle.gates.maturity import matured
         from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
-        from model_lifecycle.registry.opening import open_registry
 
-        connection = await ModelRegistryHook(self.model_registry_conn_id).aconnection()
-        async with open_registry(connection.settings) as registry:
+        async with registry_of(self.model_registry_conn_id) as registry:
             found = await registry.get_policy(self.tenant_id, self.model_id)
         policy: ABPolicy | ShadowPolicy = (
             ABPolicy.from_document(found.ab_test)
