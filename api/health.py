@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
+from model_lifecycle.registry.together import together
 
 from .opening import OpenRegistry
 
@@ -33,7 +34,7 @@ class Health:
         return self._known
 
     async def _ask(self) -> dict[str, str | None]:
-        ledger, artifacts, all_three = await asyncio.gather(
+        ledger, artifacts, all_three = await together(
             _problem(self._ledger), _problem(self._artifacts), _problem(self._all)
         )
         mlflow = all_three if ledger is None and artifacts is None else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from model_lifecycle.registry.rules import paths, tenancy
 from model_lifecycle.registry.rules.canonical import digest, digest_bytes
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.together import together
 
 from .request_keys import request_keys
 
@@ -162,7 +163,7 @@ async def read_partitions(store: Files, hours: Sequence[Partition]) -> Batch:
     what = f"traffic of {hours[0].name}"
     if len(hours) > 1:
         what += f" to {hours[-1].name}"
-    contents = await asyncio.gather(*(_contents(store, hour.files) for hour in hours))
+    contents = await together(*(_contents(store, hour.files) for hour in hours))
     tables = [await asyncio.to_thread(_table, content, what) for content in contents]
     frame = await asyncio.to_thread(_frame, tables, what)
     _columns(frame, _REQUIRED, what)

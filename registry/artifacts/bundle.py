@@ -17,6 +17,7 @@ from model_lifecycle.registry.rules.errors import (
     InvalidInput,
 )
 from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.together import together
 
 from .addresses import checked_path
 from .content import Content, content_of, content_of_file, folder_files
@@ -57,7 +58,7 @@ async def write_bundle(
     sources = await asyncio.to_thread(_sources, saved_folder, extra)
     left = await store.files(folder)
     empty = not left
-    _, contents = await asyncio.gather(
+    _, contents = await together(
         _send_early(store, folder, sources, source_path, extra) if empty else _nothing(),
         asyncio.to_thread(_hashed, sources),
     )
@@ -111,7 +112,7 @@ async def verify_bundle(
     try:
         stored = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
         contents = dict(
-            await asyncio.gather(
+            await together(
                 *(_content(store, folder, name) for name in stored & set(manifest.files))
             )
         )
@@ -180,7 +181,7 @@ async def _send_early(
 
 async def _send(store: ArtifactStore, folder: str, sources: Mapping[str, bytes | Path]) -> None:
     """Send each file; how many at once is the store's affair."""
-    await asyncio.gather(
+    await together(
         *(
             store.put_bytes(f"{folder}/{name}", source)
             if isinstance(source, bytes)

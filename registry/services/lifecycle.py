@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from ..artifacts.bundle import verify_bundle
@@ -37,6 +36,7 @@ from ..rules.metadata import (
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import Cause, Stage, parse_stage, requirement
 from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..together import together
 from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection import Projection
 from .stores import Stores
@@ -160,7 +160,7 @@ class Lifecycle:
         with the version that the caller was told is gone. Also finishes what others left."""
         # The least that MLflow's registry can be asked, whatever it answers. Never while the model
         # is locked: each promotion that waits for MLflow would keep a connection from the readers.
-        _, notes = await asyncio.gather(
+        _, notes = await together(
             self._stores.tracking.model_version(registered_name(tenant, model), 1),
             self._stores.ledger.read.projections(tenant, model),
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from ..rules.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
+from ..together import together
 from . import filters
 from .connection import Connection
 from .paging import all_pages
@@ -153,7 +153,7 @@ class Runs:
         if run is None:
             raise RunNotFound(run_id)
         names = sorted(run.metrics)
-        points = await asyncio.gather(*(self._points(run_id, name) for name in names))
+        points = await together(*(self._points(run_id, name) for name in names))
         return dict(zip(names, points, strict=True))
 
     async def _points(self, run_id: str, metric: str) -> list[MetricPoint]:
