@@ -8,9 +8,9 @@ starts; the two take turns. Frameworks that are not installed are named and left
 
 Exit code 1 when ours is not at least 15 times faster with scikit-learn, or not faster with
 another framework, or when our requirements.txt lacks a line of the one that MLflow inferred.
-Where other frameworks are installed, MLflow names those too that its own loading imports beside the
-model. There a line counts as lacking unless the model loads and predicts in a process that cannot
-import it; those are printed as needless. Where scikit-learn is alone, every line counts.
+Where other frameworks are installed, MLflow names those too that its own loading imports beside
+the model. There a line counts as lacking unless the model loads and predicts in a process for which
+it is not installed; those are printed as needless. Where scikit-learn is alone, every line counts.
 """
 
 from __future__ import annotations
@@ -57,15 +57,24 @@ REQUIRED = {"sklearn": 15.0, "pytorch": 1.0, "tensorflow": 1.0, "onnx": 1.0}
 TENANT = TenantId("bench")
 _WITHOUT = """
 import sys
+from importlib import metadata
 from pathlib import Path
 
-framework, folder, rows, blocked = sys.argv[1:]
+framework, folder, rows, distribution, blocked = sys.argv[1:]
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in blocked.split(","):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
+def absent(found):
+    return (found.metadata["Name"] or "").lower().replace("_", "-") == distribution
+
+# Some ask whether it is installed before they import it.
+everything = metadata.Distribution.discover
+metadata.Distribution.discover = lambda **asked: (
+    found for found in everything(**asked) if not absent(found)
+)
 sys.meta_path.insert(0, Absent())
 import pandas as pd
 from model_lifecycle.registry.frameworks import adapter_for
@@ -195,8 +204,13 @@ def register_theirs(case: Case, artifacts: Path, **options: Any) -> None:
 
     flavor = import_module(f"mlflow.{case.framework}")
     started = time.perf_counter()
-    # MLflow tells of each version on standard error.
-    with contextlib.redirect_stderr(io.StringIO()), mlflow.start_run():
+    # MLflow tells of each version on standard error, and Keras of its progress on the other.
+    quiet = io.StringIO()
+    with (
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+        mlflow.start_run(),
+    ):
         mlflow.log_metrics(METRICS)
         mlflow.log_params(PARAMETERS)
         logged = flavor.log_model(
@@ -226,7 +240,7 @@ def find_needless(case: Case, scratch: Path) -> None:
             if {_normal(item) for item in modules.get(name, ())} & ours:
                 case.needless.add(line)
             continue
-        command = [case.framework, case.folder, str(rows), ",".join(provides)]
+        command = [case.framework, case.folder, str(rows), name, ",".join(provides)]
         done = subprocess.run([sys.executable, "-c", _WITHOUT, *command], capture_output=True)
         if done.returncode == 0:
             case.needless.add(line)
