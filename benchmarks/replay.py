@@ -130,7 +130,7 @@ async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger
         mature_until=datetime.now(UTC),
         model_type="classification",
         edges=Edges.of_scores(),
-        timed_calls=1,
+        timed_calls=4,
     )
     hours = await partitions(store, TENANT, MODEL, START, START + timedelta(days=days))
     total, day, known = Tally(), None, Day()

@@ -30,32 +30,33 @@ _MOST_CLASSES = 10
 @dataclass(frozen=True)
 class Judgeable:
     """Paired requests with their labels. ``judged``: both models answered, and there is a label.
-    ``blocks`` and ``clusters`` name those of each row."""
+    ``blocks`` says which of ``block_names`` each row's is, ``clusters`` names each row's."""
 
     paired: Paired
     labels: NDArray[Any]
     judged: Mask
-    blocks: NDArray[Any]
+    block_names: Sequence[str]
+    blocks: NDArray[np.int64]
     clusters: NDArray[Any] | None
     what: str
 
 
 def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict[Key, Cell]]:
     """Each claim's x, by block; slices by value too."""
-    codes, names = pd.factorize(rows.blocks)
-    found: dict[str, dict[Key, Cell]] = {str(name): {} for name in names}
+    names = rows.block_names
+    found: dict[str, dict[Key, Cell]] = {name: {} for name in names}
     for claim in claims:
         mask = _rows_of(claim, rows)
         if not mask.any():
             continue
         champion, challenger = _losses(claim, rows, mask)
         x = claim.values(champion, challenger)
-        here, clusters = codes[mask], None if rows.clusters is None else rows.clusters[mask]
+        here, clusters = rows.blocks[mask], None if rows.clusters is None else rows.clusters[mask]
         span = claim.span if unit == "request" else None
         for value, part in _parts(claim, rows, mask):
-            for code in np.unique(here if part is None else here[part]):
+            for code in np.flatnonzero(np.bincount(here if part is None else here[part])):
                 chosen = here == code if part is None else part & (here == code)
-                found[str(names[code])][claim.key, value] = Cell.of(
+                found[names[code]][claim.key, value] = Cell.of(
                     x[chosen],
                     None if champion is None else champion[chosen],
                     challenger[chosen],

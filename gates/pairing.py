@@ -48,6 +48,11 @@ class Day:
             day.labelled_at = at.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
         return day
 
+    @property
+    def begun(self) -> bool:
+        """Whether any of its requests were seen."""
+        return bool(self.seen.size)
+
     def new(self, ids: Keys) -> Mask:
         """Which of the requests come for the first time; they count as seen from now on.
         Takes about as long as the batch is large, however many were seen before."""

@@ -54,7 +54,8 @@ class Replay:
     """What is the same for every batch of a test. Without a champion all recorded requests
     are replayed, whoever answered. ``mature_until``: later requests are left out, their labels
     being early ones. ``challenger`` is None where its answers were recorded too (``candidate`` is
-    its version then). ``warm_until``: served latencies count from then on."""
+    its version then). ``warm_until``: served latencies count from then on. ``timed_calls``: so
+    many single requests of each day's first batch are timed, or of every batch."""
 
     claims: tuple[Claim, ...]
     block: str
@@ -71,6 +72,7 @@ class Replay:
     feature_time: str | None = None
     warm_until: datetime | None = None
     timed_calls: int = 0
+    times_every_batch: bool = False
     judges_errors: bool = False
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -94,9 +96,12 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
         return tally
     for name in (replay.feature_time, replay.cluster):
         require_column(batch.frame, name, batch.name)
+    times = replay.times_every_batch or not day.begun
     paired = _paired(replay, batch.frame, day, tally)
     if paired is None:
         return tally
+    if times:
+        tally.histograms.update(_timed(replay, paired.frame))
     places = day.places(paired.ids)
     labelled = places >= 0
     labels = day.values[places] if len(day.values) else np.full(labelled.size, np.nan)
@@ -109,11 +114,13 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     judged = paired.usable & labelled
     counts["judged"] += int(judged.sum())
     counts["paired"] += int(paired.usable.sum())
+    names, blocks = _blocks(replay.block, batch)
     rows = Judgeable(
         paired,
         labels,
         judged,
-        _blocks(replay.block, batch)[paired.frame.index],
+        names,
+        blocks[paired.frame.index],
         None if replay.cluster is None else _clusters(replay.cluster, paired.frame, batch.name),
         batch.name,
     )
@@ -223,11 +230,6 @@ def _asked(
     counts["challenger_unusable"] += int(failed.sum())
     if replay.champion is not None and champion is not None:
         _self_replay(replay.champion, frame, champion, ~champion_failed, counts)
-    if replay.challenger is not None and replay.timed_calls:
-        models = {"challenger": replay.challenger}
-        if replay.champion is not None:
-            models = {"champion": replay.champion, **models}
-        tally.histograms.update(in_turn(models, frame, replay.timed_calls))
     return Paired(frame, ids, said, failed, champion, champion_failed, predicted)
 
 
@@ -259,6 +261,16 @@ def _latencies(tally: Tally, name: str, values: NDArray[np.float64]) -> None:
         tally.histograms[name] = tally.histograms.get(name, LogHistogram()) + LogHistogram.of(known)
 
 
+def _timed(replay: Replay, frame: pd.DataFrame) -> dict[str, LogHistogram]:
+    """Latencies of single requests; none where the challenger's answers were recorded."""
+    if replay.challenger is None or not replay.timed_calls:
+        return {}
+    models = {"challenger": replay.challenger}
+    if replay.champion is not None:
+        models = {"champion": replay.champion, **models}
+    return in_turn(models, frame, replay.timed_calls)
+
+
 def _self_replay(
     champion: Predictor,
     frame: pd.DataFrame,
@@ -276,9 +288,12 @@ def _self_replay(
     counts["replayed_alike"] += int(agreement(answered.of(sample), again).sum())
 
 
-def _blocks(block: str, batch: Batch) -> NDArray[Any]:
-    names = np.array([block_name(block, hour.hour) for hour in batch.hours], dtype=object)
-    return np.repeat(names, [hour.rows for hour in batch.hours])
+def _blocks(block: str, batch: Batch) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The blocks of the batch, and which is each row's."""
+    names = [block_name(block, hour.hour) for hour in batch.hours]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    codes = [places[name] for name in names]
+    return tuple(places), np.repeat(codes, [hour.rows for hour in batch.hours])
 
 
 def _clusters(column: str, frame: pd.DataFrame, what: str) -> NDArray[Any]:

@@ -41,7 +41,7 @@ async def shadow_test_version(
 
     ``start`` and ``end`` are ISO dates or times, UTC. Compared is with the version in production
     now, on the requests it answered; with none, the policy's limits are judged on all recorded
-    requests. Only some hours' requests (one, or 8 MB of small ones), the next ones and one day's
+    requests. Only some hours' requests (one, or 16 MB of small ones), the next ones and one day's
     labels are in memory at a time; days that an earlier try with the same ``evidence_id`` finished
     are not read again. ``progress`` is called with (block, blocks, name) when a block starts. The
     same ``evidence_id`` again returns what was recorded.

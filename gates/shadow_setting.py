@@ -36,8 +36,9 @@ from .traffic_plan import TrafficPlan
 
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
-#: How many single requests a batch is timed on, with and without limits of latency.
-_TIMED, _TIMED_UNASKED = 24, 1
+#: How many single requests are timed: of every batch where the policy limits latency, else of each
+#: day's first, for the report alone.
+_TIMED, _TIMED_UNASKED = 24, 4
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Re
         feature_time=policy.feature_time,
         warm_until=plan.window[0] + WARM_UP,
         timed_calls=_TIMED if policy.latency else _TIMED_UNASKED,
+        times_every_batch=bool(policy.latency),
         judges_errors=policy.judges_errors,
         categories=_categories(case.version),
     )

@@ -38,8 +38,8 @@ _REQUIRED = ("request_id", "requested_at", "version", "role", "prediction")
 
 
 #: Small hours are read and replayed together, up to so many stored bytes, since a model takes
-#: about as long for ten requests as for a thousand.
-BATCH_BYTES = 8 * 2**20
+#: about as long for ten requests as for a thousand, and is asked some times a batch.
+BATCH_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -164,14 +164,7 @@ async def read_partitions(store: Files, hours: Sequence[Partition]) -> Batch:
     if len(hours) > 1:
         what += f" to {hours[-1].name}"
     contents = await together(*(_contents(store, hour.files) for hour in hours))
-    tables = [await asyncio.to_thread(_table, content, what) for content in contents]
-    frame = await asyncio.to_thread(_frame, tables, what)
-    _columns(frame, _REQUIRED, what)
-    read = [
-        ReadHour(hour.name, hour.hour, _digest(content), table.num_rows)
-        for hour, content, table in zip(hours, contents, tables, strict=True)
-    ]
-    return Batch(what, frame, tuple(read))
+    return await asyncio.to_thread(_batch, what, hours, contents)
 
 
 async def read_partition(store: Files, partition: Partition) -> PartitionData:
@@ -247,6 +240,17 @@ async def _contents(store: Files, paths: Sequence[str]) -> list[bytes]:
 
 def _digest(contents: Sequence[bytes]) -> str:
     return digest([digest_bytes(content) for content in contents])
+
+
+def _batch(what: str, hours: Sequence[Partition], contents: Sequence[list[bytes]]) -> Batch:
+    tables = [_table(content, what) for content in contents]
+    frame = _frame(tables, what)
+    _columns(frame, _REQUIRED, what)
+    read = [
+        ReadHour(hour.name, hour.hour, _digest(content), table.num_rows)
+        for hour, content, table in zip(hours, contents, tables, strict=True)
+    ]
+    return Batch(what, frame, tuple(read))
 
 
 def frame_from_parquet(contents: Sequence[bytes], what: str) -> pd.DataFrame:
