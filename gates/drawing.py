@@ -48,13 +48,15 @@ def styled() -> Iterator[None]:
         yield
 
 
-def figure(width: float, height: float, *, fitted: bool = False) -> tuple[Figure, Axes]:
-    """Axes with room for labels of usual length; ``fitted`` measures them, which takes as long as
-    drawing."""
+def figure(
+    width: float, height: float, *, above: float = 0.1, fitted: bool = False
+) -> tuple[Figure, Axes]:
+    """Axes with room for labels of usual length, and so many inches ``above`` them; ``fitted``
+    measures the labels, which takes as long as drawing."""
     made = Figure(figsize=(width, height), layout="constrained" if fitted else None)
     if not fitted:
         made.subplots_adjust(
-            left=0.78 / width, right=1 - 0.12 / width, top=1 - 0.1 / height, bottom=0.5 / height
+            left=0.78 / width, right=1 - 0.12 / width, top=1 - above / height, bottom=0.5 / height
         )
     axes = made.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

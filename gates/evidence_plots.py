@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from .drawing import CHALLENGER, CHAMPION, INK, THRESHOLD, Picture, figure, legend, svg
 from .report import MetricRow
@@ -96,8 +97,9 @@ def latency_curves(latency: Mapping[str, Any]) -> Picture:
             label=name,
         )
     axes.set_xscale("log")
+    _name_times(axes)
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel("milliseconds")
+    axes.set_xlabel("time to the answer")
     axes.set_ylabel("share answered")
     legend(axes)
     told: dict[str, list[str]] = {}
@@ -105,6 +107,16 @@ def latency_curves(latency: Mapping[str, Any]) -> Picture:
         told.setdefault(shown["measured"], []).append(name)
     measured = "; ".join(f"{' and '.join(names)}: {how}" for how, names in told.items())
     return Picture("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
+
+
+def _name_times(axes: Axes) -> None:
+    """Ticks such as 3 ms, at round numbers, over less than a decade as over several."""
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1.0, 2.0, 5.0)) if high > 10 * low else MaxNLocator(7)
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{amount(value)} ms")
 
 
 def slice_forest(rows: Sequence[MetricRow]) -> list[Picture]:

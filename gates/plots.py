@@ -53,7 +53,8 @@ def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[
 def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     points = looks["points"]
     at = list(range(1, len(points) + 1))
-    made, axes = figure(8.6, 3.3)
+    # The verdict stands above the axes, where no legend and no point can hide it.
+    made, axes = figure(8.6, 3.4, above=0.22)
     bounded = [
         (i, p["lower"], p["upper"])
         for i, p in zip(at, points, strict=True)
@@ -90,8 +91,9 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
             looks["verdict"],
             (looks["decided_at"], 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(3, -11),
+            xytext=(0, 3),
             textcoords="offset points",
+            ha="center",
             fontsize=8.5,
             fontweight="bold",
         )

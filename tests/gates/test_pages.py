@@ -1,4 +1,10 @@
+import base64
+import re
+
+import pytest
+
 from model_lifecycle.gates.pages import report_page
+from model_lifecycle.gates.plots import pictures
 from model_lifecycle.gates.report import Check, GateReport, MetricRow
 from model_lifecycle.gates.wording import amount, count, interval
 from model_lifecycle.registry.rules.evidence import Verdict
@@ -52,35 +58,73 @@ def test_empty_report():
     assert "<img" not in page
 
 
-def test_same_report_same_page():
-    """The page depends on the report alone."""
-    detail = {
-        "looks": [
+def _looks(**values):
+    return {
+        "title": "Brier score",
+        "comparative": True,
+        "threshold": -0.01,
+        "passes": "above",
+        "verdict": "PASS",
+        "decided_at": 2,
+        "points": [
             {
-                "title": "Brier score",
-                "comparative": True,
-                "threshold": -0.01,
-                "passes": "above",
-                "verdict": "PASS",
-                "decided_at": 2,
-                "points": [
-                    {
-                        "block": f"b{i}",
-                        "blocks": i,
-                        "requests": i,
-                        "own": 0.1,
-                        "own_requests": 1,
-                        "mean": 0.1,
-                        "lower": 0.0,
-                        "upper": 0.2,
-                    }
-                    for i in range(1, 9)
-                ],
+                "block": f"b{i}",
+                "blocks": i,
+                "requests": i,
+                "own": 0.1,
+                "own_requests": 1,
+                "mean": 0.1,
+                "lower": 0.0,
+                "upper": 0.2,
             }
-        ]
+            for i in range(1, 9)
+        ],
+        **values,
     }
 
+
+def _drawn(detail):
+    """The pictures as SVG; each of its texts is a comment before its outlines."""
+    return [
+        base64.b64decode(picture.source.partition("base64,")[2]).decode()
+        for picture in pictures(detail)
+    ]
+
+
+def test_same_report_same_page():
+    """The page depends on the report alone."""
+    detail = {"looks": [_looks()]}
+
     assert report_page(_report(detail=detail)) == report_page(_report(detail=detail))
+
+
+@pytest.mark.parametrize("decided_at", [1, 4, 8])
+def test_the_verdict_in_the_picture(decided_at):
+    """It stands above the axes, where no legend covers it."""
+    (svg,) = _drawn({"looks": [_looks(decided_at=decided_at)]})
+    axes = svg.split('id="patch_2"')[1].split("/>")[0]
+    top = min(float(y) for y in re.findall(r"L \S+ (\S+)\s", axes))
+    (baseline,) = re.findall(r"<!-- PASS -->\s*<g [^>]*translate\(\S+ ([^)]+)\)", svg)
+
+    assert 8.5 < float(baseline) < top
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((2.4, 3.1, 4.6), ["2.4 ms", "2.8 ms", "3.2 ms", "3.6 ms", "4 ms", "4.4 ms"]),
+        ((0.7, 90.0), ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms"]),
+        ((3.0,), ["1 ms", "2 ms", "5 ms", "10 ms"]),
+    ],
+)
+def test_times_in_the_picture(times, expected):
+    """Ticks of latencies are plain numbers, over less than a decade as over several."""
+    curve = [[time, (place + 1) / len(times)] for place, time in enumerate(times)]
+    shown = {"measured": "as served", "n": len(times), "curve": curve}
+
+    (svg,) = _drawn({"latency": {"champion served": shown}})
+
+    assert re.findall(r"<!-- (\S+ ms) -->", svg) == expected
 
 
 def test_words_of_numbers():
