@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
@@ -26,8 +26,7 @@ from .ports import GateRegistry
 from .recording import Case, conclude, look, open_case
 from .report import Check, GateReport, MetricRow
 from .tally import named
-from .traffic import parse_day, partitions
-from .traffic_plan import TrafficPlan, keep_plan
+from .traffic_plan import TrafficPlan, fixed_plan, keep_plan
 
 
 async def ab_test_version(
@@ -126,27 +125,13 @@ async def plan_ab_test(
     found = await ab_opened(registry, tenant_id, model_id, version, actor, evidence_id)
     if isinstance(found, GateReport):
         return found
-    first, last = parse_day(start, "start"), parse_day(end, "end")
-    if first >= last:
-        raise InvalidInput(f"start {start} must be before end {end}", field="end")
-    case = found.case
-    hours = await partitions(registry.artifacts, case.tenant, case.model, first, last)
-    if not hours:
-        raise _no_traffic(case, start, end)
-    mature_until = datetime.now(UTC) - timedelta(hours=found.policy.label_horizon_hours)
-    plan = TrafficPlan(
-        tenant_id=case.tenant,
-        model_id=case.model,
-        version=case.version.version,
-        evidence_id=case.evidence_id,
-        baseline=case.baseline,
-        start=first.isoformat(),
-        end=last.isoformat(),
-        mature_until=mature_until.isoformat(),
+    plan, _ = await fixed_plan(
+        registry.artifacts,
+        found.case,
+        start,
+        end,
+        horizon_hours=found.policy.label_horizon_hours,
         identity=found.identity,
-        policy_fingerprint=case.policy.fingerprint,
-        days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
-        gate=Gate.AB_TEST.value,
     )
     return await keep_plan(registry.artifacts, plan)
 

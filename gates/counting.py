@@ -54,7 +54,7 @@ def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict
         here, clusters = rows.blocks[mask], None if rows.clusters is None else rows.clusters[mask]
         span = claim.span if unit == "request" else None
         for value, part in _parts(claim, rows, mask):
-            for code in np.flatnonzero(np.bincount(here if part is None else here[part])):
+            for code in np.flatnonzero(np.bincount(here if part is None else here[part])).tolist():
                 chosen = here == code if part is None else part & (here == code)
                 found[names[code]][claim.key, value] = Cell.of(
                     x[chosen],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules.canonical import digest
@@ -31,8 +31,8 @@ from .shadow_checks import Window, shadow_checks
 from .statistics.grid import STEPS
 from .statistics.mcnemar import mid_p
 from .tally import Tally, named
-from .traffic import Partition, parse_day, partitions, read_labels, read_partitions
-from .traffic_plan import TrafficPlan
+from .traffic import Partition, read_labels, read_partitions
+from .traffic_plan import TrafficPlan, fixed_plan
 
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
@@ -112,30 +112,15 @@ async def setting(
 
 async def planned(registry: GateRegistry, found: Setting, start: str, end: str) -> TrafficPlan:
     """Fix the window. Raises InvalidInput where it cannot be, InvalidDataset without traffic."""
-    first, last = parse_day(start, "start"), parse_day(end, "end")
-    if first >= last:
-        raise InvalidInput(f"start {start} must be before end {end}", field="end")
-    case = found.case
-    hours = await partitions(registry.artifacts, case.tenant, case.model, first, last)
-    if not hours:
-        raise InvalidDataset(
-            f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
-        )
-    horizon = timedelta(hours=found.policy.label_horizon_hours)
-    plan = TrafficPlan(
-        tenant_id=case.tenant,
-        model_id=case.model,
-        version=case.version.version,
-        evidence_id=case.evidence_id,
-        baseline=case.baseline,
-        start=first.isoformat(),
-        end=last.isoformat(),
-        mature_until=(datetime.now(UTC) - horizon).isoformat(),
+    plan, hours = await fixed_plan(
+        registry.artifacts,
+        found.case,
+        start,
+        end,
+        horizon_hours=found.policy.label_horizon_hours,
         identity=found.identity,
-        policy_fingerprint=case.policy.fingerprint,
-        days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
     )
-    if case.model_type != REGRESSION:
+    if found.case.model_type != REGRESSION:
         return plan
     edges = await _edges(registry, found, plan, hours)
     return replace(plan, edges=None if edges is None else asdict(edges))

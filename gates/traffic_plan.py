@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.stages import Gate
 
 from .ports import Files
 from .recording import Case, report_folder
 from .report import GateReport
+from .traffic import Partition, parse_day, partitions
 
 PLAN_JSON = "plan.json"
 
@@ -67,6 +68,37 @@ class TrafficPlan:
 
     def content(self) -> bytes:
         return json.dumps(self.document(), sort_keys=True).encode()
+
+
+async def fixed_plan(
+    store: Files, case: Case, start: str, end: str, *, horizon_hours: float, identity: str
+) -> tuple[TrafficPlan, tuple[Partition, ...]]:
+    """The plan of a test of ``[start, end)``, and the hours in it; requests younger than
+    ``horizon_hours`` now do not count. Raises InvalidInput for what is no window, InvalidDataset
+    without traffic."""
+    first, last = parse_day(start, "start"), parse_day(end, "end")
+    if first >= last:
+        raise InvalidInput(f"start {start} must be before end {end}", field="end")
+    hours = await partitions(store, case.tenant, case.model, first, last)
+    if not hours:
+        raise InvalidDataset(
+            f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
+        )
+    plan = TrafficPlan(
+        tenant_id=case.tenant,
+        model_id=case.model,
+        version=case.version.version,
+        evidence_id=case.evidence_id,
+        baseline=case.baseline,
+        start=first.isoformat(),
+        end=last.isoformat(),
+        mature_until=(datetime.now(UTC) - timedelta(hours=horizon_hours)).isoformat(),
+        identity=identity,
+        policy_fingerprint=case.policy.fingerprint,
+        days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
+        gate=case.gate.value,
+    )
+    return plan, hours
 
 
 async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
