@@ -1,11 +1,18 @@
 """What counts as independent, and that no split of the work shows in the verdict."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy, SliceLimit
+from model_lifecycle.gates.policies import (
+    Comparison,
+    LatencyLimit,
+    Limit,
+    ShadowPolicy,
+    SliceLimit,
+)
 from model_lifecycle.gates.recompute import compare_digests, recompute
 from model_lifecycle.gates.shadow import (
     judge_shadow_test,
@@ -13,7 +20,7 @@ from model_lifecycle.gates.shadow import (
     replay_day,
     shadow_test_version,
 )
-from model_lifecycle.gates.traffic import read_partitions
+from model_lifecycle.gates.traffic import batches, read_partitions
 from model_lifecycle.gates.traffic_plan import TrafficPlan
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
@@ -100,6 +107,43 @@ async def test_resuming_reads_what_is_missing(world, served, start, monkeypatch)
 
     assert {name[:10] for name in read} == set(plan.days[1:])
     assert report.counts["judged"] == 2400
+
+
+@pytest.fixture
+def hour_by_hour(monkeypatch):
+    """Each hour is a batch of its own, however small."""
+    monkeypatch.setattr("model_lifecycle.gates.shadow_days.batches", partial(batches, most=1))
+
+
+async def test_size_of_batches(world, served, start, request):
+    """Hours replayed one by one give the sums and the verdict of those replayed together."""
+    version, end = served
+    await world.policy()
+    where, window = _where(world, version), {"start": start, "end": end, "actor": "tests"}
+    together = await shadow_test_version(*where, **window)
+    request.getfixturevalue("hour_by_hour")
+
+    alone = await shadow_test_version(*where, **window)
+
+    assert alone.metrics == together.metrics
+    assert alone.detail["sums"]["blocks"] == together.detail["sums"]["blocks"]
+    assert alone.counts["replayed"] == 2400
+
+
+@pytest.mark.usefixtures("hour_by_hour")
+@pytest.mark.parametrize(
+    ("latency", "timed"), [((), 2 * 4), ((LatencyLimit(0.5, maximum_ms=1000),), 40 * 24)]
+)
+async def test_requests_timed(world, served, start, latency, timed):
+    """Single requests are timed of every batch where the policy limits latency, else a few a day,
+    for the report."""
+    version, end = served
+    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, latency=latency))
+
+    report = await shadow_test_version(*_where(world, version), start=start, end=end, actor="tests")
+
+    shown = report.detail["latency"]
+    assert (shown["champion replayed"]["n"], shown["challenger replayed"]["n"]) == (timed, timed)
 
 
 async def test_policy_changed_since_the_plan(world, served, start):
