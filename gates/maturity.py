@@ -14,6 +14,11 @@ def matured(at: datetime, horizon_hours: float, block: str) -> datetime:
     return whole.replace(hour=0) if block == "day" else whole
 
 
+def next_matured(until: datetime, horizon_hours: float, block: str) -> datetime:
+    """When the ``hour`` or ``day`` after ``until``, the end of a block, can be judged."""
+    return until + block_length(block) + timedelta(hours=horizon_hours)
+
+
 def block_length(block: str) -> timedelta:
     """How long an ``hour`` or ``day`` is."""
     return timedelta(days=1) if block == "day" else timedelta(hours=1)

@@ -36,7 +36,8 @@ class GateVerdictSensor(GateOperator):
     :param start: from when on traffic counts, ISO date or time, UTC.
     :param gate: ``shadow``, or ``ab_test`` where the serving system splits traffic between both
         versions.
-    :param poll_interval: seconds between questions for new traffic.
+    :param poll_interval: seconds between questions for new traffic; in the triggerer at least, as
+        it sleeps until the next block has its labels, or an hour.
     :param deferrable: wait in the triggerer; otherwise in the worker.
     """
 

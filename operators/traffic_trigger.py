@@ -1,18 +1,28 @@
-"""Waiting for a block of traffic that can be judged, without holding a worker."""
+"""Waiting for a block of traffic that can be judged, without holding a worker.
+
+When that is follows from the clock and the model's policy. The policy is read, then the trigger
+sleeps until the time has come: a thousand that wait for the end of the day ask a few times an hour.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 
 from .shared_poll import registry_of
-from .triggers import RegistryTrigger
+from .triggers import RegistryTrigger, event
+
+if TYPE_CHECKING:
+    from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
+
+#: Seconds after which a policy that was changed meanwhile is noticed, at the latest.
+LONGEST_SLEEP = 3600.0
 
 
 class NewTrafficTrigger(RegistryTrigger):
@@ -33,34 +43,33 @@ class NewTrafficTrigger(RegistryTrigger):
         return path, {**names, "after": self.after, "gate": self.gate}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        while True:
-            try:
-                until = await self._until()
-            except BackendUnavailable as error:
-                self.log.warning("%s; asking again in %g s", error, self.poll_interval)
-                until = None
-            except RegistryError as error:
-                yield _event(status="error", code=error.code, message=str(error))
-                return
-            if until is not None and until > datetime.fromisoformat(self.after):
-                yield _event(status="success", until=until.isoformat())
-                return
-            await asyncio.sleep(self.poll_interval)
+        from model_lifecycle.gates.maturity import matured, next_matured
 
-    async def _until(self) -> datetime:
-        """The end of the last whole block whose labels have come."""
-        from model_lifecycle.gates.maturity import matured
+        while True:
+            pause = self.poll_interval
+            try:
+                policy = await self._policy()
+            except BackendUnavailable as error:
+                self.log.warning("%s; asking again in %g s", error, pause)
+            except RegistryError as error:
+                yield event(status="error", code=error.code, message=str(error))
+                return
+            else:
+                rules = policy.label_horizon_hours, policy.block
+                now = datetime.now(UTC)
+                until = matured(now, *rules)
+                if until > datetime.fromisoformat(self.after):
+                    yield event(status="success", until=until.isoformat())
+                    return
+                left = (next_matured(until, *rules) - now).total_seconds()
+                pause = max(pause, min(left, LONGEST_SLEEP))
+            await asyncio.sleep(pause)
+
+    async def _policy(self) -> ABPolicy | ShadowPolicy:
         from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
 
         async with registry_of(self.model_registry_conn_id) as registry:
             found = await registry.get_policy(self.tenant_id, self.model_id)
-        policy: ABPolicy | ShadowPolicy = (
-            ABPolicy.from_document(found.ab_test)
-            if self.gate == "ab_test"
-            else ShadowPolicy.from_document(found.shadow)
-        )
-        return matured(datetime.now(UTC), policy.label_horizon_hours, policy.block)
-
-
-def _event(**payload: Any) -> TriggerEvent:
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+        if self.gate == "ab_test":
+            return ABPolicy.from_document(found.ab_test)
+        return ShadowPolicy.from_document(found.shadow)

@@ -70,10 +70,10 @@ class ModelTrigger(RegistryTrigger):
                 async for versions in changes:
                     found = self.found(versions)
                     if found is not None:
-                        yield _event(status="success", **found)
+                        yield event(status="success", **found)
                         return
         except RegistryError as error:
-            yield _event(status="error", code=error.code, message=str(error))
+            yield event(status="error", code=error.code, message=str(error))
 
 
 class ModelStageTrigger(ModelTrigger):
@@ -109,5 +109,6 @@ class NewModelVersionTrigger(ModelTrigger):
         return path, {**kwargs, "after": self.after}
 
 
-def _event(**payload: Any) -> TriggerEvent:
+def event(**payload: Any) -> TriggerEvent:
+    """What a trigger tells the task that waits for it: plain JSON."""
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]

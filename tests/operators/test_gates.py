@@ -130,6 +130,38 @@ def test_sensor_waits_for_traffic(version, model, context):
         task.execute_complete(context(task), {"status": "error", "message": "gone"})
 
 
+def test_who_waits_for_the_end_of_a_block_asks_once(version, model, monkeypatch):
+    """The trigger knows from the policy when it can be judged, and sleeps until then: of a policy
+    that is changed meanwhile it hears within the hour."""
+    from model_lifecycle.operators import traffic_trigger
+
+    asked: list[str] = []
+    slept: list[float] = []
+    opening = traffic_trigger.registry_of
+
+    def counted(name: str):
+        asked.append(name)
+        return opening(name)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        raise TimeoutError
+
+    monkeypatch.setattr(traffic_trigger, "registry_of", counted)
+    monkeypatch.setattr(traffic_trigger.asyncio, "sleep", sleep)
+    trigger = traffic_trigger.NewTrafficTrigger(
+        after=datetime.now(UTC).isoformat(),
+        poll_interval=0.001,
+        model_registry_conn_id="model_registry_default",
+        **model,
+    )
+    with pytest.raises(TimeoutError):
+        asyncio.run(anext(trigger.run()))
+
+    assert len(asked) == 1
+    assert 0.001 < slept[0] <= traffic_trigger.LONGEST_SLEEP
+
+
 def test_ab_test_needs_a_champion(version, model, context):
     """The core's refusal becomes the task's failure."""
     from airflow.sdk.exceptions import AirflowException
