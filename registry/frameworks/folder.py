@@ -1,8 +1,11 @@
-"""What is added to an MLflow model folder after MLflow wrote it: signature and ONNX parity."""
+"""An MLflow model folder while it is written: signature and ONNX parity are added to what MLflow
+wrote, and what went wrong half way leaves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,16 @@ from .protocol import Column
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[None]:
+    """``folder`` is written in the block; on an error there, or an interruption, it is gone."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def keep_parity(folder: Path, parity: OnnxParity) -> None:

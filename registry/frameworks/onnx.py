@@ -10,7 +10,7 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
-from .folder import keep_parity
+from .folder import keep_parity, written_whole
 from .installed import require_installed
 from .mlmodel import ModelFile, read_mlmodel
 from .onnx_file import require_sound
@@ -56,7 +56,7 @@ class OnnxAdapter:
             )
         columns = example_columns(input_example) if input_example is not None else None
         folder.mkdir(parents=True, exist_ok=True)
-        try:
+        with written_whole(folder):
             file = folder / ONNX_MODEL
             onnx.save_model(model, file)
             require_sound(file)
@@ -64,9 +64,6 @@ class OnnxAdapter:
             shutil.rmtree(folder)
             self._write(model, folder, signature, input_example)
             keep_parity(folder, _ITSELF)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         return self.check(folder)
 
     def check(self, folder: Path) -> SavedModel:

@@ -12,7 +12,7 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, 
 from model_lifecycle.registry.rules.metadata import ModelType
 
 from . import pt2
-from .folder import keep_parity, limit_of_pickle, network_signature, sign
+from .folder import keep_parity, limit_of_pickle, network_signature, sign, written_whole
 from .installed import require_installed
 from .mlmodel import ModelFile, read_mlmodel
 from .network import NetworkPredictor, matrix, require_example, require_numbers
@@ -71,7 +71,7 @@ class PytorchAdapter:
         pins, _ = pinned_requirements(
             {"torch", "numpy", "pandas"}, always=("mlflow",), follow=False
         )
-        try:
+        with written_whole(folder):
             self._write(module, folder, rows[:_EXAMPLE_ROWS], pins)
             sign(folder, network_signature(columns, module_output=_runner(module)(rows[:2])))
             predictor = self.load(folder, model_type=model_type)
@@ -87,9 +87,6 @@ class PytorchAdapter:
                 model_type=model_type,
             )
             keep_parity(folder, parity)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         return self.check(folder)
 
     def check(self, folder: Path) -> SavedModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
 
 from . import payload
-from .folder import keep_parity, limit_of_pickle
+from .folder import keep_parity, limit_of_pickle, written_whole
 from .mlmodel import ModelFile, read_mlmodel
 from .onnx_export import exported
 from .predictor import SklearnPredictor
@@ -65,7 +64,7 @@ class SklearnAdapter:
         example = None if input_example is None else input_example.head(_EXAMPLE_ROWS)
         signature = _signature(model, columns, example)
         pins, unknown = pinned_requirements({_FLAVOR, *modules}, always=("mlflow",))
-        try:
+        with written_whole(folder):
             self._write(model, folder, kind, pins, signature, example)
             predictor = SklearnPredictor(model, columns)
             parity = exported(
@@ -79,9 +78,6 @@ class SklearnAdapter:
                 model_type=model_type,
             )
             keep_parity(folder, parity)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         file = read_mlmodel(folder)
         return _saved(file, kind, unknown)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, 
 from model_lifecycle.registry.rules.metadata import ModelType
 
 from . import keras_archive
-from .folder import keep_parity, network_signature, sign
+from .folder import keep_parity, network_signature, sign, written_whole
 from .installed import require_installed
 from .mlmodel import ModelFile, read_mlmodel
 from .network import NetworkPredictor, matrix, require_example, require_numbers
@@ -67,7 +66,7 @@ class TensorflowAdapter:
         columns = example_columns(example)
         require_numbers(columns)
         _require_answers(model, example, columns, model_type)
-        try:
+        with written_whole(folder):
             self._write(model, folder, example, columns)
             self.check(folder)
             parity = exported(
@@ -81,9 +80,6 @@ class TensorflowAdapter:
                 model_type=model_type,
             )
             keep_parity(folder, parity)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         return self.check(folder)
 
     def check(self, folder: Path) -> SavedModel:
