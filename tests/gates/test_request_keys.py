@@ -1,0 +1,51 @@
+"""Request ids as numbers."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from model_lifecycle.gates.request_keys import request_keys
+
+IDS = ["", "a", "a\0", "a\0\0\0\0\0\0\0", "é", "r1", "r10", "2024-03-01T05-000017", "x" * 300]
+
+
+def test_every_id_has_its_own_key():
+    """Ids of any length, and those that differ in little, have different keys."""
+    ids = [*IDS, *(f"{number}" for number in range(200_000))]
+
+    assert len(set(request_keys(pd.Series(ids)).tolist())) == len(ids)
+
+
+def test_ids_of_one_length():
+    """A million ids that count up do not collide."""
+    ids = pd.Series(pa.array(np.arange(10**6, 2 * 10**6)).cast(pa.string()).to_pandas())
+
+    assert np.unique(request_keys(ids)).size == ids.size
+
+
+@pytest.mark.parametrize("kind", [object, "str", "string", "category"])
+def test_whatever_the_company(kind):
+    """An id's key is the same alone and among others, at any place, however the column is kept."""
+    together = request_keys(pd.Series(IDS).astype(kind))
+    alone = [request_keys(pd.Series([each]).astype(kind))[0] for each in IDS]
+    backwards = request_keys(pd.Series(IDS * 2).astype(kind)[::-1].iloc[len(IDS) :])
+
+    assert together.tolist() == alone == backwards.tolist()[::-1]
+    assert together.tolist() == request_keys(pd.Series(IDS)).tolist()
+
+
+def test_files_read_together():
+    """Ids that were read from several files have the keys that each has on its own."""
+    table = pa.table({"id": pa.chunked_array([IDS[:4], IDS[4:]])})
+
+    assert request_keys(table.to_pandas()["id"]).tolist() == request_keys(pd.Series(IDS)).tolist()
+
+
+def test_numbers_and_nulls():
+    """Numbers are taken as text; what is no id is taken as one that is called nan."""
+    numbers, texts = pd.Series([7, 10]), pd.Series(["7", "10"])
+
+    assert request_keys(numbers).tolist() == request_keys(texts).tolist()
+    assert request_keys(pd.Series(["r1", None]))[1] == request_keys(pd.Series(["nan"]))[0]
+    assert request_keys(pd.Series([], dtype="str")).tolist() == []
