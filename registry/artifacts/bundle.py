@@ -24,6 +24,9 @@ from .content import Content, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest
 from .store import BACKEND, ArtifactStore
 
+#: What the registry writes into a bundle beside the files of the model.
+_WRITTEN = frozenset({paths.MODEL_CARD, paths.REQUIREMENTS})
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -123,6 +126,36 @@ async def verify_bundle(
     actual.pop(paths.MANIFEST, None)
     _compare(manifest, actual, model, version)
     return manifest
+
+
+async def kept_bundle(
+    store: ArtifactStore,
+    tenant: TenantId,
+    model: ModelId,
+    version: int,
+    *,
+    framework: str,
+    saved_folder: Path,
+) -> Bundle | None:
+    """The bundle that lies at the version's place already, verified, if it was made of the files
+    in ``saved_folder``; what the registry itself wrote beside them may be anything. None where no
+    bundle of these files is. Raises :class:`BundleCorrupt`."""
+    folder = paths.bundle(tenant, model, version)
+    try:
+        data = await store.get_bytes(f"{folder}/{paths.MANIFEST}")
+        manifest = Manifest.from_bytes(data)
+    except (ArtifactNotFound, InvalidInput):
+        return None
+    sources = await asyncio.to_thread(lambda: _hashed(_sources(saved_folder, {})))
+    payload = {
+        name: FileEntry.of(content) for name, content in sources.items() if name not in _WRITTEN
+    }
+    same = {name: entry for name, entry in manifest.files.items() if name not in _WRITTEN}
+    owner = (manifest.tenant_id, manifest.model_id, manifest.version, manifest.framework)
+    if owner != (tenant, model, version, framework) or same != payload:
+        return None
+    await verify_bundle(store, tenant, model, version, digest_bytes(data))
+    return _bundle(store, folder, manifest)
 
 
 async def fetch_bundle(

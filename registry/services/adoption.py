@@ -1,5 +1,6 @@
 """Takes into the ledger what MLflow has and the ledger does not: registrations that were
-interrupted, and versions that somebody registered in MLflow by hand."""
+interrupted, versions that somebody registered in MLflow by hand, and those that came after the
+backup from which the ledger was restored."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..artifacts.bundle import kept_bundle
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
 from ..rules.errors import BackendUnavailable, RegistryError
@@ -85,8 +87,8 @@ class Adoption:
         return Finding(
             model,
             "adopted",
-            f"version {version.version} was registered in MLflow by hand; "
-            "it was adopted as development",
+            f"version {version.version} was known to MLflow alone: registered there by hand, or "
+            "after the backup that the ledger was restored from; it was adopted as development",
             healed=True,
             version=version.version,
         )
@@ -121,7 +123,18 @@ class Adoption:
                     {"model": model, "version": version.version},
                 )
             saved = await asyncio.to_thread(self._publishing.check, plan.framework, folder)
-            bundle = await self._publishing.bundle(
+            bundle = None
+            if interrupted is None:
+                # Of a ledger restored from a backup: the bundle was made with what it then knew.
+                bundle = await kept_bundle(
+                    self._stores.artifacts,
+                    tenant,
+                    model,
+                    version.version,
+                    framework=plan.framework,
+                    saved_folder=folder,
+                )
+            bundle = bundle or await self._publishing.bundle(
                 tenant, model, version.version, plan, source, saved, folder
             )
         await self._publishing.commit(
@@ -135,7 +148,7 @@ class Adoption:
             asked,
             kind=EntryKind.REGISTERED if interrupted else EntryKind.ADOPTED,
             actor=None if interrupted else ADOPTER,
-            reason="" if interrupted else "registered in MLflow by hand",
+            reason="" if interrupted else "known to MLflow, and not to the ledger",
         )
 
     async def _plan(

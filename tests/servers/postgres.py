@@ -27,6 +27,8 @@ class Postgres:
 
     port: int
     socket_folder: Path
+    #: Where its programs are, such as ``pg_dump``.
+    binaries: Path
 
     def url(self, driver: str = "psycopg2", database: str = "postgres") -> str:
         """SQLAlchemy URL over TCP; ``driver`` is psycopg2 or asyncpg."""
@@ -69,7 +71,7 @@ def postgres(folder: Path | None = None, *, durable: bool = False) -> Iterator[P
     binaries = {"bin_path": server.bin_path, "user": server.system_user}
     pgexec("pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries)
     try:
-        yield Postgres(port, data)
+        yield Postgres(port, data, Path(server.bin_path))
     finally:
         pgexec("pg_ctl", (*base, "-m", "fast", "stop"), timeout=60, **binaries)
         if folder is None:
