@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers.ending import end_when_asked
+
 from model_lifecycle.stack.ports import free_ports
 from model_lifecycle.stack.postgres import installed
 
@@ -69,6 +71,7 @@ def postgres(folder: Path | None = None, *, durable: bool = False) -> Iterator[P
     options += "" if durable else f" {_FLEETING}"
     base = ("-w", "-D", str(data))
     binaries = {"bin_path": server.bin_path, "user": server.system_user}
+    end_when_asked()
     pgexec("pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries)
     try:
         yield Postgres(port, data, Path(server.bin_path))

@@ -16,6 +16,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from servers.ending import end_when_asked
+
 from model_lifecycle.stack.ports import choose
 from model_lifecycle.stack.seaweed import weed_command, write_problem
 
@@ -28,6 +30,7 @@ class Seaweed:
     """A running S3 server on 127.0.0.1 with one pair of credentials, which may do everything."""
 
     url: str
+    process_id: int
     access_key: str = "lifecycle"
     secret_key: str = "lifecycle-secret"
 
@@ -74,16 +77,17 @@ def seaweed(folder: Path | None = None) -> Iterator[Seaweed]:
     place = Path(tempfile.mkdtemp(prefix="weed-")) if folder is None else folder.absolute()
     place.mkdir(parents=True, exist_ok=True)
     ports = choose({}, fixed={})
-    server = Seaweed(f"http://127.0.0.1:{ports['s3']}")
     log = place / "weed.log"
+    end_when_asked()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            weed_command(place, ports, server.access_key, server.secret_key),
+            weed_command(place, ports, Seaweed.access_key, Seaweed.secret_key),
             cwd=place,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    server = Seaweed(f"http://127.0.0.1:{ports['s3']}", process.pid)
     try:
         _await_answer(server, process, ports["s3"], log)
         yield server
