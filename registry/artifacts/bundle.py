@@ -52,19 +52,27 @@ async def write_bundle(
 
     ``saved_folder`` is the local MLflow model folder. Where the store already has those files
     below ``source_path`` they are copied inside it; what did not arrive as it is here is sent
-    again. Files are hashed while they are copied or sent, and what arrived is compared with that
-    afterwards. ``extra`` (model card, requirements …) wins over a saved file of the same name.
-    Called again with the same content it gives the same digest. Raises AlreadyExists when the
-    version has a bundle of other content, InvalidInput for links and odd names.
+    again. A file that is sent is read once, so what was hashed is what was sent; what is copied
+    is hashed meanwhile. What the store then has is compared with that. ``extra`` (model card,
+    requirements …) wins over a saved file of the same name. Called again with the same content it
+    gives the same digest. Raises AlreadyExists when the version has a bundle of other content,
+    InvalidInput for links and odd names.
     """
     folder = paths.bundle(tenant, model, version)
     sources = await asyncio.to_thread(_sources, saved_folder, extra)
     left = await store.files(folder)
     empty = not left
-    _, contents = await together(
-        _send_early(store, folder, sources, source_path, extra) if empty else _nothing(),
-        asyncio.to_thread(_hashed, sources),
-    )
+    if not empty:
+        contents = await asyncio.to_thread(_hashed, sources)
+    elif source_path is None:
+        contents = await _send(store, folder, sources)
+    else:
+        # Another attempt of the same registration may be here as well, and may have stored its
+        # extras: they are the same as ours, the source's files of that name are not.
+        _, contents = await together(
+            store.copy_folder(source_path, folder, without=extra),
+            asyncio.to_thread(_hashed, sources),
+        )
     manifest = Manifest(
         tenant_id=tenant,
         model_id=model,
@@ -196,25 +204,11 @@ def _hashed(sources: Mapping[str, bytes | Path]) -> dict[str, Content]:
     }
 
 
-async def _send_early(
-    store: ArtifactStore,
-    folder: str,
-    sources: Mapping[str, bytes | Path],
-    source_path: str | None,
-    extra: Mapping[str, bytes],
-) -> None:
-    """Copy or send without waiting for hashes, into a folder where nothing is yet."""
-    if source_path is None:
-        await _send(store, folder, sources)
-        return
-    # Another attempt of the same registration may be here as well, and may have stored its
-    # extras: they are the same as ours, the source's files of that name are not.
-    await store.copy_folder(source_path, folder, without=extra)
-
-
-async def _send(store: ArtifactStore, folder: str, sources: Mapping[str, bytes | Path]) -> None:
-    """Send each file; how many at once is the store's affair."""
-    await together(
+async def _send(
+    store: ArtifactStore, folder: str, sources: Mapping[str, bytes | Path]
+) -> dict[str, Content]:
+    """Send each file, and tell what was sent; how many at once is the store's affair."""
+    contents = await together(
         *(
             store.put_bytes(f"{folder}/{name}", source)
             if isinstance(source, bytes)
@@ -222,6 +216,7 @@ async def _send(store: ArtifactStore, folder: str, sources: Mapping[str, bytes |
             for name, source in sources.items()
         )
     )
+    return dict(zip(sources, contents, strict=True))
 
 
 async def _complete(
@@ -234,16 +229,13 @@ async def _complete(
     missing = set(contents) - await store.holding(folder, contents)
     if not missing:
         return
-    await _send(store, folder, {name: sources[name] for name in missing})
-    missing -= await store.holding(folder, {name: contents[name] for name in missing})
+    sent = await _send(store, folder, {name: sources[name] for name in missing})
+    held = await store.holding(folder, sent)
+    missing = {name for name in missing if name not in held or sent[name] != contents[name]}
     if missing:
         raise BackendUnavailable(
             BACKEND, f"{folder}/{min(missing)} was stored with other content than was sent"
         )
-
-
-async def _nothing() -> None:
-    return
 
 
 async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,11 +18,34 @@ PART_SIZE = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Content:
-    """``sha256`` in hex, ``size`` in bytes, and the ``etag`` that S3 gives to these bytes."""
+    """``sha256`` in hex and ``size`` in bytes. ``etag`` is what S3 calls these bytes where they are
+    stored as they are here; empty when that is not known. It has no part in equality."""
 
     sha256: str
     size: int
-    etag: str
+    etag: str = field(default="", compare=False)
+
+
+class Hashing:
+    """The SHA-256 and the size of what passes, for bytes that are read once and used on the way."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def add(self, chunk: bytes | bytearray) -> None:
+        self._sha256.update(chunk)
+        self.size += len(chunk)
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """``chunks``, each added before it is given on."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
+    def content(self, etag: str = "") -> Content:
+        """The content of what has passed so far."""
+        return Content(self._sha256.hexdigest(), self.size, etag)
 
 
 def content_of(data: bytes) -> Content:
@@ -42,19 +65,12 @@ def content_of_parts(chunks: Iterable[bytes]) -> Content:
     ETag: the MD5 of the bytes; from one part size on, the MD5 of the parts' MD5s and their
     number, as the S3 multipart upload defines it in practice (AWS: "Checking object integrity").
     """
-    sha256 = hashlib.sha256()
-    md5s: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        sha256.update(chunk)
-        md5s.append(hashlib.md5(chunk, usedforsecurity=False).digest())
-        size += len(chunk)
-    if size < PART_SIZE:
-        etag = (md5s or [hashlib.md5(usedforsecurity=False).digest()])[0].hex()
-    else:
-        joined = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
-        etag = f"{joined}-{len(md5s)}"
-    return Content(sha256.hexdigest(), size, etag)
+    hashing = Hashing()
+    md5s = [hashlib.md5(chunk, usedforsecurity=False).digest() for chunk in hashing.passing(chunks)]
+    if hashing.size < PART_SIZE:
+        return hashing.content((md5s or [hashlib.md5(usedforsecurity=False).digest()])[0].hex())
+    joined = hashlib.md5(b"".join(md5s), usedforsecurity=False).hexdigest()
+    return hashing.content(f"{joined}-{len(md5s)}")
 
 
 def parts(stream: BinaryIO) -> Iterator[bytes]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, BackendUnavailable, InvalidInput
 
 from .addresses import checked_path, local_path, local_root, path_below
-from .content import Content, content_of_parts, folder_files, parts
+from .content import Content, Hashing, content_of_parts, folder_files, parts
 from .enclosure import Enclosure
 from .store import BACKEND, StoredFile
 
@@ -44,11 +44,11 @@ class LocalArtifacts:
         found = (path_below(path, root) for root in roots)
         return next((item for item in found if item is not None), None)
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
-        await _call(path, lambda: self._enclosure.write(path, [data], overwrite=overwrite))
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
+        return await _call(path, lambda: self._write(path, [data], overwrite=overwrite))
 
-    async def put_file(self, path: str, file: Path) -> None:
-        await _call(path, lambda: self._put(path, file))
+    async def put_file(self, path: str, file: Path) -> Content:
+        return await _call(path, lambda: self._put(path, file))
 
     async def put_folder(self, path: str, folder: Path) -> None:
         def put() -> None:
@@ -125,13 +125,18 @@ class LocalArtifacts:
     async def close(self) -> None:
         return None
 
-    def _put(self, path: str, file: Path) -> None:
+    def _put(self, path: str, file: Path) -> Content:
         try:
             stream = file.open("rb")
         except FileNotFoundError:
             raise InvalidInput(f"there is no file {file.name!r}", field="file") from None
         with stream:
-            self._enclosure.write(path, parts(stream))
+            return self._write(path, parts(stream))
+
+    def _write(self, path: str, chunks: Iterable[bytes], *, overwrite: bool = True) -> Content:
+        hashing = Hashing()
+        self._enclosure.write(path, hashing.passing(chunks), overwrite=overwrite)
+        return hashing.content()
 
     def _existing(self, path: str) -> list[tuple[str, int]]:
         found = sorted(self._enclosure.walk(path))

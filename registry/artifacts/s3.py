@@ -14,12 +14,13 @@ from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
 from .addresses import checked_path, path_below
 from .content import PART_SIZE, Content, content_of_parts, folder_files
 from .s3_connection import S3Connection, translated
+from .s3_sending import PARTS_AT_ONCE, send_bytes, send_file
 from .store import StoredFile
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Requests in flight at a time. Large files have further threads for their parts.
+#: Requests in flight at a time. Parts of large files come on top of them.
 _PARALLEL = 16
 
 
@@ -39,6 +40,8 @@ class S3Artifacts:
         self._connection = S3Connection(endpoint_url, make_client)
         # Its own: those of ``asyncio.to_thread`` are few, and wait for other things.
         self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="s3")
+        # Of all large files together: each thread holds a part in memory.
+        self._part_threads = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="s3-parts")
 
     def __repr__(self) -> str:
         return f"S3Artifacts({self.root!r})"
@@ -53,26 +56,20 @@ class S3Artifacts:
         # A quoted character makes the path odd, so a quoted '..' is refused with the rest.
         return path_below(rest.rstrip("/"), self.root.removeprefix("s3://"))
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
         condition = {} if overwrite else {"IfNoneMatch": "*"}
-        await self._call(
-            path,
-            lambda s3: s3.put_object(
-                Bucket=self.bucket, Key=self._key(path), Body=data, **condition
-            ),
+        key = self._key(path)
+        return await self._call(
+            path, lambda s3: send_bytes(s3, self.bucket, key, data, **condition)
         )
 
-    async def put_file(self, path: str, file: Path) -> None:
-        def put(s3: Any) -> None:
+    async def put_file(self, path: str, file: Path) -> Content:
+        def put(s3: Any) -> Content:
             if not file.is_file():
                 raise InvalidInput(f"there is no file {file.name!r}", field="file")
-            if file.stat().st_size < PART_SIZE:
-                s3.put_object(Bucket=self.bucket, Key=self._key(path), Body=file.read_bytes())
-            else:
-                transfers = self._connection.transfers()
-                s3.upload_file(str(file), self.bucket, self._key(path), Config=transfers)
+            return send_file(s3, self.bucket, self._key(path), file, self._part_threads)
 
-        await self._call(path, put)
+        return await self._call(path, put)
 
     async def put_folder(self, path: str, folder: Path) -> None:
         checked_path(path)
@@ -155,7 +152,8 @@ class S3Artifacts:
             return False
 
     async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
-        """By one listing; where an ETag says nothing, as :meth:`holds`."""
+        """By one listing; where an ETag says nothing, as :meth:`holds`. What was sent has the ETag
+        that the server answered with: the same in the listing is the same file."""
         listed = {
             file.path.removeprefix(f"{path}/"): (file.size, etag)
             for file, etag in await self._listed(path)
@@ -176,6 +174,7 @@ class S3Artifacts:
     async def close(self) -> None:
         await asyncio.to_thread(self._connection.close)
         self._threads.shutdown(wait=False)
+        self._part_threads.shutdown(wait=False)
 
     async def _listed(self, path: str) -> list[tuple[StoredFile, str]]:
         """Every file below ``path`` with its ETag."""

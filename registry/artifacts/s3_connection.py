@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -84,9 +85,22 @@ class S3Connection:
 
 def _from_environment(config: Any, endpoint_url: str | None) -> Any:
     import boto3
+    import botocore.session
 
     # A session of our own: boto3's default session is not thread-safe.
-    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    session = botocore.session.get_session()
+    data_path = session.get_config_variable("data_path")
+    session.register_component("data_loader", _service_descriptions(data_path))
+    own = boto3.session.Session(botocore_session=session)
+    return own.client("s3", endpoint_url=endpoint_url, config=config)
+
+
+@functools.cache
+def _service_descriptions(data_path: str | None) -> Any:
+    """What botocore knows of S3's API: much JSON, which each session would read anew."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 @contextlib.contextmanager

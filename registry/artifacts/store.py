@@ -35,12 +35,13 @@ class ArtifactStore(Protocol):
     def path_of(self, uri: str) -> str | None:
         """The path that ``uri`` names, after unquoting; None when it is not below the root."""
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> None:
-        """Write one file. With ``overwrite=False``, of several writers exactly one succeeds and
-        the others get AlreadyExists."""
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
+        """Write one file; its content. With ``overwrite=False``, of several writers exactly one
+        succeeds and the others get AlreadyExists."""
 
-    async def put_file(self, path: str, file: Path) -> None:
-        """Write one file from a local one."""
+    async def put_file(self, path: str, file: Path) -> Content:
+        """Write one file from a local one, which is read once; the content of what was read and
+        written. Compare it with :meth:`holding`."""
 
     async def put_folder(self, path: str, folder: Path) -> None:
         """Write every file of a local folder. Links in it are refused with InvalidInput."""
