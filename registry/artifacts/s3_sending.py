@@ -15,7 +15,8 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,6 +53,14 @@ def send_file(s3: Any, bucket: str, key: str, file: Path, threads: Executor) -> 
         return _send_parts(s3, {"Bucket": bucket, "Key": key}, _Reading(stream, size), threads)
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A part, ``named`` as ``complete_multipart_upload`` wants it."""
+
+    named: dict[str, Any]
+    acknowledged: bool
+
+
 class _Reading:
     """A file that several threads read in turns, part by part, hashed in order."""
 
@@ -80,20 +89,19 @@ class _Reading:
             self._ended = True
 
 
-def _send_parts(s3: Any, place: Mapping[str, str], reading: _Reading, threads: Executor) -> Content:
+def _send_parts(s3: Any, place: dict[str, str], reading: _Reading, threads: Executor) -> Content:
     algorithm = {"ChecksumAlgorithm": "CRC32"} if _checks(s3) else {}
     upload = s3.create_multipart_upload(**place, **algorithm)["UploadId"]
-    senders = [
-        threads.submit(_send_turns, s3, {**place, "UploadId": upload}, reading)
-        for _ in range(PARTS_AT_ONCE)
-    ]
+    senders: list[Future[list[_Sent]]] = []
     try:
+        for _ in range(PARTS_AT_ONCE):
+            senders.append(threads.submit(_send_turns, s3, place | {"UploadId": upload}, reading))
         wait(senders)
         sent = sorted(
             (part for sender in senders for part in sender.result()),
-            key=lambda part: part[0]["PartNumber"],
+            key=lambda part: part.named["PartNumber"],
         )
-        parts = {"Parts": [part for part, _ in sent]}
+        parts = {"Parts": [part.named for part in sent]}
         answer = s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
     except BaseException:
         reading.end()
@@ -102,15 +110,12 @@ def _send_parts(s3: Any, place: Mapping[str, str], reading: _Reading, threads: E
         with contextlib.suppress(Exception):
             s3.abort_multipart_upload(**place, UploadId=upload)
         raise
-    proven = all(acknowledged for _, acknowledged in sent)
+    proven = all(part.acknowledged for part in sent)
     return reading.hashing.content(_etag(answer) if proven else "")
 
 
-def _send_turns(
-    s3: Any, place: Mapping[str, str], reading: _Reading
-) -> list[tuple[dict[str, Any], bool]]:
-    """Send parts until there are no more; each as ``complete_multipart_upload`` wants it, and
-    whether the server acknowledged its content."""
+def _send_turns(s3: Any, place: Mapping[str, str], reading: _Reading) -> list[_Sent]:
+    """Send parts until there are no more."""
     sent = []
     buffer = bytearray(reading.part_size)
     try:
@@ -119,8 +124,8 @@ def _send_turns(
             checksum = _checksum(s3, data)
             answer = s3.upload_part(**place, PartNumber=number, Body=data, **checksum)
             told = {_CRC32: answer[_CRC32]} if _CRC32 in answer else {}
-            part = {"PartNumber": number, "ETag": answer["ETag"], **told}
-            sent.append((part, _acknowledged(answer, data, checksum)))
+            named = {"PartNumber": number, "ETag": answer["ETag"], **told}
+            sent.append(_Sent(named, _acknowledged(answer, data, checksum)))
     except BaseException:
         reading.end()
         raise
