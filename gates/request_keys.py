@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     Keys = NDArray[np.uint64]
 
 
+#: So many ids are hashed at once: within the processor's cache, and in little memory.
+_AT_ONCE = 1 << 16
+
+
 def request_keys(ids: pd.Series[Any]) -> Keys:
     """Ids as 64-bit hashes: ten million of them collide with a chance of 1 in 400 000. An id's key
     depends on its text alone.
@@ -22,11 +26,21 @@ def request_keys(ids: pd.Series[Any]) -> Keys:
     """
     import numpy as np
     import pyarrow as pa
-    from pyarrow import compute
 
     texts = pa.array(ids.astype(str))
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
+    parts = range(0, len(texts), _AT_ONCE)
+    return np.concatenate(
+        [np.empty(0, np.uint64), *(_keys(texts.slice(i, _AT_ONCE)) for i in parts)]
+    )
+
+
+def _keys(texts: pa.Array) -> Keys:
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
     texts = texts.fill_null("nan")
     lengths = compute.binary_length(texts).to_numpy(zero_copy_only=False)
     found = np.flatnonzero(np.bincount(lengths)).tolist()

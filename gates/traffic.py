@@ -179,22 +179,12 @@ async def read_labels(
 ) -> LabelData | None:
     """The labels of one day's requests, one row a request, the latest label; None if there are
     none yet. Raises :class:`InvalidDataset`."""
-    import pandas as pd
-
     tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
     files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
     if not files:
         return None
-    what = f"labels of {day:%Y-%m-%d}"
     contents = await _contents(store, [file.path for file in files])
-    frame = await asyncio.to_thread(frame_from_parquet, contents, what)
-    _columns(frame, LABEL_COLUMNS, what)
-    known = frame.dropna(subset=["request_id", "label"])
-    if not known["labelled_at"].is_monotonic_increasing:
-        known = known.sort_values("labelled_at", kind="stable")
-    keys = await asyncio.to_thread(request_keys, known["request_id"])
-    latest = ~pd.Series(keys).duplicated(keep="last").to_numpy()
-    return LabelData(known[latest], _digest(contents), keys[latest])
+    return await asyncio.to_thread(_labels, f"labels of {day:%Y-%m-%d}", contents)
 
 
 async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
@@ -251,6 +241,19 @@ def _batch(what: str, hours: Sequence[Partition], contents: Sequence[list[bytes]
         for hour, content, table in zip(hours, contents, tables, strict=True)
     ]
     return Batch(what, frame, tuple(read))
+
+
+def _labels(what: str, contents: Sequence[bytes]) -> LabelData:
+    import pandas as pd
+
+    frame = frame_from_parquet(contents, what)
+    _columns(frame, LABEL_COLUMNS, what)
+    known = frame.dropna(subset=["request_id", "label"])
+    if not known["labelled_at"].is_monotonic_increasing:
+        known = known.sort_values("labelled_at", kind="stable")
+    keys = request_keys(known["request_id"])
+    latest = ~pd.Series(keys).duplicated(keep="last").to_numpy()
+    return LabelData(known[latest], _digest(contents), keys[latest])
 
 
 def frame_from_parquet(contents: Sequence[bytes], what: str) -> pd.DataFrame:
