@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -134,13 +135,19 @@ async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger
     )
     hours = await partitions(store, TENANT, MODEL, START, START + timedelta(days=days))
     total, day, known = Tally(), None, Day()
-    async with aclosing(one_ahead(batches(hours), partial(read_partitions, store))) as read:
-        async for members, batch in read:
-            if day != members[0].hour.date():
-                # As in the gate, one day's labels are dropped before the next day's are read.
-                day, known = members[0].hour.date(), Day()
-                known = Day.of(await read_labels(store, TENANT, MODEL, members[0].hour))
-            total.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as replaying:
+        reader = partial(read_partitions, store, thread=reading)
+        loop = asyncio.get_running_loop()
+        async with aclosing(one_ahead(batches(hours), reader)) as read:
+            async for members, batch in read:
+                at = members[0].hour
+                if day != at.date():
+                    # As in the gate, one day's labels are dropped before the next day's are read.
+                    day, known = at.date(), Day()
+                    known = Day.of(await read_labels(store, TENANT, MODEL, at, thread=reading))
+                total.absorb(
+                    await loop.run_in_executor(replaying, replay_batch, replay, batch, known)
+                )
     judge_blocks(policy, replay.claims, total)
     return total
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -46,21 +47,27 @@ async def day_tally(
     missing = state.missing(hours)
     if not missing:
         return state.tally
-    labels = await read_labels(store, tenant, model, begin)
-    known = Day.of(labels, state.seen)
-    if labels is not None:
-        state.tally.labels.add(Source(f"labels of {day}", labels.digest, len(labels.frame)))
-    async with aclosing(one_ahead(batches(missing), partial(read_partitions, store))) as read:
-        async for members, batch in read:
-            if starting is not None:
-                for hour in members:
-                    starting(hour.hour)
-            state.tally.absorb(await asyncio.to_thread(replay_batch, replay, batch, known))
-            state.covered.update({hour.name: looks_of(hour) for hour in members})
-            state.seen = known.seen
-            large = sum(hour.size for hour in members) > _WORTH_KEEPING
-            if large and members[-1] is not missing[-1]:
-                await write_state(store, folder, day, state)
+    # Two threads and no more: each that works on a batch keeps memory of its own afterwards.
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as replaying:
+        labels = await read_labels(store, tenant, model, begin, thread=reading)
+        known = Day.of(labels, state.seen)
+        if labels is not None:
+            state.tally.labels.add(Source(f"labels of {day}", labels.digest, len(labels.frame)))
+        reader = partial(read_partitions, store, thread=reading)
+        loop = asyncio.get_running_loop()
+        async with aclosing(one_ahead(batches(missing), reader)) as read:
+            async for members, batch in read:
+                if starting is not None:
+                    for hour in members:
+                        starting(hour.hour)
+                state.tally.absorb(
+                    await loop.run_in_executor(replaying, replay_batch, replay, batch, known)
+                )
+                state.covered.update({hour.name: looks_of(hour) for hour in members})
+                state.seen = known.seen
+                large = sum(hour.size for hour in members) > _WORTH_KEEPING
+                if large and members[-1] is not missing[-1]:
+                    await write_state(store, folder, day, state)
     await write_state(store, folder, day, state)
     return state.tally
 

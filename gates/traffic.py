@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -157,14 +158,18 @@ def batches(hours: Iterable[Partition], *, most: int = BATCH_BYTES) -> Iterator[
         yield batch
 
 
-async def read_partitions(store: Files, hours: Sequence[Partition]) -> Batch:
-    """The requests of some hours. Raises :class:`InvalidDataset`, naming the hours, when a required
-    column is missing or a file is no Parquet."""
+async def read_partitions(
+    store: Files, hours: Sequence[Partition], *, thread: Executor | None = None
+) -> Batch:
+    """The requests of some hours, decoded in ``thread``, else in any. Raises
+    :class:`InvalidDataset`, naming the hours, when a required column is missing or a file is no
+    Parquet."""
     what = f"traffic of {hours[0].name}"
     if len(hours) > 1:
         what += f" to {hours[-1].name}"
     contents = await together(*(_contents(store, hour.files) for hour in hours))
-    return await asyncio.to_thread(_batch, what, hours, contents)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(thread, _batch, what, hours, contents)
 
 
 async def read_partition(store: Files, partition: Partition) -> PartitionData:
@@ -175,16 +180,17 @@ async def read_partition(store: Files, partition: Partition) -> PartitionData:
 
 
 async def read_labels(
-    store: Files, tenant_id: str, model_id: str, day: datetime
+    store: Files, tenant_id: str, model_id: str, day: datetime, *, thread: Executor | None = None
 ) -> LabelData | None:
     """The labels of one day's requests, one row a request, the latest label; None if there are
-    none yet. Raises :class:`InvalidDataset`."""
+    none yet. Decoded like requests. Raises :class:`InvalidDataset`."""
     tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
     files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
     if not files:
         return None
     contents = await _contents(store, [file.path for file in files])
-    return await asyncio.to_thread(_labels, f"labels of {day:%Y-%m-%d}", contents)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(thread, _labels, f"labels of {day:%Y-%m-%d}", contents)
 
 
 async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:

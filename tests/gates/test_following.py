@@ -36,9 +36,9 @@ async def test_each_look_reads_what_is_new(world, start, monkeypatch):
     champion, version = await _ready(world, label_horizon_hours=1)
     read = []
 
-    async def counting(store, hours):
+    async def counting(store, hours, **where):
         read.extend(hour.name for hour in hours)
-        return await read_partitions(store, hours)
+        return await read_partitions(store, hours, **where)
 
     monkeypatch.setattr("model_lifecycle.gates.shadow_days.read_partitions", counting)
     nothing = await _look(world, version, start, 0)

@@ -97,9 +97,9 @@ async def test_resuming_reads_what_is_missing(world, served, start, monkeypatch)
     await replay_day(world.registry, plan, plan.days[0], actor="tests")
     read = []
 
-    async def counting(store, hours):
+    async def counting(store, hours, **where):
         read.extend(hour.name for hour in hours)
-        return await read_partitions(store, hours)
+        return await read_partitions(store, hours, **where)
 
     monkeypatch.setattr("model_lifecycle.gates.shadow_days.read_partitions", counting)
 
