@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
-import uuid
 from typing import Any
 
 from fastapi import Request
@@ -34,7 +34,7 @@ class Recording:
             return
         request = Request(scope, receive)
         given = request.headers.get("x-request-id", "")
-        request.state.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request.state.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         status = 0
 
         async def sending(message: Message) -> None:

@@ -49,7 +49,7 @@ def _takes_list(field: Any) -> bool:
 
 
 def _check_query(request: Request, known: dict[str, bool]) -> None:
-    if not request.url.query:
+    if not request.scope["query_string"]:
         return
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
