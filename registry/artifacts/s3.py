@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.together import together
 
 from .addresses import checked_path, path_below
 from .content import PART_SIZE, Content, content_of_parts, folder_files
@@ -225,12 +226,7 @@ async def _each(items: Iterable[Item], work: Callable[[Item], Any]) -> None:
         async with free:
             await work(item)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for item in items:
-                group.create_task(one(item))
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    await together(*(one(item) for item in items))
 
 
 def _parse_root(root: str) -> tuple[str, str]:
