@@ -17,7 +17,7 @@ from ..json_response import read
 from ..opening import Registry
 from ..paging import Paging
 from ..schemas import answers
-from ..schemas.values import After, At, Limit, LiveStage, ModelId, NeededReason, VersionQuery, now
+from ..schemas.values import After, At, Limit, LiveStage, ModelId, ReasonQuery, VersionQuery, now
 from ..strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["models"])
@@ -75,7 +75,7 @@ async def delete_model(
     caller: Remover,
     registry: Registry,
     operation_id: OperationId,
-    reason: Annotated[NeededReason, Query(description="Why; kept in the ledger.")],
+    reason: ReasonQuery,
     version: VersionQuery = None,
     if_match: IfMatch = None,
 ) -> Response:

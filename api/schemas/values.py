@@ -104,12 +104,15 @@ At = Annotated[
 LiveStage = Literal["development", "staging", "production", "archived"]
 PlainText = Annotated[str, Field(max_length=5000, json_schema_extra=_PLAIN_TEXT)]
 Reason = Annotated[str, Field(max_length=5000, json_schema_extra=_PLAIN_TEXT)]
-NeededReason = Annotated[
+_NEEDED: dict[str, Any] = {"pattern": r"^[A-Za-z0-9][^\x00]*$", "minLength": 1}
+NeededReason = Annotated[str, Field(min_length=1, max_length=5000, json_schema_extra=_NEEDED)]
+ReasonQuery = Annotated[
     str,
-    Field(
+    Query(
+        description="Why; kept in the ledger.",
         min_length=1,
         max_length=5000,
-        json_schema_extra={"pattern": r"^[A-Za-z0-9][^\x00]*$", "minLength": 1},
+        json_schema_extra=_NEEDED,
     ),
 ]
 Metrics = Annotated[dict[str, float], Field(max_length=1000, json_schema_extra=_NAMES)]
