@@ -1,7 +1,7 @@
 """Waiting for a block of traffic that can be judged, without holding a worker.
 
 When that is follows from the clock and the model's policy. The policy is read, then the trigger
-sleeps until the time has come: a thousand that wait for the end of the day ask a few times an hour.
+sleeps until the time has come: who waits for the end of the day asks once an hour.
 """
 
 from __future__ import annotations
