@@ -65,12 +65,16 @@ class Model:
 
     fitted: Any
     columns: None = None
+    classes: tuple[int, ...] = (0, 1)
 
     def predict(self, frame: pd.DataFrame) -> Any:
         return self.fitted.predict(frame[FEATURES])
 
     def scores(self, frame: pd.DataFrame) -> Any:
         return self.fitted.predict_proba(frame[FEATURES])[:, 1]
+
+    def cluster_fit(self, frame: pd.DataFrame, measure: str) -> None:
+        return None
 
 
 def requests(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:

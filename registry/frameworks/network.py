@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
 from .outputs import meaning
-from .protocol import Column
+from .protocol import ClusterFit, Column
 from .signature import select_columns
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class NetworkPredictor:
     def columns(self) -> Sequence[Column] | None:
         return self._columns
 
+    @property
+    def classes(self) -> Sequence[Any] | None:
+        return None
+
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """One prediction a row. Raises :class:`InvalidDataset` for frames that do not match the
         signature and for values that the network cannot take."""
@@ -51,6 +55,9 @@ class NetworkPredictor:
     def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
         """P(class 1) for two classes, P(each class) for more; None where it does not classify."""
         return self.answers(frame)[1]
+
+    def cluster_fit(self, frame: pd.DataFrame, measure: ClusterFit) -> np.ndarray | None:
+        return None
 
     def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """Predictions and scores at once."""

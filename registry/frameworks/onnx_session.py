@@ -11,7 +11,7 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
 
 from .outputs import meaning, scores_of
-from .protocol import Column
+from .protocol import ClusterFit, Column
 from .signature import select_columns
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class OnnxPredictor:
     def columns(self) -> Sequence[Column] | None:
         return self._columns
 
+    @property
+    def classes(self) -> Sequence[Any] | None:
+        return None
+
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """One prediction a row. Raises :class:`InvalidDataset` for frames that do not match the
         signature and for values that the model cannot take."""
@@ -71,6 +75,9 @@ class OnnxPredictor:
     def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
         """P(second class) for two classes, P(each class) for more; None where there are none."""
         return self.answers(frame)[1]
+
+    def cluster_fit(self, frame: pd.DataFrame, measure: ClusterFit) -> np.ndarray | None:
+        return None
 
     def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """Predictions and scores at once."""

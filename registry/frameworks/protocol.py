@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from model_lifecycle.registry.rules.metadata import ModelType
 
@@ -14,6 +14,11 @@ from .parity import OnnxParity, not_exported
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+
+#: ``inertia`` is the squared distance to the nearest centre; ``log_likelihood`` the logarithm of
+#: the density of a mixture.
+ClusterFit = Literal["inertia", "log_likelihood"]
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,21 @@ class Predictor(Protocol):
     def columns(self) -> Sequence[Column] | None:
         """Feature columns, or None where the model was saved without a signature."""
 
+    @property
+    def classes(self) -> Sequence[Any] | None:
+        """A classifier's classes in the order of its probabilities, or a clustering's clusters;
+        None where the model does not name them: they are numbered from 0 then."""
+
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """One prediction a row, shape ``(rows,)``."""
 
     def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
         """Probability of the positive class, shape ``(rows,)``, for a binary classifier;
         ``(rows, classes)`` for more classes; None where the model has no scores."""
+
+    def cluster_fit(self, frame: pd.DataFrame, measure: ClusterFit) -> np.ndarray | None:
+        """How well each row fits a clustering, shape ``(rows,)``; None where the model has no such
+        measure."""
 
 
 class FrameworkAdapter(Protocol):

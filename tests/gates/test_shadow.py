@@ -233,6 +233,7 @@ async def test_challenger_that_cannot_answer(world, champion, start, monkeypatch
 
     class Broken:
         columns = None
+        classes = (0, 1)
 
         def predict(self, frame):
             raise ValueError("no category 'south'")
