@@ -83,7 +83,9 @@ class _Predicting:
 
     def __init__(self, model: Predictor) -> None:
         self.columns = model.columns
+        self.classes = model.classes
         self.predict = model.predict
+        self.cluster_fit = model.cluster_fit
 
     def scores(self, frame: pd.DataFrame) -> None:
         return None

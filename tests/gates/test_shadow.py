@@ -241,6 +241,9 @@ async def test_challenger_that_cannot_answer(world, champion, start, monkeypatch
         def scores(self, frame):
             return np.full(len(frame), np.nan)
 
+        def cluster_fit(self, frame, measure):
+            return None
+
     async def broken(tenant, model, number, **more):
         return Broken() if number == version else await load(tenant, model, number)
 
