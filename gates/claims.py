@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .losses import Floats
 from .metrics import Metric, metric
@@ -19,8 +20,9 @@ from .thresholds import Comparison, Limit, SliceLimit
 class Claim:
     """``offset + scale * x`` is what a person reads: the improvement, or the measure itself.
 
-    ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column`` is that of a
-    slice. ``demand`` is the threshold as the policy states it: margin, maximum or minimum.
+    ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column``, ``min_rows``,
+    ``max_values`` and ``unjudged`` are those of a slice. ``demand`` is the threshold as the policy
+    states it: margin, maximum or minimum.
     """
 
     key: str
@@ -34,6 +36,8 @@ class Claim:
     bound: float | None = None
     column: str | None = None
     min_rows: int = 0
+    max_values: int = 0
+    unjudged: str = ""
 
     @property
     def comparative(self) -> bool:
@@ -98,8 +102,7 @@ def _comparison(
         threshold=-margin if margin else 0.0,
         demand=margin,
         bound=comparison.bound if comparison else None,
-        column=part.column if part else None,
-        min_rows=part.min_rows if part else 0,
+        **_of_slice(part),
     )
 
 
@@ -125,9 +128,19 @@ def _limit(
         sign=sign,
         scale=1.0 if at_least else -1.0,
         offset=1.0 if complement else 0.0,
-        column=part.column if part else None,
-        min_rows=part.min_rows if part else 0,
+        **_of_slice(part),
     )
+
+
+def _of_slice(part: SliceLimit | None) -> dict[str, Any]:
+    if part is None:
+        return {}
+    return {
+        "column": part.column,
+        "min_rows": part.min_rows,
+        "max_values": part.max_values,
+        "unjudged": part.unjudged,
+    }
 
 
 def _key(kind: str, name: str, word: str, demand: float, part: SliceLimit | None) -> str:

@@ -21,8 +21,8 @@ from .pairing import Day, Mask, Paired
 from .statistics.log_histogram import LogHistogram
 from .tally import Cell, Key
 
-#: A slice's column has at most so many values; an id is no slice.
-MOST_SLICE_VALUES = 200
+#: A slice's column has at most so many values in one batch; an id is no slice.
+MOST_SLICE_VALUES = 5000
 #: Answers of more kinds than this are not tabled.
 _MOST_CLASSES = 10
 

@@ -20,6 +20,7 @@ from .findings import Finding
 from .latency import latency_rows
 from .policies import ShadowPolicy
 from .report import MetricRow
+from .slices import SliceSelection, select_slices
 from .statistics.asymptotic import one_sided_half_width, rho, units_needed
 from .statistics.design_effect import design_effect
 from .statistics.exact import ExactSum
@@ -82,16 +83,23 @@ def judge_blocks(
         )
     rows += latency_rows(policy, tally, alpha_fail, with_champion=with_champion)
     parts = [
-        (claim, value, tally.cells((claim.key, value)))
-        for claim in claims
-        if claim.kind == "slice"
-        for value in tally.slice_values(claim.key)
+        (selection.claim, value, tally.cells((selection.claim.key, value)))
+        for selection in slice_selections(claims, tally)
+        for value in selection.judged
     ]
-    parts = [part for part in parts if sum(c.x.n for _, c in part[2]) >= part[0].min_rows]
     for claim, value, cells in parts:
         looks = look_at(policy, claim, cells, policy.alpha / len(parts), sliced=True)
         rows.append(_row(policy, claim, cells, looks[-1:], policy.alpha / len(parts), value))
     return tuple(rows), shown
+
+
+def slice_selections(claims: Sequence[Claim], tally: Tally) -> list[SliceSelection]:
+    """Which values of each slice's column are judged."""
+    return [
+        select_slices(claim, tally.slice_rows(claim.key))
+        for claim in claims
+        if claim.kind == "slice"
+    ]
 
 
 def look_at(

@@ -18,7 +18,8 @@ from model_lifecycle.registry.rules.stages import Gate
 @dataclass(frozen=True)
 class Check:
     """One look at the data. ``otherwise`` is what the gate says when it is not ``ok``: INVALID
-    where the data cannot be judged, FAIL where the candidate is to blame, None for a warning."""
+    where the data cannot be judged, FAIL where the candidate is to blame, INCONCLUSIVE where
+    something that a PASS needs was not judged, None for a warning."""
 
     name: str
     ok: bool

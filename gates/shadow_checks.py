@@ -9,9 +9,11 @@ from datetime import datetime
 from .claims import Claim
 from .data_checks import TOLERATED, answers_check, demands_check, training_check
 from .label_checks import delay_checks, selection_check
+from .looks import slice_selections
 from .maturity import block_length
 from .policies import ShadowPolicy
 from .report import Check
+from .slices import slice_checks
 from .statistics.design_effect import design_effect, largest_by_chance
 from .statistics.moments import Moments
 from .tally import Tally
@@ -68,6 +70,7 @@ def shadow_checks(
                 "requests that another version or role answered",
             ),
         ]
+    checks += slice_checks(slice_selections(claims, tally), "requests")
     if policy.unit == "request":
         checks.append(_independence(claims, tally))
     if policy.feature_time is not None:

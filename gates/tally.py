@@ -79,16 +79,14 @@ class Tally:
         """The blocks in which there is something on ``key``, in order of time."""
         return [(name, cells[key]) for name, cells in sorted(self.blocks.items()) if key in cells]
 
-    def slice_values(self, claim: str) -> list[str]:
-        """The values of a slice's column that were seen."""
-        return sorted(
-            {
-                value
-                for cells in self.blocks.values()
-                for key, value in cells
-                if key == claim and value is not None
-            }
-        )
+    def slice_rows(self, claim: str) -> dict[str, int]:
+        """How many requests each value of a slice's column has."""
+        rows: Counter[str] = Counter()
+        for cells in self.blocks.values():
+            for (key, value), cell in cells.items():
+                if key == claim and value is not None:
+                    rows[value] += cell.sums.n
+        return dict(rows)
 
     def document(self) -> dict[str, Any]:
         """All of it as plain JSON, the same for the same sums."""

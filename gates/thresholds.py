@@ -17,6 +17,9 @@ from .metrics import metric
 from .values import choice, column, no_unknown_fields, number, whole
 
 APPLIES = ("always", "first_version")
+UNJUDGED = ("inconclusive", "ignore")
+#: At most so many values of a slice's column are judged, unless the policy says otherwise.
+MOST_SLICES = 1000
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ class SliceLimit:
     """For every value of ``column``: ``maximum``, ``minimum``, or ``margin`` against the champion.
 
     A slice that is shown to break its limit blocks the version. A slice with too little data to
-    show anything does not, and is reported; slices of fewer than ``min_rows`` rows are not judged.
+    show anything does not, and is reported; slices of fewer than ``min_rows`` rows are counted in
+    the report and not judged. Of more than ``max_values`` values the largest are judged, and the
+    gate stays ``inconclusive`` about the others, unless ``unjudged`` says to ``ignore`` them.
     """
 
     column: str
@@ -102,6 +107,8 @@ class SliceLimit:
     maximum: float | None = None
     margin: float | None = None
     min_rows: int = 100
+    max_values: int = MOST_SLICES
+    unjudged: str = "inconclusive"
 
     def __post_init__(self) -> None:
         if metric(self.metric, field="slice.metric").differs and self.margin is not None:
@@ -116,6 +123,8 @@ class SliceLimit:
         if self.margin is not None:
             number(self.margin, f"{where}.margin", at_least=0)
         whole(self.min_rows, f"{where}.min_rows", at_least=2)
+        whole(self.max_values, f"{where}.max_values", at_least=1)
+        choice(self.unjudged, UNJUDGED, f"{where}.unjudged")
         _floats(self, "minimum", "maximum", "margin")
 
     def __str__(self) -> str:
@@ -126,7 +135,14 @@ class SliceLimit:
         )
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        """The limit as plain JSON; what later releases added is left out at its default, so that a
+        policy keeps its fingerprint."""
+        later = {"max_values": MOST_SLICES, "unjudged": "inconclusive"}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in later or value != later[name]
+        }
 
 
 @dataclass(frozen=True)

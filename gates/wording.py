@@ -57,10 +57,12 @@ def deciding_sentence(
     if verdict is Verdict.FAIL and problems:
         return f"{'; '.join(problems)}: FAIL"
     demands = [row.sentence for row in rows if row.kind in DEMANDS and row.verdict is verdict]
-    chosen = (demands or said or ["nothing was judged"])[0]
     if verdict is Verdict.INCONCLUSIVE:
         over = [check.message for check in checks if check.name == "duration" and not check.ok]
-        return "; ".join([chosen, *over])
+        unjudged = [f"{message}: INCONCLUSIVE" for message in problems]
+        reasons = (demands or unjudged or said or ["nothing was judged"])[:1]
+        return "; ".join([*reasons, *over])
+    chosen = (demands or said or ["nothing was judged"])[0]
     others = len(demands) - 1
     if verdict is Verdict.PASS and others > 0:
         return f"{chosen}; {others} further {plural('demand', others)} met"
