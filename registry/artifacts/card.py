@@ -35,12 +35,13 @@ def model_card(
     notes: Mapping[str, str] | None = None,
     limits: Sequence[str] = (),
     onnx: str = "",
+    omitted_metrics: Mapping[str, str] | None = None,
 ) -> str:
     """The card of a version as Markdown.
 
     ``columns`` are name and type of each feature; ``notes`` are the framework adapter's remarks;
     ``limits`` are sentences to add to those that hold for every model; ``onnx`` is one about the
-    ONNX file. A metric named ``metric/column/value`` is that of a slice. All text is escaped: a
+    ONNX file; ``omitted_metrics`` are those that were no finite number. A metric named ``metric/column/value`` is that of a slice. All text is escaped: a
     description or a tag cannot add structure or markup to the page.
     """
     facts = {
@@ -58,6 +59,7 @@ def model_card(
         _table(("what", "value"), {k: v for k, v in facts.items() if v}),
         "## Metrics of training",
         *_metrics(metrics),
+        *_omitted(omitted_metrics or {}),
         "## Parameters",
         _table(("parameter", "value"), dict(sorted(parameters.items()))),
         "## Data it was trained on",
@@ -98,6 +100,13 @@ def _metrics(metrics: Mapping[str, float]) -> list[str]:
     slices = {name: _number(value) for name, value in sorted(metrics.items()) if "/" in name}
     shown = [_table(("metric", "value"), overall)]
     return [*shown, "### By slice", _table(("slice", "value"), slices)] if slices else shown
+
+
+def _omitted(metrics: Mapping[str, str]) -> list[str]:
+    if not metrics:
+        return []
+    named = ", ".join(f"{_text(name)} ({value})" for name, value in sorted(metrics.items()))
+    return [f"Metrics of the run that are left out, since they are no finite number: {named}."]
 
 
 def _table(heads: tuple[str, str], rows: Mapping[str, str]) -> str:

@@ -48,6 +48,9 @@ class SklearnPredictor:
         import numpy as np
 
         answers = np.asarray(self._ask("predict", frame))
+        if answers.dtype.kind in "SU":
+            # Text of a fixed width: of what width depends on the classes, and on nothing else.
+            answers = answers.astype(str).astype(object)
         if answers.ndim == 2 and answers.shape[1] == 1:
             answers = answers[:, 0]
         if answers.shape != (len(frame),):
@@ -88,7 +91,8 @@ class SklearnPredictor:
         selected = select_columns(frame, self._columns or self._fitted_with())
         try:
             return getattr(self.model, method)(selected)
-        except (ValueError, TypeError) as error:
+        except Exception as error:
+            # Estimators are anybody's code, and raise whatever they like.
             raise InvalidDataset(f"the model cannot predict these rows: {error}") from error
 
     def _fitted_with(self) -> tuple[Column, ...]:

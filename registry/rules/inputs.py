@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidInput
+from .plain_values import plain_text
 
 MAX_TEXT = 5000
 #: Names in one mapping of metrics, parameters or tags.
@@ -33,10 +35,27 @@ def finite_metrics(metrics: Mapping[str, Any], *, field: str = "metrics") -> dic
     return checked
 
 
+def stored_metrics(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, str]]:
+    """Metrics that a run in MLflow holds, and apart from them those that are no finite number, as
+    text.
+
+    A fold with one class logs NaN: that is a fact about the run and no mistake of whoever
+    registers its model. MLflow's database keeps infinity as the largest float.
+    """
+    finite, others = {}, {}
+    for name, value in metrics.items():
+        if math.isfinite(value) and abs(value) < sys.float_info.max:
+            finite[name] = float(value)
+        else:
+            others[name] = "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return finite, others
+
+
 def text_map(values: Mapping[str, Any], *, field: str) -> dict[str, str]:
-    """``values`` as text to text, the form in which MLflow keeps parameters and tags."""
+    """``values`` as text to text, the form in which MLflow keeps parameters and tags: plain
+    values, whichever library they are of. Raises :class:`InvalidInput`, naming the value."""
     return {
-        name: text(value if isinstance(value, str) else repr(value), field=f"{field}.{name}")
+        name: text(plain_text(value), field=f"{field}.{name}")
         for name, value in _named(values, field).items()
     }
 

@@ -14,7 +14,8 @@ from ..artifacts.bundle import kept_bundle
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
 from ..rules.errors import BackendUnavailable, RegistryError
-from ..rules.metadata import EntryKind, Finding, ModelType, timestamp
+from ..rules.inputs import MAX_TEXT
+from ..rules.metadata import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
 from ..rules.principals import Principal
 from ..rules.tenancy import ModelId, TenantId
 from ..tracking import tags
@@ -55,7 +56,7 @@ class Adoption:
             )
             return [Finding(model, "duplicate_removed", message, True, version.version)]
         interrupted = operation if operation is not None and operation.answer is None else None
-        return [await self._adopted(tenant, model, version, interrupted)]
+        return await self._adopted(tenant, model, version, interrupted)
 
     async def _adopted(
         self,
@@ -63,35 +64,32 @@ class Adoption:
         model: ModelId,
         version: ModelVersionRecord,
         interrupted: Operation | None,
-    ) -> Finding:
+    ) -> list[Finding]:
+        number = version.version
         try:
-            await self._enter(tenant, model, version, interrupted)
+            plan = await self._enter(tenant, model, version, interrupted)
         except BackendUnavailable:
             raise
         except RegistryError as error:
-            return Finding(
-                model,
-                "cannot_adopt",
-                f"version {version.version} exists in MLflow only, and cannot be adopted: {error}",
-                healed=False,
-                version=version.version,
-            )
+            message = f"version {number} exists in MLflow only, and cannot be adopted: {error}"
+            return [Finding(model, "cannot_adopt", message, False, number)]
         if interrupted is not None:
-            return Finding(
-                model,
-                "registration_finished",
-                f"the interrupted registration of version {version.version} was finished",
-                healed=True,
-                version=version.version,
+            message = f"the interrupted registration of version {number} was finished"
+            findings = [Finding(model, "registration_finished", message, True, number)]
+        else:
+            message = (
+                f"version {number} was known to MLflow alone: registered there by hand, or "
+                "after the backup that the ledger was restored from; it was adopted as development"
             )
-        return Finding(
-            model,
-            "adopted",
-            f"version {version.version} was known to MLflow alone: registered there by hand, or "
-            "after the backup that the ledger was restored from; it was adopted as development",
-            healed=True,
-            version=version.version,
-        )
+            findings = [Finding(model, "adopted", message, True, number)]
+        if plan.omitted_metrics:
+            named = ", ".join(f"{name} ({value})" for name, value in plan.omitted_metrics.items())
+            message = (
+                f"version {number} was registered without metrics of its run that are no finite "
+                f"number: {named}; log them to the run again and register it anew if you need them"
+            )
+            findings.append(Finding(model, "metrics_omitted", message, True, number))
+        return findings
 
     async def _operation(self, tenant: TenantId, version: ModelVersionRecord) -> Operation | None:
         operation_id = version.tags.get(tags.OPERATION_ID)
@@ -105,7 +103,7 @@ class Adoption:
         model: ModelId,
         version: ModelVersionRecord,
         interrupted: Operation | None,
-    ) -> None:
+    ) -> VersionPlan:
         source = await self._sources.of_version(tenant, version)
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
@@ -150,6 +148,7 @@ class Adoption:
             actor=None if interrupted else ADOPTER,
             reason="" if interrupted else "known to MLflow, and not to the ledger",
         )
+        return plan
 
     async def _plan(
         self,
@@ -162,7 +161,11 @@ class Adoption:
         row = await self._stores.ledger.read.row(tenant, model)
         labels: Mapping[str, str] = logged.tags if logged is not None else {}
         model_type = labels.get(tags.MODEL_TYPE, ModelType.CLASSIFICATION.value)
-        own = {key: value for key, value in version.tags.items() if "lifecycle." not in key}
+        own = {
+            key: value
+            for key, value in version.tags.items()
+            if "lifecycle." not in key and key != ONNX_PARITY and len(value) <= MAX_TEXT
+        }
         return version_plan(
             framework=await asyncio.to_thread(framework_of, folder),
             model_type=row.model_type if row else model_type,

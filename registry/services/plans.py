@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from ..rules.canonical import canonical_json
 from ..rules.errors import InvalidInput
-from ..rules.inputs import finite_metrics, text, text_map
+from ..rules.inputs import finite_metrics, stored_metrics, text, text_map
 from ..rules.metadata import ONNX_PARITY, ModelType
+from ..rules.plain_values import plain_value
 
 MAX_DOCUMENT = 1024 * 1024
 
@@ -17,7 +19,8 @@ MAX_DOCUMENT = 1024 * 1024
 @dataclass(frozen=True)
 class VersionPlan:
     """The version to be. ``metrics`` and ``parameters`` may still be empty for a source, whose
-    run then gives them; ``framework`` too, which its ``MLmodel`` then gives."""
+    run then gives them; ``framework`` too, which its ``MLmodel`` then gives. ``omitted_metrics``
+    are those of the run that are no finite number, as text."""
 
     framework: str
     model_type: str
@@ -29,9 +32,16 @@ class VersionPlan:
     created_by: str
     created_at: str
     source: str | None = None
+    omitted_metrics: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+    def arguments(self) -> dict[str, Any]:
+        """What the caller asked for: the document without what the registry found out itself."""
+        document = self.document()
+        del document["created_at"], document["omitted_metrics"]
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> VersionPlan:
@@ -45,11 +55,14 @@ class VersionPlan:
         parameters: Mapping[str, str],
         dataset: Mapping[str, Any],
     ) -> VersionPlan:
-        """The plan with what it left open."""
+        """The plan with what it left open. Metrics of the run that are no finite number are left
+        out, and named in ``omitted_metrics``."""
+        finite, omitted = stored_metrics({} if self.metrics else metrics)
         return replace(
             self,
             framework=self.framework or framework,
-            metrics=self.metrics or finite_metrics(metrics),
+            metrics=self.metrics or finite,
+            omitted_metrics=omitted,
             parameters=self.parameters or dict(parameters),
             dataset=self.dataset or dict(dataset),
         )
@@ -85,7 +98,7 @@ def version_plan(
         metrics=finite_metrics(metrics or {}),
         parameters=text_map(parameters or {}, field="parameters"),
         tags=text_map(tags or {}, field="tags"),
-        dataset=dict(dataset or {}),
+        dataset=_dataset(dataset or {}),
         created_by=created_by,
         created_at=created_at,
         source=source,
@@ -98,3 +111,22 @@ def version_plan(
             field="metrics",
         )
     return plan
+
+
+def _dataset(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set as plain values. Raises :class:`InvalidInput` for a start or an end that is no
+    date: the gates compare them with the window they judge, and would find nothing to compare."""
+    document: dict[str, Any] = plain_value(dataset)
+    for key in ("start", "end"):
+        value = document.get(key)
+        if value in (None, ""):
+            continue
+        try:
+            datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise InvalidInput(
+                f"dataset.{key} must be an ISO date or timestamp, such as 2024-03-01 or "
+                f"2024-03-01T10:00:00+00:00, or a date of Python, not {value!r:.80}",
+                field=f"dataset.{key}",
+            ) from None
+    return document

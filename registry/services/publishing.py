@@ -141,6 +141,7 @@ class Publishing:
             notes=saved.notes,
             limits=[_RUNS_CODE] if saved.pickled else [],
             onnx=saved.onnx.sentence(),
+            omitted_metrics=plan.omitted_metrics,
         )
         requirements = "".join(f"{line}\n" for line in saved.requirements)
         return await write_bundle(
@@ -213,6 +214,7 @@ class Publishing:
                         "framework": plan.framework,
                         "run_id": source.run.run_id if source.run else None,
                         **_onnx_tag(saved),
+                        **_omitted(plan),
                     },
                 )
                 answer = await book.metadata()
@@ -304,6 +306,11 @@ def _dataset_tags(plan: VersionPlan) -> dict[str, str]:
         for key in ("name", "digest", "start", "end")
         if key in plan.dataset
     }
+
+
+def _omitted(plan: VersionPlan) -> dict[str, Any]:
+    """For the ledger entry: which metrics of the run the version does not have, and why."""
+    return {"omitted_metrics": plan.omitted_metrics} if plan.omitted_metrics else {}
 
 
 def _onnx_tag(saved: SavedModel) -> dict[str, str]:

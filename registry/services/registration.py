@@ -260,8 +260,7 @@ class Registration:
     ) -> Request:
         """The request of a registration. A fitted object is known by its class: its bytes differ
         from save to save, so what tells two apart is all that is said about them."""
-        arguments = plan.document()
-        del arguments["created_at"]
+        arguments = plan.arguments()
         kind = type(model)
         return request(
             operation_id,

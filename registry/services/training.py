@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -167,7 +168,12 @@ class Training:
         else:
             history = {
                 name: [
-                    {"step": point.step, "value": point.value, "at": timestamp(point.at)}
+                    {
+                        "step": point.step,
+                        # JSON has no NaN and no infinity.
+                        "value": point.value if math.isfinite(point.value) else None,
+                        "at": timestamp(point.at),
+                    }
                     for point in points
                 ]
                 for name, points in (await self._stores.tracking.metric_history(run)).items()

@@ -201,3 +201,18 @@ def test_unsound_examples(
             adapter.save(model, tmp_path / "model", input_example=example)
 
     assert not (tmp_path / "model").exists()
+
+
+def test_classes_that_numpy_keeps_as_fixed_width_text(
+    tmp_path: Path, adapter: FrameworkAdapter, frame: pd.DataFrame, late: pd.Series[Any]
+) -> None:
+    """``np.where(y, "yes", "no")`` gives such classes; they register and answer as text."""
+    from sklearn.linear_model import LogisticRegression
+
+    features = frame[["hour"]]
+    model = LogisticRegression().fit(features, np.where(late == 1, "yes", "no"))
+    adapter.save(model, tmp_path / "model", input_example=features.head())
+    answers = adapter.load(tmp_path / "model").predict(features)
+
+    assert answers.dtype == object
+    assert answers.tolist() == model.predict(features).tolist()

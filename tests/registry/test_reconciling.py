@@ -141,6 +141,21 @@ async def test_a_model_registered_by_hand_is_adopted(
     assert by_hand.get_registered_model(name).tags["stage"] == "development"
 
 
+async def test_adopting_names_metrics_that_are_no_numbers(
+    apart: World, by_hand: Any, model_id: str
+) -> None:
+    """The version is adopted without them, which a finding of its own says."""
+    logged = await apart.registry.log_model(apart.tenant, model_id, trained(), created_by="lee")
+    by_hand.log_metric(logged.run_id, "val_auc", float("nan"))
+    folder = by_hand.get_logged_model(logged.model_uri.removeprefix("models:/")).artifact_location
+    by_hand.create_registered_model(_name(apart, model_id))
+    by_hand.create_model_version(_name(apart, model_id), source=folder, run_id=logged.run_id)
+    findings = await _reconcile(apart, model_id)
+
+    assert _codes(findings) == [("adopted", 1, True), ("metrics_omitted", 1, True)]
+    assert "val_auc (NaN)" in findings[1].message
+
+
 async def test_what_lies_elsewhere_is_not_adopted(
     apart: World, by_hand: Any, model_id: str
 ) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.inputs import finite_metrics, text, text_map
+from model_lifecycle.registry.rules.inputs import finite_metrics, stored_metrics, text, text_map
 
 
 class Endless(dict[str, float]):
@@ -30,8 +37,6 @@ def test_two_gigabytes_of_metrics_are_refused_by_their_number() -> None:
 
 def test_metrics_become_floats() -> None:
     """Numbers of any library are taken as they are."""
-    import numpy as np
-
     assert finite_metrics(
         {"a": 1, "b": np.float32(0.5), "c": Decimal("0.25"), "d": np.int64(3)}
     ) == {
@@ -127,3 +132,45 @@ def test_what_is_no_text_is_refused(value: Any) -> None:
         text(value, field="reason")
 
     assert caught.value.field == "reason"
+
+
+class Solver(Enum):
+    LBFGS = "lbfgs"
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (np.float64(0.1), "0.1"),
+        (np.float32(0.1), "0.1"),
+        (np.int64(3), "3"),
+        (np.bool_(True), "True"),
+        (np.str_("l2"), "l2"),
+        (np.datetime64("2024-03-01T00:00:00", "ns"), "2024-03-01T00:00:00.000000000"),
+        (np.array(3), "3"),
+        (np.array([0.1, 0.2]), "[0.1, 0.2]"),
+        ([np.float64(0.1), {"a": np.int64(1)}], "[0.1, {'a': 1}]"),
+        ((np.int64(8), 4), "[8, 4]"),
+        (pd.Timestamp("2024-03-01 10:00", tz="UTC"), "2024-03-01T10:00:00+00:00"),
+        (date(2024, 3, 1), "2024-03-01"),
+        (datetime(2024, 3, 1, 10), "2024-03-01T10:00:00"),
+        (Solver.LBFGS, "lbfgs"),
+        (Path("data/train.parquet"), "data/train.parquet"),
+        (timedelta(hours=1), "1:00:00"),
+        (np.tanh, "numpy.tanh"),
+        (np.float32, "numpy.float32"),
+        (Decimal, "decimal.Decimal"),
+        (None, "None"),
+    ],
+    ids=repr,
+)
+def test_values_of_other_libraries_are_stored_as_plain_ones(value: Any, stored: str) -> None:
+    """What a search returns as its best parameters reads as what somebody would have typed."""
+    assert text_map({"C": value}, field="parameters") == {"C": stored}
+
+
+def test_metrics_of_a_run_that_are_no_numbers_are_set_apart() -> None:
+    """Also those that MLflow's database keeps as the largest float, which it does for infinity."""
+    metrics = {"auc": 0.8, "fold": math.nan, "loss": sys.float_info.max, "gain": -math.inf}
+
+    assert stored_metrics(metrics) == ({"auc": 0.8}, {"fold": "NaN", "loss": "inf", "gain": "-inf"})
