@@ -41,8 +41,9 @@ def model_card(
 
     ``columns`` are name and type of each feature; ``notes`` are the framework adapter's remarks;
     ``limits`` are sentences to add to those that hold for every model; ``onnx`` is one about the
-    ONNX file; ``omitted_metrics`` are those that were no finite number. A metric named ``metric/column/value`` is that of a slice. All text is escaped: a
-    description or a tag cannot add structure or markup to the page.
+    ONNX file; ``omitted_metrics`` are those that were no finite number. A metric named
+    ``metric/column/value`` is that of a slice. All text is escaped: a description or a tag cannot
+    add structure or markup to the page.
     """
     facts = {
         "model": model_id,

@@ -35,17 +35,24 @@ _OPERATOR = re.compile(
     r"|torch\.ops\.aten\.__(?:and|or|xor|lshift|rshift)__(?:\.[A-Za-z]+)?"
     r"|torch\.(?:sym_(?:int|float|max|min|not|ite|sum)|_sym_sqrt)"
     r"|_operator\.(?:add|sub|mul|truediv|floordiv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|getitem)"
-    r"|math\.trunc",
+    r"|math\.trunc"
+    # Their bodies are graphs of the program, and are reviewed like the rest of it.
+    r"|torch\.ops\.higher_order\.(?:wrap_with_set_grad_enabled|wrap_with_autocast|cond)",
     re.ASCII,
 )
 #: Operators that take a text, none of which names a file.
 _WITH_TEXT = re.compile(
     r"torch\.ops\.aten\.(?:gelu|einsum|div|divide|pad|pad_sequence|scatter_reduce|index_reduce"
     r"|segment_reduce|meshgrid|searchsorted|bucketize|conv[123]d|_convolution_mode|quantile"
-    r"|nanquantile|linalg_[a-z]+|fft_[a-z0-9]+|stft)_?(?:\.[A-Za-z_]+)?",
+    r"|nanquantile|linalg_[a-z]+|fft_[a-z0-9]+|stft)_?(?:\.[A-Za-z_]+)?"
+    r"|torch\.ops\.higher_order\.wrap_with_autocast",
     re.ASCII,
 )
-_NAME = re.compile(r"[A-Za-z0-9_.]*", re.ASCII)
+#: A dash, as in the keys of a ModuleDict, ends a name in Python, and begins nothing.
+_NAME = re.compile(r"[A-Za-z0-9_.-]*", re.ASCII)
+#: Fields that hold floats, and the floats that JSON has no number for, as torch writes them.
+_FLOATS = ("as_float", "as_floats", "as_float_lists", "real", "imag")
+_NO_NUMBER = ("Infinity", "-Infinity", "NaN")
 _SHAPE = re.compile(
     r"(?:Symbol|Integer|Add|Mul|Pow|Mod|FloorDiv|CleanDiv|CeilDiv|Max|Min|Eq|Ne|Lt|Le|Gt|Ge"
     r"|Rational|positive|nonnegative|integer|evaluate|True|False|'[su][0-9]+'|[su]?[0-9]+"
@@ -156,6 +163,8 @@ def _check_entry(key: str, item: Any, target: str) -> None:
         _match(_SHAPE, item, "has the shape")
     elif key in ("in_spec", "out_spec"):
         _check_spec(json.loads(item)[1])
+    elif key in _FLOATS and not isinstance(item, dict):
+        _check_floats(item)
     elif key in ("as_string", "as_strings"):
         if item is not None and not _WITH_TEXT.fullmatch(target):
             raise _refused(f"gives a text to {target!r:.80}")
@@ -164,6 +173,16 @@ def _check_entry(key: str, item: Any, target: str) -> None:
             raise _refused("holds objects of classes of its own")
     else:
         _check(item, target)
+
+
+def _check_floats(value: Any) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _check_floats(item)
+    elif isinstance(value, str) and value not in _NO_NUMBER:
+        raise _refused(f"has the number {value!r:.80}")
+    elif isinstance(value, dict):
+        raise _refused("has an object for a number")
 
 
 def _check_spec(spec: Mapping[str, Any]) -> None:

@@ -80,6 +80,24 @@ def _call(target: str, *texts: str) -> Callable[[Any], None]:
     return change
 
 
+def _number(text: str) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        node = document["graph_module"]["graph"]["nodes"][0]
+        node["inputs"].append({"name": "value", "arg": {"as_float": text}, "kind": 1})
+
+    return change
+
+
+def _branch(target: str) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        node = document["graph_module"]["graph"]["nodes"][0]
+        body = {"nodes": [{**node, "target": target}]}
+        node["target"] = "torch.ops.higher_order.cond"
+        node["inputs"] = [{"name": "", "arg": {"as_graph": {"name": "g", "graph": body}}}]
+
+    return change
+
+
 def _placeholder(code: str) -> Callable[[Any], None]:
     def change(document: Any) -> None:
         text = json.dumps(document).replace('"input"', json.dumps(code))
@@ -113,6 +131,11 @@ _ATTACKS: dict[str, tuple[Callable[[str], Callable[[Any], None]], str]] = {
     ),
     "an extension's operator": (lambda c: _call("#evil:op"), "calls"),
     "a dunder of an operator": (lambda c: _call("torch.ops.aten.__class__"), "calls"),
+    "a number that is code": (
+        lambda c: _number(f"__import__('os').mkdir({c!r})"),
+        "has the number",
+    ),
+    "a shell in the body of a branch": (lambda c: _branch("torch.os.mkdir"), "calls"),
     "guards": (lambda c: _set("guards_code", [f"__import__('os').mkdir({c!r})"]), "guards"),
     "a shape that sympy would run": (
         lambda c: _set(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -153,7 +153,7 @@ class Solver(Enum):
         ((np.int64(8), 4), "[8, 4]"),
         (pd.Timestamp("2024-03-01 10:00", tz="UTC"), "2024-03-01T10:00:00+00:00"),
         (date(2024, 3, 1), "2024-03-01"),
-        (datetime(2024, 3, 1, 10), "2024-03-01T10:00:00"),
+        (datetime(2024, 3, 1, 10, tzinfo=UTC), "2024-03-01T10:00:00+00:00"),
         (Solver.LBFGS, "lbfgs"),
         (Path("data/train.parquet"), "data/train.parquet"),
         (timedelta(hours=1), "1:00:00"),
