@@ -24,6 +24,7 @@ from .opening import OpenRegistry
 from .pages import PageTokens
 from .recording import Recording
 from .routers import (
+    documents,
     evidence,
     experiments,
     models,
@@ -35,7 +36,7 @@ from .routers import (
 )
 from .settings import ApiSettings
 
-_ROUTERS = (registration, models, stages, policies, versions, evidence, experiments)
+_ROUTERS = (registration, models, stages, policies, versions, evidence, documents, experiments)
 
 
 def create_app(

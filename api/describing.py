@@ -51,6 +51,15 @@ def reads(*more: int, links: Mapping[str, Any] | None = None) -> Responses:
     return {200: found, 304: _NOT_MODIFIED, **problems(*more)}
 
 
+def documents(*media_types: str) -> Responses:
+    """Answers of a read of a file, which comes as one of ``media_types``."""
+    content = {name: {"schema": {"type": "string"}} for name in media_types}
+    if "application/json" in content:
+        content["application/json"] = {"schema": {"type": "object"}}
+    found = {"description": "Found.", "headers": ETAG, "content": content}
+    return {200: found, 304: _NOT_MODIFIED, **problems(404)}
+
+
 def writes(
     *more: int,
     status: int = 200,

@@ -59,6 +59,26 @@ def read(request: Request, document: Any, *, etag: str | None = None) -> Respons
     return Response(body or encode(document), 200, headers, media_type="application/json")
 
 
+def file_response(
+    request: Request,
+    content: bytes,
+    media_type: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer to a read of a stored file, or 304 if the caller's If-None-Match names it."""
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization",
+        **(headers or {}),
+    }
+    if names(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    # The type goes in as a header: Starlette would add a second charset to a media type.
+    return Response(content, 200, {**headers, "Content-Type": media_type})
+
+
 def written(document: Any, *, status: int = 200, headers: Mapping[str, str]) -> Response:
     """The answer to a write: what is there now."""
     return Response(

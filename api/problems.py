@@ -35,6 +35,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.VersionNotFound: 404,
     errors.ExperimentNotFound: 404,
     errors.RunNotFound: 404,
+    errors.EvidenceNotFound: 404,
     errors.ArtifactNotFound: 404,
     errors.Conflict: 409,
     errors.StaleModel: 412,

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 Json = Mapping[str, Any]
-_VALUES = {"model_id": "churn", "version": "1", "exp_id": "1"}
+_VALUES = {
+    "model_id": "churn",
+    "version": "1",
+    "exp_id": "1",
+    "evidence_id": "nightly-2026-03-01",
+}
 _QUERIES = {
     "list_models": "stage=production&limit=100",
     "delete_model": "version=2&reason=trained%20on%20the%20wrong%20month",

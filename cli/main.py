@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, judging, moving, recompute, serve, story, upkeep, verifying
+from . import catalogue, judging, moving, recompute, report, serve, story, upkeep, verifying
 from .exit_codes import legend
 from .failures import LifecycleGroup
 from .keys import keys
@@ -37,6 +37,7 @@ app.command(rich_help_panel=_LOOK)(catalogue.show)
 app.command(rich_help_panel=_LOOK)(story.history)
 app.command(rich_help_panel=_LOOK)(story.production)
 app.command(rich_help_panel=_LOOK)(catalogue.evidence)
+app.command(rich_help_panel=_LOOK)(report.report)
 app.command(rich_help_panel=_LOOK)(judging.readiness)
 app.command(rich_help_panel=_CHANGE)(moving.promote)
 app.command(rich_help_panel=_CHANGE)(moving.rollback)

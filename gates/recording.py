@@ -36,8 +36,8 @@ from .report import Check, GateReport, MetricRow
 from .verdicts import combined
 from .wording import deciding_sentence
 
-REPORT_JSON = "report.json"
-REPORT_HTML = "report.html"
+REPORT_JSON = paths.REPORT_JSON
+REPORT_HTML = paths.REPORT_HTML
 _PATH_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 

@@ -26,12 +26,14 @@ from .rules.metadata import (
     TrainedModel,
     VersionMetadata,
 )
+from .rules.paths import REPORT_HTML
 from .rules.policy import PromotionPolicy
 from .rules.principals import Principal
 from .rules.stages import Stage
 from .services.adoption import Adoption
 from .services.catalog import Catalog
 from .services.deletion import Deletion
+from .services.documents import Documents
 from .services.experiments import Experiments
 from .services.judgement import Judgement
 from .services.lifecycle import Lifecycle
@@ -65,6 +67,7 @@ class ModelRegistry:
         publishing = Publishing(stores, projection)
         self._catalog = Catalog(stores)
         self._deletion = Deletion(stores, projection)
+        self._documents = Documents(stores)
         self._experiments = Experiments(stores, training)
         self._judgement = Judgement(stores)
         self._lifecycle = Lifecycle(stores, projection)
@@ -397,6 +400,35 @@ class ModelRegistry:
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
         """What an operation that returns a model was answered; None if it has not committed."""
         return await self._catalog.find_operation(tenant_id, operation_id)
+
+    # --- Documents
+
+    async def get_evidence(
+        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+    ) -> Evidence:
+        """One piece of evidence about a version. Raises EvidenceNotFound."""
+        return await self._documents.get_evidence(tenant_id, model_id, version, evidence_id)
+
+    async def read_report(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int,
+        evidence_id: str,
+        file: str = REPORT_HTML,
+    ) -> bytes:
+        """A gate's report as ``report.html`` or ``report.json``. Raises EvidenceNotFound, and
+        ArtifactNotFound for evidence without a report."""
+        return await self._documents.read_report(tenant_id, model_id, version, evidence_id, file)
+
+    async def read_model_card(self, tenant_id: str, model_id: str, version: int) -> bytes:
+        """The version's model card, Markdown. Raises VersionNotFound, ArtifactNotFound."""
+        return await self._documents.read_model_card(tenant_id, model_id, version)
+
+    async def read_training_log(self, tenant_id: str, model_id: str, version: int) -> bytes:
+        """The log of the version's training run, text. Raises VersionNotFound, and
+        ArtifactNotFound where none was logged."""
+        return await self._documents.read_training_log(tenant_id, model_id, version)
 
     # --- Experiments
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request, Response
+
+from model_lifecycle.registry.rules.evidence import Evidence
 
 from ..caller import Gatekeeper, Reader
 from ..describing import reads, writes
@@ -35,7 +40,8 @@ async def list_evidence(
     """Verdicts on the version, oldest first. Role: any."""
     paging = Paging(request, caller, limit, after)
     found = await registry.list_evidence(caller.tenant_id, model_id, version)
-    return read(request, paging.slice((item.document() for item in found), "evidence_id"))
+    documents = (evidence_document(request, item) for item in found)
+    return read(request, paging.slice(documents, "evidence_id"))
 
 
 @router.post(
@@ -45,6 +51,7 @@ async def list_evidence(
     responses=writes(etag=False),
 )
 async def record_evidence(
+    request: Request,
     model_id: ModelId,
     version: VersionPath,
     asked: RecordEvidence,
@@ -55,4 +62,19 @@ async def record_evidence(
     recorded = await registry.record_evidence(
         caller.tenant_id, model_id, version, asked.evidence(), actor=caller.principal
     )
-    return written(recorded.document(), headers={})
+    return written(evidence_document(request, recorded), headers={})
+
+
+def evidence_document(request: Request, item: Evidence) -> dict[str, Any]:
+    """The evidence as JSON, with the path of its report below wherever the app is mounted."""
+    document = item.document()
+    document["report_url"] = None
+    if item.report_uri is not None:
+        below = request.app.url_path_for(
+            "read_report",
+            model_id=item.model_id,
+            version=str(item.version),
+            evidence_id=item.evidence_id,
+        )
+        document["report_url"] = f"{request.scope.get('root_path', '')}{quote(below)}"
+    return document

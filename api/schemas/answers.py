@@ -118,6 +118,9 @@ class EvidenceItem(BaseModel):
     policy_fingerprint: str
     summary: dict[str, Any]
     report_uri: str | None
+    report_url: str | None = Field(
+        description="Where this API serves the report; null for evidence without one."
+    )
     tenant_id: str
     model_id: str
     version: int

@@ -158,14 +158,43 @@ class LedgerReader:
         )
         return [version_metadata(row) for row in rows]
 
-    async def evidence(self, tenant: TenantId, model: ModelId, version: int) -> list[Evidence]:
-        """Evidence of the version, oldest first."""
-        rows = await self._rows(
-            select(tables.evidence)
-            .where(*_of_model(tables.evidence, tenant, model), tables.evidence.c.version == version)
-            .order_by(tables.evidence.c.recorded_at)
+    async def evidence(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        version: int,
+        *,
+        after: tuple[datetime, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Evidence]:
+        """At most ``limit`` pieces of evidence of the version, oldest first: those recorded after
+        the time and evidence id of ``after``."""
+        evidence = tables.evidence
+        order = (evidence.c.recorded_at, evidence.c.evidence_id)
+        query = (
+            select(evidence)
+            .where(*_of_model(evidence, tenant, model), evidence.c.version == version)
+            .order_by(*order)
+            .limit(limit)
         )
-        return [evidence_item(row) for row in rows]
+        if after is not None:
+            at, evidence_id = after
+            query = query.where((order[0] > at) | ((order[0] == at) & (order[1] > evidence_id)))
+        return [evidence_item(row) for row in await self._rows(query)]
+
+    async def evidence_by_id(
+        self, tenant: TenantId, model: ModelId, version: int, evidence_id: str
+    ) -> Evidence | None:
+        """One piece of evidence of the version; None if the version has none with that id."""
+        evidence = tables.evidence
+        rows = await self._rows(
+            select(evidence).where(
+                *_of_model(evidence, tenant, model),
+                evidence.c.version == version,
+                evidence.c.evidence_id == evidence_id,
+            )
+        )
+        return evidence_item(rows[0]) if rows else None
 
     async def entries(
         self, tenant: TenantId, model: ModelId, *, after: int = 0, limit: int | None = None

@@ -13,6 +13,7 @@
     │   ├── VersionNotFound
     │   ├── ExperimentNotFound
     │   ├── RunNotFound
+    │   ├── EvidenceNotFound
     │   └── ArtifactNotFound
     ├── Conflict                    somebody else was first; read again, then decide again
     │   ├── StaleModel              the model is no longer in the state the caller has seen
@@ -153,6 +154,11 @@ class ExperimentNotFound(NotFound):
 class RunNotFound(NotFound):
     code = "run_not_found"
     noun = "run"
+
+
+class EvidenceNotFound(NotFound):
+    code = "evidence_not_found"
+    noun = "evidence"
 
 
 class ArtifactNotFound(NotFound):

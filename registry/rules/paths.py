@@ -10,6 +10,9 @@ MANIFEST = "manifest.json"
 ONNX_MODEL = "model.onnx"
 MODEL_CARD = "model_card.md"
 REQUIREMENTS = "requirements.txt"
+TRAINING_LOG = "training.log"
+REPORT_HTML = "report.html"
+REPORT_JSON = "report.json"
 
 
 def runs(tenant: TenantId) -> str:
@@ -30,7 +33,12 @@ def bundle(tenant: TenantId, model: ModelId, version: int) -> str:
 
 
 def gate_report(tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str) -> str:
-    return f"{tenant}/reports/{model}/{version}/{gate}-{evidence_id}"
+    return f"{gate_reports(tenant, model, version)}/{gate}-{evidence_id}"
+
+
+def gate_reports(tenant: TenantId, model: ModelId, version: int) -> str:
+    """Folder of all gate reports about one version."""
+    return f"{tenant}/reports/{model}/{version}"
 
 
 def traffic(tenant: TenantId, model: ModelId) -> str:

@@ -158,7 +158,7 @@ class Training:
         """Training log and metrics history at their paths in the artifact store."""
         artifacts = self._stores.artifacts
         if log is not None:
-            path = f"{paths.training_logs(tenant, run)}/training.log"
+            path = f"{paths.training_logs(tenant, run)}/{paths.TRAINING_LOG}"
             await artifacts.put_bytes(path, log.encode())
         if new:
             history = {

@@ -31,6 +31,7 @@ EXAMPLES: dict[type[RegistryError], RegistryError] = {
         errors.VersionNotFound("a", 3),
         errors.ExperimentNotFound("7"),
         errors.RunNotFound("f" * 32),
+        errors.EvidenceNotFound("e-1"),
         errors.ArtifactNotFound("a/b"),
         errors.Conflict("first"),
         errors.StaleModel("a", 7),

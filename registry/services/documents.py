@@ -1,0 +1,75 @@
+"""Files about a version that people read: gate reports, the model card, the training log."""
+
+from __future__ import annotations
+
+from ..rules import paths, tenancy
+from ..rules.errors import ArtifactNotFound, EvidenceNotFound, InvalidInput, VersionNotFound
+from ..rules.evidence import Evidence
+from ..rules.metadata import VersionMetadata
+from ..rules.tenancy import ModelId, TenantId
+from .stores import Stores
+
+_REPORT_FILES = (paths.REPORT_HTML, paths.REPORT_JSON)
+
+
+class Documents:
+    def __init__(self, stores: Stores) -> None:
+        self._read = stores.ledger.read
+        self._artifacts = stores.artifacts
+
+    async def get_evidence(
+        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+    ) -> Evidence:
+        _, _, item = await self._evidence(tenant_id, model_id, version, evidence_id)
+        return item
+
+    async def read_report(
+        self, tenant_id: str, model_id: str, version: int, evidence_id: str, file: str
+    ) -> bytes:
+        if file not in _REPORT_FILES:
+            raise InvalidInput(
+                f"a report has the files {' and '.join(_REPORT_FILES)}, not {file!r:.80}",
+                field="file",
+            )
+        tenant, model, item = await self._evidence(tenant_id, model_id, version, evidence_id)
+        path = self._artifacts.path_of(item.report_uri) if item.report_uri else None
+        folder = paths.gate_reports(tenant, model, tenancy.version_number(item.version))
+        # The address is what somebody recorded: only a report of this version is a report here.
+        if path is None or not path.startswith(f"{folder}/"):
+            raise ArtifactNotFound(f"report of evidence {evidence_id}")
+        return await self._artifacts.get_bytes(f"{path.rstrip('/')}/{file}")
+
+    async def read_model_card(self, tenant_id: str, model_id: str, version: int) -> bytes:
+        tenant, model, item = await self._version(tenant_id, model_id, version)
+        folder = paths.bundle(tenant, model, item.version)
+        return await self._artifacts.get_bytes(f"{folder}/{paths.MODEL_CARD}")
+
+    async def read_training_log(self, tenant_id: str, model_id: str, version: int) -> bytes:
+        tenant, _, item = await self._version(tenant_id, model_id, version)
+        if item.run_id is None:
+            raise ArtifactNotFound(f"training log of {model_id}/{item.version}")
+        return await self._artifacts.get_bytes(
+            f"{paths.training_logs(tenant, item.run_id)}/{paths.TRAINING_LOG}"
+        )
+
+    async def _evidence(
+        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+    ) -> tuple[TenantId, ModelId, Evidence]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = tenancy.version_number(version)
+        item = await self._read.evidence_by_id(
+            tenant, model, number, tenancy.operation_id(evidence_id)
+        )
+        if item is None:
+            raise EvidenceNotFound(evidence_id)
+        return tenant, model, item
+
+    async def _version(
+        self, tenant_id: str, model_id: str, version: int
+    ) -> tuple[TenantId, ModelId, VersionMetadata]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = tenancy.version_number(version)
+        item = await self._read.version(tenant, model, number)
+        if item is None:
+            raise VersionNotFound(model, number)
+        return tenant, model, item
