@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,14 +18,14 @@ import pandas as pd
 from model_lifecycle.registry.rules.errors import ArtifactNotFound
 
 from .ab_units import Units, batch_units
-from .day_states import Covered, looks_of, packed, unpacked
+from .day_states import Covered, covered_hours, packed, unpacked
 from .pairing import Day
 from .policies import ABPolicy
 from .ports import Files
 from .reading_ahead import one_ahead
 from .tally import Source
-from .traffic import batches, labels_look, partitions, read_labels, read_partitions
-from .traffic_plan import TrafficPlan
+from .traffic import batches, labels_look, read_labels, read_partitions
+from .traffic_plan import TrafficPlan, day_hours
 
 
 @dataclass
@@ -38,39 +38,42 @@ class UnitDay(Covered):
 async def day_units(
     store: Files, plan: TrafficPlan, policy: ABPolicy, versions: Mapping[str, int], day: str
 ) -> Units:
-    """The day's units. Hours that were read before, and whose files look as they did then, are not
-    read again; nor are their labels, where a horizon said that they had come."""
-    first, last = plan.window
+    """The day's units. Hours that were read before are not read again unless one of their files,
+    or a label of their requests where labels are outcomes, has changed since."""
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    hours = await partitions(
-        store,
-        plan.tenant_id,
-        plan.model_id,
-        max(first, begin),
-        min(last, begin + timedelta(days=1)),
-    )
-    look = ""
-    if policy.needs_labels and not policy.label_horizon_hours:
-        look = await labels_look(store, plan.tenant_id, plan.model_id, begin)
+    hours = await day_hours(store, plan, day)
+    revision = ""
+    if policy.needs_labels:
+        revision = await labels_look(store, plan.tenant_id, plan.model_id, begin)
     state = await _read(store, plan.folder, day)
-    if state is None or not state.fits(plan.identity, look, hours):
-        state = UnitDay(plan.identity, look)
-    missing = state.missing(hours)
-    if not missing:
-        return state.units
+    if state is None or not await state.fits(store, plan, hours):
+        state = UnitDay(plan.identity)
+    if state.labels == revision and not state.missing(hours):
+        return _with_left_out(state)
     labels = None
     if policy.needs_labels:
         labels = await read_labels(store, plan.tenant_id, plan.model_id, begin)
     known = Day.of(labels, state.seen)
+    if known.labels_digest() != state.labels_digest:
+        state = UnitDay(plan.identity)
+        known = Day.of(labels)
     mature_until = datetime.fromisoformat(plan.mature_until)
-    async with aclosing(one_ahead(batches(missing), partial(read_partitions, store))) as read:
+    reader = partial(read_partitions, store, ids=(policy.unit,))
+    async with aclosing(one_ahead(batches(state.missing(hours)), reader)) as read:
         async for members, batch in read:
             state.units.absorb(
                 await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
             )
-            state.covered.update({hour.name: looks_of(hour) for hour in members})
+            state.cover(plan, members, batch.hours)
     state.seen = known.seen
+    state.note_labels(revision, known, labels)
     await _write(store, plan.folder, day, state)
+    return _with_left_out(state)
+
+
+def _with_left_out(state: UnitDay) -> Units:
+    """The units with the counts of the label files, which are read as a whole at each look."""
+    state.units.counts.update(state.left_out)
     return state.units
 
 
@@ -92,10 +95,7 @@ async def _write(store: Files, folder: str, day: str, state: UnitDay) -> None:
     await store.put_bytes(f"{folder}/sums/{day}.npy", packed(state.seen))
     await store.put_bytes(f"{folder}/sums/{day}.parquet", buffer.getvalue())
     document = {
-        "identity": state.identity,
-        "labels": state.labels,
-        "covered": state.covered,
-        "seen": int(state.seen.size),
+        **state.coverage_document(),
         "day": day,
         "units": len(summed),
         "total": [int(value) for value in summed.sum()],
@@ -120,4 +120,12 @@ def _state(document: Mapping[str, Any], seen: Any, rows: pd.DataFrame) -> UnitDa
         Counter(document["counts"]),
         [Source(**source) for source in document["sources"]],
     )
-    return UnitDay(document["identity"], document["labels"], dict(document["covered"]), seen, units)
+    return UnitDay(
+        document["identity"],
+        document["labels"],
+        covered_hours(document),
+        seen,
+        document["labels_digest"],
+        dict(document["left_out"]),
+        units,
+    )

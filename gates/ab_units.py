@@ -79,7 +79,8 @@ def batch_units(
     column of the policy, or an outcome cannot be counted."""
     frame, counts = batch.frame, Counter[str]()
     require_column(frame, policy.unit, batch.name)
-    counts["read"] += len(frame)
+    counts["read"] += sum(hour.rows for hour in batch.hours)
+    counts.update(batch.counts)
     mine = np.zeros(len(frame), dtype=bool)
     for who, version in versions.items():
         mine |= ((frame["role"] == who) & (frame["version"] == version)).to_numpy()

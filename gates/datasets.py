@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from model_lifecycle.registry.rules.canonical import digest_bytes
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
 
-from .traffic import frame_from_parquet
+from .parquet_tables import frame_from_parquet
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,34 +17,86 @@ import numpy as np
 from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import ArtifactNotFound
 
+from .pairing import Day
+from .parquet_tables import files_digest, read_files
 from .ports import Files
 from .tally import Tally
-from .traffic import Partition
+from .traffic import LabelData, Partition, ReadHour
+from .traffic_plan import TrafficPlan
 
 if TYPE_CHECKING:
     from .request_keys import Keys
 
 
+@dataclass(frozen=True)
+class CoveredHour:
+    """An hour that is in a day's sums: the revision of its files, the digest of their bytes, and
+    the plan's times where they decide which of its rows count."""
+
+    revision: str
+    digest: str
+    times: str = ""
+
+
 @dataclass
 class Covered:
-    """``covered`` says which hours are in a day's sums, and how their files looked; ``seen`` which
-    requests."""
+    """``covered`` holds the hours in a day's sums by name; ``seen`` which requests. ``labels`` is
+    the revision of the day's label files, ``labels_digest`` that of the labels of the requests
+    seen, ``left_out`` counts rows of the label files."""
 
     identity: str
     labels: str = ""
-    covered: dict[str, str] = field(default_factory=dict)
+    covered: dict[str, CoveredHour] = field(default_factory=dict)
     seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    labels_digest: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def missing(self, hours: Sequence[Partition]) -> list[Partition]:
         """The hours that are not in the sums yet."""
         return [hour for hour in hours if hour.name not in self.covered]
 
-    def fits(self, identity: str, labels: str, hours: Sequence[Partition]) -> bool:
-        """Whether the sums are of this test, and nothing that they cover has changed since."""
-        now = {hour.name: looks_of(hour) for hour in hours}
-        return (self.identity, self.labels) == (identity, labels) and all(
-            now.get(name) == looks for name, looks in self.covered.items()
-        )
+    async def fits(self, store: Files, plan: TrafficPlan, hours: Sequence[Partition]) -> bool:
+        """Whether the sums are of this test, and no file that they cover has changed since. A file
+        that was written again is read; the same bytes are no change."""
+        if self.identity != plan.identity:
+            return False
+        now = {hour.name: hour for hour in hours}
+        for name, before in self.covered.items():
+            hour = now.get(name)
+            if hour is None or before.times not in ("", _times(plan)):
+                return False
+            if hour.revision != before.revision:
+                if files_digest(await read_files(store, hour.files)) != before.digest:
+                    return False
+                self.covered[name] = replace(before, revision=hour.revision)
+        return True
+
+    def cover(
+        self, plan: TrafficPlan, hours: Sequence[Partition], read: Sequence[ReadHour]
+    ) -> None:
+        """The hours are in the sums. An hour of which rows were left out, or may have been too
+        young, is read again when the plan's times are others."""
+        mature_until = datetime.fromisoformat(plan.mature_until)
+        for hour, rows in zip(hours, read, strict=True):
+            cut = rows.kept != rows.rows or hour.hour + timedelta(hours=1) > mature_until
+            times = _times(plan) if cut else ""
+            self.covered[hour.name] = CoveredHour(hour.revision, rows.digest, times)
+
+    def note_labels(self, revision: str, known: Day, labels: LabelData | None) -> None:
+        """The sums are of these labels."""
+        self.labels, self.labels_digest = revision, known.labels_digest()
+        self.left_out = {} if labels is None else dict(labels.left_out)
+
+    def coverage_document(self) -> dict[str, Any]:
+        """All but ``seen`` as plain JSON; of that, the number."""
+        return {
+            "identity": self.identity,
+            "labels": self.labels,
+            "covered": {name: asdict(hour) for name, hour in self.covered.items()},
+            "seen": int(self.seen.size),
+            "labels_digest": self.labels_digest,
+            "left_out": self.left_out,
+        }
 
 
 @dataclass
@@ -53,9 +106,13 @@ class DayState(Covered):
     tally: Tally = field(default_factory=Tally)
 
 
-def looks_of(hour: Partition) -> str:
-    """Names and size of the hour's files: what can be told without reading them."""
-    return digest([list(hour.files), hour.size])
+def covered_hours(document: Mapping[str, Any]) -> dict[str, CoveredHour]:
+    """The covered hours of a document."""
+    return {name: CoveredHour(**hour) for name, hour in document["covered"].items()}
+
+
+def _times(plan: TrafficPlan) -> str:
+    return digest([plan.start, plan.end, plan.mature_until])
 
 
 async def read_state(store: Files, folder: str, day: str) -> DayState | None:
@@ -69,13 +126,7 @@ async def read_state(store: Files, folder: str, day: str) -> DayState | None:
 
 async def write_state(store: Files, folder: str, day: str, state: DayState) -> None:
     """The keys first: sums without them are not used, nor are keys of fewer sums harmful."""
-    document = {
-        "identity": state.identity,
-        "labels": state.labels,
-        "covered": state.covered,
-        "seen": int(state.seen.size),
-        "tally": state.tally.document(),
-    }
+    document = {**state.coverage_document(), "tally": state.tally.document()}
     await store.put_bytes(f"{_path(folder, day)}.npy", packed(state.seen))
     content = json.dumps(document, allow_nan=False).encode()
     await store.put_bytes(f"{_path(folder, day)}.json", content)
@@ -102,8 +153,10 @@ def _state(document: Mapping[str, Any], seen: Keys) -> DayState | None:
     return DayState(
         document["identity"],
         document["labels"],
-        dict(document["covered"]),
+        covered_hours(document),
         seen,
+        document["labels_digest"],
+        dict(document["left_out"]),
         Tally.from_document(document["tally"]),
     )
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from model_lifecycle.registry.rules.canonical import digest_bytes
+
 from .data_checks import finite
 from .losses import Answers
 from .predicting import recorded
@@ -34,6 +36,8 @@ class Day:
         default_factory=lambda: np.empty(0, dtype="datetime64[ns]")
     )
     seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    #: Which labels are one of several, not all the same, of their request.
+    conflicting: Mask = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     @classmethod
     def of(cls, labels: LabelData | None, seen: Keys | None = None) -> Day:
@@ -46,6 +50,7 @@ class Day:
             day.index = pd.Index(labels.keys)
             day.values = frame["label"].to_numpy()
             day.labelled_at = at.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+            day.conflicting = labels.conflicting
         return day
 
     @property
@@ -69,6 +74,23 @@ class Day:
             fresh = ~(each.duplicated() | each.isin(arrived[known])).to_numpy()
         self.seen = np.insert(self.seen, places[~known], arrived[~known])
         return fresh
+
+    def labels_digest(self) -> str:
+        """Changes when a label of the requests seen comes, goes, or is another one."""
+        places = self.places(self.seen)
+        known = places >= 0
+        if not known.any():
+            return ""
+        chosen = places[known]
+        rows = pd.DataFrame(
+            {
+                "request": self.seen[known],
+                "label": self.values[chosen],
+                "labelled_at": self.labelled_at[chosen],
+                "conflicting": self.conflicting[chosen],
+            }
+        )
+        return digest_bytes(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
 
     def places(self, ids: Keys) -> NDArray[np.int64]:
         """Where each request's label is; -1 for none."""

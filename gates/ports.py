@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class StoredFile(Protocol):
-    """A file in the artifact store; ``path`` is relative to its root, ``size`` in bytes."""
+    """A file in the artifact store; ``path`` is relative to its root, ``size`` in bytes.
+    ``revision`` changes when the file is replaced."""
 
     @property
     def path(self) -> str: ...
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def revision(self) -> str: ...
 
 
 class Files(Protocol):

@@ -83,7 +83,8 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     Rows whose columns do not match the signature of either model are counted as such, and not
     judged. Raises :class:`InvalidDataset` when a column of the policy is missing.
     """
-    counts: Counter[str] = Counter(read=len(batch.frame))
+    counts: Counter[str] = Counter(read=sum(hour.rows for hour in batch.hours))
+    counts.update(batch.counts)
     tally = Tally(
         counts=counts,
         sources=[Source(hour.name, hour.digest, hour.rows) for hour in batch.hours],
@@ -111,6 +112,8 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
         else ~_refused(paired.frame, replay)
     )
     counts["labelled"] += int((labelled & answered).sum())
+    if labelled.any():
+        counts["conflicting_labels"] += int(day.conflicting[places[labelled]].sum())
     judged = paired.usable & labelled
     counts["judged"] += int(judged.sum())
     counts["paired"] += int(paired.usable.sum())
@@ -293,7 +296,7 @@ def _blocks(block: str, batch: Batch) -> tuple[tuple[str, ...], NDArray[np.int64
     names = [block_name(block, hour.hour) for hour in batch.hours]
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     codes = [places[name] for name in names]
-    return tuple(places), np.repeat(codes, [hour.rows for hour in batch.hours])
+    return tuple(places), np.repeat(codes, [hour.kept for hour in batch.hours])
 
 
 def _clusters(column: str, frame: pd.DataFrame, what: str) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from .ports import GateRegistry
 from .replay import Replay, block_name
 from .report import GateReport
 from .shadow_days import day_tally
-from .shadow_setting import Setting, judged, opened, planned, ready, setting
+from .shadow_setting import judged, opened, planned, ready, setting
 from .tally import Tally
 from .traffic import partitions
 from .traffic_plan import TrafficPlan, keep_plan
@@ -68,9 +68,7 @@ async def shadow_test_version(
     announce = await _announcing(registry, plan, replay, progress)
     total = Tally(identity=plan.identity)
     for day in plan.days:
-        total.absorb(
-            await day_tally(registry, plan, replay, day, horizon=_horizon(found), starting=announce)
-        )
+        total.absorb(await day_tally(registry, plan, replay, day, starting=announce))
     return await judged(registry, found, plan, total)
 
 
@@ -101,7 +99,7 @@ async def replay_day(
     if isinstance(found, GateReport):
         return {"day": day, "requests": 0}
     replay = await ready(registry, found, plan)
-    tally = await day_tally(registry, plan, replay, day, horizon=_horizon(found))
+    tally = await day_tally(registry, plan, replay, day)
     return {"day": day, "requests": tally.counts["requests"], "judged": tally.counts["judged"]}
 
 
@@ -122,12 +120,8 @@ async def judge_shadow_test(
     replay = await ready(registry, found, plan)
     total = Tally(identity=plan.identity)
     for day in plan.days:
-        total.absorb(await day_tally(registry, plan, replay, day, horizon=_horizon(found)))
+        total.absorb(await day_tally(registry, plan, replay, day))
     return await judged(registry, found, plan, total, record=record, over=over)
-
-
-def _horizon(found: Setting) -> bool:
-    return found.policy.label_horizon_hours > 0
 
 
 async def _announcing(

@@ -79,6 +79,7 @@ def shadow_checks(
     checks += [training_check(who, ends, window.start) for who, ends in said.items()]
     return (
         *checks,
+        *rows_left_out(counts),
         _left_out("duplicates", counts["duplicates"], "requests with a repeated id"),
         _left_out("immature", counts["immature"], "requests whose labels may still be coming"),
         _gaps(policy, tally, window.start, window.end),
@@ -193,6 +194,22 @@ def _categories(number: int, requests: int) -> Check:
     if number <= TOLERATED * requests:
         return Check("categories", not number, message, None)
     return Check("categories", False, f"{message}: the challenger's features are not of its kind")
+
+
+def rows_left_out(counts: Mapping[str, int]) -> list[Check]:
+    """What was not judged because of how the files are, a warning each; nothing where all was."""
+    return [
+        Check(name.replace("_", " "), False, f"{count(counts[name])} {what}", None)
+        for name, what in (
+            ("without_id", "requests have no id, left out"),
+            ("without_time", "requests have no time, left out"),
+            ("outside_window", "requests of the hours read are outside of the window, left out"),
+            ("of_other_hours", "requests are filed under another hour than theirs"),
+            ("labels_without_id", "labels have no request id, left out"),
+            ("labels_without_value", "rows of the label files have no label, left out"),
+        )
+        if counts.get(name)
+    ]
 
 
 def _left_out(name: str, number: int, what: str, how: str = "left out") -> Check:

@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
-from .day_states import DayState, looks_of, read_state, write_state
+from .day_states import DayState, read_state, write_state
 from .pairing import Day
 from .ports import GateRegistry
 from .reading_ahead import one_ahead
 from .replay import Replay, replay_batch
 from .tally import Source, Tally
-from .traffic import batches, labels_look, partitions, read_labels, read_partitions
-from .traffic_plan import TrafficPlan
+from .traffic import batches, labels_look, read_labels, read_partitions
+from .traffic_plan import TrafficPlan, day_hours
 
 Starting = Callable[[datetime], None]
 
@@ -27,33 +27,33 @@ async def day_tally(
     replay: Replay,
     day: str,
     *,
-    horizon: bool,
     starting: Starting | None = None,
 ) -> Tally:
-    """The day's sums. Hours that were replayed before, and whose files look as they did then, are
-    not read again; nor are their labels, where a ``horizon`` said that they had come. While some
-    are replayed, the next ones are read. ``starting`` is called with each hour that is replayed."""
+    """The day's sums. Hours that were replayed before are not read again unless one of their files,
+    or a label of their requests, has changed since: then the day is replayed anew, so that the sums
+    are those of the files as they are. While some hours are replayed, the next ones are read.
+    ``starting`` is called with each hour that is replayed."""
     store, folder = registry.artifacts, plan.folder
-    tenant, model = plan.tenant_id, plan.model_id
-    first, last = plan.window
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    hours = await partitions(
-        store, tenant, model, max(first, begin), min(last, begin + timedelta(days=1))
-    )
-    look = "" if horizon else await labels_look(store, tenant, model, begin)
+    hours = await day_hours(store, plan, day)
+    revision = await labels_look(store, plan.tenant_id, plan.model_id, begin)
     state = await read_state(store, folder, day)
-    if state is None or not state.fits(plan.identity, look, hours):
-        state = DayState(plan.identity, look, tally=Tally(identity=plan.identity))
-    missing = state.missing(hours)
-    if not missing:
-        return state.tally
+    if state is None or not await state.fits(store, plan, hours):
+        state = _nothing_yet(plan)
+    if state.labels == revision and not state.missing(hours):
+        return _with_left_out(state)
     # Two threads and no more: each that works on a batch keeps memory of its own afterwards.
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as replaying:
-        labels = await read_labels(store, tenant, model, begin, thread=reading)
+        labels = await read_labels(store, plan.tenant_id, plan.model_id, begin, thread=reading)
         known = Day.of(labels, state.seen)
+        if known.labels_digest() != state.labels_digest:
+            state = _nothing_yet(plan)
+            known = Day.of(labels)
         if labels is not None:
-            state.tally.labels.add(Source(f"labels of {day}", labels.digest, len(labels.frame)))
-        reader = partial(read_partitions, store, thread=reading)
+            state.tally.labels = {Source(f"labels of {day}", labels.digest, len(labels.frame))}
+        missing = state.missing(hours)
+        ids = () if replay.cluster is None else (replay.cluster,)
+        reader = partial(read_partitions, store, ids=ids, thread=reading)
         loop = asyncio.get_running_loop()
         async with aclosing(one_ahead(batches(missing), reader)) as read:
             async for members, batch in read:
@@ -63,12 +63,24 @@ async def day_tally(
                 state.tally.absorb(
                     await loop.run_in_executor(replaying, replay_batch, replay, batch, known)
                 )
-                state.covered.update({hour.name: looks_of(hour) for hour in members})
+                state.cover(plan, members, batch.hours)
                 state.seen = known.seen
                 large = sum(hour.size for hour in members) > _WORTH_KEEPING
                 if large and members[-1] is not missing[-1]:
+                    state.note_labels(revision, known, labels)
                     await write_state(store, folder, day, state)
+    state.note_labels(revision, known, labels)
     await write_state(store, folder, day, state)
+    return _with_left_out(state)
+
+
+def _nothing_yet(plan: TrafficPlan) -> DayState:
+    return DayState(plan.identity, tally=Tally(identity=plan.identity))
+
+
+def _with_left_out(state: DayState) -> Tally:
+    """The sums with the counts of the label files, which are read as a whole at each look."""
+    state.tally.counts.update(state.left_out)
     return state.tally
 
 

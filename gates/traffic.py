@@ -8,25 +8,57 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.rules import paths, tenancy
-from model_lifecycle.registry.rules.canonical import digest, digest_bytes
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.together import together
 
-from .request_keys import request_keys
+from .arrow_columns import id_texts, utc_timestamps, whole_numbers
+from .labels import LABEL_COLUMNS, LabelData, labels_look, read_labels
+from .parquet_tables import (
+    StoredBytes,
+    concat_tables,
+    data_files,
+    files_digest,
+    read_files,
+    read_table,
+    require_columns,
+    revision_of,
+    to_frame,
+)
+from .window_rows import rows_in_window
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
+    from .parquet_tables import Conversion
     from .ports import Files, StoredFile
-    from .request_keys import Keys
+
+__all__ = [
+    "LABEL_COLUMNS",
+    "REQUEST_COLUMNS",
+    "ROLES",
+    "Batch",
+    "LabelData",
+    "Partition",
+    "PartitionData",
+    "ReadHour",
+    "batches",
+    "labels_look",
+    "parse_day",
+    "partitions",
+    "read_labels",
+    "read_partition",
+    "read_partitions",
+    "write_labels",
+    "write_traffic",
+]
 
 ROLES = ("champion", "challenger")
 #: Columns of a request that are not features; a feature cannot have one of these names.
@@ -34,7 +66,6 @@ REQUEST_COLUMNS = (
     *("request_id", "requested_at", "version", "role"),
     *("prediction", "score", "latency_ms", "error"),
 )
-LABEL_COLUMNS = ("request_id", "label", "labelled_at")
 _REQUIRED = ("request_id", "requested_at", "version", "role", "prediction")
 
 
@@ -43,13 +74,29 @@ _REQUIRED = ("request_id", "requested_at", "version", "role", "prediction")
 BATCH_BYTES = 16 * 2**20
 
 
+#: How a column of requests is converted before anything is compared.
+_REQUEST_TYPES: Mapping[str, Conversion] = {
+    "request_id": id_texts,
+    "requested_at": utc_timestamps,
+    "version": whole_numbers,
+    "role": id_texts,
+}
+
+
 @dataclass(frozen=True)
 class Partition:
-    """One hour (UTC) of requests: its files, relative to the artifact root, of ``size`` bytes."""
+    """One hour (UTC) of requests: its files, relative to the artifact root, of ``size`` bytes.
+
+    ``revision`` changes when one of the files is replaced. Requests before ``start`` or not before
+    ``end`` are outside of the window; None for no limit.
+    """
 
     hour: datetime
     files: tuple[str, ...]
     size: int
+    revision: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -65,29 +112,26 @@ class PartitionData:
 
 
 @dataclass(frozen=True)
-class LabelData(PartitionData):
-    """Labels of one day, with the key of each row's request."""
-
-    keys: Keys
-
-
-@dataclass(frozen=True)
 class ReadHour:
-    """An hour that was read: its rows, and the digest of its bytes."""
+    """An hour that was read: the digest of its bytes, the ``rows`` in its files, and how many of
+    them were ``kept``."""
 
     name: str
     hour: datetime
     digest: str
     rows: int
+    kept: int
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The rows of consecutive hours, in the order of ``hours``, numbered from 0."""
+    """The rows of consecutive hours, in the order of ``hours``, numbered from 0. ``counts``
+    are of rows that were left out, by what they lack, and of those filed under another hour."""
 
     name: str
     frame: pd.DataFrame
     hours: tuple[ReadHour, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 async def write_traffic(
@@ -117,7 +161,7 @@ async def write_labels(
     further parts. Raises :class:`InvalidDataset`.
     """
     tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    _columns(frame, LABEL_COLUMNS, "labels")
+    require_columns(frame.columns, LABEL_COLUMNS, "labels")
     data = await asyncio.to_thread(_parquet, frame[list(LABEL_COLUMNS)])
     folder = paths.labels_partition(tenant, model, _utc(day, "day"))
     path = f"{folder}/part-{part:05d}.parquet"
@@ -128,19 +172,28 @@ async def write_labels(
 async def partitions(
     store: Files, tenant_id: str, model_id: str, start: datetime, end: datetime
 ) -> tuple[Partition, ...]:
-    """The hours of ``[start, end)`` for which there is traffic, in order; lists a day at a time."""
+    """The hours that ``[start, end)`` touches and for which there is traffic, in order; lists a
+    day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
     root = paths.traffic(tenancy.tenant_id(tenant_id), tenancy.model_id(model_id))
     first, last = _utc(start, "start"), _utc(end, "end")
     found: dict[datetime, list[StoredFile]] = {}
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)
     while day < last:
-        for file in await _parquet_files(store, f"{root}/date={day:%Y-%m-%d}"):
-            hour = _hour(file.path, day)
-            if hour is not None and first <= hour < last:
+        folder = f"{root}/date={day:%Y-%m-%d}"
+        for file in await data_files(store, folder):
+            hour = day + timedelta(hours=_hour_of(file.path, folder))
+            if hour < last and first < hour + timedelta(hours=1):
                 found.setdefault(hour, []).append(file)
         day += timedelta(days=1)
     return tuple(
-        Partition(hour, tuple(file.path for file in files), sum(file.size for file in files))
+        Partition(
+            hour,
+            tuple(file.path for file in files),
+            sum(file.size for file in files),
+            revision_of(files),
+            first,
+            last,
+        )
         for hour, files in sorted(found.items())
     )
 
@@ -159,17 +212,22 @@ def batches(hours: Iterable[Partition], *, most: int = BATCH_BYTES) -> Iterator[
 
 
 async def read_partitions(
-    store: Files, hours: Sequence[Partition], *, thread: Executor | None = None
+    store: Files,
+    hours: Sequence[Partition],
+    *,
+    ids: Sequence[str] = (),
+    thread: Executor | None = None,
 ) -> Batch:
-    """The requests of some hours, decoded in ``thread``, else in any. Raises
-    :class:`InvalidDataset`, naming the hours, when a required column is missing or a file is no
-    Parquet."""
+    """The requests of some hours, decoded in ``thread``, else in any. ``ids`` name further columns
+    of ids: units, clusters. Raises :class:`InvalidDataset`, naming the hours and the file, when a
+    required column is missing or a file is no Parquet."""
     what = f"traffic of {hours[0].name}"
     if len(hours) > 1:
         what += f" to {hours[-1].name}"
-    contents = await together(*(_contents(store, hour.files) for hour in hours))
+    types = {**dict.fromkeys(ids, id_texts), **_REQUEST_TYPES}
+    contents = await together(*(read_files(store, hour.files) for hour in hours))
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(thread, _batch, what, hours, contents)
+    return await loop.run_in_executor(thread, _batch, what, hours, contents, types)
 
 
 async def read_partition(store: Files, partition: Partition) -> PartitionData:
@@ -177,27 +235,6 @@ async def read_partition(store: Files, partition: Partition) -> PartitionData:
     or the file is no Parquet."""
     batch = await read_partitions(store, [partition])
     return PartitionData(batch.frame, batch.hours[0].digest)
-
-
-async def read_labels(
-    store: Files, tenant_id: str, model_id: str, day: datetime, *, thread: Executor | None = None
-) -> LabelData | None:
-    """The labels of one day's requests, one row a request, the latest label; None if there are
-    none yet. Decoded like requests. Raises :class:`InvalidDataset`."""
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
-    if not files:
-        return None
-    contents = await _contents(store, [file.path for file in files])
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(thread, _labels, f"labels of {day:%Y-%m-%d}", contents)
-
-
-async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
-    """Names and sizes of the day's label files: what can be told without reading them."""
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    files = await _parquet_files(store, paths.labels_partition(tenant, model, day))
-    return digest([[file.path, file.size] for file in files])
 
 
 def parse_day(text: str, field: str) -> datetime:
@@ -217,83 +254,42 @@ def _utc(at: datetime, field: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _hour(path: str, day: datetime) -> datetime | None:
-    name = path.split("/")[-2]
+def _hour_of(path: str, folder: str) -> int:
+    """The hour of a file below the day's ``folder``."""
+    name = path.removeprefix(f"{folder}/").split("/")[0]
     text = name.removeprefix("hour=")
     if text == name or not (text.isascii() and text.isdigit() and int(text) < 24):
-        return None
-    return day + timedelta(hours=int(text))
-
-
-async def _parquet_files(store: Files, folder: str) -> list[StoredFile]:
-    found = [file for file in await store.files(folder) if file.path.endswith(".parquet")]
-    return sorted(found, key=lambda file: file.path)
-
-
-async def _contents(store: Files, paths: Sequence[str]) -> list[bytes]:
-    return [await store.get_bytes(path) for path in paths]
-
-
-def _digest(contents: Sequence[bytes]) -> str:
-    return digest([digest_bytes(content) for content in contents])
-
-
-def _batch(what: str, hours: Sequence[Partition], contents: Sequence[list[bytes]]) -> Batch:
-    tables = [_table(content, what) for content in contents]
-    frame = _frame(tables, what)
-    _columns(frame, _REQUIRED, what)
-    read = [
-        ReadHour(hour.name, hour.hour, _digest(content), table.num_rows)
-        for hour, content, table in zip(hours, contents, tables, strict=True)
-    ]
-    return Batch(what, frame, tuple(read))
-
-
-def _labels(what: str, contents: Sequence[bytes]) -> LabelData:
-    import pandas as pd
-
-    frame = frame_from_parquet(contents, what)
-    _columns(frame, LABEL_COLUMNS, what)
-    known = frame.dropna(subset=["request_id", "label"])
-    if not known["labelled_at"].is_monotonic_increasing:
-        known = known.sort_values("labelled_at", kind="stable")
-    keys = request_keys(known["request_id"])
-    latest = ~pd.Series(keys).duplicated(keep="last").to_numpy()
-    return LabelData(known[latest], _digest(contents), keys[latest])
-
-
-def frame_from_parquet(contents: Sequence[bytes], what: str) -> pd.DataFrame:
-    """The rows of Parquet files, one below the other. Raises :class:`InvalidDataset`."""
-    return _frame([_table(contents, what)], what)
-
-
-def _table(contents: Sequence[bytes], what: str) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        tables = [parquet.read_table(pa.BufferReader(content)) for content in contents]
-        return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidDataset(f"{what} is not readable as Parquet: {error!s:.200}") from error
-
-
-def _frame(tables: Sequence[pa.Table], what: str) -> pd.DataFrame:
-    import pyarrow as pa
-
-    try:
-        return pa.concat_tables(tables, promote_options="permissive").to_pandas()
-    except (pa.ArrowException, ValueError) as error:
         raise InvalidDataset(
-            f"{what} cannot be read as one table, its columns differ: {error!s:.200}"
-        ) from error
+            f"{path} lies in no hour of its day: requests belong in {folder}/hour=00/ to hour=23/; "
+            "move the file, or give it a name that begins with '_'",
+            field="traffic",
+        )
+    return int(text)
+
+
+def _batch(
+    what: str,
+    hours: Sequence[Partition],
+    contents: Sequence[list[StoredBytes]],
+    types: Mapping[str, Conversion],
+) -> Batch:
+    read, tables, counts = [], [], Counter[str]()
+    for hour, content in zip(hours, contents, strict=True):
+        table = read_table(content, f"traffic of {hour.name}", types)
+        require_columns(table.column_names, _REQUIRED, f"traffic of {hour.name}")
+        kept = rows_in_window(table, hour.hour, (hour.start, hour.end), counts)
+        tables.append((hour.files[0], kept))
+        read.append(
+            ReadHour(hour.name, hour.hour, files_digest(content), table.num_rows, kept.num_rows)
+        )
+    return Batch(what, to_frame(concat_tables(tables, what), what), tuple(read), counts)
 
 
 def _request_bytes(frame: pd.DataFrame, hour: datetime) -> bytes:
     import pandas as pd
 
     what = f"traffic of {hour:%Y-%m-%d %H}h"
-    _columns(frame, _REQUIRED, what)
+    require_columns(frame.columns, _REQUIRED, what)
     if frame.empty:
         raise InvalidDataset(f"{what} is empty: there is nothing to write")
     at = pd.to_datetime(frame["requested_at"], utc=True)
@@ -323,9 +319,3 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def _columns(frame: pd.DataFrame, names: Sequence[str], what: str) -> None:
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise InvalidDataset(f"{what} lacks the column {', '.join(missing)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,11 +101,29 @@ async def fixed_plan(
     return plan, hours
 
 
+async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
+    """The hours of one day of the plan. Their rows are limited by the window alone: a request that
+    was filed under a neighbouring day is still one of the window."""
+    first, last = plan.window
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = await partitions(
+        store,
+        plan.tenant_id,
+        plan.model_id,
+        max(first, begin),
+        min(last, begin + timedelta(days=1)),
+    )
+    return tuple(replace(hour, start=first, end=last) for hour in hours)
+
+
 async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
-    """The plan that was kept earlier for the same test, else this one, kept from now on."""
+    """The plan that was kept earlier for the same test, with the days that have traffic now; else
+    this one, kept from now on."""
     earlier = await _read(store, plan.folder)
     if earlier is not None and _of_same_test(earlier, plan):
-        return earlier
+        if earlier.days == plan.days:
+            return earlier
+        plan = replace(earlier, days=plan.days)
     await store.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
     return plan
 

@@ -80,10 +80,10 @@ class Enclosure:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(incoming, dir_fd=aside)
 
-    def walk(self, path: str) -> list[tuple[str, int]]:
-        """Path and size of every file below the folder ``path``, unsorted; empty if there is no
-        such folder."""
-        found: list[tuple[str, int]] = []
+    def walk(self, path: str) -> list[tuple[str, int, str]]:
+        """Path, size and revision of every file below the folder ``path``, unsorted; empty if there
+        is no such folder. A file that is replaced has another inode or another time."""
+        found: list[tuple[str, int, str]] = []
         try:
             with self._folder(self._segments(path)) as folder:
                 for at, inner, names, descriptor in os.fwalk(
@@ -94,7 +94,9 @@ class Enclosure:
                         self._refuse_link(name, descriptor, f"{path}/{within}{name}")
                     for name in names:
                         full = checked_path(f"{path}/{within}{name}")
-                        found.append((full, os.stat(name, dir_fd=descriptor).st_size))
+                        status = os.stat(name, dir_fd=descriptor)
+                        revision = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+                        found.append((full, status.st_size, revision))
         except (FileNotFoundError, NotADirectoryError):
             return []
         return found

@@ -67,7 +67,7 @@ class LocalArtifacts:
 
     async def get_folder(self, path: str, folder: Path) -> None:
         def get() -> None:
-            for name, _ in self._existing(path):
+            for name, *_ in self._existing(path):
                 target = folder / name.removeprefix(f"{path}/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with self._enclosure.open(name) as stream, target.open("wb") as out:
@@ -77,13 +77,13 @@ class LocalArtifacts:
 
     async def files(self, path: str) -> list[StoredFile]:
         found = await _call(path, lambda: self._enclosure.walk(path))
-        return sorted(StoredFile(name, size) for name, size in found)
+        return sorted(StoredFile(*item) for item in found)
 
     async def copy_folder(
         self, source_path: str, target_path: str, *, without: Collection[str] = ()
     ) -> list[StoredFile]:
         def copy() -> None:
-            for name, _ in self._existing(source_path):
+            for name, *_ in self._existing(source_path):
                 below = name.removeprefix(f"{source_path}/")
                 if below not in without:
                     with self._enclosure.open(name) as stream:
@@ -138,7 +138,7 @@ class LocalArtifacts:
         self._enclosure.write(path, hashing.passing(chunks), overwrite=overwrite)
         return hashing.content()
 
-    def _existing(self, path: str) -> list[tuple[str, int]]:
+    def _existing(self, path: str) -> list[tuple[str, int, str]]:
         found = sorted(self._enclosure.walk(path))
         if not found:
             raise FileNotFoundError(path)

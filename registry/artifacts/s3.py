@@ -188,7 +188,11 @@ class S3Artifacts:
             # Some consoles and servers mark a folder with an empty object that ends in '/'.
             return [
                 (
-                    StoredFile(checked_path(self._path(item["Key"])), item["Size"]),
+                    StoredFile(
+                        checked_path(self._path(item["Key"])),
+                        item["Size"],
+                        f"{item['ETag']}{item['LastModified'].isoformat()}",
+                    ),
                     item["ETag"].strip('"'),
                 )
                 for item in objects

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +15,15 @@ BACKEND = "artifact store"
 
 @dataclass(frozen=True, order=True)
 class StoredFile:
-    """A stored file; ``path`` is relative to the root, ``size`` is in bytes."""
+    """A stored file; ``path`` is relative to the root, ``size`` is in bytes.
+
+    ``revision`` changes when the file is replaced, even by one of the same size: an ETag and the
+    time of the last write. It is no part of a file's value.
+    """
 
     path: str
     size: int
+    revision: str = field(default="", compare=False)
 
 
 class ArtifactStore(Protocol):

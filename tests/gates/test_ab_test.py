@@ -281,9 +281,9 @@ async def test_look_after_look(world, versions, monkeypatch):
     await _policy(world)
     read = []
 
-    async def counting(store, hours):
+    async def counting(store, hours, **where):
         read.extend(hour.name for hour in hours)
-        return await read_partitions(store, hours)
+        return await read_partitions(store, hours, **where)
 
     monkeypatch.setattr("model_lifecycle.gates.ab_days.read_partitions", counting)
     await _serve(world, versions, lift=0.1)

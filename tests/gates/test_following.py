@@ -1,11 +1,18 @@
 """A shadow test that follows live traffic."""
 
-from datetime import datetime, timedelta
+import io
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
 
 from model_lifecycle.gates.following import follow_traffic
 from model_lifecycle.gates.policies import Comparison, ShadowPolicy
-from model_lifecycle.gates.traffic import read_partitions
+from model_lifecycle.gates.shadow import shadow_test_version
+from model_lifecycle.gates.traffic import read_partitions, write_labels
+from model_lifecycle.registry.rules import paths
 from model_lifecycle.registry.rules.evidence import Verdict
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 async def _ready(world, margin=0.01, **more):
@@ -95,3 +102,38 @@ async def test_champion_that_changed(world, start):
     assert look.done
     assert look.report.verdict is Verdict.INVALID
     assert "the champion changed meanwhile" in look.report.sentence
+
+
+async def test_labels_that_are_corrected(world, start):
+    """Corrected labels in a file of the same name and size are seen: the last look says what a
+    test of all at once says."""
+    champion, version = await _ready(world, label_horizon_hours=1, margin=0.0)
+    await world.serve(champion, hours=20)
+    first = await _look(world, version, start, 21)
+    folder = paths.labels_partition(world.tenant, world.model, START)
+    path = f"{folder}/part-00000.parquet"
+    labels = pd.read_parquet(io.BytesIO(await world.registry.artifacts.get_bytes(path)))
+    corrected = labels.assign(label=1 - labels["label"])
+    await write_labels(world.registry.artifacts, world.tenant, world.model, START, corrected)
+
+    second = await _look(world, version, start, 22)
+    whole = await shadow_test_version(
+        world.registry, world.tenant, world.model, version,
+        start=start, end=(START + timedelta(hours=21)).isoformat(), actor="tests",
+    )  # fmt: skip
+
+    assert first.report.metrics[0].estimate > 0 > second.report.metrics[0].estimate
+    assert second.report.metrics == whole.metrics
+    assert second.report.counts == whole.counts
+
+
+async def test_requests_that_are_replaced(world, start):
+    """An hour that is written again with other answers is read again."""
+    champion, version = await _ready(world, label_horizon_hours=1, margin=0.0)
+    await world.serve(champion, hours=20)
+    first = await _look(world, version, start, 21)
+    await world.serve(champion, hours=20, change=lambda log: log[:30])
+
+    second = await _look(world, version, start, 22)
+
+    assert (first.report.counts["requests"], second.report.counts["requests"]) == (1200, 600)

@@ -1,8 +1,12 @@
-from datetime import UTC, datetime, timedelta
+import io
+from datetime import UTC, datetime, timedelta, timezone
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+from model_lifecycle.gates.request_keys import request_keys
 from model_lifecycle.gates.traffic import (
     Partition,
     batches,
@@ -207,3 +211,88 @@ def test_days():
     for text in ("soon", "", None, "2024-13-01"):
         with pytest.raises(InvalidInput, match="ISO date"):
             parse_day(text, "start")
+
+
+async def test_rows_of_the_window(store):
+    """A window in any zone holds the rows from its start up to its end, to the microsecond."""
+    last = HOUR + timedelta(hours=1)
+    times = [last - timedelta(microseconds=1), *(last + timedelta(minutes=m) for m in (29, 30))]
+    await write_traffic(store, "acme", "churn", HOUR, _log(rows=60))
+    path = await write_traffic(store, "acme", "churn", last, _log(last))
+    late = pd.read_parquet(io.BytesIO(await store.get_bytes(path))).assign(requested_at=times)
+    buffer = io.BytesIO()
+    late.to_parquet(buffer)
+    await store.put_bytes(path, buffer.getvalue())
+    zone = timezone(timedelta(hours=5, minutes=30))
+    start, end = (HOUR + timedelta(minutes=30)).astimezone(zone), last + timedelta(minutes=30)
+
+    found = await partitions(store, "acme", "churn", start, end)
+    batch = await read_partitions(store, found)
+
+    assert [(hour.rows, hour.kept) for hour in batch.hours] == [(60, 30), (3, 2)]
+    assert batch.frame["requested_at"].between(start, end, inclusive="left").all()
+    assert batch.counts["outside_window"] == 31
+    assert batch.counts["of_other_hours"] == 1
+
+
+async def test_files_of_other_programs(store):
+    """Hidden files are skipped, deeper folders read, and a file in no hour is named."""
+    path = await write_traffic(store, "acme", "churn", HOUR, _log())
+    content, folder = await store.get_bytes(path), path.rpartition("/")[0]
+    for name in (".part-00000.parquet", "_SUCCESS", "_temporary/0/part-00001.parquet"):
+        await store.put_bytes(f"{folder}/{name}", b"crc")
+    await store.put_bytes(f"{folder}/minute=30/part-00002.parquet", content)
+
+    (found,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+    await store.put_bytes(f"{folder.rpartition('/')[0]}/part-00000.parquet", content)
+
+    assert len((await read_partition(store, found)).frame) == 6
+    with pytest.raises(InvalidDataset, match=r"date=2024-03-01/part-00000.parquet lies in no hour"):
+        await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+
+
+async def test_ids_of_two_types(store):
+    """Integer ids with a null beside them are the same ids as in the log, and rows without an id
+    are left out and counted."""
+    await write_traffic(store, "acme", "churn", HOUR, _log(request_id=[2**60, 2**60 + 1, 3]))
+    labels = pa.table(
+        {
+            "request_id": pa.array([2**60 + 1, None, 3], pa.int64()),
+            "label": [1, 1, None],
+            "labelled_at": [HOUR] * 3,
+        }
+    )
+    buffer = io.BytesIO()
+    parquet.write_table(labels, buffer)
+    await store.put_bytes(
+        "acme/traffic/churn/labels/date=2024-03-01/part-00000.parquet", buffer.getvalue()
+    )
+    (hour,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+
+    requests = (await read_partitions(store, [hour])).frame
+    found = await read_labels(store, "acme", "churn", HOUR)
+
+    assert found is not None
+    places = pd.Index(found.keys).get_indexer(pd.Index(request_keys(requests["request_id"])))
+    assert places.tolist() == [-1, 0, -1]
+    assert found.left_out == {"labels_without_id": 1, "labels_without_value": 1}
+
+
+async def test_conflicting_labels(store):
+    """A request with two different labels is marked; the same label twice is no conflict, and a
+    label without a time is not taken for the latest."""
+    labels = pd.DataFrame(
+        {
+            "request_id": ["a", "a", "b", "b", "c"],
+            "label": [0, 1, 1, 1, 0],
+            "labelled_at": [HOUR, pd.NaT, HOUR, HOUR + timedelta(hours=1), HOUR],
+        }
+    )
+    await write_labels(store, "acme", "churn", HOUR, labels)
+
+    found = await read_labels(store, "acme", "churn", HOUR)
+
+    assert found is not None
+    marked = dict(zip(found.frame["request_id"], found.conflicting.tolist(), strict=True))
+    assert marked == {"a": True, "b": False, "c": False}
+    assert found.frame.set_index("request_id")["label"]["a"] == 0
