@@ -45,8 +45,8 @@ def verify(
 ) -> None:
     """Check that nobody altered the ledger: its chain, its evidence, and what it adds up to.
 
-    With --files also that the files of every version are those that were registered. Exit code 8
-    when there is damage.
+    With --files also that the files of every version are those that were registered, in its
+    bundle and where MLflow serves it from. Exit code 8 when there is damage.
     """
     if (model is None) is not everything:
         raise typer.BadParameter("say what to verify: one MODEL, or --all")
@@ -95,9 +95,6 @@ async def _checked(registry: ModelRegistry, tenant: str, model: str, *, files: b
 
 async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> list[str | None]:
     """For each version what is wrong with its files, or None."""
-    from model_lifecycle.registry.artifacts.bundle import verify_bundle
-    from model_lifecycle.registry.rules.tenancy import model_id, tenant_id
-
     try:
         versions = await registry.list_versions(tenant, model)
     except ModelNotFound:  # all of its versions were deleted
@@ -105,13 +102,7 @@ async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> 
     problems: list[str | None] = []
     for item in versions:
         try:
-            await verify_bundle(
-                registry.artifacts,
-                tenant_id(tenant),
-                model_id(model),
-                item.version,
-                item.bundle_digest,
-            )
+            await registry.verify_files(tenant, model, item.version)
         except BundleCorrupt as error:
             problems.append(str(error))
         else:

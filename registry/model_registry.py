@@ -45,6 +45,7 @@ from .services.registration import Registration
 from .services.sources import Sources
 from .services.stores import Stores
 from .services.training import LoggedTraining, Training
+from .services.version_files import VersionFiles
 from .settings import Settings
 from .tracking.records import ExperimentRecord, RunRecord
 
@@ -65,12 +66,13 @@ class ModelRegistry:
         training = Training(stores)
         sources = Sources(stores, training)
         publishing = Publishing(stores, projection)
+        self._files = VersionFiles(stores, sources)
         self._catalog = Catalog(stores)
         self._deletion = Deletion(stores, projection)
         self._documents = Documents(stores)
         self._experiments = Experiments(stores, training)
         self._judgement = Judgement(stores)
-        self._lifecycle = Lifecycle(stores, projection)
+        self._lifecycle = Lifecycle(stores, projection, self._files)
         self._loading = Loading(stores)
         self._reconcile = Reconcile(stores, projection, Adoption(stores, sources, publishing))
         self._registration = Registration(stores, training, sources, publishing)
@@ -209,9 +211,10 @@ class ModelRegistry:
 
         Evidence is judged inside the write. ``expected_production`` makes it a compare-and-set:
         the loser of a race gets StaleProduction and has changed nothing. ``force`` waives missing
-        evidence, needs a reason and the role admin, and shows in the ledger. Role: promoter.
+        evidence, needs a reason and the role admin, and shows in the ledger. A version goes to
+        production only with the files that were registered. Role: promoter.
 
-        Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound,
+        Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound, BundleCorrupt,
         PermissionDenied, OperationConflict, BackendUnavailable; nothing is changed then.
         """
         return await self._lifecycle.transition_stage(
@@ -462,12 +465,19 @@ class ModelRegistry:
         version: int | None = None,
         stage: Stage | str | None = None,
     ) -> Predictor:
-        """The model of a version, of the newest version in a stage, or of the current version.
+        """The model of a version, of the newest version in a stage, or of the production version.
 
-        Its files are verified against the ledger's digest before anything is loaded. Raises
-        BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
+        Without version and stage it is production or an error, never a version that has proved
+        nothing. Its files are verified against the ledger's digest before anything is loaded.
+        Raises BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
         """
         return await self._loading.load_model(tenant_id, model_id, version, stage)
+
+    async def verify_files(self, tenant_id: str, model_id: str, version: int) -> None:
+        """Read every file of a version again, and of the copy that MLflow serves where that is not
+        the bundle itself. Raises BundleCorrupt, naming the first file that is missing, added or
+        different; VersionNotFound."""
+        await self._files.verify_version(tenant_id, model_id, version)
 
     async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
         """Compare MLflow with the ledger, of one tenant or of all; heal and tell what differs."""

@@ -26,6 +26,9 @@ from .store import BACKEND, ArtifactStore
 
 #: What the registry writes into a bundle beside the files of the model.
 _WRITTEN = frozenset({paths.MODEL_CARD, paths.REQUIREMENTS})
+#: What MLflow itself writes beside a model that it loads by name from a local folder: which name
+#: and number it was loaded by. It is no part of the model.
+_LEFT_BY_LOADING = frozenset({"registered_model_meta"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ async def write_bundle(
         # Another attempt of the same registration may be here as well, and may have stored its
         # extras: they are the same as ours, the source's files of that name are not.
         _, contents = await together(
-            store.copy_folder(source_path, folder, without=extra),
+            store.copy_folder(source_path, folder, without={*extra, *_LEFT_BY_LOADING}),
             asyncio.to_thread(_hashed, sources),
         )
     manifest = Manifest(
@@ -83,7 +86,7 @@ async def write_bundle(
     data = manifest.to_bytes()
     if empty or not await _already_written(store, folder, data):
         if not empty and source_path is not None:
-            await store.copy_folder(source_path, folder, without=extra)
+            await store.copy_folder(source_path, folder, without={*extra, *_LEFT_BY_LOADING})
         await _complete(store, folder, sources, contents)
         if not empty or source_path is not None:
             await _remove_others(store, folder, manifest)
@@ -121,19 +124,29 @@ async def verify_bundle(
     manifest = await read_manifest(store, tenant, model, version, digest)
     folder = paths.bundle(tenant, model, version)
     try:
-        stored = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
-        contents = dict(
-            await together(
-                *(_content(store, folder, name) for name in stored & set(manifest.files))
-            )
-        )
+        actual = await _stored(store, folder, manifest.files)
+        _compare(manifest.files, actual)
     except InvalidInput as error:
         raise BundleCorrupt(model, version, str(error)) from None
-    actual: dict[str, FileEntry | None] = dict.fromkeys(stored)
-    actual.update({name: entry for name, entry in contents.items() if entry is not None})
-    actual.pop(paths.MANIFEST, None)
-    _compare(manifest, actual, model, version)
     return manifest
+
+
+async def verify_copy(
+    store: ArtifactStore, manifest: Manifest, folder: str, model: ModelId, version: int
+) -> None:
+    """Read every file of another copy of the bundle's model, in the store's ``folder``, again.
+
+    What the registry itself wrote into the bundle need not be in a copy. Raises
+    :class:`BundleCorrupt`, naming the folder and the first file that differs.
+    """
+    files = {name: entry for name, entry in manifest.files.items() if name not in _WRITTEN}
+    try:
+        actual = await _stored(store, folder, files)
+        _compare(files, {name: entry for name, entry in actual.items() if name not in _WRITTEN})
+    except InvalidInput as error:
+        raise BundleCorrupt(
+            model, version, f"in the copy that MLflow serves, {folder}, {error}"
+        ) from None
 
 
 async def kept_bundle(
@@ -158,7 +171,8 @@ async def kept_bundle(
     payload = {
         name: FileEntry.of(content) for name, content in sources.items() if name not in _WRITTEN
     }
-    same = {name: entry for name, entry in manifest.files.items() if name not in _WRITTEN}
+    beside = _WRITTEN | _LEFT_BY_LOADING
+    same = {name: entry for name, entry in manifest.files.items() if name not in beside}
     owner = (manifest.tenant_id, manifest.model_id, manifest.version, manifest.framework)
     if owner != (tenant, model, version, framework) or same != payload:
         return None
@@ -178,16 +192,17 @@ async def fetch_bundle(
     try:
         await store.get_folder(paths.bundle(tenant, model, version), folder)
         arrived = await asyncio.to_thread(_contents, folder)
+        _compare(manifest.files, arrived)
     except (ArtifactNotFound, InvalidInput) as error:
         raise BundleCorrupt(model, version, str(error)) from None
-    arrived.pop(paths.MANIFEST, None)
-    _compare(manifest, arrived, model, version)
     return manifest
 
 
 def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path]:
     """What to store by name: a local file each, or bytes in memory."""
-    sources: dict[str, bytes | Path] = {**folder_files(folder)}
+    sources: dict[str, bytes | Path] = {
+        name: file for name, file in folder_files(folder).items() if name not in _LEFT_BY_LOADING
+    }
     sources |= {checked_path(name): data for name, data in extra.items()}
     if paths.MANIFEST in sources:
         raise InvalidInput(
@@ -259,6 +274,17 @@ async def _remove_others(store: ArtifactStore, folder: str, manifest: Manifest) 
             await store.delete_file(item.path)
 
 
+async def _stored(
+    store: ArtifactStore, folder: str, wanted: Mapping[str, FileEntry]
+) -> dict[str, FileEntry | None]:
+    """What the folder holds, by name; None for a file that nobody wants, which is not read."""
+    names = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
+    contents = await together(*(_content(store, folder, name) for name in names & set(wanted)))
+    stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(wanted))
+    stored.update((name, entry) for name, entry in contents if entry is not None)
+    return stored
+
+
 async def _content(store: ArtifactStore, folder: str, name: str) -> tuple[str, FileEntry | None]:
     try:
         return name, FileEntry.of(await store.content(f"{folder}/{name}"))
@@ -272,16 +298,16 @@ def _contents(folder: Path) -> dict[str, FileEntry | None]:
     }
 
 
-def _compare(
-    manifest: Manifest, actual: Mapping[str, FileEntry | None], model: ModelId, version: int
-) -> None:
-    for name in sorted(set(manifest.files) | set(actual)):
-        if name not in manifest.files:
-            raise BundleCorrupt(model, version, f"{name} was added")
+def _compare(files: Mapping[str, FileEntry], actual: Mapping[str, FileEntry | None]) -> None:
+    """Raise :class:`InvalidInput`, which names the first file that is not as in ``files``."""
+    beside = {paths.MANIFEST, *_LEFT_BY_LOADING} - set(files)
+    for name in sorted({*files, *actual} - beside):
+        if name not in files:
+            raise InvalidInput(f"{name} was added", field=name)
         if name not in actual:
-            raise BundleCorrupt(model, version, f"{name} is missing")
-        if actual[name] != manifest.files[name]:
-            raise BundleCorrupt(model, version, f"{name} is different")
+            raise InvalidInput(f"{name} is missing", field=name)
+        if actual[name] != files[name]:
+            raise InvalidInput(f"{name} is different", field=name)
 
 
 def _bundle(store: ArtifactStore, folder: str, manifest: Manifest) -> Bundle:

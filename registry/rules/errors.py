@@ -123,8 +123,8 @@ class NotFound(RegistryError):
     code = "not_found"
     noun: ClassVar[str] = "object"
 
-    def __init__(self, name: object) -> None:
-        super().__init__(f"{self.noun} {name!r} not found")
+    def __init__(self, name: object, *, advice: str = "") -> None:
+        super().__init__(f"{self.noun} {name!r} not found" + (f"; {advice}" if advice else ""))
         self.name = str(name)
 
     def details(self) -> dict[str, Any]:
@@ -140,8 +140,8 @@ class VersionNotFound(NotFound):
     code = "version_not_found"
     noun = "version"
 
-    def __init__(self, model_id: str, version: object) -> None:
-        super().__init__(f"{model_id}/{version}")
+    def __init__(self, model_id: str, version: object, *, advice: str = "") -> None:
+        super().__init__(f"{model_id}/{version}", advice=advice)
         self.model_id = model_id
         self.version = version
 

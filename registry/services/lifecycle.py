@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..artifacts.bundle import verify_bundle
 from ..ledger.book import ModelBook
 from ..ledger.rows import Change
 from ..rules import tenancy
@@ -34,18 +33,20 @@ from ..rules.metadata import (
     VersionMetadata,
 )
 from ..rules.principals import Action, Principal, principal, require
-from ..rules.stages import Cause, Stage, parse_stage, requirement
+from ..rules.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
 from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection import Projection
 from .stores import Stores
+from .version_files import VersionFiles
 
 
 class Lifecycle:
-    def __init__(self, stores: Stores, projection: Projection) -> None:
+    def __init__(self, stores: Stores, projection: Projection, files: VersionFiles) -> None:
         self._stores = stores
         self._projection = projection
+        self._files = files
 
     async def transition_stage(
         self,
@@ -86,7 +87,11 @@ class Lifecycle:
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
-            await self._mlflow_can_follow(tenant, model)
+            # Before the lock, as in a rollback: reading a large bundle takes time.
+            await together(
+                self._mlflow_can_follow(tenant, model),
+                self._verify_candidate(tenant, model, number, target),
+            )
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
@@ -134,9 +139,7 @@ class Lifecycle:
             # Outside the lock: reading a large bundle takes time. The digest is fixed with the
             # version, so what was verified is what is moved; that production is still the one
             # the caller wanted gone is checked again below.
-            await verify_bundle(
-                self._stores.artifacts, tenant, model, target.version, target.bundle_digest
-            )
+            await self._files.verify(target)
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
@@ -166,6 +169,17 @@ class Lifecycle:
         )
         if notes:
             await self._projection.repair(tenant, model)
+
+    async def _verify_candidate(
+        self, tenant: TenantId, model: ModelId, number: int, target: Stage
+    ) -> None:
+        """Raise :class:`BundleCorrupt` if the version is about to serve other files than those
+        that were judged. Whether it may go there at all, its move decides."""
+        if target is not Stage.PRODUCTION:
+            return
+        version = await self._stores.ledger.read.version(tenant, model, number)
+        if version is not None and (version.stage, target, Cause.REQUEST) in TRANSITIONS:
+            await self._files.verify(version)
 
     async def _transition(
         self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool

@@ -67,7 +67,8 @@ class Loading:
     async def _find(
         self, tenant_id: str, model_id: str, version: int | None, stage: Stage | str | None
     ) -> VersionMetadata:
-        """The version asked for: by number, or the newest in a stage, or the current one."""
+        """The version that is meant: by number, or the newest in a stage, or production. Never one
+        that nobody has put there: what is in development has proved nothing."""
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         if version is not None and stage is not None:
             raise InvalidInput("give a version or a stage, not both", field="stage")
@@ -77,18 +78,18 @@ class Loading:
             if found is None:
                 raise VersionNotFound(model, version)
             return found
-        current = await read.model(tenant, model)
-        if current is None:
+        if await read.model(tenant, model) is None:
             raise ModelNotFound(model)
-        if stage is None:
-            found = await read.version(tenant, model, current.current_version)
-            if found is None:
-                raise VersionNotFound(model, current.current_version)
-            return found
-        wanted = parse_stage(stage)
+        wanted = Stage.PRODUCTION if stage is None else parse_stage(stage)
         found = await read.newest(tenant, model, wanted)
-        if found is None or wanted is Stage.DELETED:
-            raise VersionNotFound(model, f"in {wanted}")
+        if found is None:
+            raise VersionNotFound(
+                model,
+                f"in {wanted}",
+                advice="promote one, or name the version or the stage to load"
+                if stage is None
+                else "",
+            )
         return found
 
 

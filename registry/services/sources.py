@@ -13,6 +13,7 @@ from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ..rules.tenancy import TenantId
 from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, ModelVersionRecord, RunRecord
+from .mlflow_identity import logged_model_at
 from .stores import Stores
 from .training import Training
 
@@ -74,7 +75,7 @@ class Sources:
         """What a version that somebody registered in MLflow was made from: MLflow keeps the
         address that was given, or the folder it led to. Raises as :meth:`resolve` does."""
         path = self._stores.artifacts.path_of(version.source)
-        logged = version.logged_model_id or _logged_model_at(tenant, path)
+        logged = version.logged_model_id or logged_model_at(tenant, path)
         if logged is not None:
             return await self.resolve(tenant, f"models:/{logged}")
         if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
@@ -110,9 +111,3 @@ class Sources:
         ):
             raise ArtifactNotFound(text)
         return Source(self._stores.artifacts.uri(path), path, run, None)
-
-
-def _logged_model_at(tenant: TenantId, path: str | None) -> str | None:
-    """The LoggedModel whose files MLflow keeps at ``path``."""
-    found = re.fullmatch(rf"{paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or "")
-    return found[1] if found else None

@@ -129,7 +129,7 @@ async def test_an_interrupted_registration_ends_with_one_version(
 
         assert answer.versions == (1,), fault.place
         assert len(await alone.history(model_id)) == 1, fault.place
-        await alone.registry.load_model(alone.tenant, model_id)
+        await alone.registry.load_model(alone.tenant, model_id, 1)
     await _is_whole(alone, by_local_hand, model_id)
 
 

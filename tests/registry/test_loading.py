@@ -29,7 +29,7 @@ async def test_a_loaded_model_predicts_as_the_one_that_was_registered(
     """The same rows give the same scores, and the signature's columns are known."""
     await world.version(model_id)
     frame = trained().input_example
-    predictor = await world.registry.load_model(world.tenant, model_id)
+    predictor = await world.registry.load_model(world.tenant, model_id, 1)
     expected = trained().model.predict_proba(frame)[:, 1]
     scores = predictor.scores(frame)
 
@@ -39,7 +39,7 @@ async def test_a_loaded_model_predicts_as_the_one_that_was_registered(
 
 
 async def test_the_version_asked_for_is_loaded(world: World, model_id: str) -> None:
-    """By number, by stage, or the current one."""
+    """By number, by stage, or the one in production."""
     await world.promoted(model_id)
     await world.staged(model_id, source=1)
     strong = await _slope(world, model_id, version=1)
@@ -61,7 +61,7 @@ async def test_files_that_were_changed_are_not_loaded(
     data = await world.registry.artifacts.get_bytes(path)
     await world.registry.artifacts.put_bytes(path, data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(BundleCorrupt, match=f"{name} is different"):
-        await world.registry.load_model(world.tenant, model_id)
+        await world.registry.load_model(world.tenant, model_id, 1)
 
 
 async def test_a_manifest_that_fits_changed_files_is_no_help(local: World, model_id: str) -> None:
@@ -93,6 +93,20 @@ async def test_what_is_not_there_is_not_loaded(local: World, model_id: str) -> N
         await registry.load_model(tenant, model_id, 0)
 
 
+async def test_without_a_name_only_production_is_loaded(local: World, model_id: str) -> None:
+    """A version that nobody promoted, or one that is staged, is never taken instead."""
+    registry, tenant = local.registry, local.tenant
+    await local.version(model_id)
+    with pytest.raises(VersionNotFound, match=r"in production.*promote one, or name the version"):
+        await registry.load_model(tenant, model_id)
+    await local.promoted(model_id)
+    assert await registry.load_model(tenant, model_id)
+    await local.staged(model_id)
+    await local.move(model_id, 2, "archived", reason="it discriminates")
+    with pytest.raises(VersionNotFound, match="in production"):
+        await registry.load_model(tenant, model_id)
+
+
 async def test_requirements_that_are_not_met_are_named(
     local: World, model_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -103,7 +117,7 @@ async def test_requirements_that_are_not_met_are_named(
         metadata, "version", lambda name: "0.1" if name == "scikit-learn" else installed(name)
     )
     with caplog.at_level("WARNING"):
-        assert await local.registry.load_model(local.tenant, model_id)
+        assert await local.registry.load_model(local.tenant, model_id, 1)
 
     assert f"scikit-learn=={installed('scikit-learn')} (installed is 0.1)" in caplog.text
     assert "nothing was installed" in caplog.text

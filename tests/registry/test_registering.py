@@ -183,7 +183,7 @@ async def test_a_folder_becomes_a_version(world: World, model_id: str, tmp_path:
     model = await world.registry.register_model(
         world.tenant, model_id, folder, None, {"auc": 0.8}, {"C": 1}, created_by="kim"
     )
-    predictor = await world.registry.load_model(world.tenant, model_id)
+    predictor = await world.registry.load_model(world.tenant, model_id, 1)
 
     assert (model.framework, model.metrics) == ("sklearn", {"auc": 0.8})
     assert len(predictor.predict(trained().input_example)) == 3

@@ -1,0 +1,74 @@
+"""Whether a version in MLflow is the version of that number in the ledger. Pure.
+
+MLflow's numbers are no identity: after a registered model was deleted and made again, or MLflow was
+restored from a backup, a number belongs to other files.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from ..rules import paths
+from ..rules.metadata import VersionMetadata
+from ..rules.tenancy import ModelId, TenantId
+from ..tracking.records import ModelVersionRecord
+
+_BY_ID = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
+_BY_RUN = re.compile(r"runs:/([0-9a-f]{32})/.+", re.ASCII)
+
+
+class Addresses(Protocol):
+    """The part of an artifact store that reads addresses."""
+
+    def path_of(self, uri: str) -> str | None:
+        """The path that ``uri`` names below the root; None when it lies elsewhere."""
+
+
+def mismatch(
+    version: VersionMetadata, record: ModelVersionRecord, addresses: Addresses
+) -> str | None:
+    """What shows that ``record`` was made from something else than ``version``, in words; None if
+    nothing does.
+
+    What MLflow serves is named by the record's source, which nobody can change; its tags anybody
+    can, so they prove nothing.
+    """
+    differing = []
+    if None not in (record.run_id, version.run_id) and record.run_id != version.run_id:
+        differing.append(f"its run is {record.run_id} instead of {version.run_id}")
+    logged = logged_model_of(TenantId(version.tenant_id), record, addresses)
+    if logged is not None and logged != version.logged_model_id:
+        differing.append(f"its logged model is {logged} instead of {version.logged_model_id}")
+    elif not _is_source(version, record, addresses):
+        differing.append(f"its source {record.source!r:.200} is not what was registered")
+    return "; ".join(differing) or None
+
+
+def logged_model_of(
+    tenant: TenantId, record: ModelVersionRecord, addresses: Addresses
+) -> str | None:
+    """The LoggedModel that the record's source names, by its id or by its folder; else None."""
+    if by_id := _BY_ID.fullmatch(record.source):
+        return by_id[1]
+    return logged_model_at(tenant, addresses.path_of(record.source))
+
+
+def logged_model_at(tenant: TenantId, path: str | None) -> str | None:
+    """The LoggedModel whose files MLflow keeps at ``path``; None for other paths."""
+    found = re.fullmatch(rf"{paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or "")
+    return found[1] if found else None
+
+
+def _is_source(version: VersionMetadata, record: ModelVersionRecord, addresses: Addresses) -> bool:
+    """Whether the version can have been made from the record's source: its own bundle; its
+    LoggedModel; or, of versions that were made from neither, a folder of the tenant's runs."""
+    tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
+    path = addresses.path_of(record.source)
+    if path == paths.bundle(tenant, model, version.version):
+        return True
+    if logged_model_of(tenant, record, addresses) is not None:
+        return True  # compared by its id
+    if by_run := _BY_RUN.fullmatch(record.source):
+        return by_run[1] == version.run_id
+    return path is not None and path.startswith(f"{paths.runs(tenant)}/")

@@ -1,0 +1,68 @@
+"""Whether the files of a version are those that were registered, wherever they are used from."""
+
+from __future__ import annotations
+
+from ..artifacts.bundle import verify_bundle, verify_copy
+from ..artifacts.manifest import Manifest
+from ..rules import paths, tenancy
+from ..rules.errors import VersionNotFound
+from ..rules.metadata import VersionMetadata
+from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..together import together
+from ..tracking.records import ModelVersionRecord
+from .mlflow_identity import mismatch
+from .sources import Sources
+from .stores import Stores
+
+
+class VersionFiles:
+    def __init__(self, stores: Stores, sources: Sources) -> None:
+        self._stores = stores
+        self._sources = sources
+
+    async def verify_version(self, tenant_id: str, model_id: str, version: int) -> None:
+        """:meth:`verify` for a version by its number. Raises VersionNotFound."""
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        number = tenancy.version_number(version)
+        metadata = await self._stores.ledger.read.version(tenant, model, number)
+        if metadata is None:
+            raise VersionNotFound(model, number)
+        await self.verify(metadata)
+
+    async def verify(self, version: VersionMetadata) -> None:
+        """Read every file of the version's bundle again, and of the copy that MLflow serves where
+        that is another folder. Raises :class:`BundleCorrupt`, naming the first file that differs,
+        and BackendUnavailable."""
+        name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
+        manifest, record = await together(
+            self.verify_bundle(version),
+            self._stores.tracking.model_version(name, version.version),
+        )
+        await self.verify_served(version, record, manifest)
+
+    async def verify_bundle(self, version: VersionMetadata) -> Manifest:
+        """Read every file of the version's bundle again. Raises :class:`BundleCorrupt`."""
+        return await verify_bundle(
+            self._stores.artifacts,
+            TenantId(version.tenant_id),
+            ModelId(version.model_id),
+            version.version,
+            version.bundle_digest,
+        )
+
+    async def verify_served(
+        self, version: VersionMetadata, record: ModelVersionRecord | None, manifest: Manifest
+    ) -> None:
+        """Read the files that MLflow serves as ``record`` again, where those are not the bundle
+        itself. A version that MLflow has not, or has of another origin, is served by no alias.
+        Raises :class:`BundleCorrupt`."""
+        artifacts = self._stores.artifacts
+        tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
+        if record is None or mismatch(version, record, artifacts) is not None:
+            return
+        folder = artifacts.path_of(record.source)
+        if folder == paths.bundle(tenant, model, version.version):
+            return
+        if folder is None:
+            folder = (await self._sources.of_version(tenant, record)).path
+        await verify_copy(artifacts, manifest, folder, model, version.version)
