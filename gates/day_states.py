@@ -101,9 +101,10 @@ class Covered:
 
 @dataclass
 class DayState(Covered):
-    """A day of a shadow test."""
+    """A day of a shadow test. ``operation_id`` is that of the task that began the sums."""
 
     tally: Tally = field(default_factory=Tally)
+    operation_id: str | None = None
 
 
 def covered_hours(document: Mapping[str, Any]) -> dict[str, CoveredHour]:
@@ -126,7 +127,11 @@ async def read_state(store: Files, folder: str, day: str) -> DayState | None:
 
 async def write_state(store: Files, folder: str, day: str, state: DayState) -> None:
     """The keys first: sums without them are not used, nor are keys of fewer sums harmful."""
-    document = {**state.coverage_document(), "tally": state.tally.document()}
+    document = {
+        **state.coverage_document(),
+        "operation_id": state.operation_id,
+        "tally": state.tally.document(),
+    }
     await store.put_bytes(f"{_path(folder, day)}.npy", packed(state.seen))
     content = json.dumps(document, allow_nan=False).encode()
     await store.put_bytes(f"{_path(folder, day)}.json", content)
@@ -158,6 +163,7 @@ def _state(document: Mapping[str, Any], seen: Keys) -> DayState | None:
         document["labels_digest"],
         dict(document["left_out"]),
         Tally.from_document(document["tally"]),
+        document.get("operation_id"),
     )
 
 

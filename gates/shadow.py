@@ -8,6 +8,7 @@ same verdict. A day is the smallest part, since a request may be repeated within
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -92,14 +93,22 @@ async def plan_shadow_test(
 
 
 async def replay_day(
-    registry: GateRegistry, plan: TrafficPlan, day: str, *, actor: Principal | str
+    registry: GateRegistry,
+    plan: TrafficPlan,
+    day: str,
+    *,
+    actor: Principal | str,
+    operation_id: str | None = None,
 ) -> dict[str, Any]:
-    """Replay one day of the plan and keep its sums; a few counts, for a log."""
+    """Replay one day of the plan and keep its sums; a few counts, for a log.
+
+    The same ``operation_id`` again continues its own sums; another one replays the day anew.
+    """
     found = await setting(registry, plan, actor)
     if isinstance(found, GateReport):
         return {"day": day, "requests": 0}
     replay = await ready(registry, found, plan)
-    tally = await day_tally(registry, plan, replay, day)
+    tally = await day_tally(registry, plan, replay, day, operation_id=operation_id)
     return {"day": day, "requests": tally.counts["requests"], "judged": tally.counts["judged"]}
 
 
@@ -108,13 +117,17 @@ async def judge_shadow_test(
     plan: TrafficPlan,
     *,
     actor: Principal | str,
+    evidence_id: str | None = None,
     record: bool = True,
     over: bool = False,
 ) -> GateReport:
     """Add the days' sums, judge them and record the verdict. A day that no task has replayed is
-    replayed here. Without ``record`` it is a look: nothing is written to the ledger. ``over`` says
-    that the test has reached its longest duration."""
-    found = await setting(registry, plan, actor)
+    replayed here. The evidence has the plan's id, or ``evidence_id``, to judge the sums once more.
+    Without ``record`` it is a look: nothing is written to the ledger. ``over`` says that the test
+    has reached its longest duration."""
+    found = await setting(
+        registry, replace(plan, evidence_id=evidence_id or plan.evidence_id), actor
+    )
     if isinstance(found, GateReport):
         return found
     replay = await ready(registry, found, plan)

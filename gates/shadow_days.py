@@ -28,18 +28,21 @@ async def day_tally(
     day: str,
     *,
     starting: Starting | None = None,
+    operation_id: str | None = None,
 ) -> Tally:
     """The day's sums. Hours that were replayed before are not read again unless one of their files,
     or a label of their requests, has changed since: then the day is replayed anew, so that the sums
     are those of the files as they are. While some hours are replayed, the next ones are read.
-    ``starting`` is called with each hour that is replayed."""
+    ``starting`` is called with each hour that is replayed.
+    With an ``operation_id``, only sums that this operation began are used again."""
     store, folder = registry.artifacts, plan.folder
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
     hours = await day_hours(store, plan, day)
     revision = await labels_look(store, plan.tenant_id, plan.model_id, begin)
     state = await read_state(store, folder, day)
-    if state is None or not await state.fits(store, plan, hours):
-        state = _nothing_yet(plan)
+    foreign = state is not None and operation_id not in (None, state.operation_id)
+    if state is None or foreign or not await state.fits(store, plan, hours):
+        state = _nothing_yet(plan, operation_id)
     if state.labels == revision and not state.missing(hours):
         return _with_left_out(state)
     # Two threads and no more: each that works on a batch keeps memory of its own afterwards.
@@ -47,7 +50,7 @@ async def day_tally(
         labels = await read_labels(store, plan.tenant_id, plan.model_id, begin, thread=reading)
         known = Day.of(labels, state.seen)
         if known.labels_digest() != state.labels_digest:
-            state = _nothing_yet(plan)
+            state = _nothing_yet(plan, operation_id)
             known = Day.of(labels)
         if labels is not None:
             state.tally.labels = {Source(f"labels of {day}", labels.digest, len(labels.frame))}
@@ -74,8 +77,9 @@ async def day_tally(
     return _with_left_out(state)
 
 
-def _nothing_yet(plan: TrafficPlan) -> DayState:
-    return DayState(plan.identity, tally=Tally(identity=plan.identity))
+def _nothing_yet(plan: TrafficPlan, operation_id: str | None) -> DayState:
+    tally = Tally(identity=plan.identity)
+    return DayState(plan.identity, tally=tally, operation_id=operation_id)
 
 
 def _with_left_out(state: DayState) -> Tally:

@@ -33,7 +33,10 @@ class ABTestOperator(GateOperator):
         self.end = end
 
     def execute(self, context: Context) -> dict[str, Any]:
-        actor, evidence = self.actor(context), evidence_id(context, self.version)
+        actor, evidence = (
+            self.actor(context),
+            evidence_id(context, self.version, self.start, self.end),
+        )
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.ab_test import ab_test_version

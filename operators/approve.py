@@ -27,7 +27,7 @@ from .approval import (
 )
 from .base import LifecycleOperator
 from .gate import report_page
-from .identity import evidence_id, person
+from .identity import evidence_id, person, state_key
 from .links import GateReportLink, ModelVersionLink
 from .notifying import as_list, count, event, notify
 
@@ -242,7 +242,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
 
     def _key(self, context: Context) -> str:
         """Where the answer is kept: a person who clears the task asks anew."""
-        return f"answer-{self._evidence_id(context)}"
+        return state_key(context, f"answer-{self.version}")
 
 
 def _own(params: Mapping[str, Any] | None) -> dict[str, Any]:

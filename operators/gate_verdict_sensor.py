@@ -83,7 +83,10 @@ class GateVerdictSensor(GateOperator):
 
     def _look(self, context: Context) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
         """The report, its page, and up to when was looked; None for the latter when it is over."""
-        actor, evidence = self.actor(context), evidence_id(context, self.version)
+        actor, evidence = (
+            self.actor(context),
+            evidence_id(context, self.version, self.gate, self.start),
+        )
 
         async def act(
             registry: ModelRegistry,

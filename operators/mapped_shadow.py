@@ -18,7 +18,7 @@ from airflow.sdk import TaskGroup
 from .base import LifecycleOperator
 from .gate import GateOperator, told
 from .hook import ModelRegistryHook
-from .identity import evidence_id
+from .identity import evidence_id, operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +39,10 @@ class PlanShadowTestOperator(GateOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from model_lifecycle.registry.rules.tenancy import parse_version
 
-        actor, evidence = self.actor(context), evidence_id(context, self.version)
+        actor, evidence = (
+            self.actor(context),
+            evidence_id(context, self.version, self.start, self.end),
+        )
 
         async def act(registry: ModelRegistry) -> list[dict[str, Any]]:
             from model_lifecycle.gates.report import GateReport
@@ -66,7 +69,7 @@ class PlanShadowTestOperator(GateOperator):
 
 
 class ReplayDayOperator(LifecycleOperator):
-    """Replays one day of a plan.
+    """Replays one day of a plan. A retry continues; clearing the task replays the day anew.
 
     :param part: what ``PlanShadowTestOperator`` returned for the day.
     """
@@ -78,14 +81,16 @@ class ReplayDayOperator(LifecycleOperator):
         self.part = part
 
     def execute(self, context: Context) -> dict[str, Any]:
-        actor = self.actor(context)
+        actor, operation = self.actor(context), operation_id(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
             from model_lifecycle.gates.shadow import replay_day
             from model_lifecycle.gates.traffic_plan import TrafficPlan
 
             plan = TrafficPlan.from_document(self.part["plan"])
-            return await replay_day(registry, plan, self.part["day"], actor=actor)
+            return await replay_day(
+                registry, plan, self.part["day"], actor=actor, operation_id=operation
+            )
 
         found = self.ask(act)
         self.log.info("%(day)s: %(requests)d requests", found)
@@ -94,6 +99,8 @@ class ReplayDayOperator(LifecycleOperator):
 
 class JudgeShadowTestOperator(GateOperator):
     """Adds the sums of all days, judges them and records the verdict.
+
+    A retry gives the evidence that an earlier try recorded; clearing the task judges again.
 
     :param parts: what ``PlanShadowTestOperator`` returned.
     """
@@ -105,14 +112,16 @@ class JudgeShadowTestOperator(GateOperator):
         self.parts = parts
 
     def execute(self, context: Context) -> dict[str, Any]:
-        actor = self.actor(context)
+        from model_lifecycle.gates.traffic_plan import TrafficPlan
+
+        plan = TrafficPlan.from_document(self.parts[0]["plan"])
+        actor, evidence = self.actor(context), evidence_id(context, plan.evidence_id)
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.shadow import judge_shadow_test
-            from model_lifecycle.gates.traffic_plan import TrafficPlan
 
-            plan = TrafficPlan.from_document(self.parts[0]["plan"])
-            return told(registry, await judge_shadow_test(registry, plan, actor=actor))
+            report = await judge_shadow_test(registry, plan, actor=actor, evidence_id=evidence)
+            return told(registry, report)
 
         return self.tell(context, *self.ask(act))
 

@@ -33,7 +33,10 @@ class ShadowTestOperator(GateOperator):
         self.end = end
 
     def execute(self, context: Context) -> dict[str, Any]:
-        actor, evidence = self.actor(context), evidence_id(context, self.version)
+        actor, evidence = (
+            self.actor(context),
+            evidence_id(context, self.version, self.start, self.end),
+        )
         self.log.info(
             "Shadow-testing %s version %s on the requests from %s to %s",
             self.model_id,

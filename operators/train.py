@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from model_lifecycle.registry.rules.errors import OperationConflict
 from model_lifecycle.registry.rules.metadata import TrainedModel
 
 from .base import LifecycleOperator
@@ -23,8 +24,9 @@ class TrainModelOperator(LifecycleOperator):
     """Calls ``train`` and logs what it returns: run, metrics, parameters and the model itself.
 
     The model crosses to the next task through MLflow, not through XCom. Returns ``run_id``,
-    ``model_uri`` (``models:/m-…``), ``framework``, ``model_type`` and ``metrics``. A retry after
-    the model was logged gives the same ``model_uri``.
+    ``model_uri`` (``models:/m-…``), ``framework``, ``model_type`` and ``metrics``: always of the
+    model that this try trained. A retry whose training gives the same result finds the model that
+    the earlier try logged; another result is logged beside it. A cleared task logs a new model.
 
     :param train: function of the keyword arguments ``op_kwargs`` that returns a
         :class:`~model_lifecycle.registry.rules.metadata.TrainedModel`.
@@ -60,11 +62,19 @@ class TrainModelOperator(LifecycleOperator):
             ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
         )
         operation, actor = operation_id(context), self.actor(context)
+        # Training is not repeatable to the bit. Nobody has read the result of a try that failed,
+        # so the result of this one is as good, and needs an operation of its own.
+        own_operation = operation_id(context, f"try-{context['ti'].try_number}")
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
-            logged = await registry.log_model(
-                self.tenant_id, self.model_id, trained, created_by=actor, operation_id=operation
-            )
+            names = (self.tenant_id, self.model_id, trained)
+            try:
+                logged = await registry.log_model(*names, created_by=actor, operation_id=operation)
+            except OperationConflict:
+                self.log.warning("An earlier try logged another result; this one replaces it")
+                logged = await registry.log_model(
+                    *names, created_by=actor, operation_id=own_operation
+                )
             return logged.document()
 
         document = self.ask(act)

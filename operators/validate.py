@@ -31,7 +31,7 @@ class ValidateModelOperator(GateOperator):
         self.data = data
 
     def execute(self, context: Context) -> dict[str, Any]:
-        actor, evidence = self.actor(context), evidence_id(context, self.version)
+        actor, evidence = self.actor(context), evidence_id(context, self.version, self.data)
         self.log.info("Validating %s version %s on %s", self.model_id, self.version, self.data)
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:

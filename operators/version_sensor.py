@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .identity import state_key
 from .versions import optional_version
 from .waiting import ModelSensor
 
@@ -13,15 +14,13 @@ if TYPE_CHECKING:
 
     from .triggers import NewModelVersionTrigger
 
-_AFTER = "after"
-
 
 class NewModelVersionSensor(ModelSensor):
     """Waits until the model has a version above ``after``; returns ``version`` (the newest),
     ``versions`` (all that are above), ``stage``, ``bundle_digest`` and ``created_by``.
 
     :param after: the version above which a number is new; none or empty: the newest when the task
-        first ran, which its retries remember.
+        first ran, which its retries remember; a cleared task looks anew.
     """
 
     template_fields: Sequence[str] = (*ModelSensor.template_fields, "after")
@@ -42,8 +41,9 @@ class NewModelVersionSensor(ModelSensor):
         said = 0 if self.after in (0, "0") else optional_version(self.after)
         if said is not None:
             return said
-        kept = context["task_state_store"].get(_AFTER)
+        store, key = context["task_state_store"], state_key(context, "after")
+        kept = store.get(key)
         if kept is None:
             kept = max((item.version for item in self.versions()), default=0)
-            context["task_state_store"].set(_AFTER, kept)
+            store.set(key, kept)
         return int(kept)

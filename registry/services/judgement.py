@@ -59,7 +59,7 @@ class Judgement:
             operation_id,
             "set_policy",
             who,
-            {"model": model, "policy": policy.document(), **told(epochs)},
+            {"model": model, "policy": policy.document(), "reason": reason, **told(epochs)},
         )
         if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
             return policy

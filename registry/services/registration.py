@@ -156,7 +156,9 @@ class Registration:
         )
         if trained.training_log is not None:
             text(trained.training_log, field="training_log", longest=MAX_LOG)
-        asked = request(operation_id, "log_model", who, {"model": model_id})
+        asked = request(
+            operation_id, "log_model", who, _identity(model_id, plan, trained.model, run_id=None)
+        )
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._save(plan, trained.model, folder, trained.input_example)
@@ -168,6 +170,7 @@ class Registration:
                 training_log=trained.training_log,
                 run_id=None,
                 operation_id=asked.operation_id,
+                fingerprint=asked.fingerprint,
                 repeated=asked.named,
             )
         run = await self._training.own_run(tenant, logged.run_id or "")
@@ -232,6 +235,7 @@ class Registration:
             training_log=training_log,
             run_id=run_id,
             operation_id=asked.operation_id,
+            fingerprint=asked.fingerprint,
             repeated=begun.repeated,
         )
         source = await self._sources.of_logged(tenant, logged)
@@ -258,21 +262,9 @@ class Registration:
         model: Any,
         run_id: str | None,
     ) -> Request:
-        """The request of a registration. A fitted object is known by its class: its bytes differ
-        from save to save, so what tells two apart is all that is said about them."""
-        arguments = plan.arguments()
-        kind = type(model)
-        return request(
-            operation_id,
-            "register_model",
-            who,
-            {
-                **arguments,
-                "model_id": model_id,
-                "class": None if plan.source else f"{kind.__module__}.{kind.__qualname__}",
-                "run_id": run_id,
-            },
-        )
+        """The request of a registration."""
+        identity = _identity(model_id, plan, model, run_id)
+        return request(operation_id, "register_model", who, identity)
 
     def _framework(self, framework: Any, *, optional: bool) -> str:
         if framework is None and optional:
@@ -288,6 +280,20 @@ class Registration:
         plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
         self._publishing.check(plan.framework, folder)
         return plan
+
+
+def _identity(
+    model_id: ModelId, plan: VersionPlan, model: Any, run_id: str | None
+) -> dict[str, Any]:
+    """The arguments that tell one request from another. A fitted object is known by its class and
+    all that is said about it: its bytes differ from save to save."""
+    kind = type(model)
+    return {
+        **plan.arguments(),
+        "model_id": model_id,
+        "class": None if plan.source else f"{kind.__module__}.{kind.__qualname__}",
+        "run_id": run_id,
+    }
 
 
 def _check_folder(source: Path) -> None:

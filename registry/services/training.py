@@ -12,7 +12,7 @@ from typing import Any
 
 from ..frameworks import adapter_for
 from ..rules import paths
-from ..rules.errors import RunNotFound
+from ..rules.errors import OperationConflict, RunNotFound
 from ..rules.metadata import timestamp
 from ..rules.tenancy import ModelId, TenantId
 from ..tracking import tags
@@ -69,22 +69,32 @@ class Training:
         training_log: str | None,
         run_id: str | None,
         operation_id: str,
+        fingerprint: str,
         repeated: bool = False,
     ) -> LoggedModelRecord:
         """Log an MLflow model folder under a run of the tenant: ``run_id``, or a new one.
 
         ``repeated`` tells that an earlier attempt may have got part of the way: its run and its
-        LoggedModel are then used again. The folder is afterwards what was stored.
+        LoggedModel are then used again, if they carry the ``fingerprint`` of this request. The
+        folder is afterwards what was stored. Raises :class:`OperationConflict` if the operation
+        logged a model for another request.
         """
         tracking = self._stores.tracking
         experiment = await self.experiment(tenant, model)
         if repeated:
             found = await tracking.find_logged_model(experiment, operation_id)
             if found is not None:
+                if found.tags.get(tags.REQUEST, fingerprint) != fingerprint:
+                    raise OperationConflict(operation_id)
                 shutil.rmtree(folder)
                 await self._download(found.artifact_uri, folder)
                 return found
-        run = await self._run(tenant, model, experiment, plan, run_id, operation_id, repeated)
+        made_by = {
+            tags.OPERATION_ID: operation_id,
+            tags.REQUEST: fingerprint,
+            tags.CREATED_BY: plan.created_by,
+        }
+        run = await self._run(tenant, model, experiment, plan, run_id, made_by, repeated)
         await tracking.log_run(
             run, metrics=plan.metrics, parameters=plan.parameters, tags=plan.tags
         )
@@ -95,8 +105,7 @@ class Training:
             run_id=run,
             framework=plan.framework,
             tags={
-                tags.OPERATION_ID: operation_id,
-                tags.CREATED_BY: plan.created_by,
+                **made_by,
                 tags.FRAMEWORK: plan.framework,
                 tags.MODEL_TYPE: plan.model_type,
                 tags.DATASET: json.dumps(plan.dataset, sort_keys=True),
@@ -125,19 +134,23 @@ class Training:
         experiment: str,
         plan: VersionPlan,
         run_id: str | None,
-        operation_id: str,
+        made_by: Mapping[str, str],
         repeated: bool,
     ) -> str:
         if run_id is not None:
             return (await self.own_run(tenant, run_id)).run_id
         if repeated:
-            found = await self._stores.tracking.find_run(experiment, operation_id)
+            found = await self._stores.tracking.find_run(experiment, made_by[tags.OPERATION_ID])
             if found is not None:
-                return found.run_id
+                fingerprint = made_by[tags.REQUEST]
+                if found.tags.get(tags.REQUEST, fingerprint) == fingerprint:
+                    return found.run_id
+                # The attempt that began it logged no model, and this one has other metrics.
+                await self._stores.tracking.finish_run(found.run_id, "FAILED")
         return await self._stores.tracking.create_run(
             experiment,
             name=f"{model} {plan.framework}",
-            tags={tags.OPERATION_ID: operation_id, tags.CREATED_BY: plan.created_by},
+            tags=made_by,
         )
 
     async def experiment(self, tenant: TenantId, model: ModelId) -> str:

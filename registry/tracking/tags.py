@@ -6,6 +6,7 @@ import hashlib
 
 OPERATION_ID = "lifecycle.operation_id"
 OPERATION_KEY = "lifecycle.operation_key"
+REQUEST = "lifecycle.request"
 STAGE = "lifecycle.stage"
 BUNDLE_DIGEST = "lifecycle.bundle_digest"
 BUNDLE_URI = "lifecycle.bundle_uri"

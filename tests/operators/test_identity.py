@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from model_lifecycle.operators.identity import evidence_id, operation_id, principal_name
@@ -46,6 +48,26 @@ def test_retry_has_the_same_evidence_id(task, context):
 def test_cleared_task_has_another_evidence_id(task, context):
     """Whoever clears a gate's task asks for a new judgement."""
     assert evidence_id(context(task), 3) != evidence_id(context(task, cleared_after=1), 3)
+
+
+def test_cleared_task_is_another_operation(task, context):
+    """Each clear begins a new operation, whose tries share an id again."""
+    ids = [
+        operation_id(context(task, try_number=number, cleared_after=cleared))
+        for number, cleared in ((1, 0), (2, 1), (3, 1), (4, 3))
+    ]
+
+    assert (ids[1] == ids[2], len(set(ids))) == (True, 3)
+
+
+def test_run_created_again_under_its_old_id_is_another_operation(task, context):
+    """A run that was deleted and triggered again starts at another time."""
+    starts = (datetime(2026, 1, 1, 5, tzinfo=UTC), datetime(2026, 1, 2, 5, tzinfo=UTC))
+    contexts = [context(task) for _ in starts]
+    for made, start in zip(contexts, starts, strict=True):
+        made["dag_run"].start_date = start
+
+    assert len({operation_id(made) for made in contexts}) == 2
 
 
 def test_other_subject_has_another_evidence_id(task, context):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(600)
 
 _AB_TESTS = ("ab_better", "ab_worse")
 _CONSUMERS = ["after_heart", "after_any_model", "after_each_model", "after_another_model"]
-_OTHERS = [*_CONSUMERS, *_AB_TESTS, "trying_again"]
+_OTHERS = [*_CONSUMERS, *_AB_TESTS, "trying_again", "clearing"]
 _TRAINED = ["train", "register", "set_policy", "validation_data", "validate"]
 _PROMOTED = ["promote_to_staging", "record_traffic", "shadow_test", "promote_to_production"]
 
