@@ -62,19 +62,6 @@ class LifecycleOperator(BaseOperator):
         return drawn(self)
 
     def ask(self, act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
-        """What ``act`` answers, called with the registry open.
-
-        Nothing that talks to Airflow (XCom, connections) may happen inside ``act``: Airflow
-        refuses such calls on the thread of an event loop.
-        """
-        from model_lifecycle.registry.opening import open_registry
-        from model_lifecycle.registry.running import run_sync
-
+        """What ``act`` answers, called with the registry open; see the hook's ``call_registry``."""
         with airflow_errors():
-            settings = self.hook.settings()
-
-            async def within() -> T:
-                async with open_registry(settings) as registry:
-                    return await act(registry)
-
-            return run_sync(within())
+            return self.hook.call_registry(act)

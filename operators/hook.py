@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+)
 
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
 from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.settings import PREFIX, Settings
+from model_lifecycle.registry.settings import Settings
 
-from .connection import RegistryConnection, read_connection
+from .connection import (
+    CONN_TYPE,
+    STANDARD_FIELDS,
+    RegistryConnection,
+    check_standard_fields,
+    read_connection,
+    read_extra,
+)
+from .connection_secrets import secrets_of
 from .identity import person, principal_name
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Connection, Context
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+T = TypeVar("T")
 
 
 class ModelRegistryHook(BaseHook):
     """Settings of the registry from a connection, completed by ``MODEL_LIFECYCLE_*``.
 
-    Without the default connection the environment alone decides. Without both, the hook refuses:
-    an embedded registry in a worker's current folder is never what somebody meant.
+    Where there is no default connection, the environment has to name everything by itself. Either
+    names all three stores, or the home of an embedded registry: otherwise the hook refuses.
 
     :param model_registry_conn_id: connection of type ``model_registry``.
     """
 
     conn_name_attr = "model_registry_conn_id"
     default_conn_name = "model_registry_default"
-    conn_type = "model_registry"
+    conn_type = CONN_TYPE
     hook_name = "Model registry"
 
     def __init__(self, model_registry_conn_id: str = default_conn_name, **kwargs: Any) -> None:
@@ -39,17 +57,17 @@ class ModelRegistryHook(BaseHook):
         self.model_registry_conn_id = model_registry_conn_id
 
     def connection(self) -> RegistryConnection:
-        """The connection's fields. Raises InvalidInput; AirflowException if there is none."""
+        """The connection's fields. Raises InvalidInput, with the field's name; AirflowException
+        if there is no connection and the environment does not stand for it."""
         from airflow.sdk.log import mask_secret
 
         try:
-            extra = self.get_connection(self.model_registry_conn_id).extra_dejson
+            connection = self.get_connection(self.model_registry_conn_id)
         except AirflowNotFoundException as error:
             return self._from_environment(error)
-        found = read_connection(extra)
-        for secret in _secrets(found.settings):
+        for secret in _secrets(connection):
             mask_secret(secret)
-        return found
+        return self._read(connection)
 
     async def aconnection(self) -> RegistryConnection:
         """:meth:`connection`, for triggers."""
@@ -59,14 +77,35 @@ class ModelRegistryHook(BaseHook):
             connection = await self.aget_connection(self.model_registry_conn_id)
         except AirflowNotFoundException as error:
             return self._from_environment(error)
-        found = read_connection(await connection.aextra_dejson())
-        for secret in _secrets(found.settings):
+        for secret in _secrets(connection):
             await amask_secret(secret)
-        return found
+        return self._read(connection)
 
     def settings(self) -> Settings:
-        """Where the registry is."""
+        """Where the registry is, as far as connection and environment say it."""
         return self.connection().settings
+
+    def call_registry(self, work: Callable[[ModelRegistry], Awaitable[T]]) -> T:
+        """What ``work`` answers, called with the registry open: for tasks of your own.
+
+        Nothing that talks to Airflow (XCom, connections) may happen inside ``work``: Airflow
+        refuses such calls on the thread of an event loop. Raises what ``work`` raises, and
+        InvalidInput if neither connection nor environment names all stores.
+        """
+        from model_lifecycle.registry.opening import open_registry
+        from model_lifecycle.registry.running import run_sync
+
+        settings = self._complete(self.connection())
+
+        async def within() -> T:
+            async with open_registry(settings) as registry:
+                return await work(registry)
+
+        return run_sync(within())
+
+    async def acomplete_settings(self) -> Settings:
+        """The settings for a trigger. Raises InvalidInput if they do not name all stores."""
+        return self._complete(await self.aconnection())
 
     def principal(self, context: Context) -> Principal:
         """The task as an actor: named for its DAG and run, on behalf of whoever started it."""
@@ -78,39 +117,53 @@ class ModelRegistryHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether ledger, MLflow and artifact store answer, and if not, which does not."""
-        from model_lifecycle.registry.opening import open_registry
-        from model_lifecycle.registry.running import run_sync
-
-        async def knock(settings: Settings) -> None:
-            async with open_registry(settings) as registry:
-                await registry.ping()
-
         try:
-            run_sync(knock(self.settings()))
+            self.call_registry(lambda registry: registry.ping())
         except (RegistryError, AirflowException) as error:
             return False, str(error)
         return True, "ledger, MLflow and artifact store answer"
 
+    def _read(self, connection: Connection) -> RegistryConnection:
+        # Not Airflow's ``extra_dejson``: it logs an error for what it cannot read, and gives {}.
+        standard = {name: getattr(connection, name) for name in STANDARD_FIELDS}
+        try:
+            check_standard_fields(connection.conn_type, standard)
+            found = read_connection(read_extra(connection.extra))
+            found.require_any_store(os.environ)
+        except InvalidInput as error:
+            raise self._named(error) from None
+        return found
+
+    def _complete(self, connection: RegistryConnection) -> Settings:
+        try:
+            connection.require_every_store(os.environ)
+        except InvalidInput as error:
+            raise self._named(error) from None
+        return connection.settings
+
+    def _named(self, error: InvalidInput) -> InvalidInput:
+        message = f"connection {self.model_registry_conn_id!r}: {error}"
+        return InvalidInput(message, field=error.field)
+
     def _from_environment(self, error: AirflowNotFoundException) -> RegistryConnection:
         if self.model_registry_conn_id != self.default_conn_name:
             raise error
-        if not any(name.startswith(PREFIX) and value for name, value in os.environ.items()):
-            raise AirflowException(
-                f"there is no connection {self.model_registry_conn_id!r} and no {PREFIX}* in the "
-                f"environment, so nothing says where the registry is; add the connection (type "
-                f"{self.conn_type}), or set {PREFIX}HOME for an embedded registry"
-            ) from error
-        return RegistryConnection(Settings())
-
-
-def _secrets(settings: Settings) -> list[str]:
-    """Passwords within the addresses, so that no log shows them."""
-    found = []
-    for address in (settings.database_url, settings.tracking_uri):
+        found = RegistryConnection(Settings())
         try:
-            password = urlsplit(address).password
-        except ValueError:
-            continue
-        if password:
-            found.append(password)
-    return found
+            found.require_any_store(os.environ)
+        except InvalidInput as unnamed:
+            raise AirflowFailException(
+                f"there is no connection {self.model_registry_conn_id!r}, and {unnamed}; or add "
+                f"the connection, of type {self.conn_type}"
+            ) from None
+        return found
+
+
+def _secrets(connection: Connection) -> set[str]:
+    """What must not appear in a log, from every field of the connection: also from those that will
+    be refused, and from an ``extra`` that cannot be read."""
+    extra = connection.extra
+    with suppress(TypeError, ValueError):
+        extra = json.loads(extra)
+    values = {name: getattr(connection, name) for name in STANDARD_FIELDS}
+    return secrets_of([values, extra, connection.extra])

@@ -49,19 +49,12 @@ class ReconcileOperator(BaseOperator):
         self.model_registry_conn_id = model_registry_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from model_lifecycle.registry.opening import open_registry
-        from model_lifecycle.registry.running import run_sync
-
         with airflow_errors():
             hook = ModelRegistryHook(self.model_registry_conn_id)
             require(hook.principal(context), Action.RECONCILE)
-            settings = hook.settings()
-
-            async def reconcile() -> list[Finding]:
-                async with open_registry(settings) as registry:
-                    return await registry.reconcile(self.tenant_id or None)
-
-            findings = run_sync(reconcile())
+            findings: list[Finding] = hook.call_registry(
+                lambda registry: registry.reconcile(self.tenant_id or None)
+            )
         for item in findings:
             self.log.info("%s/%s: %s: %s", item.tenant_id, item.model_id, item.code, item.message)
         damaged = [item for item in findings if not item.healed]

@@ -67,17 +67,10 @@ class ModelSensor(BaseSensorOperator):
 
     def versions(self) -> list[VersionMetadata]:
         """The model's versions; none where it does not exist yet."""
-        from model_lifecycle.registry.opening import open_registry
-        from model_lifecycle.registry.running import run_sync
-
-        settings = self.hook.settings()
-
-        async def look() -> list[VersionMetadata]:
-            async with open_registry(settings) as registry:
-                return await registry.list_versions(self.tenant_id, self.model_id)
-
         try:
-            return run_sync(look())
+            return self.hook.call_registry(
+                lambda registry: registry.list_versions(self.tenant_id, self.model_id)
+            )
         except NotFound:
             return []
 

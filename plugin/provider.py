@@ -62,7 +62,8 @@ def _modules(*names: str) -> dict[str, Any]:
 
 
 def _connection_type() -> dict[str, Any]:
-    """The form of the connection. Every field may stay empty: the environment fills it then."""
+    """The form of the connection. The environment fills a field that stays empty; together they
+    name the three stores, or the home of an embedded registry."""
     return {
         "connection-type": "model_registry",
         "hook-class-name": f"{_OPERATORS}.hook.ModelRegistryHook",
@@ -86,7 +87,11 @@ def _connection_type() -> dict[str, Any]:
                 "Holds the credentials of S3; needs the Amazon provider. Empty: the environment's",
             ),
             "s3_endpoint_url": _text("S3 endpoint", "Only for stores other than Amazon's"),
-            "home": _text("Home folder", "Holds what is embedded: ledger, MLflow, artifacts"),
+            "home": _text(
+                "Home folder",
+                "An absolute path: asks for an embedded registry there, for each of ledger, MLflow "
+                "and artifacts that has no address",
+            ),
             "call_timeout": _seconds("Call timeout (s)", "Bounds each call to MLflow"),
             "transfer_timeout": _seconds("Transfer timeout (s)", "Bounds each transfer of files"),
             "trusted_types": _text(
@@ -97,7 +102,7 @@ def _connection_type() -> dict[str, Any]:
             "roles": _text(
                 "Roles",
                 "What Airflow's tasks may do: contributor, gatekeeper, promoter, admin, viewer, "
-                "separated by commas. Empty: all of them.",
+                "separated by commas. Left out: all of them.",
             ),
             "tracking_ui_url": _text(
                 "MLflow address for links", "If people reach MLflow at another address than tasks"

@@ -80,13 +80,4 @@ async def sort(registry: ModelRegistry, start: str) -> dict[str, Any]:
 
 def with_registry(act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
     """What ``act`` answers in the registry of the Airflow connection."""
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
-
-    settings = ModelRegistryHook().settings()
-
-    async def within() -> T:
-        async with open_registry(settings) as registry:
-            return await act(registry)
-
-    return run_sync(within())
+    return ModelRegistryHook().call_registry(act)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_lifecycle.operators import ModelRegistryHook
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.model_registry import ModelRegistry
+    pass
 
 T = TypeVar("T")
 
@@ -23,7 +22,9 @@ def hold_out(*, start: str, end: str) -> str:
     """Put the labelled flights of a window where the validation gate reads them."""
     from model_lifecycle.dags.flights.serving import publish_holdout
 
-    return _with_registry(lambda registry: publish_holdout(registry, TENANT, MODEL, start, end))
+    return ModelRegistryHook().call_registry(
+        lambda registry: publish_holdout(registry, TENANT, MODEL, start, end)
+    )
 
 
 def answer_requests(*, start: str, end: str) -> dict[str, Any]:
@@ -34,18 +35,7 @@ def answer_requests(*, start: str, end: str) -> dict[str, Any]:
     def told(day: int, days: int, date: str) -> None:
         _log.info("Day %d of %d: %s", day, days, date)
 
-    served = _with_registry(lambda registry: serve(registry, TENANT, MODEL, start, end, told))
+    served = ModelRegistryHook().call_registry(
+        lambda registry: serve(registry, TENANT, MODEL, start, end, told)
+    )
     return served.document()
-
-
-def _with_registry(act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
-
-    settings = ModelRegistryHook().settings()
-
-    async def within() -> T:
-        async with open_registry(settings) as registry:
-            return await act(registry)
-
-    return run_sync(within())
