@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model_lifecycle.registry.rules.evidence import Verdict
 
+from .ab_doubts import rests_on_one, unseen_sentence, unseen_values
 from .policies import ABPolicy, OutcomeDemand
-from .report import Check, MetricRow
+from .report import MetricRow
 from .statistics.asymptotic import rho, units_needed
 from .statistics.exact import ExactSum
-from .statistics.sample_ratio import anytime_p
 from .statistics.two_arms import Arm, Difference, difference, mean_arm, ratio_arm
 from .verdicts import from_bounds, latched
 from .wording import amount, count, interval
 
-#: An alarm about the split of units; of so many looks together.
-_RATIO_LEVEL = 0.01
-_TOLERATED = 0.01
-
 Look = Mapping[str, Any]
+
+_SUMS = ("total", "squares", "per", "per_squares", "product")
 
 
 def judge_arms(
@@ -30,113 +29,111 @@ def judge_arms(
     """A row for each outcome, and its interval after each day."""
     rows, shown = [], []
     for item in policy.outcomes:
-        found = [(look, *_difference(policy, item, look)) for look in looks]
-        verdicts = [_verdict(policy, item, number, *each) for number, each in enumerate(found, 1)]
-        verdict, fallen = latched(verdicts)
+        found = [_judged(policy, item, number, look) for number, look in enumerate(looks, 1)]
+        verdict, fallen = latched([each.verdict for each in found])
         rows.append(_row(policy, item, found, verdict, fallen))
         shown.append(_trajectory(policy, item, found, verdict, fallen))
     return tuple(rows), shown
-
-
-def arm_checks(
-    policy: ABPolicy, looks: Sequence[Look], counts: Mapping[str, int]
-) -> tuple[Check, ...]:
-    """Whether the experiment is one: the split is the intended one, units stay in their arm."""
-    shares = (1 - policy.share, policy.share)
-    p = min((anytime_p(_units(look), shares) for look in looks), default=1.0)
-    champion, challenger = _units(looks[-1]) if looks else (0, 0)
-    split = (
-        f"{count(champion)} units saw the champion and {count(challenger)} the challenger, meant "
-        f"{shares[0]:.0%} to {shares[1]:.0%} (anytime p {amount(p)})"
-    )
-    crossed = looks[-1]["crossed"] if looks else 0
-    every = champion + challenger + crossed
-    checks = [
-        Check("sample ratio", True, split)
-        if p >= _RATIO_LEVEL
-        else Check(
-            "sample ratio", False, f"{split}: something other than chance decides who is counted"
-        ),
-        _share("units in both arms", crossed, every, "units were seen in both arms, left out"),
-    ]
-    if policy.salt is not None:
-        checks.append(
-            _share(
-                "assignment",
-                counts.get("misassigned", 0),
-                counts.get("requests", 0),
-                "requests were answered by the other arm than their unit's",
-            )
-        )
-    checks.append(
-        _share(
-            "outcomes",
-            counts.get("without_outcome", 0),
-            counts.get("requests", 0),
-            "requests have no outcome, counted as none",
-            warning=True,
-        )
-    )
-    checks += [
-        Check(name, not number, f"{count(number)} requests {what} left out", None)
-        for name, number, what in (
-            ("duplicates", counts.get("duplicates", 0), "with a repeated id"),
-            ("immature", counts.get("immature", 0), "whose outcomes may still be coming"),
-            ("other versions", counts.get("of_other_versions", 0), "of other versions"),
-        )
-    ]
-    return tuple(checks)
-
-
-def _share(name: str, number: int, every: int, what: str, *, warning: bool = False) -> Check:
-    message = f"{count(number)} of {count(every)} {what}"
-    if not number:
-        return Check(name, True, message)
-    bad = number > _TOLERATED * every and not warning
-    return Check(name, False, message, Verdict.INVALID if bad else None)
 
 
 def _units(look: Look) -> tuple[int, int]:
     return look["champion"]["units"], look["challenger"]["units"]
 
 
-def _arm(item: OutcomeDemand, found: Mapping[str, Any]) -> Arm:
-    sums = {
-        name: ExactSum.parse(text).fraction for name, text in found["outcomes"][item.name].items()
-    }
-    if item.per is None:
-        return mean_arm(found["units"], sums["total"], sums["squares"])
-    return ratio_arm(
-        found["units"],
-        sums["total"],
-        sums["per"],
-        (sums["squares"], sums["per_squares"]),
-        sums["product"],
+@dataclass(frozen=True)
+class _Judged:
+    """One outcome at one look; ``doubt`` says why there is no verdict."""
+
+    look: Look
+    champion: Arm
+    challenger: Arm
+    difference: Difference
+    verdict: Verdict
+    doubt: str = ""
+
+
+def outcome_arm(item: OutcomeDemand, arm: Mapping[str, Any], sums: str | None = None) -> Arm:
+    """The arm's mean and variance, from its sums, or from those under the name ``sums``."""
+    stated = arm["outcomes"][item.name]
+    if sums is not None:
+        stated = stated.get(sums, stated)
+    parts = {name: ExactSum.parse(stated[name]).fraction for name in _SUMS if name in stated}
+    if item.per is not None:
+        return ratio_arm(
+            arm["units"],
+            parts["total"],
+            parts["per"],
+            (parts["squares"], parts["per_squares"]),
+            parts["product"],
+        )
+    mean = mean_arm(arm["units"], parts["total"], parts["squares"])
+    if item.kind != "proportion" or mean.n < 2:
+        return mean
+    # One more unit of each kind: an arm that has had no event yet is not one that cannot have any.
+    share = (float(parts["total"]) + 1) / (mean.n + 2)
+    return replace(mean, variance=max(mean.variance, share * (1 - share)))
+
+
+def _difference(
+    policy: ABPolicy, item: OutcomeDemand, champion: Arm, challenger: Arm
+) -> Difference:
+    """Oriented so that more is better."""
+    first, second = (champion, challenger) if item.higher_is_better else (challenger, champion)
+    return difference(
+        first,
+        second,
+        -item.margin,
+        alpha=policy.alpha,
+        alpha_less=policy.alpha / len(policy.outcomes),
+        expected=policy.expected_units,
     )
 
 
-def _difference(policy: ABPolicy, item: OutcomeDemand, look: Look) -> tuple[Arm, Arm, Difference]:
-    """Oriented so that more is better."""
-    champion, challenger = _arm(item, look["champion"]), _arm(item, look["challenger"])
-    first, second = (champion, challenger) if item.higher_is_better else (challenger, champion)
+def _judged(policy: ABPolicy, item: OutcomeDemand, number: int, look: Look) -> _Judged:
+    champion, challenger = (outcome_arm(item, look[who]) for who in ("champion", "challenger"))
+    found = _difference(policy, item, champion, challenger)
+    verdict, doubt = Verdict.INCONCLUSIVE, _too_little(policy, look.get("days", number), look)
+    if not doubt and math.isfinite(found.standard_error) and found.standard_error > 0:
+        verdict = from_bounds(found.lower, found.upper, -item.margin)
+        doubt = _doubt(policy, item, look, verdict, found)
+    return _Judged(
+        look, champion, challenger, found, Verdict.INCONCLUSIVE if doubt else verdict, doubt
+    )
+
+
+def _doubt(
+    policy: ABPolicy, item: OutcomeDemand, look: Look, verdict: Verdict, found: Difference
+) -> str:
+    """Why the verdict of the bounds is not believed; empty where it is."""
+    if verdict is Verdict.INVALID:
+        return ""
+    doubt = rests_on_one(policy, item, look)
+    if doubt or verdict is not Verdict.PASS:
+        return doubt
+    allowance = unseen_values(policy, item, look)
+    if found.lower - allowance <= -item.margin:
+        return unseen_sentence(item, allowance)
+    arms = {who: look[who]["outcomes"][item.name] for who in ("champion", "challenger")}
+    if not any("worst" in arm for arm in arms.values()):
+        return ""
+    missing = sum(arm.get("missing", {}).get("requests", 0) for arm in arms.values())
+    every = sum(look[who]["requests"] for who in arms)
+    if missing <= policy.tolerated_missing * every:
+        return ""
+    worst = _difference(policy, item, *(outcome_arm(item, look[who], "worst") for who in arms))
+    if worst.lower - allowance > -item.margin:
+        return ""
     return (
-        champion,
-        challenger,
-        difference(
-            first,
-            second,
-            -item.margin,
-            alpha=policy.alpha,
-            alpha_less=policy.alpha / len(policy.outcomes),
-            expected=policy.expected_units,
-        ),
+        f"with the {count(missing)} missing outcomes at their worst, the improvement could be "
+        f"{amount(worst.lower - allowance)}; set tolerated_missing in the policy if they are "
+        "missing at random"
     )
 
 
 def _too_little(policy: ABPolicy, days: int, look: Look) -> str:
     fewest = min(_units(look))
     if days < policy.min_days:
-        return f"{days} of the {policy.min_days} days that the policy asks for"
+        return f"{days} of the {policy.min_days} days with both arms that the policy asks for"
     if fewest < policy.min_units:
         return (
             f"{count(fewest)} of the {count(policy.min_units)} units in each arm that the policy "
@@ -145,26 +142,10 @@ def _too_little(policy: ABPolicy, days: int, look: Look) -> str:
     return ""
 
 
-def _verdict(
-    policy: ABPolicy,
-    item: OutcomeDemand,
-    days: int,
-    look: Look,
-    champion: Arm,
-    challenger: Arm,
-    found: Difference,
-) -> Verdict:
-    if _too_little(policy, days, look) or not math.isfinite(found.standard_error):
-        return Verdict.INCONCLUSIVE
-    if found.standard_error == 0:
-        return Verdict.INCONCLUSIVE
-    return from_bounds(found.lower, found.upper, -item.margin)
-
-
 def _row(
     policy: ABPolicy,
     item: OutcomeDemand,
-    found: Sequence[tuple[Look, Arm, Arm, Difference]],
+    found: Sequence[_Judged],
     verdict: Verdict,
     fallen: int | None,
 ) -> MetricRow:
@@ -173,8 +154,8 @@ def _row(
         return MetricRow(
             item.name, title, "comparison", Verdict.INCONCLUSIVE, "there are no units: INCONCLUSIVE"
         )
-    look, champion, challenger, last = found[-1]
-    units = sum(_units(look))
+    newest = found[-1]
+    last, units = newest.difference, sum(_units(newest.look))
     bounds = interval(last.lower, last.upper)
     change = (
         f"improved by {amount(last.estimate)} {bounds}"
@@ -187,7 +168,7 @@ def _row(
     )
     forecast = _forecast(policy, item, last, units)
     if verdict is Verdict.INCONCLUSIVE:
-        why = _too_little(policy, len(found), look)
+        why = newest.doubt
         if not why and forecast is not None:
             days = math.ceil(len(found) * forecast / max(units, 1))
             why = (
@@ -205,10 +186,10 @@ def _row(
         lower=last.lower,
         upper=last.upper,
         threshold=-item.margin if item.margin else 0.0,
-        champion=champion.mean,
-        challenger=challenger.mean,
-        p_pass=min(each[3].p_greater for each in found),
-        p_fail=min(each[3].p_less for each in found),
+        champion=newest.champion.mean,
+        challenger=newest.challenger.mean,
+        p_pass=min(each.difference.p_greater for each in found),
+        p_fail=min(each.difference.p_less for each in found),
         rows=units,
         units=units,
         decided_at=None if fallen is None else fallen + 1,
@@ -230,12 +211,13 @@ def _forecast(policy: ABPolicy, item: OutcomeDemand, last: Difference, units: in
 def _trajectory(
     policy: ABPolicy,
     item: OutcomeDemand,
-    found: Sequence[tuple[Look, Arm, Arm, Difference]],
+    found: Sequence[_Judged],
     verdict: Verdict,
     fallen: int | None,
 ) -> dict[str, Any]:
     points = []
-    for number, (look, _, _, each) in enumerate(found, 1):
+    for number, judged in enumerate(found, 1):
+        look, each = judged.look, judged.difference
         if not math.isfinite(each.estimate):
             continue
         bounded = math.isfinite(each.lower)

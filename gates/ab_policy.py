@@ -14,6 +14,7 @@ from .thresholds import against
 from .values import choice, column, no_unknown_fields, number, whole
 
 KINDS = ("proportion", "mean", "ratio")
+MISSING = ("unknown", "zero")
 _FIRST = frozenset(
     ("outcomes", "unit", "share", "alpha", "min_units", "expected_units", "min_days", "max_days")
 )
@@ -26,6 +27,11 @@ class OutcomeDemand:
     ``kind`` is ``proportion`` (the share of units with the outcome at least once), ``mean`` (the
     sum of ``column`` per unit) or ``ratio`` (sum of ``column`` over sum of ``per``, for example
     revenue per click). ``column`` is one of the outcomes' columns, or ``label``.
+
+    ``missing`` says what a request without the outcome is: ``unknown``, or ``zero`` where the log
+    writes nothing when nothing came of it. ``bound`` is the largest value that one unit can have,
+    in the unit of ``column``: larger ones count as that. It says how much rare large values could
+    change, and goes with ``mean`` and ``ratio``.
     """
 
     column: str
@@ -33,6 +39,8 @@ class OutcomeDemand:
     margin: float = 0.0
     higher_is_better: bool = True
     per: str | None = None
+    missing: str = "unknown"
+    bound: float | None = None
 
     def __post_init__(self) -> None:
         column(self.column, "outcome.column")
@@ -48,6 +56,15 @@ class OutcomeDemand:
             )
         if self.per is not None:
             column(self.per, f"{where}.per")
+        choice(self.missing, MISSING, f"{where}.missing")
+        if self.bound is not None:
+            if self.kind == "proportion":
+                raise InvalidInput(
+                    f"{where}.bound goes with kind 'mean' or 'ratio'; a proportion is at most 1",
+                    field=f"{where}.bound",
+                )
+            number(self.bound, f"{where}.bound", above=0)
+            object.__setattr__(self, "bound", float(self.bound))
 
     @property
     def name(self) -> str:
@@ -55,10 +72,18 @@ class OutcomeDemand:
 
     def __str__(self) -> str:
         side = "higher is better" if self.higher_is_better else "lower is better"
-        return f"{self.kind} of {self.name} {against(self.margin)} ({side})"
+        bound = "" if self.bound is None else f", counted up to {self.bound:g} a unit"
+        missing = ", a missing one being 0" if self.missing == "zero" else ""
+        return f"{self.kind} of {self.name} {against(self.margin)} ({side}{bound}{missing})"
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        """The outcome as plain JSON; later fields only where they differ from their defaults."""
+        later = {"missing": "unknown", "bound": None}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in later or value != later[name]
+        }
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,13 @@ class ABPolicy:
     unit's arm is checked. No verdict before ``min_units`` units in each arm and ``min_days`` days;
     ``max_days`` ends a test of live traffic. The intervals are tightest at ``expected_units``.
     Requests younger than ``label_horizon_hours`` are left out.
+
+    In each arm ``min_outcome_coverage`` of requests must have their outcome, and the shares of
+    units that lack one may differ by ``max_missing_gap`` between the arms, or by chance; else the
+    test is INVALID. A PASS also stands with the missing outcomes at their worst, unless their share
+    is at most ``tolerated_missing``. Means that differ by a factor above ``max_level_ratio`` are
+    INVALID: they are of different units. An outcome of which one unit holds more than
+    ``max_unit_share`` is not decided.
     """
 
     outcomes: tuple[OutcomeDemand, ...] = ()
@@ -82,6 +114,11 @@ class ABPolicy:
     max_days: int = 28
     salt: str | None = None
     label_horizon_hours: float = 0.0
+    min_outcome_coverage: float = 0.95
+    max_missing_gap: float = 0.01
+    tolerated_missing: float = 0.0
+    max_unit_share: float = 0.1
+    max_level_ratio: float = 10.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outcomes", tuple(self.outcomes))
@@ -101,7 +138,15 @@ class ABPolicy:
         for name, least in (("min_units", 100), ("expected_units", 1), ("min_days", 1)):
             whole(getattr(self, name), f"ab_test.{name}", at_least=least)
         whole(self.max_days, "ab_test.max_days", at_least=self.min_days)
-        for name in ("share", "alpha", "label_horizon_hours"):
+        number(self.min_outcome_coverage, "ab_test.min_outcome_coverage", above=0, at_most=1)
+        for name in ("max_missing_gap", "tolerated_missing"):
+            number(getattr(self, name), f"ab_test.{name}", at_least=0, below=1)
+        number(self.max_unit_share, "ab_test.max_unit_share", above=0, at_most=1)
+        number(self.max_level_ratio, "ab_test.max_level_ratio", above=1)
+        for name in (
+            *("share", "alpha", "label_horizon_hours", "min_outcome_coverage"),
+            *("max_missing_gap", "tolerated_missing", "max_unit_share", "max_level_ratio"),
+        ):
             object.__setattr__(self, name, float(getattr(self, name)))
 
     @property

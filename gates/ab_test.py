@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from model_lifecycle.registry.rules.canonical import digest
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.rules.stages import Gate
 
+from .ab_checks import arm_checks
 from .ab_days import day_units
-from .ab_judging import arm_checks, judge_arms
+from .ab_judging import judge_arms
 from .ab_units import ARMS, PARTS, Units, exposure
 from .attempts import attempts_on_window
 from .data_checks import KEPT_CHECKS, duration_check
 from .policies import ABPolicy
 from .ports import GateRegistry
-from .recording import Case, conclude, look, open_case
+from .recording import Case, conclude, look, open_case, read_report
 from .report import Check, GateReport, MetricRow
 from .tally import named
 from .traffic_plan import TrafficPlan, fixed_plan, keep_plan
@@ -180,7 +181,11 @@ async def judge_ab_test(
         replace(case, attempts=max(case.attempts, attempts)),
         policy.document(),
         rows,
-        (*arm_checks(policy, looks, units.counts), *duration_check(policy.longest, over)),
+        (
+            *arm_checks(policy, looks, units.counts),
+            *await _salt_check(registry, case, policy),
+            *duration_check(policy.longest, over),
+        ),
         counts={**dict(sorted(units.counts.items())), **arms, "days": len(looks)},
         reproduction={
             "start": plan.start,
@@ -206,6 +211,35 @@ def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Ch
     rows, _ = judge_arms(policy, sums["looks"])
     seen = [check for check in report.checks if check.name in KEPT_CHECKS]
     return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *seen)
+
+
+async def _salt_check(registry: GateRegistry, case: Case, policy: ABPolicy) -> list[Check]:
+    """Whether A/B tests of other versions split their units by the same salt: then the same units
+    see the new version each time, and carry over what the earlier one did to them."""
+    if policy.salt is None:
+        return []
+    for version in await registry.list_versions(case.tenant, case.model):
+        if version.version == case.version.version:
+            continue
+        for item in await registry.list_evidence(case.tenant, case.model, version.version):
+            if item.gate is not Gate.AB_TEST or item.report_uri is None:
+                continue
+            try:
+                earlier = await read_report(registry, item.report_uri)
+            except (ArtifactNotFound, InvalidInput):
+                continue
+            if earlier.policy.get("salt") == policy.salt:
+                return [
+                    Check(
+                        "salt",
+                        False,
+                        f"the A/B test of version {version.version} split its units by the same "
+                        f"salt {policy.salt!r}: the same units see the new version again; use "
+                        "another salt for each test",
+                        None,
+                    )
+                ]
+    return [Check("salt", True, f"no test of another version used the salt {policy.salt!r}", None)]
 
 
 def _no_traffic(case: Case, start: str, end: str) -> InvalidDataset:

@@ -13,20 +13,30 @@ import pandas as pd
 
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
+from .ab_outcome_sums import (
+    PARTS,
+    largest_column,
+    missing_column,
+    outcome_sums,
+    smallest_column,
+)
 from .assignment import arm
 from .data_checks import require_column
 from .pairing import Day
 from .policies import ABPolicy
 from .request_keys import request_keys
-from .statistics.exact import ExactSum
 from .tally import Source
 from .traffic import Batch
 
 ARMS = ("champion", "challenger")
-#: Outcomes are counted in parts of this size, whole numbers of which add without rounding.
-PARTS = 1 << 20
 _LARGEST = 1e9
 _KEY = ["arm", "unit"]
+#: The column with the time of a unit's first request in an arm, in microseconds since 1970.
+_FIRST = "first request"
+#: A day counts as one of both arms when neither has less than this part of its share of units.
+_LEAST_PART = 0.1
+
+__all__ = ["ARMS", "PARTS", "Units", "batch_units", "exposure"]
 
 
 @dataclass
@@ -40,7 +50,7 @@ class Units:
     def add(self, day: str, summed: pd.DataFrame) -> None:
         """Add sums by arm and unit to those of the day."""
         if day in self.days:
-            summed = pd.concat([self.days[day], summed]).groupby(level=_KEY, sort=True).sum()
+            summed = _combined([self.days[day], summed])
         self.days[day] = summed
 
     def absorb(self, other: Units) -> None:
@@ -51,21 +61,65 @@ class Units:
         self.sources.extend(other.sources)
 
     def looks(self, policy: ABPolicy) -> list[dict[str, Any]]:
-        """After each day: for every arm its units and, for every outcome, the sums over units of
-        values, squares and products with the divisor. Units seen in both arms are left out."""
+        """After each day: for every arm its units and, for every outcome, the sums over units (see
+        :mod:`.ab_outcome_sums`); how many ``days`` so far had both arms, and how many units were
+        seen in both, which count in the arm of their first request."""
         total: pd.DataFrame | None = None
-        found = []
+        found, days = [], 0
         for day, frame in sorted(self.days.items()):
-            parts = [frame] if total is None else [total, frame]
-            total = pd.concat(parts).groupby(level=_KEY, sort=True).sum()
-            crossed = total.index.get_level_values("unit").duplicated(keep=False)
-            kept = total[~crossed]
-            look: dict[str, Any] = {"day": day, "crossed": int(crossed.sum()) // 2}
+            days += _has_both(frame, policy.share)
+            total = frame if total is None else _combined([total, frame])
+            units, crossed = _by_first_arm(total)
+            look: dict[str, Any] = {"day": day, "days": days, "crossed": crossed}
             for who in ARMS:
-                mine = kept[kept.index.get_level_values("arm") == who]
-                look[who] = {"units": len(mine), "outcomes": _outcomes(policy, mine)}
+                mine = units[units.index.get_level_values("arm") == who]
+                look[who] = {
+                    "units": len(mine),
+                    "requests": int(mine["requests"].sum()) if "requests" in mine else 0,
+                    "outcomes": {
+                        item.name: outcome_sums(item, mine, units, favour=who == "champion")
+                        for item in policy.outcomes
+                    },
+                }
             found.append(look)
         return found
+
+
+def _combined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Sums of several days or batches as one: by arm and unit, in order."""
+    rows = pd.concat(frames)
+    how = {name: _aggregation(name) for name in rows.columns}
+    return rows.groupby(level=_KEY, sort=True).agg(how)
+
+
+def _aggregation(column: str) -> str:
+    if column == _FIRST or column.startswith(smallest_column("")):
+        return "min"
+    return "max" if column.startswith(largest_column("")) else "sum"
+
+
+def _by_first_arm(total: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Units once each, with all they did, in the arm that they were seen in first; and how many
+    were seen in both. Where a unit went afterwards may follow from what it was shown."""
+    names = total.index.get_level_values("unit")
+    crossed = names.duplicated(keep=False)
+    if not crossed.any():
+        return total, 0
+    both = total[crossed]
+    first = both[_FIRST] if _FIRST in both else pd.Series(0, index=both.index)
+    chosen = first.to_frame("first").reset_index().sort_values(["first", "arm"], kind="stable")
+    arms = chosen.drop_duplicates("unit").set_index("unit")["arm"]
+    moved = both.reset_index()
+    moved["arm"] = moved["unit"].map(arms)
+    return _combined([total[~crossed], moved.set_index(_KEY)]), len(arms)
+
+
+def _has_both(day: pd.DataFrame, share: float) -> bool:
+    arms = day.index.get_level_values("arm")
+    return bool(len(day)) and all(
+        (arms == who).sum() >= max(1, _LEAST_PART * part * len(day))
+        for who, part in zip(ARMS, (1 - share, share), strict=True)
+    )
 
 
 def batch_units(
@@ -99,10 +153,13 @@ def batch_units(
     if policy.salt is not None:
         meant = [arm(name, policy.salt, policy.share) for name in names]
         counts["misassigned"] += int((frame["role"].to_numpy() != np.array(meant)).sum())
-    values, without = _values(policy, frame, labels, ids, batch.name)
-    counts["without_outcome"] += without
-    summed = values.groupby([frame["role"].to_numpy(), names.to_numpy(dtype=object)]).sum()
-    summed.index.names = _KEY
+    values = _values(policy, frame, labels, ids, batch.name)
+    values["requests"] = 1
+    values[_FIRST] = at[frame.index].dt.as_unit("us").astype("int64")
+    lacking = values[[missing_column(name) for name in policy.columns]]
+    counts["without_outcome"] += int(lacking.any(axis=1).sum())
+    keys = [frame["role"].to_numpy(dtype=object), names.to_numpy(dtype=object)]
+    summed = _combined([values.set_index(pd.MultiIndex.from_arrays(keys, names=_KEY))])
     units = Units(counts=counts, sources=[Source(h.name, h.digest, h.rows) for h in batch.hours])
     units.add(f"{batch.hours[0].hour:%Y-%m-%d}", summed)
     return units
@@ -110,9 +167,9 @@ def batch_units(
 
 def _values(
     policy: ABPolicy, frame: pd.DataFrame, labels: Day, ids: Any, what: str
-) -> tuple[pd.DataFrame, int]:
-    """Each request's outcomes in parts, and how many requests lack one."""
-    found, missing = {}, np.zeros(len(frame), dtype=bool)
+) -> pd.DataFrame:
+    """Each request's outcomes in parts, 0 where they are missing, and which are."""
+    found: dict[str, Any] = {}
     for name in policy.columns:
         if name == "label":
             places = labels.places(ids)
@@ -124,9 +181,10 @@ def _values(
         numbers = pd.to_numeric(column, errors="coerce").astype(float)
         if (numbers.isna() & column.notna()).any():
             raise InvalidDataset(f"{what}: the outcome {name} is not a number everywhere")
-        missing |= numbers.isna().to_numpy()
-        found[name] = _in_parts(numbers.fillna(0.0).to_numpy(), f"{what}: the outcome {name}")
-    return pd.DataFrame(found, index=frame.index), int(missing.sum())
+        parts = _in_parts(numbers.fillna(0.0).to_numpy(), f"{what}: the outcome {name}")
+        found[name] = found[smallest_column(name)] = found[largest_column(name)] = parts
+        found[missing_column(name)] = numbers.isna().to_numpy().astype(np.int64)
+    return pd.DataFrame(found, index=frame.index)
 
 
 def _in_parts(values: Any, what: str) -> Any:
@@ -138,24 +196,6 @@ def _in_parts(values: Any, what: str) -> Any:
     if ((parts == 0) & (values != 0)).any():
         raise InvalidDataset(f"{what} is smaller than a millionth; give it in a smaller unit")
     return parts
-
-
-def _outcomes(policy: ABPolicy, units: pd.DataFrame) -> dict[str, dict[str, str]]:
-    found = {}
-    for item in policy.outcomes:
-        x = units[item.column].to_numpy(dtype=float) / PARTS
-        if item.kind == "proportion":
-            x = (x > 0).astype(float)
-        sums = {"total": _text(x), "squares": _text(x * x)}
-        if item.per is not None:
-            y = units[item.per].to_numpy(dtype=float) / PARTS
-            sums |= {"per": _text(y), "per_squares": _text(y * y), "product": _text(x * y)}
-        found[item.name] = sums
-    return found
-
-
-def _text(values: Any) -> str:
-    return ExactSum.of(values).text()
 
 
 def exposure(units: Units, policy: ABPolicy) -> list[dict[str, Any]]:

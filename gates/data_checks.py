@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
 
 #: Checks that depend on more than the sums: the ledger, and the clock.
-KEPT_CHECKS = ("champion unchanged", "duration")
+KEPT_CHECKS = ("champion unchanged", "duration", "salt")
 
 #: Share of rows for which the champion may lack an answer.
 TOLERATED = 0.01

@@ -91,7 +91,14 @@ def _of_ab_test(policy: ABPolicy) -> list[str]:
         f"{count(policy.min_units)} units in each arm; a test of live traffic ends after "
         f"{count(policy.max_days)} days",
         *_horizon(policy.label_horizon_hours),
+        f"{policy.min_outcome_coverage:.0%} of requests in each arm must have their outcome; a "
+        f"PASS stands with the missing ones at their worst{_tolerated(policy.tolerated_missing)}",
+        f"no verdict where one unit holds more than {policy.max_unit_share:.0%} of an outcome",
     ]
+
+
+def _tolerated(share: float) -> str:
+    return f", unless they are {share:.1%} at most" if share else ""
 
 
 def _horizon(hours: float) -> list[str]:

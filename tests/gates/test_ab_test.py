@@ -383,3 +383,17 @@ def test_policy_document():
     policy = ABPolicy(outcomes=(BOUGHT,), salt="spring")
 
     assert policy == ABPolicy.from_document(policy.document())
+
+
+async def test_a_salt_that_is_used_again(world, versions):
+    """A test of another version with the same salt is a warning, and the report recomputes."""
+    await _policy(world)
+    await _run(world, versions, lift=0.1)
+    other = await world.register("bad")
+
+    report = await _run(world, (versions[0], other), lift=0.1)
+
+    (check,) = [check for check in report.checks if check.name == "salt"]
+    assert (check.ok, check.otherwise) == (False, None)
+    assert f"version {versions[1]}" in check.message
+    assert recompute(report.document()).agrees
