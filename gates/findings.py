@@ -69,7 +69,14 @@ class Finding:
 
     def sentence(self, slice_value: str | None = None) -> str:
         """The finding in one sentence, with its verdict."""
-        where = f" where {self.claim.column} is {slice_value}" if slice_value is not None else ""
+        where = ""
+        if slice_value is not None:
+            column = self.claim.column
+            where = (
+                f" (cluster {slice_value})"
+                if column is None
+                else f" where {column} is {slice_value}"
+            )
         text = f"{self._what()}{where} {self._basis()}; {self._demand()}: {self.verdict}"
         if self.verdict in (Verdict.PASS, Verdict.FAIL) and self.unstable:
             return (
@@ -99,7 +106,8 @@ class Finding:
     def _basis(self) -> str:
         things = f"{count(self.rows)} {self.things}"
         if self.unit == "row":
-            return f"over {things}"
+            different = f", {count(self.units)} of them different" if self.units < self.rows else ""
+            return f"over {things}{different}"
         return (
             f"per {self.unit} over {count(self.units)} {plural(self.unit, self.units)} and {things}"
         )
@@ -124,4 +132,4 @@ class Finding:
 def _measure(claim: Claim, loss: float | None) -> float | None:
     if loss is None:
         return None
-    return 1 - loss if claim.metric.higher_is_better else loss
+    return claim.metric.measure(loss)

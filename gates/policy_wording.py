@@ -44,6 +44,12 @@ def _of_validation(policy: ValidationPolicy) -> list[str]:
     if policy.unit != "row":
         least += f" or {count(policy.min_units)} {policy.unit}s"
     told = [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+    if policy.positive_label is not None:
+        told.append(f"scores are the probability of {policy.positive_label!r}")
+    if policy.identical_rows == "independent":
+        told.append("rows with the same features and label count as separate observations")
+    if policy.require_training_check:
+        told.append("it must be known that no model was trained on the rows")
     if policy.may_drop_columns:
         told.append("the signature may lack columns of the champion's")
     return told

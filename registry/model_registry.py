@@ -386,6 +386,11 @@ class ModelRegistry:
         """What gates said about the version, oldest first. Raises VersionNotFound."""
         return await self._catalog.list_evidence(tenant_id, model_id, version)
 
+    async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
+        """What gates said about every version of the model, deleted ones included, oldest first.
+        Raises ModelNotFound."""
+        return await self._catalog.list_model_evidence(tenant_id, model_id)
+
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
