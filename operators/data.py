@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from .errors import airflow_errors
 from .retrying import RETRY_POLICY
 
 if TYPE_CHECKING:
@@ -37,4 +38,5 @@ class DataOperator(BaseOperator):
         self.op_kwargs = op_kwargs
 
     def execute(self, context: Context) -> Any:
-        return self.prepare(**(self.op_kwargs or {}))
+        with airflow_errors():
+            return self.prepare(**(self.op_kwargs or {}))

@@ -12,6 +12,7 @@ from model_lifecycle.registry.rules.errors import OperationConflict
 from model_lifecycle.registry.rules.metadata import TrainedModel
 
 from .base import LifecycleOperator
+from .errors import airflow_errors
 from .identity import operation_id
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class TrainModelOperator(LifecycleOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         started = time.monotonic()
-        trained = self.train(**(self.op_kwargs or {}))
+        with airflow_errors():
+            trained = self.train(**(self.op_kwargs or {}))
         if not isinstance(trained, TrainedModel):
             raise AirflowFailException(
                 f"{getattr(self.train, '__qualname__', self.train)} returned "

@@ -16,9 +16,16 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     Where this thread already runs an event loop, the work runs on a loop of its own in another
     thread, and this one waits: a notebook or a test may call it, a coroutine never should.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _loop_is_running():
         return asyncio.run(work)
     with ThreadPoolExecutor(1, thread_name_prefix="model-lifecycle") as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def _loop_is_running() -> bool:
+    """Asked apart from the work, so that its answer is no part of the work's errors."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
