@@ -16,14 +16,17 @@ def page(place: Place) -> str:
     return f"""
 Airflow        {place.url("airflow")}
 {logins}
-Registry API   {place.url("api")}   (reference: /docs)
+Registry API   {place.url("api")}/docs   (reference)
                  Authorization: Bearer {known.api_key}
-  in Airflow   {place.url("airflow")}/model-lifecycle, behind Airflow's login
+  in Airflow   {place.url("airflow")}/model-lifecycle/docs   (after the log-in to Airflow)
 MLflow         {place.url("mlflow")}
-S3             {place.url("s3")}   bucket {BUCKET}
+S3             {place.url("s3")}   bucket {BUCKET} (for programs, no page)
                  {known.s3_access_key}   {known.s3_secret_key}
 PostgreSQL     {HOST}:{place.ports["postgres"]}   databases airflow, mlflow, ledger
                  postgres   {known.postgres}
 
 Tenant {TENANT}. Data, logs and secrets: {place.folder}
+
+Next: log in to Airflow as admin and trigger flight_delay_retrain as offered: it trains a first
+version, judges it twice and promotes it. Then open its task validate, button "Gate report".
 """

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .airflow import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
+from .airflow import (
+    API_SERVER,
+    DAG_PROCESSOR,
+    SCHEDULER,
+    TASK_LOGS,
+    TRIGGER_LOGS,
+    TRIGGERER,
+)
 from .api import API
 from .mlflow import MLFLOW
 from .part import Part
@@ -11,7 +18,10 @@ from .seaweed import SEAWEED
 
 #: What the others keep their data in.
 STORES = (POSTGRES, SEAWEED)
-SERVICES = (MLFLOW, API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER, API)
+SERVICES = (
+    *(MLFLOW, API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER, TASK_LOGS, TRIGGER_LOGS),
+    API,
+)
 PARTS = (*STORES, *SERVICES)
 BY_NAME = {part.name: part for part in PARTS}
 

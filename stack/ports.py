@@ -38,7 +38,7 @@ def choose(wanted: Mapping[str, int], fixed: Mapping[str, int] = DEFAULTS) -> di
 
 def taken(ports: Mapping[str, int]) -> list[str]:
     """Names of the ports that somebody listens on."""
-    return [name for name, port in ports.items() if _answers(port)]
+    return [name for name, port in ports.items() if listens(port)]
 
 
 def parse(said: Iterable[str]) -> dict[str, int]:
@@ -54,7 +54,13 @@ def parse(said: Iterable[str]) -> dict[str, int]:
     return ports
 
 
-def _answers(port: int) -> bool:
+def host() -> str:
+    """The host that every part listens on, as Airflow's ``hostname_callable``."""
+    return HOST
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on the port."""
     with closing(socket.socket()) as caller:
         caller.settimeout(1)
         return caller.connect_ex((HOST, port)) == 0

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from model_lifecycle.operators import ModelRegistryHook
-
-if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
 
 TENANT = "demo"
 MODEL = "flight-delay"
@@ -39,3 +34,17 @@ def answer_requests(*, start: str, end: str) -> dict[str, Any]:
         lambda registry: serve(registry, TENANT, MODEL, start, end, told)
     )
     return served.document()
+
+
+def answer_unrecorded_requests(*, start: str, end: str) -> dict[str, Any] | None:
+    """:func:`answer_requests`, unless the window has traffic already."""
+    from model_lifecycle.gates.traffic import parse_day, partitions
+
+    window = (parse_day(start, "start"), parse_day(end, "end"))
+    recorded = ModelRegistryHook().call_registry(
+        lambda registry: partitions(registry.artifacts, TENANT, MODEL, *window)
+    )
+    if recorded:
+        _log.info("There is traffic from %s to %s already", start, end)
+        return None
+    return answer_requests(start=start, end=end)

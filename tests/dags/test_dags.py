@@ -49,12 +49,12 @@ def test_a_dag_survives_serialisation(dag_bag, name):
     assert (set(copy.task_dict), list(copy.params)) == (set(dag.task_dict), list(dag.params))
 
 
-def test_retraining_is_scheduled_and_never_catches_up(dag_bag):
-    """The retrain DAG runs by itself, one run at a time, with parameters that are valid."""
+def test_retraining_waits_for_a_person_and_its_defaults_are_valid(dag_bag):
+    """Whoever triggers the example gets one run, the one they asked for."""
     dag = dag_bag.dags["flight_delay_retrain"]
     dag.params.validate()
 
-    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("@monthly", False, 1)
+    assert (dag.schedule, dag.catchup, dag.max_active_runs) == (None, False, 1)
 
 
 def test_retraining_runs_its_steps_in_order(dag_bag):
@@ -109,3 +109,22 @@ def test_every_parameter_reaches_a_task(dag_bag, run):
     unread = [name for name in dag.params if not any(f"params.{name}" in t for t in templates)]
 
     assert unread == []
+
+
+def test_examples_have_no_schedule(dag_bag):
+    """Unpausing one starts nothing but the run that a person asked for."""
+    examples = [name for name in NAMES if name != "registry_reconcile"]
+
+    assert {name: dag_bag.dags[name].schedule for name in examples} == dict.fromkeys(examples)
+
+
+def test_first_run_on_the_stack_has_traffic(dag_bag, monkeypatch):
+    """Where the flights are in S3, the run itself plays the serving system that nobody played."""
+    import importlib
+
+    from model_lifecycle.dags import flight_delay_retrain
+
+    monkeypatch.setenv("FLIGHTS_DATA", "s3://lifecycle/flights")
+    dag = importlib.reload(flight_delay_retrain).dag
+
+    assert dag.get_task("shadow_test").upstream_task_ids == {"record_traffic"}

@@ -45,6 +45,10 @@ class AirflowRest:
                 return answer.json()
         raise AssertionError(f"{path} did not answer")
 
+    def open(self, address: str, headers: dict[str, str]) -> httpx.Response:
+        """What a browser with this login sees at an address."""
+        return self._client.get(address, headers=headers, follow_redirects=True)
+
     def send(self, method: str, path: str, body: Any) -> httpx.Response:
         return self._client.request(method, path, json=body)
 
@@ -62,6 +66,17 @@ class AirflowRest:
         )
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Clear tasks of a run, as the button of Airflow's pages does."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": list(task_ids),
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body).raise_for_status()
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = self.get(f"/api/v2/dags/{dag_id}/dagRuns")["dag_runs"]

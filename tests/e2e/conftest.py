@@ -22,7 +22,14 @@ from model_lifecycle.stack.stack import Stack
 
 T = TypeVar("T")
 
-DAGS = ("pulse_retrain", "pulse_rollback", "pulse_deploy", "frail_retrain", "frail_waiting")
+DAGS = (
+    "pulse_retrain",
+    "pulse_rollback",
+    "pulse_deploy",
+    "frail_retrain",
+    "frail_waiting",
+    "cleared_train",
+)
 #: Quick to notice what the tests wait for: new DAGs, dead workers, states.
 IMPATIENT = {
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",

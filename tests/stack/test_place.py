@@ -93,3 +93,24 @@ def test_no_secret_is_an_argument(tmp_path: Path) -> None:
     secrets = [place.secrets.postgres, place.secrets.s3_secret_key, place.secrets.airflow_jwt]
 
     assert [word for word in words if any(secret in word for secret in secrets)] == []
+
+
+def test_page_prints_paths_that_open(tmp_path: Path) -> None:
+    """Airflow answers a mounted path without a page below it with a 404 of its own."""
+    place = Place.at(tmp_path)
+    words = page(place).split()
+
+    assert f"{place.url('airflow')}/model-lifecycle/docs" in words
+    assert f"{place.url('api')}/docs" in words
+    assert f"{place.url('airflow')}/model-lifecycle" not in words
+
+
+def test_log_servers_listen_on_this_host_alone(tmp_path: Path) -> None:
+    """Airflow's own processes would serve logs on all interfaces; parts of ours do it instead."""
+    place = Place.at(tmp_path)
+    for name in ("airflow-scheduler", "airflow-triggerer"):
+        assert "--skip-serve-logs" in BY_NAME[name].command(place)
+    for name in ("airflow-task-logs", "airflow-trigger-logs"):
+        command = BY_NAME[name].command(place)
+        assert command[command.index("--host") + 1] == "127.0.0.1"
+        assert str(place.ports[name]) in command

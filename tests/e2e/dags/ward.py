@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -19,6 +20,8 @@ from scenery import patients
 from model_lifecycle.operators import (
     ModelRegistryHook,
     ModelStageSensor,
+    RegisterModelOperator,
+    TrainModelOperator,
     production_asset,
     retrain_and_promote,
     rollback_dag,
@@ -105,4 +108,19 @@ with DAG(dag_id="frail_waiting", schedule=None) as waiting:
         deferrable=True,
         retries=2,
         retry_delay=timedelta(seconds=1),
+    )
+
+
+def train_anew() -> Any:
+    """A training whose code was corrected each time it runs."""
+    import time
+
+    trained = patients.train("open", "1")
+    return dataclasses.replace(trained, parameters={"corrected_at": time.time_ns()})
+
+
+with DAG(dag_id="cleared_train", schedule=None, default_args={"retries": 1}) as cleared:
+    MODEL = {"tenant_id": TENANT, "model_id": "cleared"}
+    TrainModelOperator(task_id="train", train=train_anew, **MODEL) >> RegisterModelOperator(
+        task_id="register", source="{{ ti.xcom_pull(task_ids='train')['model_uri'] }}", **MODEL
     )
