@@ -103,7 +103,10 @@ def approval_evidence(
 
 
 def approval_body(
-    question: Question, evidence: Iterable[Evidence], pages: Mapping[str, str], note: str = ""
+    question: Question,
+    evidence: Iterable[Evidence],
+    pages: Mapping[str, str | None],
+    note: str = "",
 ) -> str:
     """The question in Markdown: what would be replaced, each gate's newest verdict with its
     numbers, and where its report is. ``pages`` are addresses of reports by evidence id."""
@@ -133,7 +136,10 @@ def approval_body(
 
 
 def _row(item: Evidence, page: str | None) -> str:
-    report = f"[report]({page})" if page else item.report_uri or ""
+    elsewhere = item.report_uri or ""
+    if page is None and elsewhere.startswith(("http://", "https://")):
+        page = elsewhere
+    report = f"[report]({page})" if page else ""
     numbers = "; ".join(_number(row) for row in item.summary.get("metrics", ()))
     cells = (item.gate, item.verdict, item.summary.get("sentence", ""), numbers, report)
     return f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"

@@ -84,10 +84,12 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         if "defaults" in kwargs:
             raise ValueError("whoever does not answer in time has rejected; drop 'defaults'")
         comment = Param(
-            "",
-            type="string",
-            title="Comment",
-            description="Why. The ledger keeps it.",
+            None,
+            # Null among the types: otherwise Airflow's form asks for a text, and both buttons stay
+            # disabled until there is one.
+            type=["null", "string"],
+            title="Comment (optional)",
+            description="Why. The ledger keeps it. At most 1000 characters.",
             maxLength=1000,
             source="task",
         )
@@ -108,15 +110,20 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         if answered:
             self.log.info("Answered in an earlier try")
             return self._conclude(context, **answered)
-        question, evidence, readiness, paths = self.ask(self._look)
+        question, evidence, readiness, files = self.ask(self._look)
         held = [item for item in readiness.missing if item.gate is not Gate.APPROVAL]
         if held:
             context["ti"].xcom_push(key="held", value=readiness.document())
             raise AirflowSkipException(
                 "Nobody is asked: " + "; ".join(item.message for item in held)
             )
-        pages = {key: GateReportLink.address(self.hook, path) for key, path in paths.items()}
-        newest = next(reversed(paths.values()), None)
+        pages = {
+            item.evidence_id: GateReportLink.address(
+                self.hook, files.get(item.evidence_id), item.document()
+            )
+            for item in evidence
+        }
+        newest = next((page for page in reversed(pages.values()) if page), None)
         self._link(context, newest)
         self.subject = self.subject or question.subject()
         self.body = approval_body(question, evidence, pages, self.body)
@@ -190,7 +197,8 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         """The buttons: set in each process that works on the task, since the last one counts."""
         subject = {"version": parse_version(self.version)}
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, subject)
-        GateReportLink.publish(context, self.hook, page)
+        if page:
+            GateReportLink.keep(context, page)
 
     def _skip_what_follows(self, context: Context) -> None:
         task = context["task"]
@@ -206,7 +214,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
     async def _look(
         self, registry: ModelRegistry
     ) -> tuple[Question, list[Evidence], Readiness, dict[str, str]]:
-        """What is to be asked, the evidence so far, what is missing, and the pages of reports."""
+        """What is to be asked, the evidence so far, what is missing, and the reports' files."""
         model, version = (self.tenant_id, self.model_id), parse_version(self.version)
         readiness = await registry.readiness(*model, version, Stage.PRODUCTION)
         found = await registry.get_version(*model, version)
@@ -227,8 +235,8 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
             policy_fingerprint=policy.fingerprint,
             registered_by=found.created_by,
         )
-        pages = {item.evidence_id: report_page(registry, item.report_uri) for item in evidence}
-        return question, evidence, readiness, {key: page for key, page in pages.items() if page}
+        files = {item.evidence_id: report_page(registry, item.report_uri) for item in evidence}
+        return question, evidence, readiness, {key: path for key, path in files.items() if path}
 
     def _form(self, context: Context) -> str | None:
         """Where people answer; None where Airflow does not know its own address."""

@@ -44,8 +44,9 @@ class GateOperator(LifecycleOperator):
     def tell(self, context: Context, report: dict[str, Any], page: str | None) -> dict[str, Any]:
         """Log the verdict and link the report; fail the task if its verdict is in ``fail_on``."""
         self.log.info("%s: %s", report["verdict"], report["sentence"])
-        self.log.info("Report: %s", report["report_uri"])
-        GateReportLink.publish(context, self.hook, page)
+        address = GateReportLink.address(self.hook, page, report)
+        self.log.info("Report: %s", address or report["report_uri"])
+        GateReportLink.publish(context, self.hook, page, report)
         count("verdicts", gate=report["gate"], verdict=report["verdict"])
         versions = [item for item in (report["version"], report["baseline"]) if item is not None]
         draw(

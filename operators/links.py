@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import BaseOperatorLink, conf
 
 from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
+
+from .mount import URL_PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -63,20 +65,50 @@ class ModelVersionLink(_PublishedLink):
 
 
 class GateReportLink(_PublishedLink):
-    """The gate's report, where people reach the artifact root over HTTP."""
+    """The gate's report in the API that Airflow serves, behind Airflow's login."""
 
     name = "Gate report"
     key = "gate_report_url"
 
     @classmethod
-    def publish(cls, context: Context, hook: ModelRegistryHook, page: str | None) -> None:
-        """``page`` is the report's path under the artifact root."""
-        address = cls.address(hook, page)
+    def publish(
+        cls,
+        context: Context,
+        hook: ModelRegistryHook,
+        page: str | None,
+        report: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Link a report; see :meth:`address`."""
+        address = cls.address(hook, page, report)
         if address:
             cls.keep(context, address)
 
     @classmethod
-    def address(cls, hook: ModelRegistryHook, page: str | None) -> str | None:
-        """Where people open the page; None if they cannot over HTTP."""
+    def address(
+        cls,
+        hook: ModelRegistryHook,
+        page: str | None,
+        report: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """Where people open a report; None where there is none.
+
+        ``page`` is its path under the artifact root, ``report`` has ``model_id``, ``version`` and
+        ``evidence_id``. The connection's ``artifact_ui_url``, where it is set, comes first.
+        """
+        if not page:
+            return None
         site = hook.connection().artifact_site
-        return f"{site}/{quote(page)}" if site and page else None
+        if site:
+            return f"{site}/{quote(page)}"
+        return None if report is None else report_address(report)
+
+
+def report_address(report: Mapping[str, Any]) -> str:
+    """The API's page of a report: absolute where Airflow's ``[api] base_url`` is known here, else
+    from the root of its server."""
+    model, version, evidence = (
+        quote(str(report[name]), safe="") for name in ("model_id", "version", "evidence_id")
+    )
+    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    path = f"/api/v1/models/{model}/versions/{version}/evidence/{evidence}/report"
+    return f"{base}{URL_PREFIX}{path}"

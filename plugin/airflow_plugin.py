@@ -8,8 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-#: Where Airflow's API server answers for us.
-URL_PREFIX = "/model-lifecycle"
+from model_lifecycle.operators.mount import URL_PREFIX
 
 
 class ModelLifecyclePlugin(AirflowPlugin):

@@ -321,3 +321,18 @@ def test_form_has_the_comment_and_the_user_s_own_fields(model):
 
     assert list(task.serialized_params) == ["comment", "ticket"]
     assert task.serialized_params["ticket"]["schema"]["title"] == "Ticket"
+
+
+def test_comment_is_optional_in_form_and_rest(model):
+    """The form's button is enabled without a comment, as an answer over REST is valid without."""
+    from airflow.sdk.definitions.param import Param
+
+    from model_lifecycle.operators import ApproveModelOperator
+
+    task = ApproveModelOperator(task_id="approve", version=1, **model)
+    field = task.serialized_params["comment"]["schema"]
+
+    assert "null" in field["type"]
+    assert "optional" in field["title"]
+    for answer in (None, "", "looks sound"):
+        Param(answer, **field).resolve()

@@ -65,3 +65,54 @@ def test_embedded_tracking_has_no_link(no_registry, ctx, monkeypatch, tmp_path):
     ModelVersionLink.publish(ctx, ModelRegistryHook(), "acme", "churn", {"version": 3})
 
     assert ctx["ti"].pushed == {}
+
+
+def test_report_link_needs_no_setting(no_registry, ctx, monkeypatch, tmp_path):
+    """The button opens the report in the API that Airflow serves itself."""
+    from model_lifecycle.operators import ModelRegistryHook
+
+    monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/team/")
+    report = {"model_id": "churn.eu", "version": 3, "evidence_id": "e 1"}
+    GateReportLink.publish(ctx, ModelRegistryHook(), "acme/reports/x/report.html", report)
+
+    assert _link(GateReportLink(), ctx) == (
+        "https://airflow.example.com/team/model-lifecycle"
+        "/api/v1/models/churn.eu/versions/3/evidence/e%201/report"
+    )
+
+
+def test_report_link_leads_to_a_route_of_the_api():
+    """The address that operators link is one that the API answers."""
+    from model_lifecycle.api.routers import documents
+    from model_lifecycle.operators.links import report_address
+    from model_lifecycle.plugin.airflow_plugin import URL_PREFIX
+
+    report = {"model_id": "churn", "version": 3, "evidence_id": "e1"}
+    path = report_address(report).partition(URL_PREFIX)[2]
+    route = next(item for item in documents.router.routes if item.name == "read_report")
+    names = {name: str(value) for name, value in report.items()}
+
+    assert path.endswith(route.url_path_for("read_report", **names))
+
+
+def test_approval_form_links_reports_and_shows_no_bucket():
+    """What a person cannot open is not on the form."""
+    from model_lifecycle.operators.approval import Question, approval_body
+    from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+    from model_lifecycle.registry.rules.stages import Gate
+
+    question = Question("acme", "churn", 3, "sha256:1", None, "f", "kim")
+    bound = {"bundle_digest": "sha256:1", "baseline": None, "policy_fingerprint": "f"}
+    own, foreign = (
+        Evidence(evidence_id=gate, gate=gate, verdict=Verdict.PASS, report_uri=uri, **bound)
+        for gate, uri in (
+            (Gate.SHADOW, "s3://lifecycle/acme/reports/1"),
+            (Gate.VALIDATION, "https://lab/1"),
+        )
+    )
+    body = approval_body(question, [own, foreign], {Gate.SHADOW: "https://airflow/report"})
+
+    assert "s3://" not in body
+    assert "[report](https://airflow/report)" in body
+    assert "[report](https://lab/1)" in body
