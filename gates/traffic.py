@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.rules import paths, tenancy
@@ -35,6 +35,7 @@ from .parquet_tables import (
 from .window_rows import rows_in_window
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from .parquet_tables import Conversion
@@ -237,15 +238,35 @@ async def read_partition(store: Files, partition: Partition) -> PartitionData:
     return PartitionData(batch.frame, batch.hours[0].digest)
 
 
-def parse_day(text: str, field: str) -> datetime:
-    """An ISO date or timestamp as UTC; without a zone it is UTC. Raises :class:`InvalidInput`."""
+def parse_day(value: str | date | np.datetime64, field: str) -> datetime:
+    """A date or timestamp as UTC: ISO text, or any object that is one, as templates give them that
+    are rendered to native objects. Without a zone it is UTC. Raises :class:`InvalidInput`."""
     try:
-        at = datetime.fromisoformat(text)
+        at = _timestamp(value)
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"{field} {text!r:.80} is not an ISO date, such as 2013-07-01", field=field
+            f"{field} {value!r:.80} is not a date or a timestamp, such as 2013-07-01 (an ISO date)",
+            field=field,
         ) from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _timestamp(value: object) -> datetime:
+    if not isinstance(value, str | date):
+        import numpy as np
+
+        if isinstance(value, np.datetime64):
+            value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime):
+        # Of pandas and pendulum too; what is not equal to itself is pandas's NaT.
+        if value != value:
+            raise ValueError
+        return datetime.combine(value.date(), value.timetz())
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller adds UTC
+    if not isinstance(value, str):
+        raise TypeError
+    return datetime.fromisoformat(value.strip())
 
 
 def _utc(at: datetime, field: str) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.tenancy import parse_version
@@ -21,13 +22,14 @@ class ABTestOperator(GateOperator):
 
     A retry gives the evidence that an earlier try recorded; clearing the task judges again.
 
-    :param start: first day of the window, ISO date, UTC.
-    :param end: the day after its last, ISO date, UTC.
+    :param start: first day of the window, or its first instant: ISO text, a date or a datetime;
+        without a time zone it is UTC.
+    :param end: the day after its last, or the instant after it.
     """
 
     template_fields: Sequence[str] = (*GateOperator.template_fields, "start", "end")
 
-    def __init__(self, *, start: str, end: str, **kwargs: Any) -> None:
+    def __init__(self, *, start: str | date, end: str | date, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start = start
         self.end = end

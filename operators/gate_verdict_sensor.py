@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import conf
@@ -33,7 +33,8 @@ class GateVerdictSensor(GateOperator):
     with a PASS or FAIL, or with whatever verdict there is at the policy's ``max_duration_days``
     (``max_days`` of an A/B test): then the version stays in staging.
 
-    :param start: from when on traffic counts, ISO date or time, UTC.
+    :param start: from when on traffic counts, ISO text, a date or a datetime;
+        without a time zone it is UTC.
     :param gate: ``shadow``, or ``ab_test`` where the serving system splits traffic between both
         versions.
     :param poll_interval: seconds between questions for new traffic; in the triggerer at least, as
@@ -46,7 +47,7 @@ class GateVerdictSensor(GateOperator):
     def __init__(
         self,
         *,
-        start: str,
+        start: str | date,
         gate: str = "shadow",
         poll_interval: float = 300,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=True),

@@ -11,6 +11,7 @@ missing; ``judge`` adds them up. The verdict is that of ``ShadowTestOperator``, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup
@@ -31,7 +32,7 @@ class PlanShadowTestOperator(GateOperator):
 
     template_fields: Sequence[str] = (*GateOperator.template_fields, "start", "end")
 
-    def __init__(self, *, start: str, end: str, **kwargs: Any) -> None:
+    def __init__(self, *, start: str | date, end: str | date, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start = start
         self.end = end
@@ -131,8 +132,8 @@ def mapped_shadow_test(
     tenant_id: str,
     model_id: str,
     version: int | str,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     group_id: str = "shadow_test",
     model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
     max_active_days: int | None = None,

@@ -7,6 +7,7 @@ holds neither ``_`` nor ``%``, so no LIKE pattern built from it reaches another 
 from __future__ import annotations
 
 import re
+from numbers import Integral
 from typing import Any, NewType
 
 from .errors import InvalidName
@@ -67,6 +68,9 @@ def parse_version(text: Any) -> int:
             f"version {_shown(text)} is not valid: versions are whole numbers from 1",
             field="version",
         )
+    if isinstance(text, Integral) and not isinstance(text, bool):
+        # numpy's integers, as a task that counts with numpy returns them.
+        return version_number(int(text))
     return version_number(text)
 
 

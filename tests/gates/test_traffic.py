@@ -1,7 +1,9 @@
 import io
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
+import numpy as np
 import pandas as pd
+import pendulum
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -296,3 +298,45 @@ async def test_conflicting_labels(store):
     marked = dict(zip(found.frame["request_id"], found.conflicting.tolist(), strict=True))
     assert marked == {"a": True, "b": False, "c": False}
     assert found.frame.set_index("request_id")["label"]["a"] == 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-03-01T00:00:00+01:00",
+        datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=1))),
+        pendulum.datetime(2024, 3, 1, tz="Europe/Berlin"),
+        pd.Timestamp("2024-03-01", tz="Europe/Berlin"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_time_zone_of_a_window_end_is_kept(value):
+    """Whatever object says it, midnight in Berlin is an hour before UTC's."""
+    assert parse_day(value, "start") == datetime(2024, 2, 29, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-03-01",
+        date(2024, 3, 1),
+        pendulum.date(2024, 3, 1),
+        datetime(2024, 3, 1),  # noqa: DTZ001 - no zone is the point
+        pd.Timestamp("2024-03-01"),
+        np.datetime64("2024-03-01"),
+        np.datetime64("2024-03-01T00:00:00", "ns"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_window_end_without_a_time_zone_is_utc(value):
+    """Dates and timestamps of any library mean UTC, as ISO text does."""
+    at = parse_day(value, "start")
+
+    assert (type(at), at) == (datetime, datetime(2024, 3, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("value", [None, 20240301, "soon", pd.NaT, np.datetime64("NaT"), ["2024"]])
+def test_window_end_that_is_no_date_is_refused(value):
+    """The field is named, and what it may be."""
+    with pytest.raises(InvalidInput, match=r"start .* is not a date or a timestamp"):
+        parse_day(value, "start")

@@ -122,3 +122,21 @@ def test_no_tenants_experiments_start_like_those_of_another() -> None:
     assert not tenancy.experiment_name(
         tenancy.tenant_id("acme-2"), tenancy.model_id("m")
     ).startswith(tenancy.experiment_prefix(tenancy.tenant_id("acme")))
+
+
+def test_version_may_be_an_integer_of_numpy():
+    """A task that counts with numpy hands its number on."""
+    import numpy as np
+
+    number = tenancy.parse_version(np.int64(3))
+
+    assert (type(number), number) == (int, 3)
+
+
+def test_version_is_no_truth_value():
+    """True is no version, neither Python's nor numpy's."""
+    import numpy as np
+
+    for value in (True, np.True_):
+        with pytest.raises(InvalidName):
+            tenancy.parse_version(value)
