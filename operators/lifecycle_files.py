@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 
@@ -16,7 +17,7 @@ from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
-from .lifecycle_schema import LIFECYCLE
+from .lifecycle_schema import LIFECYCLE, TASK_SETTINGS
 
 
 @dataclass(frozen=True, order=True)
@@ -126,6 +127,31 @@ def _by_rules(located: Located) -> Iterator[Problem]:
             "approval is asked for, but the policy does not require it; say "
             "'require_approval: true' in the policy",
         )
+
+    yield from _by_schedule(located)
+    for name in sorted(set(said.get("default_args", {})) & set(said) & set(TASK_SETTINGS)):
+        yield Problem(
+            *located.place(("default_args", name)),
+            f"default_args.{name} and {name} say the same; leave one of them out",
+        )
+
+
+def _by_schedule(located: Located) -> Iterator[Problem]:
+    """What start date, time zone and catching up need of each other."""
+    said = located.value
+    for name in ("timezone", "catchup"):
+        if said.get(name) and "start_date" not in said:
+            yield Problem(*located.place((name,)), f"{name} needs a 'start_date'")
+    if "timezone" in said:
+        try:
+            ZoneInfo(said["timezone"])
+        except (KeyError, ValueError, OSError):
+            near = get_close_matches(said["timezone"], available_timezones(), n=1)
+            advice = f"; did you mean {near[0]!r}?" if near else ", such as Europe/Berlin"
+            yield Problem(
+                *located.place(("timezone",)),
+                f"timezone: {said['timezone']!r} is not a name of a time zone{advice}",
+            )
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .lifecycle_files import InvalidLifecycle, Lifecycle, Problem, read_lifecycle
+from .lifecycle_schema import DURATIONS, TASK_SETTINGS
 from .lifecycles import retrain_and_promote
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _GIVEN = (
     *("tenant_id", "model_id", "description", "schedule", "train_kwargs", "validation_kwargs"),
-    *("traffic_kwargs", "params", "tags", "model_registry_conn_id"),
+    *("traffic_kwargs", "params", "tags", "model_registry_conn_id", "catchup", "max_active_runs"),
 )
 
 
@@ -102,8 +103,7 @@ def _dag(lifecycle: Lifecycle) -> DAG:
     if "approval" in said:
         given["approval"] = _approval(said["approval"])
     if "start_date" in said:
-        given["start_date"] = datetime.fromisoformat(said["start_date"]).replace(tzinfo=UTC)
-    defaults = {name: said[name] for name in ("owner", "retries") if name in said}
+        given["start_date"] = _midnight(said["start_date"], said.get("timezone", "UTC"))
     data = said.get("validation_data") or Named(said["validation_function"])
     return retrain_and_promote(
         dag_id=lifecycle.dag_id,
@@ -111,9 +111,25 @@ def _dag(lifecycle: Lifecycle) -> DAG:
         validation_data=data,
         shadow_window=(said["shadow_window"]["start"], said["shadow_window"]["end"]),
         policy=lifecycle.policy,
-        default_args=defaults,
+        default_args=_task_settings(said),
         **given,
     )
+
+
+def _midnight(day: str, zone: str) -> datetime:
+    """The day's first instant in a zone; the schedule goes by the same zone."""
+    import pendulum
+
+    return datetime.fromisoformat(day).replace(tzinfo=pendulum.timezone(zone))
+
+
+def _task_settings(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Airflow's default arguments of the DAG's tasks."""
+    settings = {name: said[name] for name in TASK_SETTINGS if name in said}
+    settings |= said.get("default_args", {})
+    for name in DURATIONS & settings.keys():
+        settings[name] = timedelta(seconds=settings[name])
+    return settings
 
 
 def _approval(said: Mapping[str, Any]) -> dict[str, Any]:

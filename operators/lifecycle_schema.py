@@ -11,6 +11,30 @@ _FUNCTION = {
 }
 _ARGUMENTS = {"type": "object", "description": "its arguments; templates in them are rendered"}
 _TEXT = {"type": "string", "minLength": 1}
+_SECONDS = {"type": "number", "exclusiveMinimum": 0, "description": "a number of seconds"}
+_COUNT = {"type": "integer", "minimum": 1}
+
+#: What a file may say of all its tasks, at its top or in ``default_args``.
+TASK_SETTINGS: dict[str, Any] = {
+    "owner": _TEXT,
+    "retries": {"type": "integer", "minimum": 0},
+    "pool": _TEXT,
+    "queue": _TEXT,
+    "execution_timeout": _SECONDS,
+}
+#: What ``default_args`` may say besides.
+_FURTHER_ARGUMENTS: dict[str, Any] = {
+    "pool_slots": _COUNT,
+    "priority_weight": {"type": "integer"},
+    "weight_rule": {"enum": ["downstream", "upstream", "absolute"]},
+    "retry_delay": _SECONDS,
+    "max_retry_delay": _SECONDS,
+    "retry_exponential_backoff": {"type": ["boolean", "number"], "minimum": 0},
+    "depends_on_past": {"type": "boolean"},
+    "executor": _TEXT,
+}
+#: Keys whose seconds Airflow takes as a duration.
+DURATIONS = frozenset({"execution_timeout", "retry_delay", "max_retry_delay"})
 
 #: The keys of a file, and what each may hold.
 LIFECYCLE: dict[str, Any] = {
@@ -68,8 +92,15 @@ LIFECYCLE: dict[str, Any] = {
         },
         "params": {"type": "object"},
         "tags": {"type": "array", "items": _TEXT},
-        "owner": _TEXT,
-        "retries": {"type": "integer", "minimum": 0},
+        **TASK_SETTINGS,
+        "default_args": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {**TASK_SETTINGS, **_FURTHER_ARGUMENTS},
+        },
+        "catchup": {"type": "boolean"},
+        "max_active_runs": _COUNT,
+        "timezone": {**_TEXT, "description": "a name such as Europe/Berlin"},
         "model_registry_conn_id": _TEXT,
     },
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, chain
@@ -39,7 +39,7 @@ def retrain_and_promote(
     model_id: str,
     train: Callable[..., TrainedModel],
     validation_data: str | Callable[..., str],
-    shadow_window: tuple[str, str],
+    shadow_window: tuple[str | date, str | date],
     train_kwargs: Mapping[str, Any] | None = None,
     validation_kwargs: Mapping[str, Any] | None = None,
     record_traffic: Callable[..., Any] | None = None,
@@ -64,7 +64,8 @@ def retrain_and_promote(
     :param train: function of ``train_kwargs`` that returns a ``TrainedModel``.
     :param validation_data: path or URI of the held-out labelled data (parquet), or a function
         of ``validation_kwargs`` that writes it and returns where.
-    :param shadow_window: first day and the day after the last, as ISO dates in UTC.
+    :param shadow_window: first day and the day after the last, as ISO text, dates or datetimes;
+        without a time zone they are UTC.
     :param record_traffic: function of ``traffic_kwargs`` that writes the window's requests into
         the traffic layout, for systems whose serving does not log them there itself.
     :param policy: the model's promotion policy; none leaves the model's own alone.
@@ -176,22 +177,23 @@ def rollback_dag(
     params = {
         "model": Param(
             models[0] if models and len(models) == 1 else None,
-            title="Model",
+            title="Model (required)",
             description="The model to roll back.",
             type="string",
             **choice,
         ),
         "to_version": Param(
             None,
-            title="Version",
+            title="Version (optional)",
             description="The version to bring back. Empty: the previous one in production.",
             type=["null", "integer"],
             minimum=1,
         ),
         "reason": Param(
             None,
-            title="Reason",
-            description="Why. The ledger keeps it.",
+            title="Reason (10 to 1000 characters)",
+            description="Why, in at least 10 characters. The run starts when the reason is long "
+            "enough. The ledger keeps it.",
             type="string",
             minLength=10,
             maxLength=1000,

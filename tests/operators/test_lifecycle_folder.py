@@ -214,3 +214,79 @@ def test_a_hundred_lifecycles_cost_little(folder):
     assert {"mlflow", "numpy", "pandas", "scipy", "boto3"} & {*modules} == set()
     assert count == 100
     assert seconds / count <= 0.03, f"{1000 * seconds / count:.0f} ms a file"
+
+
+_LIFECYCLE = GOOD.replace("retries: 5\n", "")
+_PLATFORM = """
+pool: gpu
+queue: fast
+execution_timeout: 3600
+catchup: true
+max_active_runs: 2
+timezone: Europe/Berlin
+default_args: {retries: 1, retry_delay: 60, pool_slots: 2}
+"""
+
+
+def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path):
+    """Pool, queue and time limits are every task's; the schedule goes by the file's time zone."""
+    from datetime import timedelta
+
+    from model_lifecycle.operators import lifecycles_from
+
+    (tmp_path / "churn.yaml").write_text(_LIFECYCLE + _PLATFORM)
+    (dag,) = lifecycles_from(tmp_path).values()
+    tasks = {
+        (
+            *(task.pool, task.queue, task.pool_slots, task.retries),
+            *(task.execution_timeout, task.retry_delay),
+        )
+        for task in dag.tasks
+    }
+
+    assert tasks == {("gpu", "fast", 2, 1, timedelta(hours=1), timedelta(minutes=1))}
+    assert (dag.catchup, dag.max_active_runs, dag.timezone.name) == (True, 2, "Europe/Berlin")
+    assert dag.start_date.isoformat() == "2025-12-31T23:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pool: 5", r"pool: 5 is not of type 'string'"),
+        ("queue: ''", r"queue: '' should be non-empty"),
+        ("execution_timeout: soon", r"execution_timeout: .*a number of seconds"),
+        ("execution_timeout: 0", r"execution_timeout: .*a number of seconds"),
+        ("catchup: often", r"catchup: 'often' is not of type 'boolean'"),
+        ("max_active_runs: 0", r"max_active_runs: 0 is less than the minimum of 1"),
+        ("timezone: Europe/Berln", r"timezone: 'Europe/Berln' .*did you mean 'Europe/Berlin'"),
+        ("timezone: ../etc", r"timezone: '../etc' is not a name of a time zone"),
+        ("default_args: [retries]", r"default_args: .* is not of type 'object'"),
+        ("default_args: {retrys: 1}", r"unknown key 'retrys'; did you mean 'retries'"),
+        ("default_args: {retry_delay: -1}", r"default_args.retry_delay: .*a number of seconds"),
+        ("pool: a\ndefault_args: {pool: b}", r"default_args.pool and pool say the same"),
+        ("pol: gpu", r"unknown key 'pol'; did you mean 'pool'"),
+    ],
+)
+def test_wrong_setting_of_a_platform_is_refused_by_name(tmp_path, text, message):
+    """The mistake has the key's name, and what is allowed there."""
+    from model_lifecycle.operators import check_lifecycles
+    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles
+
+    (tmp_path / "churn.yaml").write_text(f"{_LIFECYCLE}{text}\n")
+
+    with pytest.raises(InvalidLifecycles, match=message):
+        check_lifecycles(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["timezone: Europe/Berlin", "catchup: true"])
+def test_setting_that_needs_a_start_date_says_so(tmp_path, text):
+    """Neither means anything without one."""
+    without = _LIFECYCLE.replace("start_date: 2026-01-01\n", "")
+
+    from model_lifecycle.operators import check_lifecycles
+    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles
+
+    (tmp_path / "churn.yaml").write_text(f"{without}{text}\n")
+
+    with pytest.raises(InvalidLifecycles, match="needs a 'start_date'"):
+        check_lifecycles(tmp_path)

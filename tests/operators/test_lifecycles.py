@@ -144,3 +144,14 @@ def test_form_of_the_rollback(conf, valid):
 
     with expected:
         process_params(dag, dag.get_task("rollback"), conf, suppress_exception=False)
+
+
+def test_rollback_form_says_what_its_fields_need():
+    """A field that holds the button back says how to fill it."""
+    from model_lifecycle.operators import rollback_dag
+
+    dag = rollback_dag(dag_id="back", tenant_id="acme", models=["churn"])
+    reason = dag.params.get_param("reason")
+
+    assert (reason.schema["minLength"], "10 to 1000" in reason.schema["title"]) == (10, True)
+    assert "optional" in dag.params.get_param("to_version").schema["title"]
