@@ -11,14 +11,15 @@ from fastapi import FastAPI
 from model_lifecycle import __version__
 from model_lifecycle.registry.settings import Settings
 
-from . import problems
+from . import docs_page, problems
 from .auth.bearer import BearerCredentials
 from .auth.jwt import JwtVerifier
 from .caller import Authenticate
 from .description import describe
-from .guard import PROBES, Guard
+from .guard import ASSETS, DESCRIPTION, PROBES, Guard
+from .head_requests import HeadRequests
 from .health import Health
-from .limits import Limits
+from .limits import Deadline, Limits
 from .metrics import Metrics
 from .opening import OpenRegistry
 from .pages import PageTokens
@@ -48,11 +49,12 @@ def create_app(
     """The API over the registry at ``settings`` (default: from the environment).
 
     ``auth`` finds out who calls; without one the app asks for its own credentials, API keys and
-    JWTs, and answers probes without any. With one it answers nothing at all without a credential.
+    JWTs, and answers probes without any. The API's description is open either way; with ``auth``
+    it is all that is answered without a credential.
     Making the app opens nothing; its lifespan opens one registry for the process.
     """
     api = api or ApiSettings()
-    open_paths = PROBES if auth is None else frozenset()
+    open_paths = PROBES | DESCRIPTION if auth is None else DESCRIPTION
     opened = OpenRegistry(settings if callable(settings) else lambda: settings or Settings())
 
     @asynccontextmanager
@@ -86,10 +88,13 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router.router, prefix="/api/v1")
     app.include_router(service.router)
+    app.mount(ASSETS.rstrip("/"), docs_page.assets(), name="docs-assets")
     problems.install(app)
     # The last one added is the outermost.
+    app.add_middleware(HeadRequests)
     app.add_middleware(Limits, api=api)
     app.add_middleware(Guard, open_paths=open_paths)
+    app.add_middleware(Deadline, api=api)
     app.add_middleware(Recording, metrics=metrics)
     return app
 

@@ -13,6 +13,10 @@ from .refusals import Refusal
 
 #: What a server of its own answers to anyone: probes, which tell nothing about any tenant.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+#: The API's description, the same for everyone: a browser opens it before it has a credential.
+DESCRIPTION = frozenset({"/", "/docs", "/docs/start.js", "/openapi.json"})
+#: Files of the page that shows the description lie below this path.
+ASSETS = "/docs/assets/"
 
 
 class Guard:
@@ -23,12 +27,7 @@ class Guard:
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        if _path(scope) in self._open_paths:
+        if scope["type"] != "http" or _is_open(_path(scope), self._open_paths):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -38,6 +37,10 @@ class Guard:
             await problem(request, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _is_open(path: str, open_paths: frozenset[str]) -> bool:
+    return path in open_paths or path.startswith(ASSETS)
 
 
 def _path(scope: Scope) -> str:

@@ -18,8 +18,8 @@ MAX_URI = 32 * 1024
 _COURTESY = 32 * 1024 * 1024
 
 
-class Limits:
-    """Refuses long addresses and large bodies, declared or not, and ends what takes too long.
+class Deadline:
+    """Ends what takes too long with 504: authentication and opening the registry included.
 
     Work that is cut off leaves nothing half-done that a repetition with the same
     Idempotency-Key would not finish: that is the core's promise.
@@ -34,8 +34,6 @@ class Limits:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        uploads = request.headers.get("content-type", "").startswith("multipart/form-data")
-        limit = self._api.max_upload if uploads else self._api.max_body
         seconds = self._api.upload_deadline if _moves_files(request) else self._api.deadline
         started = False
 
@@ -45,17 +43,34 @@ class Limits:
             await send(message)
 
         try:
-            async with asyncio.timeout(seconds):
-                refusal = self._refusal(request, limit)
-                if refusal is None:
-                    await self._app(scope, _counted(receive, limit), sending)
-                else:
-                    await _read_away(receive)
-                    await problem(request, refusal)(scope, receive, sending)
+            async with asyncio.timeout(seconds) as deadline:
+                await self._app(scope, receive, sending)
         except TimeoutError:
-            if started:
+            if started or not deadline.expired():
                 raise
             await problem(request, too_slow(seconds))(scope, receive, send)
+
+
+class Limits:
+    """Refuses long addresses and large bodies, declared or not."""
+
+    def __init__(self, app: ASGIApp, api: ApiSettings) -> None:
+        self._app = app
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        uploads = request.headers.get("content-type", "").startswith("multipart/form-data")
+        limit = self._api.max_upload if uploads else self._api.max_body
+        refusal = self._refusal(request, limit)
+        if refusal is None:
+            await self._app(scope, _counted(receive, limit), send)
+        else:
+            await _read_away(receive)
+            await problem(request, refusal)(scope, receive, send)
 
     def _refusal(self, request: Request, limit: int) -> Refusal | None:
         scope = request.scope

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -18,8 +17,11 @@ from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.settings import Settings
 
+from .shared_attempt import SharedAttempt
+
 _log = logging.getLogger("model_lifecycle.api")
 _TRY_AGAIN_AFTER = 1.0
+_NOT_SET_UP = "it is not set up; the server's log says why"
 
 
 class OpenRegistry:
@@ -32,10 +34,8 @@ class OpenRegistry:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
-        self._lock = asyncio.Lock()
         self._opened: tuple[ModelRegistry, ApiKeys] | None = None
-        self._tried = -_TRY_AGAIN_AFTER
-        self._problem = ""
+        self._opening = SharedAttempt(self._open, pause=_TRY_AGAIN_AFTER)
 
     async def start(self) -> None:
         """Open if that is possible now."""
@@ -50,6 +50,7 @@ class OpenRegistry:
             await (await self.registry()).list_experiments("nobody")
 
     async def close(self) -> None:
+        await self._opening.close()
         await self._stack.aclose()
 
     async def registry(self) -> ModelRegistry:
@@ -63,13 +64,7 @@ class OpenRegistry:
     async def _both(self) -> tuple[ModelRegistry, ApiKeys]:
         if self._opened is not None:
             return self._opened
-        async with self._lock:
-            if self._opened is None:
-                if time.monotonic() < self._tried + _TRY_AGAIN_AFTER:
-                    raise BackendUnavailable("registry", self._problem)
-                self._tried = time.monotonic()
-                self._opened = await self._open()
-        return self._opened
+        return await self._opening.result()
 
     async def _open(self) -> tuple[ModelRegistry, ApiKeys]:
         async with AsyncExitStack() as stack:
@@ -77,21 +72,19 @@ class OpenRegistry:
                 settings = await asyncio.to_thread(self._settings)
                 registry = await stack.enter_async_context(open_registry(settings))
                 keys = await ApiKeys.open(settings.database_url)
-            except BackendUnavailable as error:
-                self._problem = error.problem
+            except BackendUnavailable:
                 raise
             except RegistryError as error:
                 # A mistake in the settings, which only the log may tell in full.
-                self._problem = "it is not set up; the server's log says why"
                 _log.error("the registry cannot be opened: %s", error)
-                raise BackendUnavailable("registry", self._problem) from error
+                raise BackendUnavailable("registry", _NOT_SET_UP) from error
             except Exception as error:
-                self._problem = "it is not set up; the server's log says why"
                 _log.exception("the registry cannot be opened")
-                raise BackendUnavailable("registry", self._problem) from error
+                raise BackendUnavailable("registry", _NOT_SET_UP) from error
             stack.push_async_callback(keys.close)
             self._stack = stack.pop_all()
-        return registry, keys
+        self._opened = registry, keys
+        return self._opened
 
 
 async def _registry(request: Request) -> ModelRegistry:

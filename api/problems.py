@@ -94,10 +94,20 @@ def problem(request: Request, error: Exception) -> Response:
         if status == 405:
             headers["Allow"] = _allowed(request)
     else:
-        _log.exception("request failed", exc_info=error)
+        log_failure(request, error)
         status, code = 500, "internal_error"
         text = "a mistake in this program; its log has more under the request id"
     return document(request, status, code, text, details, headers)
+
+
+def log_failure(request: Request, error: Exception) -> None:
+    """Log an error that no route expects, with its traceback, under the request's id."""
+    found = {
+        "request_id": getattr(request.state, "request_id", ""),
+        "method": request.method,
+        "route": getattr(request.scope.get("route"), "path", "unmatched"),
+    }
+    _log.error("request failed", exc_info=error, extra={"document": found})
 
 
 def document(
@@ -131,7 +141,9 @@ def _allowed(request: Request) -> str:
     methods: set[str] = set()
     for route in request.app.router.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
+            methods |= getattr(route, "methods", None) or set()
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

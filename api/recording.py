@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import Metrics
-from .problems import problem
+from .problems import log_failure, problem
 
 _log = logging.getLogger("model_lifecycle.api.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -29,6 +29,10 @@ class Recording:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # There is nothing here to talk to: closed before it is accepted, which is 403.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,6 +58,7 @@ class Recording:
             await self._app(scope, receive, sending)
         except Exception as error:
             if status:
+                log_failure(request, error)
                 raise
             await problem(request, error)(scope, receive, sending)
         finally:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html as markup
 import json
 import sys
 from collections.abc import Mapping
@@ -37,16 +36,6 @@ def reference(document: Json) -> str:
             body = _example(document, operation)
             parts.append(_section(method.upper(), path, operation, body))
     return "\n".join(parts)
-
-
-def html(document: Json) -> str:
-    """The reference as one page without scripts."""
-    text = markup.escape(reference(document))
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Model lifecycle API</title>"
-        "<style>body{max-width:60rem;margin:2rem auto;font:15px/1.5 monospace;"
-        "white-space:pre-wrap;padding:0 1rem}</style><body>" + text + "</body></html>"
-    )
 
 
 def _example(document: Json, operation: Json) -> Any:

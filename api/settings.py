@@ -12,8 +12,15 @@ from model_lifecycle.registry.settings import PREFIX
 
 #: Signatures that need no secret shared with us; HMAC and "none" can never be configured.
 JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
-_NUMBERS = ("deadline", "upload_deadline", "key_cache_seconds")
-_COUNTS = ("max_body", "max_upload", "max_entries", "max_expanded")
+_NUMBERS = ("deadline", "upload_deadline", "header_timeout", "key_cache_seconds")
+_COUNTS = (
+    "max_body",
+    "max_upload",
+    "max_entries",
+    "max_expanded",
+    "max_header",
+    "max_connections",
+)
 
 
 @dataclass(frozen=True)
@@ -21,10 +28,13 @@ class ApiSettings:
     """Read from ``MODEL_LIFECYCLE_API_*``.
 
     ``secret`` signs page tokens; without one each process makes its own, so several servers behind
-    one address need it. Sizes are in bytes, times in seconds. ``key_cache_seconds`` is how long a
-    revoked API key may still work. JWTs are accepted once issuer, audience and key set are given;
-    ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that say who the caller is.
-    ``airflow_access`` maps Airflow's users and roles to tenants and roles; see ``docs/api.md``.
+    one address need it. Sizes are in bytes, times in seconds. ``max_header`` bounds a request's
+    line and headers, ``header_timeout`` the time for them, and ``max_connections`` the open
+    connections of one process; all three are for a server of its own. ``key_cache_seconds`` is
+    how long a revoked API key may still work. JWTs are accepted once issuer, audience and key set
+    are given; ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that say who the caller
+    is. ``airflow_access`` maps Airflow's users and roles to tenants and roles; see
+    ``docs/api.md``.
     """
 
     secret: str = ""
@@ -32,6 +42,9 @@ class ApiSettings:
     max_upload: int = 1024 * 1024 * 1024
     max_entries: int = 1000
     max_expanded: int = 4 * 1024 * 1024 * 1024
+    max_header: int = 64 * 1024
+    max_connections: int = 1000
+    header_timeout: float = 15.0
     deadline: float = 30.0
     upload_deadline: float = 900.0
     key_cache_seconds: float = 5.0

@@ -12,17 +12,28 @@ from contextlib import contextmanager
 
 from .output import harmless
 
+#: MLflow reports its use over the network when it is imported; an answer here must not wait.
+_QUIET_MLFLOW = {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_DISABLE_TELEMETRY": "true"}
+#: Those variables that this process has set for itself.
+_set_here: set[str] = set()
+
 
 def hush_libraries() -> None:
     """For a process of our own: libraries log errors only, and Python's warnings, which speak of
     their code, are off unless somebody asked for them."""
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # MLflow reports its use over the network when it is imported; an answer here must not wait.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _QUIET_MLFLOW.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            _set_here.add(name)
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+
+
+def environment_of_the_caller() -> dict[str, str]:
+    """The environment this process was started with: for a process that takes its place."""
+    return {name: value for name, value in os.environ.items() if name not in _set_here}
 
 
 @contextmanager

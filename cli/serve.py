@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import secrets
-import tempfile
+import sys
 from typing import Annotated
 
 import typer
@@ -12,14 +12,12 @@ import typer
 from model_lifecycle.registry.rules.errors import FrameworkUnavailable
 from model_lifecycle.registry.settings import PREFIX, Settings
 
+from .noise import environment_of_the_caller
 from .options import Home
 from .session import ask
 
 #: Named, not imported: the command line and the API are neighbours that do not know each other.
-_APP = "model_lifecycle.api.serving:app"
-_LAST_REQUESTS = 30
-#: Longer than load balancers keep idle connections, so that it is they who close them.
-_IDLE = 75
+_SERVER = "model_lifecycle.api.server"
 
 
 def serve(
@@ -32,33 +30,20 @@ def serve(
 
     Without MODEL_LIFECYCLE_API_SECRET page tokens last as long as the process.
     """
-    try:
-        import uvicorn
-    except ImportError:
+    if importlib.util.find_spec("uvicorn") is None:
         raise FrameworkUnavailable(
             "the HTTP API", "pip install 'airflow-provider-model-lifecycle[api]'"
-        ) from None
-
+        )
     settings = Settings(home=home)
     ask(home, _nothing)
-    os.environ[f"{PREFIX}HOME"] = str(settings.home)
-    os.environ.setdefault(f"{PREFIX}API_SECRET", secrets.token_urlsafe(32))
-    with tempfile.TemporaryDirectory(prefix="model-lifecycle-metrics-") as folder:
-        if workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        uvicorn.run(
-            _APP,
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_IDLE,
-            timeout_graceful_shutdown=_LAST_REQUESTS,
-        )
+    options = ("--host", host, "--port", str(port), "--workers", str(workers))
+    environment = {**environment_of_the_caller(), f"{PREFIX}HOME": str(settings.home)}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The same process id, so that signals and supervisors reach the server.
+    os.execve(  # noqa: S606 - this program's own interpreter, without a shell
+        sys.executable, [sys.executable, "-m", _SERVER, *options], environment
+    )
 
 
 async def _nothing(_registry: object) -> None:

@@ -1,12 +1,13 @@
 """How often versions of a model have been judged on the same data: the more candidates try, the
-likelier is one to pass by luck, and a reader should know."""
+likelier is one to pass by luck, and a reader should know. Versions that were deleted count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from .identical_rows import shared
 from .ports import GateRegistry
 from .recording import Case
 
@@ -27,17 +28,23 @@ async def attempts_on_window(registry: GateRegistry, case: Case, start: str, end
     return await _attempts(registry, case, overlaps)
 
 
-async def attempts_on_data(registry: GateRegistry, case: Case, data_digest: str) -> int:
+async def attempts_on_data(
+    registry: GateRegistry, case: Case, data_digest: str, fingerprint: Sequence[str]
+) -> int:
     """Verdicts of this gate on these held-out rows, for any version of the model, this one
-    included."""
-    return await _attempts(registry, case, lambda said: said.get("data_digest") == data_digest)
+    included: on the same file, or on the same values of a column that models use."""
+
+    def same(summary: Mapping[str, Any]) -> bool:
+        known = summary.get("data_fingerprint")
+        if summary.get("data_digest") == data_digest:
+            return True
+        return isinstance(known, list) and shared(fingerprint, [str(item) for item in known])
+
+    return await _attempts(registry, case, same)
 
 
 async def _attempts(
     registry: GateRegistry, case: Case, same: Callable[[Mapping[str, Any]], bool]
 ) -> int:
-    found = 1
-    for version in await registry.list_versions(case.tenant, case.model):
-        for item in await registry.list_evidence(case.tenant, case.model, version.version):
-            found += item.gate is case.gate and same(item.summary)
-    return found
+    recorded = await registry.list_model_evidence(case.tenant, case.model)
+    return 1 + sum(item.gate is case.gate and same(item.summary) for item in recorded)

@@ -8,7 +8,7 @@ the loss or its negative. So one judge serves all demands.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .losses import Floats
@@ -22,7 +22,7 @@ class Claim:
 
     ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column``, ``min_rows``,
     ``max_values`` and ``unjudged`` are those of a slice. ``demand`` is the threshold as the policy
-    states it: margin, maximum or minimum.
+    states it: margin, maximum or minimum. ``classes`` is how many classes labels have.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Claim:
     min_rows: int = 0
     max_values: int = 0
     unjudged: str = ""
+    classes: int = 2
 
     @property
     def comparative(self) -> bool:
@@ -47,7 +48,7 @@ class Claim:
     @property
     def span(self) -> float | None:
         """The largest size of x, None where there is none."""
-        return self.metric.span if self.bound is None else self.bound
+        return self.metric.largest_loss(self.classes) if self.bound is None else self.bound
 
     def values(self, champion: Floats | None, challenger: Floats) -> Floats:
         """x of each row, from the rows' losses."""
@@ -60,6 +61,11 @@ class Claim:
     def shown(self, x: float) -> float:
         """x as a person reads it."""
         return self.offset + self.scale * x
+
+
+def of_classes(claims: Sequence[Claim], classes: int) -> tuple[Claim, ...]:
+    """The claims where labels have so many classes."""
+    return tuple(replace(claim, classes=classes) for claim in claims)
 
 
 def claims(
@@ -116,18 +122,18 @@ def _limit(
     found = metric(name)
     at_least = minimum is not None
     demand = (minimum if minimum is not None else maximum) or 0.0
-    #: Higher is better: the measure is 1 - loss.
+    #: Higher is better: the measure is its best value less the loss.
     complement = found.higher_is_better
     sign = 1.0 if at_least != complement else -1.0
     return Claim(
         key=_key(kind, name, "minimum" if at_least else "maximum", demand, part),
         kind=kind,
         metric=found,
-        threshold=sign * ((1 - demand) if complement else demand),
+        threshold=sign * found.measure(demand),
         demand=demand,
         sign=sign,
         scale=1.0 if at_least else -1.0,
-        offset=1.0 if complement else 0.0,
+        offset=found.best if complement else 0.0,
         **_of_slice(part),
     )
 

@@ -8,17 +8,19 @@ not reproduce the champion) is recorded, as INVALID.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from model_lifecycle.registry.column_types import misfit
 from model_lifecycle.registry.rules.errors import InvalidDataset
 from model_lifecycle.registry.rules.evidence import Verdict
 
 from .losses import Answers
-from .report import Check
+from .report import Check, not_checked
 from .wording import count
 
 if TYPE_CHECKING:
@@ -29,22 +31,14 @@ if TYPE_CHECKING:
 #: Under which keys a version may say when its training data ends, in tags or parameters.
 TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
 
+#: Under which keys a version may say the digest of its training data.
+TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
+
 #: Checks that depend on more than the sums: the ledger, and the clock.
-KEPT_CHECKS = ("champion unchanged", "duration", "policy unchanged", "salt")
+KEPT_CHECKS = ("champion unchanged", "duration", "salt")
 
 #: Share of rows for which the champion may lack an answer.
 TOLERATED = 0.01
-
-#: MLflow's column types, and the kinds of pandas columns that fill them without loss.
-_FITTING: Mapping[str, str] = {
-    "double": "fiu",
-    "float": "fiu",
-    "long": "iu",
-    "integer": "iu",
-    "boolean": "b",
-    "string": "OT",
-    "datetime": "M",
-}
 
 
 def check_rows(frame: pd.DataFrame, what: str) -> None:
@@ -66,9 +60,9 @@ def column_problems(frame: pd.DataFrame, columns: Sequence[Column] | None) -> li
         for item in columns
         if item.required and item.name not in frame.columns
     ] + [
-        f"{item.name} is {frame[item.name].dtype}, not {item.type}"
+        f"{item.name} is {frame[item.name].dtype}, not {item.type}: {problem}"
         for item in columns
-        if item.name in frame.columns and not _fits(frame[item.name], item.type)
+        if item.name in frame.columns and (problem := misfit(frame[item.name], item.type))
     ]
 
 
@@ -92,7 +86,7 @@ def signature_check(
     """Whoever calls the champion can call the challenger: it still takes the champion's columns,
     and as types that hold the same values. Models without a signature are not looked at."""
     if challenger is None or champion is None:
-        return Check("signature", True, "a model has no signature to compare", None)
+        return not_checked("signature", "a model has no signature to compare")
     taken = {item.name: item for item in challenger}
     removed = [item.name for item in champion if item.name not in taken and not may_drop]
     retyped = [
@@ -124,18 +118,24 @@ def features(frame: pd.DataFrame, columns: Sequence[Column] | None, other: Seque
 
 
 def finite(answers: Answers) -> NDArray[np.bool_]:
-    """Which rows have a usable prediction and, where there are scores, a score within 0 and 1."""
+    """Which rows have a usable prediction and, where there are scores, scores within 0 and 1."""
     good: NDArray[np.bool_] = ~np.asarray(pd.isna(answers.prediction), dtype=bool)
     if answers.prediction.dtype.kind in "fc":
         good &= np.isfinite(answers.prediction)
     if answers.score is not None:
         good &= np.isfinite(answers.score) & (answers.score >= 0) & (answers.score <= 1)
+    if answers.probabilities is not None:
+        table = answers.probabilities
+        good &= (np.isfinite(table) & (table >= 0) & (table <= 1)).all(axis=1)
+    for values in answers.fits.values():
+        good &= np.isfinite(values)
     return good
 
 
-def answers_check(bad: int, rows: int, who: str) -> Check:
+def answers_check(bad: int, rows: int, who: str, failure: str = "") -> Check:
     """Every row got a usable answer. One missing answer fails the challenger; the champion may
-    lack one in a hundred, which are left out, before the comparison is worth nothing."""
+    lack one in a hundred, which are left out, before the comparison is worth nothing. ``failure``
+    is what the model raised on the first of them."""
     name = f"{who} answers"
     if not bad:
         return Check(name, True, f"all {count(rows)} answers are finite")
@@ -143,6 +143,8 @@ def answers_check(bad: int, rows: int, who: str) -> Check:
         f"the {who} gave no usable answer (an error, NaN, infinite, or a score outside 0 to 1) to "
         f"{count(bad)} of {count(rows)} rows"
     )
+    if failure:
+        message += f"; the first error is {failure}"
     if who == "challenger":
         return Check(name, False, message, Verdict.FAIL)
     return Check(name, False, message, Verdict.INVALID if bad > TOLERATED * rows else None)
@@ -157,7 +159,7 @@ def training_check(who: str, said: Mapping[str, str], window_start: datetime | N
     if end is None or window_start is None:
         missing = "when its training data ends" if end is None else "the time of its rows"
         where = f"the {who} does" if end is None else "the data set does"
-        return Check(name, True, f"{where} not say {missing}; overlap was not checked", None)
+        return not_checked(name, f"{where} not say {missing}; overlap was not checked")
     if end > window_start:
         return Check(
             name,
@@ -166,6 +168,37 @@ def training_check(who: str, said: Mapping[str, str], window_start: datetime | N
             f"which starts at {window_start:%Y-%m-%d %H:%M}",
         )
     return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
+
+
+def same_data_check(who: str, said: Mapping[str, str], data_digest: str) -> Check:
+    """The held-out data is not what the model was trained on. ``said`` are its tags and
+    parameters, which may hold the digest of the training data."""
+    name = f"{who} training digest"
+    declared = next((said[key] for key in TRAINING_DIGEST if said.get(key)), None)
+    if declared is None:
+        return not_checked(
+            name, f"the {who} does not say the digest of its training data (dataset.digest)"
+        )
+    if declared == data_digest:
+        return Check(
+            name,
+            False,
+            f"the {who} was trained on this data set: its dataset.digest is {declared}, the digest "
+            "of the rows judged; judge it on rows that it has not seen",
+        )
+    return Check(name, True, f"the {who}'s training data has another digest")
+
+
+def required(checks: Sequence[Check], why: str) -> list[Check]:
+    """The checks, where one that could not be made is INVALID. A model's training data counts as
+    checked when any of its checks could be made."""
+    made = {check.name.split()[0] for check in checks if check.checked}
+    return [
+        check
+        if check.checked or check.name.split()[0] in made
+        else replace(check, message=f"{check.message}, {why}", otherwise=Verdict.INVALID)
+        for check in checks
+    ]
 
 
 def demands_check(demands: Sequence[object]) -> list[Check]:
@@ -205,18 +238,6 @@ def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
     return (Check("duration", False, message, None),)
 
 
-def restart_check(starts: Sequence[str], start: str) -> tuple[Check, ...]:
-    """A test of live traffic whose policy was changed says from when it counts; ``starts`` are the
-    begins of its earlier attempts."""
-    if not starts:
-        return ()
-    message = (
-        f"the policy was changed while the test was running: it started anew at {start}, as "
-        f"attempt {len(starts) + 1}, and what was judged from {starts[0]} until then does not count"
-    )
-    return (Check("policy unchanged", False, message, None),)
-
-
 def _holds(wider: str, narrower: str) -> bool:
     """Whether every value of the second of MLflow's types can be given as the first."""
     if wider == narrower:
@@ -225,18 +246,6 @@ def _holds(wider: str, narrower: str) -> bool:
     if narrower not in sizes or wider not in sizes:
         return False
     return wider == "double" or (wider, narrower) == ("long", "integer")
-
-
-def _fits(values: pd.Series[Any], kind: str) -> bool:
-    fitting = _FITTING.get(kind)
-    if fitting is None:
-        return True
-    dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
-    if fitting == "OT":
-        return bool(pd.api.types.is_string_dtype(values) or pd.api.types.is_object_dtype(dtype))
-    return getattr(dtype, "kind", "?") in fitting
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -157,9 +157,10 @@ def _added(first: Mapping[str, Bins], second: Mapping[str, Bins]) -> dict[str, B
 
 def _numbers(values: NDArray[Any]) -> Floats | None:
     try:
-        return np.asarray(values, dtype=float)
+        numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         return None
+    return numbers if np.isfinite(numbers).all() else None
 
 
 def _span(values: Floats) -> tuple[float, ...]:

@@ -1,19 +1,29 @@
-"""The measures a gate can judge by: one table. Standard library only; the formulas are in losses.
+"""The measures a gate can judge by: one table. Standard library only; the formulas are in losses
+and clustering.
 
-Every measure is a mean over requests, so that it can be judged from sums. Measures that are not
-(area under the ROC curve) are shown in reports, and never decide. Some need no labels: they say how
-the two models differ, or how often a model gave no answer; only traffic is judged by these.
+Most measures are a mean over requests, so that they can be judged from sums; those of a table of
+clusters are judged from its counts. Measures that are neither (area under the ROC curve) are shown
+in reports, and never decide. Some need no labels: they say how the two models differ, how often a
+model gave no answer, or what a clustering looks like.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.metadata import ModelType
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
 CLASSIFICATION = ModelType.CLASSIFICATION.value
 REGRESSION = ModelType.REGRESSION.value
+CLUSTERING = ModelType.CLUSTERING.value
 
 #: Scores are kept this far from 0 and 1, so that the log loss of one request is bounded.
 LOG_LOSS_CLIP = 1e-6
@@ -23,57 +33,162 @@ LOG_LOSS_RANGE = 13.815510557964274
 
 @dataclass(frozen=True)
 class Metric:
-    """One measure. ``uses`` says what it needs of a model: its ``score`` (probability of the
-    positive class) or its ``prediction``. ``span`` is the largest loss of one request, None where
-    there is none. ``binary``: each request counts 0 or 1. ``labels``: it needs the truth.
-    ``differs``: it is about how two models differ. ``model_type`` is empty where any will do."""
+    """One measure.
+
+    ``uses`` says what it needs of a model: its ``score`` (probabilities of classes), its
+    ``prediction``, its ``fit`` to each row (a clustering's inertia), the ``table`` of clusters
+    that two sides give to the same rows, the ``share`` of each cluster, ``distances`` of rows from
+    each other, or nothing but an ``answer``. ``best`` is the value at no loss of a measure where
+    higher is better. ``span`` is the largest loss of one request, None where there is none;
+    ``span_of_classes`` that of more than two classes. ``binary``: each request counts 0 or 1.
+    ``labels``: it needs the truth. ``differs``: it is about how two models differ. ``compares``: a
+    difference between two models means that one is better. ``model_types`` are those it is for,
+    empty where any will do. ``traffic``: it can be judged block by block. ``lacks`` says which
+    models have it, for those that do not.
+    """
 
     name: str
     title: str
-    model_type: str
+    model_types: tuple[str, ...]
     uses: str
     higher_is_better: bool = False
+    best: float = 1.0
     span: float | None = 1.0
+    span_of_classes: float | None = None
     binary: bool = False
     labels: bool = True
     differs: bool = False
+    compares: bool = True
+    traffic: bool = True
+    lacks: str = ""
 
     def fits(self, model_type: str) -> bool:
         """Whether models of this type can be judged by it."""
-        return self.model_type in ("", model_type)
+        return not self.model_types or model_type in self.model_types
 
+    def loss(self, values: Floats) -> Floats:
+        """The loss that each value of the measure is."""
+        return self.best - values if self.higher_is_better else values
+
+    def measure(self, loss: float) -> float:
+        """The value of the measure at a loss, and the other way round."""
+        return self.best - loss if self.higher_is_better else loss
+
+    def largest_loss(self, classes: int) -> float | None:
+        """The largest loss of one request where there are so many classes."""
+        return self.span_of_classes if classes > 2 and self.span_of_classes else self.span
+
+
+_CLASSES = (CLASSIFICATION,)
+_NUMBERS = (REGRESSION,)
+_CLUSTERS = (CLUSTERING,)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("brier", "Brier score", CLASSIFICATION, "score"),
-        Metric("log_loss", "log loss", CLASSIFICATION, "score", span=LOG_LOSS_RANGE),
-        Metric(
-            "accuracy", "accuracy", CLASSIFICATION, "prediction", higher_is_better=True, binary=True
-        ),
-        Metric("zero_one", "error rate", CLASSIFICATION, "prediction", binary=True),
-        Metric("absolute_error", "mean absolute error", REGRESSION, "prediction", span=None),
-        Metric("squared_error", "mean squared error", REGRESSION, "prediction", span=None),
+        Metric("brier", "Brier score", _CLASSES, "score", span_of_classes=2.0),
+        Metric("log_loss", "log loss", _CLASSES, "score", span=LOG_LOSS_RANGE),
+        Metric("accuracy", "accuracy", _CLASSES, "prediction", higher_is_better=True, binary=True),
+        Metric("zero_one", "error rate", _CLASSES, "prediction", binary=True),
+        Metric("absolute_error", "mean absolute error", _NUMBERS, "prediction", span=None),
+        Metric("squared_error", "mean squared error", _NUMBERS, "prediction", span=None),
         Metric(
             "agreement",
             "agreement with the champion",
-            "",
+            (CLASSIFICATION, REGRESSION),
             "prediction",
             higher_is_better=True,
             binary=True,
             labels=False,
             differs=True,
+            compares=False,
         ),
         Metric(
             "score_shift",
             "mean change of the score",
-            CLASSIFICATION,
+            _CLASSES,
             "score",
             labels=False,
             differs=True,
+            compares=False,
         ),
         Metric(
-            "errors", "share of requests without answer", "", "answer", binary=True, labels=False
+            "errors", "share of requests without answer", (), "answer", binary=True, labels=False
+        ),
+        Metric(
+            "smallest_cluster",
+            "share of the smallest cluster",
+            _CLUSTERS,
+            "share",
+            binary=True,
+            labels=False,
+            compares=False,
+        ),
+        Metric(
+            "largest_cluster",
+            "share of the largest cluster",
+            _CLUSTERS,
+            "share",
+            binary=True,
+            labels=False,
+            compares=False,
+        ),
+        Metric(
+            "inertia",
+            "inertia per row",
+            _CLUSTERS,
+            "fit",
+            span=None,
+            labels=False,
+            lacks="the model has no cluster centres; use log_likelihood for a mixture, or "
+            "silhouette in validation",
+        ),
+        Metric(
+            "log_likelihood",
+            "mean log-likelihood per row",
+            _CLUSTERS,
+            "fit",
+            higher_is_better=True,
+            best=0.0,
+            span=None,
+            labels=False,
+            lacks="the model is no mixture with a density; use inertia for a model with centres, "
+            "or silhouette in validation",
+        ),
+        Metric(
+            "silhouette",
+            "silhouette",
+            _CLUSTERS,
+            "distances",
+            higher_is_better=True,
+            span=2.0,
+            labels=False,
+            traffic=False,
+        ),
+        Metric(
+            "cluster_agreement",
+            "agreement with the champion up to relabeling (adjusted Rand index)",
+            _CLUSTERS,
+            "table",
+            higher_is_better=True,
+            labels=False,
+            differs=True,
+            compares=False,
+        ),
+        Metric(
+            "adjusted_rand",
+            "adjusted Rand index with the labels",
+            _CLUSTERS,
+            "table",
+            higher_is_better=True,
+        ),
+        Metric(
+            "adjusted_mutual_info",
+            "adjusted mutual information with the labels",
+            _CLUSTERS,
+            "table",
+            higher_is_better=True,
+            traffic=False,
         ),
     )
 }

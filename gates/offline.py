@@ -37,6 +37,17 @@ class _Bounds:
     p_fail: float
     units: int
 
+    def wider(self, other: _Bounds) -> _Bounds:
+        """The estimate of ``other``, with the less decided bounds of both."""
+        return _Bounds(
+            other.estimate,
+            min(self.lower, other.lower),
+            max(self.upper, other.upper),
+            max(self.p_pass, other.p_pass),
+            max(self.p_fail, other.p_fail),
+            other.units,
+        )
+
 
 def judge_rows(
     policy: ValidationPolicy, claims: Sequence[Claim], sums: Sequence[RowSums]
@@ -46,11 +57,32 @@ def judge_rows(
     known = {claim.key: claim for claim in claims}
     parts = [item for item in sums if known[item.claim].kind not in DEMANDS]
     demands = [item for item in sums if known[item.claim].kind in DEMANDS]
-    return tuple(
-        _row(policy, known[item.claim], item, policy.alpha / len(group))
-        for group in (demands, parts)
-        for item in group
-    )
+    groups: dict[str, list[RowSums]] = {}
+    for item in demands:
+        groups.setdefault(item.claim, []).append(item)
+    rows = []
+    for key, group in groups.items():
+        rows.append(_demand(policy, known[key], group, policy.alpha / len(groups)))
+    for item in parts:
+        rows.append(_row(policy, known[item.claim], item, policy.alpha / len(parts)))
+    return tuple(rows)
+
+
+def _demand(
+    policy: ValidationPolicy, claim: Claim, sums: Sequence[RowSums], alpha_fail: float
+) -> MetricRow:
+    """A demand's row. One about the share of clusters holds for each of them: PASS takes all,
+    FAIL any, each tested at its part of ``alpha_fail``; the row is that of the cluster which
+    decides."""
+    rows = [_row(policy, claim, item, alpha_fail / len(sums)) for item in sums]
+    failed = [row for row in rows if row.verdict is Verdict.FAIL]
+    if failed:
+        return min(failed, key=lambda row: _p(row.p_fail))
+    return max(rows, key=lambda row: (row.verdict is not Verdict.PASS, _p(row.p_pass)))
+
+
+def _p(value: float | None) -> float:
+    return 1.0 if value is None else value
 
 
 def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> MetricRow:
@@ -80,24 +112,23 @@ def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: floa
 
 
 def _bounds(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
-    n, alpha = sums.rows, policy.alpha
-    if claim.metric.binary and policy.unit == "row" and claim.bound is None:
-        if not claim.comparative:
-            return _proportion(claim, sums, alpha, alpha_fail)
-        better, worse = sums.above, sums.below
-        return _Bounds(
-            (better - worse) / n,
-            tango.lower_bound(better, worse, n, alpha),
-            tango.upper_bound(better, worse, n, alpha_fail),
-            tango.p_greater(better, worse, n, claim.threshold),
-            tango.p_less(better, worse, n, claim.threshold),
-            n,
-        )
-    least = least_variance(claim.threshold, claim.span, sums.above + sums.below)
-    mean = sums.estimate.with_least_error(math.sqrt((least or 0.0) / n))
+    counted = claim.metric.binary and policy.unit == "row" and claim.bound is None
+    if not counted:
+        return _mean(policy, claim, sums, alpha_fail)
+    counts = _counts(policy, claim, sums, alpha_fail)
+    # Of identical rows some may be repeated more often than others, which counts cannot show.
+    return (
+        counts if sums.units == sums.rows else counts.wider(_mean(policy, claim, sums, alpha_fail))
+    )
+
+
+def _mean(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+    observations = sums.units if policy.unit == "row" else sums.rows
+    least = least_variance(claim.threshold, claim.span, _differing(policy, sums))
+    mean = sums.estimate.with_least_error(math.sqrt((least or 0.0) / observations))
     return _Bounds(
         mean.estimate,
-        mean.lower_bound(alpha),
+        mean.lower_bound(policy.alpha),
         mean.upper_bound(alpha_fail),
         mean.p_greater(claim.threshold),
         mean.p_less(claim.threshold),
@@ -105,9 +136,33 @@ def _bounds(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: f
     )
 
 
-def _proportion(claim: Claim, sums: RowSums, alpha: float, alpha_fail: float) -> _Bounds:
+def _counts(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+    """Bounds from how many rows are in favour of either model, identical rows counted once."""
+    n, alpha = sums.units, policy.alpha
+    better, worse = _once(sums, sums.above), _once(sums, sums.below)
+    if not claim.comparative:
+        return _proportion(claim, better + worse, n, alpha, alpha_fail)
+    return _Bounds(
+        (better - worse) / n,
+        tango.lower_bound(better, worse, n, alpha),
+        tango.upper_bound(better, worse, n, alpha_fail),
+        tango.p_greater(better, worse, n, claim.threshold),
+        tango.p_less(better, worse, n, claim.threshold),
+        n,
+    )
+
+
+def _once(sums: RowSums, number: int) -> int:
+    return number if sums.units == sums.rows else round(number * sums.units / sums.rows)
+
+
+def _differing(policy: ValidationPolicy, sums: RowSums) -> int:
+    number = sums.above + sums.below
+    return _once(sums, number) if policy.unit == "row" else number
+
+
+def _proportion(claim: Claim, wrong: int, n: int, alpha: float, alpha_fail: float) -> _Bounds:
     """A limit on the share of wrong answers; x is 1 or -1 for a wrong one, by orientation."""
-    n, wrong = sums.rows, sums.above + sums.below
     null = abs(claim.threshold)
     if claim.sign == 1:
         return _Bounds(
@@ -130,13 +185,15 @@ def _proportion(claim: Claim, sums: RowSums, alpha: float, alpha_fail: float) ->
 
 def _too_little(policy: ValidationPolicy, claim: Claim, sums: RowSums) -> str:
     """Why no verdict may be made yet, in words; empty where it may."""
-    if sums.slice_value is None and sums.rows < policy.min_rows:
-        return f"the policy asks for at least {count(policy.min_rows)} rows"
+    rows = sums.units if policy.unit == "row" else sums.rows
+    if claim.column is None and rows < policy.min_rows:
+        different = "different " if rows < sums.rows else ""
+        return f"the policy asks for at least {count(policy.min_rows)} {different}rows"
     if policy.unit != "row" and sums.units < policy.min_units:
         units = plural(policy.unit, policy.min_units)
         return f"the policy asks for at least {policy.min_units} {units}"
     counted = claim.metric.binary and policy.unit == "row"
-    differing = sums.above + sums.below
+    differing = _differing(policy, sums)
     if not counted and least_variance(claim.threshold, claim.span, differing) is None:
         return f"only {differing} rows tell anything; it takes {ENOUGH_DIFFERING}"
     return ""

@@ -108,12 +108,15 @@ def concat_tables(tables: Sequence[tuple[str, pa.Table]], what: str) -> pa.Table
 
 
 def to_frame(table: pa.Table, what: str) -> pd.DataFrame:
-    """The table as a frame numbered from 0. An index that pandas wrote is a column again, and
-    decimals, in which Snowflake and DuckDB store every number, are integers or floats."""
+    """The table as a frame numbered from 0. An index that pandas wrote is a column again, decimals,
+    in which Snowflake and DuckDB store every number, are integers or floats, dates are timestamps,
+    and booleans with nulls are nullable booleans, which models take as numbers."""
     import pyarrow as pa
 
     try:
-        frame = _without_decimals(table).to_pandas()
+        plain = _without_decimals(table)
+        frame = plain.to_pandas(date_as_object=False)
+        frame = frame.astype(dict.fromkeys(_booleans_with_nulls(plain), "boolean"))
     except (pa.ArrowException, ValueError) as error:
         raise InvalidDataset(f"{what} cannot be read: {error!s:.200}") from error
     unnamed = all(name is None for name in frame.index.names)
@@ -157,6 +160,16 @@ def _without_decimals(table: pa.Table) -> pa.Table:
                 column = column.cast(pa.float64())
             table = table.set_column(place, field.name, column)
     return table
+
+
+def _booleans_with_nulls(table: pa.Table) -> list[str]:
+    from pyarrow import types
+
+    return [
+        field.name
+        for field, column in zip(table.schema, table.columns, strict=True)
+        if types.is_boolean(field.type) and column.null_count
+    ]
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

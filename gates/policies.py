@@ -13,10 +13,11 @@ from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
 from .ab_policy import ABPolicy, OutcomeDemand
+from .metrics import metric
 from .policy_documents import policy_arguments, policy_document
 from .shadow_policy import ShadowPolicy
 from .thresholds import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
-from .values import choice, column, number, whole
+from .values import choice, column, flag, label, number, whole
 
 __all__ = [
     "ABPolicy",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 UNITS = ("row", "hour", "day", "cluster")
+IDENTICAL_ROWS = ("cluster", "independent")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ class ValidationPolicy:
     rows, or ``min_units`` units other than rows, the gate stays INCONCLUSIVE. A challenger whose
     signature lacks a column of the champion's is INVALID unless ``may_drop_columns``; one that
     takes a column as another type is INVALID always.
+
+    ``positive_label`` is the label whose probability scores are, where labels are not 0 and 1;
+    without it the model's own order of classes decides. ``identical_rows`` says what rows with the
+    same features and label count as: one observation (``cluster``), or each one
+    (``independent``), for features that take few values. ``require_training_check`` makes the gate
+    INVALID where nobody can tell whether a model was trained on the rows.
     """
 
     comparisons: tuple[Comparison, ...] = ()
@@ -56,6 +64,9 @@ class ValidationPolicy:
     min_rows: int = 200
     min_units: int = 10
     may_drop_columns: bool = False
+    positive_label: str | int | float | bool | None = None
+    identical_rows: str = "cluster"
+    require_training_check: bool = False
 
     def __post_init__(self) -> None:
         check_claims(self, "validation")
@@ -79,15 +90,24 @@ class ValidationPolicy:
         object.__setattr__(self, "alpha", float(self.alpha))
         whole(self.min_rows, "validation.min_rows", at_least=2)
         whole(self.min_units, "validation.min_units", at_least=2)
-        if not isinstance(self.may_drop_columns, bool):
-            raise InvalidInput(
-                "validation.may_drop_columns must be true or false",
-                field="validation.may_drop_columns",
-            )
+        flag(self.may_drop_columns, "validation.may_drop_columns")
+        flag(self.require_training_check, "validation.require_training_check")
+        label(self.positive_label, "validation.positive_label")
+        choice(self.identical_rows, IDENTICAL_ROWS, "validation.identical_rows")
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""
         return policy_document(self, _FIRST)
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether anything is asked that only labels can tell."""
+        names = [
+            *(item.metric for item in self.comparisons),
+            *(item.metric for item in self.limits),
+            *(item.metric for item in self.slices),
+        ]
+        return any(metric(name).labels for name in names)
 
     @classmethod
     def from_document(cls, document: Any) -> ValidationPolicy:
@@ -96,7 +116,9 @@ class ValidationPolicy:
 
 
 #: Fields that are always written; later ones only where they differ from their defaults.
-_FIRST = frozenset(item.name for item in fields(ValidationPolicy)) - {"may_drop_columns"}
+_FIRST = frozenset(item.name for item in fields(ValidationPolicy)) - {
+    *("may_drop_columns", "positive_label", "identical_rows", "require_training_check"),
+}
 
 
 def promotion_policy(

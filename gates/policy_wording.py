@@ -44,6 +44,12 @@ def _of_validation(policy: ValidationPolicy) -> list[str]:
     if policy.unit != "row":
         least += f" or {count(policy.min_units)} {policy.unit}s"
     told = [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+    if policy.positive_label is not None:
+        told.append(f"scores are the probability of {policy.positive_label!r}")
+    if policy.identical_rows == "independent":
+        told.append("rows with the same features and label count as separate observations")
+    if policy.require_training_check:
+        told.append("it must be known that no model was trained on the rows")
     if policy.may_drop_columns:
         told.append("the signature may lack columns of the champion's")
     return told
@@ -53,18 +59,16 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
     unit = {"block": policy.block, "cluster": f"{policy.cluster} (cluster)"}.get(
         policy.unit, policy.unit
     )
-    weighted = policy.block if policy.weighting == "blocks" else "request"
     least = (
-        f"no verdict before {count(policy.min_blocks)} {policy.block}s of equal size and "
+        f"no verdict before {count(policy.min_blocks)} {policy.block}s and "
         f"{count(policy.min_requests)} requests"
     )
     if policy.min_duration_hours:
-        least += f" over {amount(policy.min_duration_hours / 24)} days"
+        least += f" of {amount(policy.min_duration_hours)} hours"
     asked = "recorded by the serving system" if policy.mode == "mirrored" else "replayed"
     told = [
         f"the challenger's answers are {asked}",
         f"each {unit} counts as one observation",
-        f"the estimate is a mean over {weighted}s",
         _errors(policy.alpha, f"after each {policy.block}"),
         f"{least}; a test of live traffic ends after {amount(policy.max_duration_days)} days",
     ]

@@ -17,7 +17,7 @@ from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
 
-from .claims import claims
+from .claims import claims, of_classes
 from .data_checks import KEPT_CHECKS
 from .looks import judge_blocks
 from .offline import judge_rows
@@ -142,6 +142,7 @@ def _validation(report: GateReport) -> tuple[MetricRow, ...]:
     demands = claims(
         policy.comparisons, policy.limits, policy.slices, champion=report.baseline is not None
     )
+    demands = of_classes(demands, int(report.detail.get("class_count", 2)))
     sums = [RowSums(**item) for item in report.detail["sums"]]
     return (
         *judge_rows(policy, demands, sums),

@@ -30,8 +30,7 @@ from model_lifecycle.registry.rules.principals import Action, Principal, princip
 from model_lifecycle.registry.rules.stages import Gate
 
 from .data_checks import production_check
-from .estimands import estimand
-from .metrics import Metric
+from .metrics import METRICS, Metric
 from .ports import GateRegistry
 from .report import Check, GateReport, MetricRow
 from .verdicts import combined
@@ -65,9 +64,11 @@ class Case:
         """The policy's measures are for this type of model. Raises :class:`InvalidInput`."""
         for item in metrics:
             if not item.fits(self.model_type):
+                fitting = [name for name, each in METRICS.items() if each.fits(self.model_type)]
                 raise InvalidInput(
-                    f"the policy asks for {item.name}, a measure of {item.model_type}, but "
-                    f"{self.model} is a model of type {self.model_type}",
+                    f"the policy asks for {item.name}, a measure of "
+                    f"{' and '.join(item.model_types)}, but {self.model} is a model of type "
+                    f"{self.model_type}; its measures are {', '.join(fitting)}",
                     field=f"policy.{self.gate}",
                 )
 
@@ -161,7 +162,7 @@ async def look(
         attempts=case.attempts,
         report_uri=registry.artifacts.uri(folder),
         reproduction={**reproduction, **_judged(case)},
-        detail={**detail, "estimand": estimand(case.gate, section)},
+        detail=detail,
     )
 
 

@@ -19,12 +19,23 @@ from model_lifecycle.registry.rules.stages import Gate
 class Check:
     """One look at the data. ``otherwise`` is what the gate says when it is not ``ok``: INVALID
     where the data cannot be judged, FAIL where the candidate is to blame, INCONCLUSIVE where
-    something that a PASS needs was not judged, None for a warning."""
+    something that a PASS needs was not judged, None for a warning. ``checked`` is false where there
+    was nothing to look at: such a check is never ``ok``."""
 
     name: str
     ok: bool
     message: str
     otherwise: Verdict | None = Verdict.INVALID
+    checked: bool = True
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``not checked``, ``warning``, or ``failed``."""
+        if self.ok:
+            return "ok"
+        if self.otherwise is not None:
+            return "failed"
+        return "warning" if self.checked else "not checked"
 
     def document(self) -> dict[str, Any]:
         return {**asdict(self), "otherwise": self.otherwise.value if self.otherwise else None}
@@ -33,6 +44,11 @@ class Check:
     def from_document(cls, document: Mapping[str, Any]) -> Check:
         otherwise = document["otherwise"]
         return cls(**{**document, "otherwise": Verdict(otherwise) if otherwise else None})
+
+
+def not_checked(name: str, message: str) -> Check:
+    """A check that could not be made, and why."""
+    return Check(name, False, message, None, checked=False)
 
 
 @dataclass(frozen=True)
@@ -46,8 +62,7 @@ class MetricRow:
     says on which side of the threshold the interval has to lie: ``above`` or ``below``.
     ``p_pass`` and ``p_fail`` are the p-values of the two one-sided tests, valid at every look where
     the gate looks repeatedly. ``units`` is what was counted as independent; ``decided_at`` the
-    look at which the verdict fell; ``forecast`` the units a verdict would take, when undecided;
-    ``too_little`` why no verdict may be reached yet, whatever the interval shows.
+    look at which the verdict fell; ``forecast`` the units a verdict would take, when undecided.
     """
 
     name: str
@@ -70,7 +85,6 @@ class MetricRow:
     slice_value: str | None = None
     decided_at: int | None = None
     forecast: int | None = None
-    too_little: str = ""
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
@@ -158,7 +172,11 @@ class GateReport:
         return {
             "sentence": self.sentence,
             **({"window": window} if window else {}),
-            **({"data_digest": data} if (data := self.reproduction.get("data_digest")) else {}),
+            **{
+                key: self.reproduction[key]
+                for key in ("data_digest", "data_fingerprint")
+                if self.reproduction.get(key)
+            },
             "counts": dict(self.counts),
             "attempts": self.attempts,
             "metrics": [
@@ -169,8 +187,9 @@ class GateReport:
             "failed_checks": [
                 {"name": check.name, "message": check.message}
                 for check in self.checks
-                if not check.ok
+                if not check.ok and (check.checked or check.otherwise is not None)
             ],
+            "not_checked": [check.name for check in self.checks if check.state == "not checked"],
         }
 
     def evidence(self) -> Evidence:

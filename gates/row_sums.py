@@ -4,46 +4,79 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from .claims import Claim
-from .losses import Answers, Floats, losses
+from .classes import Classes
+from .clustering import cluster_names, index_values
+from .losses import Answers, Floats, differences, losses
+from .slices import SliceSelection, select_slices
 from .statistics.paired import MeanEstimate, mean_estimate
 
-#: The largest slices of a column are judged, not one for each of a million values.
-MOST_SLICES = 50
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Labelled rows and what both models said about them. ``units`` codes each row's unit from 0,
-    None where each row is one; ``slices`` holds the columns that slice limits name, as text."""
+    """Rows and the answers of both models.
+
+    ``units`` codes each row's unit from 0, None where each row is one; ``slices`` holds the columns
+    that slice limits name, as text. ``failed`` marks rows without a usable answer by model.
+    ``classes`` are those of the labels, ``clusters`` the challenger's by name; ``silhouettes`` are
+    each row's by model, NaN outside of their sample.
+    """
 
     labels: NDArray[Any]
     challenger: Answers
     champion: Answers | None = None
     units: NDArray[np.int64] | None = None
-    slices: Mapping[str, NDArray[Any]] | None = None
+    slices: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    failed: Mapping[str, Mask] = field(default_factory=dict)
+    classes: Classes | None = None
+    clusters: tuple[tuple[str, Any], ...] | None = None
+    silhouettes: Mapping[str, Floats] = field(default_factory=dict)
 
-    def of(self, rows: NDArray[np.bool_]) -> HeldOut:
+    @property
+    def usable(self) -> Mask:
+        """Rows that every model answered."""
+        good = np.ones(len(self.challenger.prediction), dtype=bool)
+        for failed in self.failed.values():
+            good &= ~failed
+        return good
+
+    def of(self, rows: Mask) -> HeldOut:
         """Some of the rows, by mask."""
-        return HeldOut(
-            self.labels[rows],
-            self.challenger.of(rows),
-            self.champion.of(rows) if self.champion else None,
-            self.units[rows] if self.units is not None else None,
+        return replace(
+            self,
+            labels=self.labels[rows],
+            challenger=self.challenger.of(rows),
+            champion=self.champion.of(rows) if self.champion else None,
+            units=self.units[rows] if self.units is not None else None,
+            slices={name: values[rows] for name, values in self.slices.items()},
+            failed={who: failed[rows] for who, failed in self.failed.items()},
+            silhouettes={who: values[rows] for who, values in self.silhouettes.items()},
         )
+
+    def judged(self, claim: Claim) -> HeldOut:
+        """The rows that tell something on the claim."""
+        if claim.metric.uses == "answer":
+            return self
+        rows = self.usable
+        for values in self.silhouettes.values() if claim.metric.uses == "distances" else ():
+            rows = rows & np.isfinite(values)
+        return self if rows.all() else self.of(rows)
 
 
 @dataclass(frozen=True)
 class RowSums:
-    """What the rows of one claim, or of one slice of it, come to: how many x are above and below 0,
-    their mean with its standard error over ``units`` (None for fewer than two), and the mean
-    losses of both models."""
+    """What the rows of one claim, or of one slice or cluster of it, come to: how many x are above
+    and below 0, their mean with its standard error over ``units`` (None for fewer than two), and
+    the mean losses of both models."""
 
     claim: str
     slice_value: str | None
@@ -66,25 +99,56 @@ class RowSums:
         return asdict(self)
 
 
-def row_sums(claims: Sequence[Claim], data: HeldOut) -> tuple[RowSums, ...]:
-    """The sums of every claim: demands over all rows, slices by each of their values."""
-    return tuple(
-        _sums(claim, data.of(mask), value)
-        for claim in claims
-        for value, mask in _parts(claim, data)
-    )
+def row_sums(
+    claims: Sequence[Claim], data: HeldOut
+) -> tuple[tuple[RowSums, ...], tuple[SliceSelection, ...]]:
+    """The sums of every claim, over all rows or by each value of a slice's column that is judged
+    or each cluster; and which values of slices are judged."""
+    sums: list[RowSums] = []
+    selections: list[SliceSelection] = []
+    for claim in claims:
+        rows = data.judged(claim)
+        if claim.column is not None:
+            values = rows.slices[claim.column]
+            sizes = pd.Series(values).value_counts()
+            selection = select_slices(claim, {str(k): int(v) for k, v in sizes.items()})
+            selections.append(selection)
+            sums += [_sums(claim, rows.of(values == value), value) for value in selection.judged]
+        elif claim.metric.uses == "share":
+            sums += _shares(claim, rows)
+        else:
+            sums.append(_sums(claim, rows, None))
+    return tuple(sums), tuple(selections)
 
 
-def _parts(claim: Claim, data: HeldOut) -> Iterator[tuple[str | None, NDArray[np.bool_]]]:
-    if claim.column is None:
-        yield None, np.ones(data.labels.size, dtype=bool)
-    else:
-        yield from _slices(data, claim.column, claim.min_rows)
+def claim_values(claim: Claim, data: HeldOut) -> Floats:
+    """The claim's x of every row that tells something on it."""
+    return _values(claim, data)[2]
 
 
 def _sums(claim: Claim, part: HeldOut, slice_value: str | None) -> RowSums:
-    champion, challenger, x = _values(claim, part)
-    mean = mean_estimate(x, part.units)
+    return _summed(claim, part, slice_value, *_values(claim, part))
+
+
+def _shares(claim: Claim, part: HeldOut) -> Iterator[RowSums]:
+    """Whether each row is in a cluster, for each cluster."""
+    predictions = part.challenger.prediction
+    names = part.clusters or cluster_names(predictions, None)
+    for name, value in names:
+        inside = np.asarray(predictions == value, dtype=float)
+        yield _summed(claim, part, name, None, inside, claim.values(None, inside))
+
+
+def _summed(
+    claim: Claim,
+    part: HeldOut,
+    slice_value: str | None,
+    champion: Floats | None,
+    challenger: Floats,
+    x: Floats,
+) -> RowSums:
+    units = None if part.units is None else np.unique(part.units, return_inverse=True)[1]
+    mean = mean_estimate(x, units)
     return RowSums(
         claim=claim.key,
         slice_value=slice_value,
@@ -99,22 +163,28 @@ def _sums(claim: Claim, part: HeldOut, slice_value: str | None) -> RowSums:
     )
 
 
-def claim_values(claim: Claim, data: HeldOut) -> Floats:
-    """The claim's x of every row."""
-    return _values(claim, data)[2]
-
-
 def _values(claim: Claim, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
     """Losses of champion and challenger, and x."""
-    challenger = losses(claim.metric, data.labels, data.challenger, claim.bound)
-    champion = (
-        losses(claim.metric, data.labels, data.champion, claim.bound) if data.champion else None
-    )
+    metric = claim.metric
+    if metric.differs:
+        assert data.champion is not None
+        if metric.uses == "table":
+            predictions = data.champion.prediction, data.challenger.prediction
+            both = metric.loss(index_values(metric, *predictions))
+        else:
+            both = differences(metric, data.champion, data.challenger)
+        return None, both, claim.values(None, both)
+    challenger = _losses(claim, data, data.challenger, "challenger")
+    champion = _losses(claim, data, data.champion, "champion") if data.champion else None
     return champion, challenger, claim.values(champion, challenger)
 
 
-def _slices(data: HeldOut, column: str, min_rows: int) -> list[tuple[str, NDArray[np.bool_]]]:
-    values = (data.slices or {})[column]
-    names, counts = np.unique(values, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MOST_SLICES]
-    return [(str(names[i]), values == names[i]) for i in order if counts[i] >= min_rows]
+def _losses(claim: Claim, data: HeldOut, said: Answers, who: str) -> Floats:
+    metric = claim.metric
+    if metric.uses == "answer":
+        return data.failed[who].astype(float)
+    if metric.uses == "distances":
+        return metric.loss(data.silhouettes[who])
+    if metric.uses == "table":
+        return metric.loss(index_values(metric, data.labels, said.prediction))
+    return losses(metric, data.labels, said, claim.bound, data.classes)

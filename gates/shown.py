@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .classes import Classes
 from .losses import Answers
 from .metrics import CLASSIFICATION
 from .report import MetricRow
@@ -18,12 +19,18 @@ from .wording import amount, interval
 
 
 def auc_row(
-    labels: NDArray[Any], said: Mapping[str, Answers], alpha: float
+    labels: NDArray[Any],
+    said: Mapping[str, Answers],
+    alpha: float,
+    classes: Classes | None = None,
 ) -> tuple[MetricRow, ...]:
     """The area under the ROC curve, with DeLong's interval of the difference; nothing where
-    there are no scores or no labels 0 and 1."""
+    there are no scores, or more than two classes."""
     challenger, champion = said["challenger"].score, said.get("champion")
-    if challenger is None or labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+    if challenger is None:
+        return ()
+    labels = (classes or Classes.numbered(2)).codes(labels)
+    if not np.isin(labels, (0, 1)).all():
         return ()
     area = auc(labels, challenger)
     compared = (
@@ -52,7 +59,7 @@ def auc_row(
 def flips(model_type: str, data: HeldOut) -> dict[str, Any]:
     """Of classified rows: how many each model got right where the other did not, with McNemar's
     mid-p value; empty for other models."""
-    if model_type != CLASSIFICATION or data.champion is None:
+    if model_type != CLASSIFICATION or data.champion is None or data.labels[:1].tolist() == [None]:
         return {}
     right = np.asarray(data.challenger.prediction == data.labels, dtype=bool)
     was_right = np.asarray(data.champion.prediction == data.labels, dtype=bool)

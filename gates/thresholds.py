@@ -7,14 +7,13 @@ library only.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
-from .metrics import metric
+from .metrics import Metric, metric
 from .values import choice, column, no_unknown_fields, number, whole
 
 APPLIES = ("always", "first_version")
@@ -38,11 +37,9 @@ class Comparison:
     def __post_init__(self) -> None:
         found = metric(self.metric, field="comparison.metric")
         where = f"comparison {self.metric}"
-        if found.differs:
+        if not found.compares:
             raise InvalidInput(
-                f"{where}: {found.title} says how the models differ, not which is better; state a "
-                "limit",
-                field=where,
+                f"{where}: {_not_which_is_better(found)}; state a limit", field=where
             )
         number(self.margin, f"{where}.margin", at_least=0)
         if found.span is not None and self.margin >= found.span:
@@ -81,8 +78,13 @@ class Limit:
                 field=f"limit {self.metric}.applies",
             )
         _one_of(self, ("minimum", "maximum"), f"limit {self.metric}")
+        only = {"smallest_cluster": "minimum", "largest_cluster": "maximum"}.get(self.metric)
+        if only is not None and getattr(self, only) is None:
+            raise InvalidInput(
+                f"limit {self.metric} takes a {only}, which then holds for every cluster",
+                field=f"limit {self.metric}",
+            )
         choice(self.applies, APPLIES, f"limit {self.metric}.applies")
-        _require_reachable(self, f"limit {self.metric}")
         _floats(self, "minimum", "maximum")
 
     def __str__(self) -> str:
@@ -113,10 +115,17 @@ class SliceLimit:
     unjudged: str = "inconclusive"
 
     def __post_init__(self) -> None:
-        if metric(self.metric, field="slice.metric").differs and self.margin is not None:
+        found = metric(self.metric, field="slice.metric")
+        if not found.compares and self.margin is not None:
             raise InvalidInput(
-                f"slice {self.column}.{self.metric} says how the models differ, not which is "
-                "better; state a maximum or minimum",
+                f"slice {self.column}.{self.metric}: {_not_which_is_better(found)}; state a "
+                "maximum or minimum",
+                field=f"slice {self.column}.{self.metric}",
+            )
+        if found.uses == "share":
+            raise InvalidInput(
+                f"slice {self.column}.{self.metric}: {found.title} is judged over all rows; state "
+                "a limit",
                 field=f"slice {self.column}.{self.metric}",
             )
         where = f"slice {self.column}.{self.metric}"
@@ -124,7 +133,6 @@ class SliceLimit:
         _one_of(self, ("minimum", "maximum", "margin"), where)
         if self.margin is not None:
             number(self.margin, f"{where}.margin", at_least=0)
-        _require_reachable(self, where)
         whole(self.min_rows, f"{where}.min_rows", at_least=2)
         whole(self.max_values, f"{where}.max_values", at_least=1)
         choice(self.unjudged, UNJUDGED, f"{where}.unjudged")
@@ -177,6 +185,12 @@ class LatencyLimit:
         return asdict(self)
 
 
+def _not_which_is_better(found: Metric) -> str:
+    if found.differs:
+        return f"{found.title} says how the models differ, not which is better"
+    return f"{found.title} says what a clustering looks like, not which is better"
+
+
 def against(margin: float) -> str:
     return (
         f"worse than the champion's by less than {margin:g}"
@@ -208,59 +222,17 @@ def check_claims(policy: Any, gate: str) -> None:
         )
     stated = [*policy.comparisons, *policy.limits, *policy.slices]
     for item in stated:
-        if gate == "validation" and not metric(item.metric).labels:
+        if gate == "shadow" and not metric(item.metric).traffic:
             raise InvalidInput(
-                f"validation cannot judge {item.metric}: it is for traffic; state it for the "
-                "shadow test",
+                f"shadow cannot judge {item.metric}: it takes all rows at once; state it for "
+                "validation, and for traffic inertia, log_likelihood or cluster_agreement",
                 field=f"{gate}.{item.metric}",
             )
-    _require_agreement(policy.limits, gate)
-    _require_agreement(policy.slices, gate)
-    types = {metric(item.metric).model_type for item in stated} - {""}
-    if len(types) > 1:
-        raise InvalidInput(f"{gate} mixes measures of classification and of regression", field=gate)
-
-
-def _require_reachable(item: Limit | SliceLimit, where: str) -> None:
-    """Some values of the measure meet the limit, and some do not. Raises
-    :class:`InvalidInput`."""
-    measure = metric(item.metric)
-    title, most = measure.title, math.inf if measure.span is None else measure.span
-    problem = ""
-    if item.maximum is not None:
-        if item.maximum <= 0:
-            problem = f"maximum {item.maximum:g} can never be met: {title} is never below 0"
-        elif item.maximum >= most:
-            problem = f"maximum {item.maximum:g} allows everything: {title} is at most {most:g}"
-    elif item.minimum is not None:
-        if item.minimum >= most:
-            problem = f"minimum {item.minimum:g} can never be met: {title} is never above {most:g}"
-        elif item.minimum <= 0:
-            problem = f"minimum {item.minimum:g} allows everything: {title} is never below 0"
-    elif isinstance(item, SliceLimit) and item.margin is not None and item.margin >= most:
-        problem = f"margin {item.margin:g} allows everything: {title} is at most {most:g}"
-    if problem:
-        raise InvalidInput(f"{where}.{problem}", field=f"{where}.{problem.split(' ', 1)[0]}")
-
-
-def _require_agreement(items: Sequence[Limit | SliceLimit], gate: str) -> None:
-    """No measure has to be above one value and below a smaller one. Raises
-    :class:`InvalidInput`."""
-    for low in items:
-        for high in items:
-            if low.minimum is None or high.maximum is None or _place(low) != _place(high):
-                continue
-            if low.minimum >= high.maximum:
-                raise InvalidInput(
-                    f"this policy can never PASS: of {gate}, no {metric(low.metric).title} is "
-                    f"both above {low.minimum:g} and below {high.maximum:g}; change the minimum "
-                    "or the maximum",
-                    field=f"{gate}.{low.metric}",
-                )
-
-
-def _place(item: Limit | SliceLimit) -> tuple[str | None, str]:
-    return (item.column if isinstance(item, SliceLimit) else None, item.metric)
+    types = [set(metric(item.metric).model_types) for item in stated]
+    shared = [kinds for kinds in types if kinds]
+    if shared and not set.intersection(*shared):
+        every = sorted(set.union(*shared))
+        raise InvalidInput(f"{gate} mixes measures of {' and of '.join(every)}", field=gate)
 
 
 def claims_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""The validation gate: held-out labelled rows, judged once, against the champion and limits."""
+"""The validation gate: held-out rows, judged once, against the champion and limits."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ async def validate_version(
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> GateReport:
-    """Judge a version on a held-out Parquet file and record the verdict as evidence.
+    """Judge a version on held-out rows and record the verdict as evidence.
 
-    ``data`` is a local path, or an address below the artifact root; it has the features of both
-    models' signatures and the label's column. The baseline is the version in production now; with
+    ``data`` is a Parquet file or a folder of them, a local path or a URI below the artifact root;
+    it has the features of both models' signatures, and the label's column where the policy demands
+    something that needs labels. The baseline is the version in production now; with
     none, the policy's limits decide. The same ``evidence_id`` again returns what was recorded.
 
     Raises InvalidDataset (nothing is recorded) for a data set that is empty or does not match a
@@ -61,9 +62,9 @@ async def validate_version(
         else None
     )
     judged = await asyncio.to_thread(
-        judge_dataset, case, policy, demands, dataset.frame, challenger, champion
+        judge_dataset, case, policy, demands, dataset, challenger, champion
     )
-    attempts = await attempts_on_data(registry, case, dataset.digest)
+    attempts = await attempts_on_data(registry, case, dataset.digest, judged.fingerprint)
     return await conclude(
         registry,
         replace(case, attempts=max(case.attempts, attempts)),
@@ -71,6 +72,10 @@ async def validate_version(
         judged.rows,
         judged.checks,
         counts=judged.counts,
-        reproduction={"data": data, "data_digest": dataset.digest},
+        reproduction={
+            "data": data,
+            "data_digest": dataset.digest,
+            "data_fingerprint": list(judged.fingerprint),
+        },
         detail=judged.detail,
     )

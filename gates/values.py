@@ -49,6 +49,21 @@ def whole(value: Any, field: str, *, at_least: int) -> None:
         )
 
 
+def flag(value: Any, field: str) -> None:
+    """``value`` is true or false."""
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{field} must be true or false, not {value!r:.80}", field=field)
+
+
+def label(value: Any, field: str) -> None:
+    """``value`` is a label, text or a finite number, or None."""
+    good = value is None or isinstance(value, str | int | float)
+    if not good or (isinstance(value, float) and not math.isfinite(value)):
+        raise InvalidInput(
+            f"{field} must be a label, text or a number, not {value!r:.80}", field=field
+        )
+
+
 def choice(value: Any, choices: Sequence[str], field: str) -> None:
     """``value`` is one of ``choices``."""
     if not isinstance(value, str) or value not in choices:

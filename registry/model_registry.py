@@ -321,10 +321,7 @@ class ModelRegistry:
         operation_id: str | None = None,
     ) -> PromotionPolicy:
         """Set the model's promotion policy, as an entry of the ledger; the same policy again
-        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts.
-
-        Returns the policy complete with the defaults of its gates. Raises InvalidInput for a
-        policy that the gates do not understand, or whose values together never allow a PASS."""
+        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts."""
         return await self._judgement.set_policy(
             tenant_id,
             model_id,
@@ -388,6 +385,11 @@ class ModelRegistry:
     async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
         """What gates said about the version, oldest first. Raises VersionNotFound."""
         return await self._catalog.list_evidence(tenant_id, model_id, version)
+
+    async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
+        """What gates said about every version of the model, deleted ones included, oldest first.
+        Raises ModelNotFound."""
+        return await self._catalog.list_model_evidence(tenant_id, model_id)
 
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None

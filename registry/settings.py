@@ -79,7 +79,7 @@ class Settings:
     def shown(self) -> dict[str, str]:
         """The settings as text for people, passwords replaced."""
         return {
-            item.name: _without_password(str(getattr(self, item.name))) for item in fields(self)
+            item.name: without_passwords(str(getattr(self, item.name))) for item in fields(self)
         }
 
     def __repr__(self) -> str:
@@ -127,7 +127,7 @@ def _places(home: Path) -> dict[str, str]:
     }
 
 
-def _without_password(text: str) -> str:
+def without_passwords(text: str) -> str:
     """``text`` with what may be a password replaced, also where the address is malformed: from
     the first colon behind ``://user`` to the last ``@``, and in the query."""
     return _QUERY_SECRET.sub(r"\1***", _USER_SECRET.sub(r"\1:***@", text))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
@@ -19,48 +20,59 @@ from model_lifecycle.registry.rules.principals import Principal, Role
 
 from ..caller import Caller, NotAuthenticated
 from ..settings import ApiSettings
+from ..shared_attempt import SharedAttempt
 
 _INVALID = "the token is not valid here"
 _LEEWAY = 30
 _KEYS_LIVE = 600.0
 #: Tokens may name any key id: unknown ones must not make us ask the provider all the time.
 _ASK_AGAIN_AFTER = 30.0
-_PATIENCE = 3.0
+#: Seconds for one fetch, from the first byte that is sent to the last that is received.
+_PATIENCE = 4.0
+#: Seconds for which a failed fetch answers for the next ones.
+_AFTER_FAILURE = 1.0
 _LARGEST_SET = 256 * 1024
 
 
 class KeySet:
-    """The provider's public keys, fetched when needed and kept for ten minutes."""
+    """The provider's public keys, fetched when needed and kept for ten minutes.
+
+    All requests that need keys at the same time share one fetch and its outcome.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._keys: dict[str, PyJWK] = {}
         self._fetched = -_KEYS_LIVE
         self._asked = -_ASK_AGAIN_AFTER
-        self._lock = asyncio.Lock()
+        self._fetching = SharedAttempt(self._fetch, pause=_AFTER_FAILURE)
+        # One thread of its own: a provider that hangs must not use up those of other work.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jwks")
 
     async def key(self, key_id: str) -> PyJWK | None:
-        """The key with this id. Raises BackendUnavailable if there has never been an answer."""
+        """The key with this id; None if the provider has none. Raises BackendUnavailable within
+        the time of one fetch if there has never been an answer."""
         now = time.monotonic()
         if key_id in self._keys and now < self._fetched + _KEYS_LIVE:
             return self._keys[key_id]
-        async with self._lock:
-            if time.monotonic() >= self._asked + _ASK_AGAIN_AFTER:
-                self._asked = time.monotonic()
-                await self._fetch()
+        if now >= self._asked + _ASK_AGAIN_AFTER:
+            await self._fetching.result()
         return self._keys.get(key_id)
 
     async def _fetch(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            document = await asyncio.to_thread(self._download)
-            found = PyJWKSet.from_dict(document).keys
+            async with asyncio.timeout(_PATIENCE):
+                document = await loop.run_in_executor(self._thread, self._download)
+            keys = PyJWKSet.from_dict(document).keys
         except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
-            if self._keys:
-                return  # the keys that are known stay good while the provider is away
-            self._asked = -_ASK_AGAIN_AFTER
-            raise BackendUnavailable("identity provider", type(error).__name__) from None
-        self._keys = {key.key_id: key for key in found if key.key_id}
-        self._fetched = time.monotonic()
+            if not self._keys:
+                raise BackendUnavailable("identity provider", type(error).__name__) from None
+            # The keys that are known stay good while the provider is away.
+        else:
+            self._keys = {key.key_id: key for key in keys if key.key_id}
+            self._fetched = time.monotonic()
+        self._asked = time.monotonic()
 
     def _download(self) -> Any:
         if not self._url.startswith(("https://", "http://")):

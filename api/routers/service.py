@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
+from .. import docs_page
 from ..describing import problems
 from ..health import Health
 from ..json_response import encode
 from ..metrics import CONTENT_TYPE
-from ..reference import html
 from ..schemas.answers import Alive, Ready
 from ..strict_route import StrictRoute
 
@@ -51,12 +51,28 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> Response:
-    """The API's description."""
-    return Response(encode(request.app.openapi()), media_type="application/json")
+    """The API's description; its server is wherever the app is mounted."""
+    document = request.app.openapi()
+    root = request.scope.get("root_path", "")
+    if root:
+        document = {**document, "servers": [{"url": root}]}
+    return Response(encode(document), media_type="application/json")
 
 
 @router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> Response:
-    """The same for people: one page without scripts, so that nothing foreign runs on it."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-    return HTMLResponse(html(request.app.openapi()), headers={"Content-Security-Policy": policy})
+async def docs() -> Response:
+    """The same for people, in Swagger UI."""
+    headers = {"Content-Security-Policy": docs_page.CONTENT_SECURITY_POLICY}
+    return HTMLResponse(docs_page.PAGE, headers=headers)
+
+
+@router.get("/docs/start.js", include_in_schema=False)
+async def start() -> Response:
+    """What starts Swagger UI on the page: a file, as its policy allows no script inside."""
+    return Response(docs_page.START, media_type="text/javascript; charset=utf-8")
+
+
+@router.get("/", include_in_schema=False)
+async def root(request: Request) -> Response:
+    """To the page for people."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

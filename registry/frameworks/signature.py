@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from model_lifecycle.registry.column_types import misfit
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
 from .protocol import Column
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NUMBERS = frozenset({"integer", "long", "float", "double"})
 
 
 def example_columns(example: Any) -> tuple[Column, ...]:
@@ -55,10 +54,10 @@ def select_columns(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFra
     if selected.shape[1] != len(columns):
         raise InvalidDataset("the data set has two columns of the same name")
     for column in columns:
-        if not _fits(column.type, selected[column.name]):
+        if problem := misfit(selected[column.name], column.type):
             raise InvalidDataset(
                 f"column {column.name!r} holds {selected[column.name].dtype} values, but the "
-                f"model's signature asks for {column.type}"
+                f"model's signature asks for {column.type}: {problem}"
             )
     return selected
 
@@ -84,19 +83,6 @@ def _type_of(name: str, values: pd.Series[Any]) -> str:
         "tell; use numbers, text, booleans or timestamps",
         field="input_example",
     )
-
-
-def _fits(wanted: str, values: pd.Series[Any]) -> bool:
-    from pandas.api import types
-
-    dtype = values.dtype
-    if wanted in _NUMBERS or wanted == "boolean":
-        return bool(types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype))
-    if wanted == "string":
-        return _is_text(values)
-    if wanted == "datetime":
-        return bool(types.is_datetime64_any_dtype(dtype))
-    return True
 
 
 def _is_text(values: pd.Series[Any]) -> bool:

@@ -196,6 +196,15 @@ class LedgerReader:
         )
         return evidence_item(rows[0]) if rows else None
 
+    async def model_evidence(self, tenant: TenantId, model: ModelId) -> list[Evidence]:
+        """Evidence of all versions of the model, deleted ones included, oldest first."""
+        rows = await self._rows(
+            select(tables.evidence)
+            .where(*_of_model(tables.evidence, tenant, model))
+            .order_by(tables.evidence.c.recorded_at)
+        )
+        return [evidence_item(row) for row in rows]
+
     async def entries(
         self, tenant: TenantId, model: ModelId, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:

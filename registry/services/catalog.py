@@ -95,6 +95,13 @@ class Catalog:
             raise VersionNotFound(model, number)
         return await self._read.evidence(tenant, model, number)
 
+    async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
+        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        found = await self._read.model_evidence(tenant, model)
+        if not found:
+            await self._check_known(tenant, model)
+        return found
+
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,12 +24,15 @@ from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 
 PROBES = {"/healthz", "/readyz", "/metrics"}
+#: The description of the API, which is the same for everyone: a browser opens it without a key.
+DESCRIPTION = {"/": 307, "/docs": 200, "/docs/start.js": 200, "/openapi.json": 200}
+NAMES = {"model_id": "churn", "version": "1", "exp_id": "1", "evidence_id": "e-1"}
 
 
 def every_path() -> list[tuple[str, str]]:
     """Every route of the app, with something in the place of its parameters."""
     return [
-        (method, route.path.format(model_id="churn", version="1", exp_id="1"))
+        (method, route.path.format(**NAMES))
         for route in create_app(Settings({}, home="unused")).routes
         if isinstance(route, APIRoute)
         for method in route.methods
@@ -37,8 +41,8 @@ def every_path() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "path"), every_path())
 def test_nothing_is_answered_without_a_credential(api: Api, method: str, path: str) -> None:
-    """401 for every route but the probes; the same for credentials that are none."""
-    expected = {200} if path in PROBES else {401}
+    """401 for every route but probes and description; the same for credentials that are none."""
+    expected = {200} if path in PROBES else {DESCRIPTION.get(path, 401)}
     headers: list[dict[str, str]] = [
         {},
         {"Authorization": "Bearer mlk_" + "0" * 16 + "_" + "A" * 43},
@@ -55,20 +59,33 @@ def test_nothing_is_answered_without_a_credential(api: Api, method: str, path: s
         assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/static/x", "/redoc", "/nothing", "/api/v1", "//healthz"])
+@pytest.mark.parametrize(
+    "path",
+    ["/static/x", "/docs/other", "/docs/assets", "/redoc", "/nothing", "/api/v1", "//healthz"],
+)
 def test_unknown_paths_ask_for_a_credential_too(api: Api, path: str) -> None:
     """Without one, a path that does not exist is 401 like any other."""
     assert api.client.get(f"{api.url}{path}").status_code == 401
 
 
-def test_documents_need_a_credential_and_hold_no_scripts(api: Api) -> None:
-    """With one, /docs and /openapi.json are there."""
-    headers = api.acme.headers("viewer")
-    docs = api.client.get("/docs", headers=headers)
+def test_the_description_opens_in_a_browser(api: Api) -> None:
+    """Without a credential, and all that the page loads comes from here."""
+    page = api.client.get("/", follow_redirects=True)
+    loaded = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    answers = [api.client.get(f"/{address}") for address in loaded]
 
-    assert (docs.status_code, "<script" in docs.text) == (200, False)
-    assert "default-src 'none'" in docs.headers["content-security-policy"]
-    assert api.client.get("/openapi.json", headers=headers).status_code == 200
+    assert (page.status_code, page.url.path) == (200, "/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert len(loaded) == 5
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert "SwaggerUIBundle(" in api.client.get("/docs/start.js").text
+
+
+def test_files_beside_those_of_the_description_are_not_served(api: Api) -> None:
+    """A path that leads out of their folder is not found."""
+    for path in ("/docs/assets/../core.py", "/docs/assets/%2e%2e/core.py", "/docs/assets/nothing"):
+        assert api.client.get(path).status_code in (401, 404)
 
 
 def test_a_key_that_expired_or_was_revoked_is_none(api: Api) -> None:

@@ -9,6 +9,8 @@ from model_lifecycle.gates.data_checks import (
     check_columns,
     check_rows,
     finite,
+    required,
+    same_data_check,
     signature_check,
     training_check,
 )
@@ -48,6 +50,9 @@ def _frame(**values):
         {"carrier": pd.Categorical(["AA", "UA"])},
         {"carrier": np.array(["AA", None], dtype=object)},
         {"distance": [1.0, np.nan]},
+        {"stops": [2.0, np.nan]},
+        {"stops": np.array([None, None], dtype=object)},
+        {"weekend": pd.array([True, None], dtype="boolean")},
         {"at": pd.to_datetime(["2024-03-01", "2024-03-02"], utc=True)},
     ],
 )
@@ -60,9 +65,9 @@ def test_fitting_columns(values):
     ("values", "problem"),
     [
         ({"distance": ["1", "2"]}, "distance is str, not double"),
-        ({"stops": [0.0, np.nan]}, "stops is float64, not long"),
+        ({"stops": [0.5, np.nan]}, "stops is float64, not long: 1 values are no whole numbers"),
         ({"carrier": [1, 2]}, "carrier is int64, not string"),
-        ({"weekend": [0, 1]}, "weekend is int64, not boolean"),
+        ({"weekend": [0, 2]}, "weekend is int64, not boolean: 1 values are neither 0 nor 1"),
         ({"at": ["2024", "2025"]}, "at is str, not datetime"),
         ({"note": [1, 2]}, "note is int64, not string"),
     ],
@@ -110,19 +115,42 @@ def test_usable_answers(prediction, score, expected):
 
 
 @pytest.mark.parametrize(
-    ("said", "start", "ok"),
+    ("said", "start", "state"),
     [
-        ({"dataset.end": "2024-03-01"}, datetime(2024, 3, 1, tzinfo=UTC), True),
-        ({"dataset.end": "2024-03-01T01:00"}, datetime(2024, 3, 1, tzinfo=UTC), False),
-        ({"dataset.end": "2024-03-01T01:00+02:00"}, datetime(2024, 3, 1, tzinfo=UTC), True),
-        ({"dataset.end": "last week"}, datetime(2024, 3, 1, tzinfo=UTC), True),
-        ({}, datetime(2024, 3, 1, tzinfo=UTC), True),
-        ({"dataset.end": "2024-03-02"}, None, True),
+        ({"dataset.end": "2024-03-01"}, datetime(2024, 3, 1, tzinfo=UTC), "ok"),
+        ({"dataset.end": "2024-03-01T01:00"}, datetime(2024, 3, 1, tzinfo=UTC), "failed"),
+        ({"dataset.end": "2024-03-01T01:00+02:00"}, datetime(2024, 3, 1, tzinfo=UTC), "ok"),
+        ({"dataset.end": "last week"}, datetime(2024, 3, 1, tzinfo=UTC), "not checked"),
+        ({}, datetime(2024, 3, 1, tzinfo=UTC), "not checked"),
+        ({"dataset.end": "2024-03-02"}, None, "not checked"),
     ],
 )
-def test_training_data(said, start, ok):
-    """Training data that reaches into the window is found; what is not told cannot be."""
-    assert ok == training_check("challenger", said, start).ok
+def test_training_data(said, start, state):
+    """Training data that reaches into the window is found; what cannot be checked is not ok."""
+    assert state == training_check("challenger", said, start).state
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({"dataset.digest": "sha256:a"}, "failed"),
+        ({"dataset.digest": "sha256:b"}, "ok"),
+        ({}, "not checked"),
+    ],
+)
+def test_training_digest(said, state):
+    """A model that declares the digest of the rows judged was trained on them."""
+    assert state == same_data_check("challenger", said, "sha256:a").state
+
+
+def test_required_checks():
+    """Where the policy requires it, a check that could not be made is INVALID, unless another one
+    of the same model's training data could."""
+    none = [training_check("challenger", {}, None), same_data_check("challenger", {}, "x")]
+    one = [none[0], same_data_check("challenger", {"dataset.digest": "y"}, "x")]
+
+    assert [check.state for check in required(none, "required")] == ["failed", "failed"]
+    assert [check.state for check in required(one, "required")] == ["not checked", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +193,6 @@ def test_signatures_that_do_not_fit(challenger, problem):
         ((Column("distance", "double"), Column("stops", "long"), Column("new", "long")), False),
         ((Column("stops", "double"), Column("distance", "double")), False),
         ((Column("distance", "double"),), True),
-        (None, False),
     ],
 )
 def test_signatures_that_fit(challenger, may_drop):

@@ -81,8 +81,8 @@ def test_truth_values():
     ("name", "labels", "answers", "problem"),
     [
         ("brier", [0, 1], Answers(np.array([0, 1])), "needs a score"),
-        ("brier", [0, 2], Answers(np.array([0, 1]), np.array([0.1, 0.2])), "labels 0 and 1"),
-        ("brier", ["no", "yes"], Answers(np.array([0, 1]), np.array([0.1, 0.2])), "labels 0 and 1"),
+        ("brier", [0, 2], Answers(np.array([0, 1]), np.array([0.1, 0.2])), "no class of the model"),
+        ("brier", ["no", "yes"], Answers(np.array([0, 1]), np.array([0.1, 0.2])), "positive_label"),
         ("accuracy", ["0", "1"], Answers(np.array([0, 1])), "different kinds"),
         ("absolute_error", ["x", "y"], Answers(np.array([0.0, 1.0])), "needs numbers"),
     ],

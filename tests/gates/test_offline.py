@@ -29,7 +29,7 @@ def _world(rows, skill_a, skill_b, rng=RNG):
 def _judge(policy, labels, champion, challenger, units=None):
     found = claims(policy.comparisons, policy.limits, policy.slices, champion=champion is not None)
     data = HeldOut(labels, challenger, champion, units)
-    return judge_rows(policy, found, row_sums(found, data))
+    return judge_rows(policy, found, row_sums(found, data)[0])
 
 
 @pytest.mark.parametrize("metric", ["brier", "log_loss", "accuracy"])

@@ -296,7 +296,6 @@ async def test_report_files(world, champion, make_requests):
         (lambda f: f.assign(older="1.0"), "older is str, not double"),
         (lambda f: f.drop(columns="label"), "label"),
         (lambda f: f.assign(label=np.nan), "no row"),
-        (lambda f: f.assign(label=2), "labels 0 and 1"),
     ],
 )
 async def test_data_that_cannot_be_judged(world, champion, make_requests, change, problem):

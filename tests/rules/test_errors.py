@@ -115,6 +115,7 @@ def test_codes_are_stable() -> None:
         "VersionNotFound": "version_not_found",
         "ExperimentNotFound": "experiment_not_found",
         "RunNotFound": "run_not_found",
+        "EvidenceNotFound": "evidence_not_found",
         "ArtifactNotFound": "artifact_not_found",
         "Conflict": "conflict",
         "StaleModel": "stale_model",

@@ -1,0 +1,69 @@
+"""Labels that cannot be what they claim: infinite numbers, and values that are no class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .classes import Classes
+from .losses import is_text
+from .report import Check
+from .wording import count, plural
+
+
+def label_checks(
+    column: str, labels: NDArray[Any], classes: Classes | None, not_numbers: Mapping[str, int]
+) -> list[Check]:
+    """Checks of the labels of held-out rows; one that fails is INVALID. ``not_numbers`` counts the
+    NaN of each column."""
+    infinite = _infinite(labels)
+    nan = not_numbers.get(column, 0)
+    problems = []
+    if infinite:
+        problems.append(f"{count(infinite)} {plural('row', infinite)} with an infinite label")
+    if nan:
+        problems.append(f"{count(nan)} {plural('row', nan)} with the label NaN")
+    if problems:
+        return [
+            Check(
+                "label values",
+                False,
+                f"column {column} has {' and '.join(problems)} of {count(labels.size)}; correct "
+                "the labels, or leave these rows out",
+            )
+        ]
+    checks = [Check("label values", True, f"all labels in column {column} are finite")]
+    if classes is not None:
+        checks.append(_classes_check(column, labels, classes))
+    return checks
+
+
+def _classes_check(column: str, labels: NDArray[Any], classes: Classes) -> Check:
+    outside = classes.outside(labels)
+    number = int(outside.sum())
+    if not number:
+        return Check(
+            "label classes", True, f"all labels in column {column} are classes of the model"
+        )
+    example = labels[outside][0]
+    shown = example.item() if isinstance(example, np.generic) else example
+    kind = ""
+    if is_text(labels[outside]) != any(isinstance(value, str) for value in classes.values):
+        kind = " (one is text, the other a number)"
+    return Check(
+        "label classes",
+        False,
+        f"column {column} has {count(number)} of {count(labels.size)} labels that are no class of "
+        f"the model, such as {shown!r}; its classes are {classes}{kind}",
+    )
+
+
+def _infinite(labels: NDArray[Any]) -> int:
+    numbers = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(
+        dtype=float, na_value=np.nan
+    )
+    return int(np.isinf(numbers).sum())

@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from model_lifecycle.gates import predicting
+from model_lifecycle.gates.data_checks import finite
+from model_lifecycle.gates.losses import Answers
+from model_lifecycle.gates.predicting import Needs, answers, clipped, recorded
+from model_lifecycle.registry.frameworks.predictor import SklearnPredictor
+from model_lifecycle.registry.rules.errors import InvalidDataset
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"a": rng.normal(size=500), "b": rng.normal(size=500)})
+
+
+@pytest.fixture
+def model(rows):
+    """It cannot take nulls."""
+    return SklearnPredictor(LogisticRegression().fit(rows, rows["a"] > 0), None)
+
+
+@pytest.mark.parametrize("bad", [[3], [0, 499], [7, 8, 9, 250], list(range(0, 500, 5))])
+def test_bad_rows_do_not_lose_the_others(rows, model, bad):
+    """Rows on which a model raises have no answer, all others the answer that they had."""
+    whole = answers(model, rows)
+    holes = rows.copy()
+    holes.loc[bad, "a"] = np.nan
+
+    found = answers(model, holes)
+
+    good = np.ones(500, dtype=bool)
+    good[bad] = False
+    assert (finite(found) == good).all()
+    assert found.score[good].tolist() == pytest.approx(whole.score[good].tolist())
+    assert (found.prediction[good] == whole.prediction[good]).all()
+    assert "contains NaN" in found.failure
+
+
+def test_model_that_raises_on_every_row(rows, model, monkeypatch):
+    """The number of calls is limited, and no row has an answer."""
+    monkeypatch.setattr(predicting, "MOST_CALLS", 50)
+
+    found = answers(model, rows.assign(a=np.nan))
+
+    assert not finite(found).any()
+    assert found.prediction.shape == (500,)
+
+
+def test_trouble_of_the_machine_is_no_failure(rows, model, monkeypatch):
+    """Out of memory is not the model's fault."""
+
+    def full(frame):
+        raise MemoryError
+
+    monkeypatch.setattr(model, "predict", full)
+
+    with pytest.raises(MemoryError):
+        answers(model, rows)
+
+
+def test_positive_label_turns_the_score(rows):
+    """The score is the probability of the policy's positive label, whichever the order."""
+    model = SklearnPredictor(
+        LogisticRegression().fit(rows, np.where(rows["a"] > 0, "churn", "stay")), None
+    )
+
+    churn, stay = answers(model, rows, Needs("churn")).score, answers(model, rows).score
+
+    assert churn == pytest.approx(1 - stay)
+
+
+def test_rounded_scores_are_clipped():
+    """Scores that rounding put outside of [0, 1] are clipped and counted; others stay."""
+    said = Answers(np.arange(4), np.array([1.0000001, -1e-7, 1.1, 0.5]))
+
+    found, number = clipped(said)
+
+    assert found.score.tolist() == [1.0, 0.0, 1.1, 0.5]
+    assert number == 2
+    assert finite(found).tolist() == [True, True, False, True]
+
+
+def test_recorded_probabilities():
+    """A list in the column score holds the probability of each class; a missing one is NaN."""
+    frame = pd.DataFrame({"prediction": ["a", "b"], "score": [[0.5, 0.3, 0.2], None]})
+
+    found = recorded(frame, ("a", "b", "c"))
+
+    assert found.probabilities[0].tolist() == [0.5, 0.3, 0.2]
+    assert finite(found).tolist() == [True, False]
+
+
+def test_recorded_probabilities_of_other_classes():
+    """A list of another length is named, with the number of classes."""
+    frame = pd.DataFrame({"prediction": ["a"], "score": [[0.5, 0.5]]})
+
+    with pytest.raises(InvalidDataset, match="list of 2 numbers, but there are 3 classes"):
+        recorded(frame, ("a", "b", "c"))
