@@ -63,6 +63,7 @@ class ModelRegistry:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         projection = Projection(stores)
+        self.close = projection.close
         training = Training(stores)
         sources = Sources(stores, training)
         publishing = Publishing(stores, projection)
@@ -74,7 +75,8 @@ class ModelRegistry:
         self._judgement = Judgement(stores)
         self._lifecycle = Lifecycle(stores, projection, self._files)
         self._loading = Loading(stores)
-        self._reconcile = Reconcile(stores, projection, Adoption(stores, sources, publishing))
+        adoption = Adoption(stores, sources, publishing)
+        self._reconcile = Reconcile(stores, projection, adoption, self._files)
         self._registration = Registration(stores, training, sources, publishing)
 
     @property

@@ -36,4 +36,6 @@ async def open_registry(
         stack.push_async_callback(tracking.close)
         ledger = await Ledger.open(settings.database_url, clock)
         stack.push_async_callback(ledger.close)
-        yield ModelRegistry(Stores(settings, ledger, tracking, artifacts))
+        registry = ModelRegistry(Stores(settings, ledger, tracking, artifacts))
+        stack.push_async_callback(registry.close)
+        yield registry

@@ -107,6 +107,14 @@ class Ledger:
                 connection, tenant, model, operation_id, request, plan, self.clock()
             )
 
+    async def add_to_plan(
+        self, tenant: TenantId, operation_id: str, addition: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Record what a begun operation has made outside of the ledger; the first attempt at it
+        decides, and the answer is what that recorded."""
+        async with writing(self._engine) as connection:
+            return await operations.add_to_plan(connection, tenant, operation_id, addition)
+
     async def abandon_operation(self, tenant: TenantId, operation_id: str) -> None:
         """Forget an operation that failed before it had any effect."""
         async with writing(self._engine) as connection:

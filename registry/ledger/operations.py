@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..rules.errors import OperationConflict
@@ -42,6 +42,27 @@ async def begin(
     if found.request != request:
         raise OperationConflict(operation_id)
     return found
+
+
+async def add_to_plan(
+    connection: AsyncConnection, tenant: str, operation_id: str, addition: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Record in the plan of a begun operation what it lacks of ``addition``; the addition as it is
+    recorded now. Of two attempts at an operation the first decides; where the operation was
+    answered or forgotten meanwhile, nothing is recorded."""
+    rows = await connection.execute(
+        select(operations.c.plan).where(*_key(tenant, operation_id)).with_for_update()
+    )
+    plan = rows.scalar()
+    if plan is None:
+        return dict(addition)
+    recorded = {
+        key: value if plan.get(key) is None else plan[key] for key, value in addition.items()
+    }
+    await connection.execute(
+        update(operations).where(*_key(tenant, operation_id)), {"plan": {**plan, **recorded}}
+    )
+    return recorded
 
 
 async def abandon(connection: AsyncConnection, tenant: str, operation_id: str) -> None:

@@ -146,6 +146,22 @@ class LedgerReader:
         )
         return version_metadata(rows[0]) if rows else None
 
+    async def any_version(self) -> VersionMetadata | None:
+        """Some version of some tenant: what all have in common can be read from it. None in a
+        ledger that has none."""
+        rows = await self._rows(select(tables.versions).where(_NOT_DELETED).limit(1))
+        return version_metadata(rows[0]) if rows else None
+
+    async def highest_version(self, tenant: TenantId, model: ModelId) -> int:
+        """The highest number that a version of the model ever had; 0 if there is none."""
+        versions = tables.versions
+        rows = await self._rows(
+            select(func.max(versions.c.version).label("highest")).where(
+                *_of_model(versions, tenant, model)
+            )
+        )
+        return rows[0]["highest"] or 0
+
     async def versions_by_number(
         self, tenant: TenantId, model: ModelId, numbers: Iterable[int]
     ) -> list[VersionMetadata]:

@@ -13,13 +13,16 @@ from typing import Any
 from ..artifacts.bundle import kept_bundle
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
-from ..rules.errors import BackendUnavailable, RegistryError
+from ..rules import paths
+from ..rules.errors import BackendUnavailable, NotFound, RegistryError
 from ..rules.inputs import MAX_TEXT
 from ..rules.metadata import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
 from ..rules.principals import Principal
 from ..rules.tenancy import ModelId, TenantId
 from ..tracking import tags
 from ..tracking.records import ModelVersionRecord
+from .mlflow_identity import bundle_number, is_own_bundle
+from .mlflow_versions import MlflowVersions
 from .operations import Request, request
 from .plans import VersionPlan, version_plan
 from .publishing import Publishing
@@ -35,6 +38,7 @@ class Adoption:
         self._stores = stores
         self._sources = sources
         self._publishing = publishing
+        self._mlflow_versions = MlflowVersions(stores)
 
     async def adopt(
         self,
@@ -45,17 +49,19 @@ class Adoption:
     ) -> list[Finding]:
         """Enter the version as development, unless that has happened meanwhile. What cannot be
         adopted is told, and left alone. ``shown`` are all versions of the model in MLflow."""
-        operation = await self._operation(tenant, version)
+        operation = await self._operation(tenant, model, version)
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
             return []
-        if operation is not None and _is_duplicate(operation, model, version, shown):
+        if operation is not None and self._is_duplicate(operation, tenant, version, shown):
             await self._publishing.withdraw(tenant, model, version.version)
             message = (
                 f"version {version.version} was a second one of the same registration, "
                 "sent once more or late; it was removed"
             )
             return [Finding(model, "duplicate_removed", message, True, version.version)]
-        interrupted = operation if operation is not None and operation.answer is None else None
+        interrupted = None
+        if operation is not None and await self._left(operation, tenant, model, version):
+            interrupted = operation
         return await self._adopted(tenant, model, version, interrupted)
 
     async def _adopted(
@@ -91,11 +97,53 @@ class Adoption:
             findings.append(Finding(model, "metrics_omitted", message, True, number))
         return findings
 
-    async def _operation(self, tenant: TenantId, version: ModelVersionRecord) -> Operation | None:
+    async def _operation(
+        self, tenant: TenantId, model: ModelId, version: ModelVersionRecord
+    ) -> Operation | None:
+        """The operation on the model whose id the version carries as a tag; anybody can set it."""
         operation_id = version.tags.get(tags.OPERATION_ID)
         if operation_id is None:
             return None
-        return await self._stores.ledger.read.operation(tenant, operation_id)
+        operation = await self._stores.ledger.read.operation(tenant, operation_id)
+        return operation if operation is not None and operation.model_id == model else None
+
+    async def _left(
+        self, operation: Operation, tenant: TenantId, model: ModelId, version: ModelVersionRecord
+    ) -> bool:
+        """Whether the operation is unfinished, and made the version: from the run and the files
+        that its own plan recorded."""
+        if operation.answer is not None or not operation.plan or not operation.plan.get("origin"):
+            return False
+        try:
+            source = await self._sources.of_origin(tenant, operation.plan["origin"])
+        except NotFound:
+            return False
+        return self._mlflow_versions.is_own(tenant, model, version, source)
+
+    def _is_duplicate(
+        self,
+        operation: Operation,
+        tenant: TenantId,
+        version: ModelVersionRecord,
+        shown: Mapping[int, ModelVersionRecord],
+    ) -> bool:
+        """Whether the version is one too many of the operation: made for another number than
+        MLflow then gave, or beside the one with which the operation has committed.
+
+        A version that somebody copied in MLflow has the tags of the first, but not its source.
+        """
+        artifacts = self._stores.artifacts
+        number = bundle_number(tenant, version, artifacts)
+        if number is not None and number != version.version:
+            return True
+        if operation.answer is None:
+            return False
+        first = shown.get(operation.answer.get("version", 0))
+        if first is None or first.version == version.version:
+            return False
+        if number is not None:
+            return is_own_bundle(tenant, first, artifacts)
+        return first.source == version.source
 
     async def _enter(
         self,
@@ -104,10 +152,16 @@ class Adoption:
         version: ModelVersionRecord,
         interrupted: Operation | None,
     ) -> VersionPlan:
-        source = await self._sources.of_version(tenant, version)
+        source = await (
+            self._sources.of_origin(tenant, interrupted.plan["origin"])
+            if interrupted is not None and interrupted.plan is not None
+            else self._sources.of_version(tenant, version)
+        )
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._stores.artifacts.get_folder(source.path, folder)
+            if source.path == paths.bundle(tenant, model, version.version):
+                (folder / paths.MANIFEST).unlink(missing_ok=True)
             if interrupted is not None and interrupted.plan is not None:
                 plan = VersionPlan.from_document(interrupted.plan)
                 asked = Request(interrupted.operation_id, interrupted.request, named=True)
@@ -177,19 +231,3 @@ class Adoption:
             created_by=labels.get(tags.CREATED_BY, ADOPTER),
             created_at=timestamp(version.created_at or self._stores.ledger.clock()),
         )
-
-
-def _is_duplicate(
-    operation: Operation,
-    model: ModelId,
-    version: ModelVersionRecord,
-    shown: Mapping[int, ModelVersionRecord],
-) -> bool:
-    """Whether the operation has committed with another version of the same source.
-
-    A version that somebody copied in MLflow has the tags of the first, but not its source.
-    """
-    if operation.answer is None or operation.model_id != model:
-        return False
-    first = shown.get(operation.answer.get("version", 0))
-    return first is not None and first.version != version.version and first.source == version.source

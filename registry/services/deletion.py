@@ -53,7 +53,7 @@ class Deletion:
             # The first attempt may have ended before it came to the files.
             await self._remove_bundles(tenant, model, earlier["versions"])
             return
-        await self._stores.tracking.ping()
+        await self._projection.prepare(tenant, model)
         async with self._stores.ledger.book(tenant, model) as book:
             if await answer_in(book, asked) is not None:
                 return

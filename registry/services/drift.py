@@ -17,18 +17,20 @@ from .mirroring import model_tags, version_tags
 @dataclass(frozen=True)
 class Seen:
     """One model: ``row`` and ``known`` as the ledger has them (with what was deleted), ``record``
-    and ``shown`` as MLflow has them."""
+    and ``shown`` as MLflow has them, ``replaced`` says of which of these numbers MLflow has
+    another version than the ledger, and what shows it."""
 
     model: ModelId
     row: ModelRow
     known: Mapping[int, VersionMetadata]
     record: RegisteredModelRecord | None
     shown: Mapping[int, ModelVersionRecord]
+    replaced: Mapping[int, str]
 
 
 def differences(seen: Seen) -> list[Finding]:
     """Everything that MLflow shows otherwise than the ledger has it."""
-    return [*_lost(seen), *_alias(seen), *_versions(seen), *_model(seen)]
+    return [*_lost(seen), *_replaced(seen), *_alias(seen), *_versions(seen), *_model(seen)]
 
 
 def _lost(seen: Seen) -> list[Finding]:
@@ -50,10 +52,27 @@ def _lost(seen: Seen) -> list[Finding]:
     ]
 
 
+def _replaced(seen: Seen) -> list[Finding]:
+    """Versions whose number MLflow has given to something else. Nothing of theirs is shown there,
+    and nothing can be healed: a person has to find out where the other files come from."""
+    return [
+        Finding(
+            seen.model,
+            "replaced_in_mlflow",
+            f"version {number} in MLflow is not the version in the ledger: {problem}; no alias and "
+            "no tag is set on it. Delete it in MLflow, or keep it and register what it holds as a "
+            "new version",
+            healed=False,
+            version=number,
+        )
+        for number, problem in sorted(seen.replaced.items())
+    ]
+
+
 def _alias(seen: Seen) -> list[Finding]:
     alias = seen.record.aliases.get(tags.PRODUCTION_ALIAS) if seen.record else None
     production = seen.row.production_version
-    if production not in seen.shown:
+    if production not in seen.shown or production in seen.replaced:
         production = None
     if alias == production:
         return []
@@ -67,7 +86,7 @@ def _alias(seen: Seen) -> list[Finding]:
 def _versions(seen: Seen) -> list[Finding]:
     findings = []
     for number, item in sorted(seen.known.items()):
-        if number not in seen.shown:
+        if number not in seen.shown or number in seen.replaced:
             continue
         if item.stage is Stage.DELETED:
             message = f"deleted version {number} was still in MLflow; it is gone now"

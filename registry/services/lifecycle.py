@@ -34,7 +34,7 @@ from ..rules.metadata import (
 )
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
-from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..rules.tenancy import ModelId, TenantId
 from ..together import together
 from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection import Projection
@@ -89,7 +89,7 @@ class Lifecycle:
         if earlier is None:
             # Before the lock, as in a rollback: reading a large bundle takes time.
             await together(
-                self._mlflow_can_follow(tenant, model),
+                self._projection.prepare(tenant, model),
                 self._verify_candidate(tenant, model, number, target),
             )
             async with self._stores.ledger.book(tenant, model) as book:
@@ -134,7 +134,7 @@ class Lifecycle:
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
-            await self._mlflow_can_follow(tenant, model)
+            await self._projection.prepare(tenant, model)
             target, production = await self._rollback_target(tenant, model, wanted)
             # Outside the lock: reading a large bundle takes time. The digest is fixed with the
             # version, so what was verified is what is moved; that production is still the one
@@ -157,18 +157,6 @@ class Lifecycle:
             return await answered_model(self._stores.ledger, tenant, earlier)
         await self._projection.follow(tenant, model, change)
         return answer
-
-    async def _mlflow_can_follow(self, tenant: TenantId, model: ModelId) -> None:
-        """Refuse before the commit while MLflow is away: those who load by its alias would go on
-        with the version that the caller was told is gone. Also finishes what others left."""
-        # The least that MLflow's registry can be asked, whatever it answers. Never while the model
-        # is locked: each promotion that waits for MLflow would keep a connection from the readers.
-        _, notes = await together(
-            self._stores.tracking.model_version(registered_name(tenant, model), 1),
-            self._stores.ledger.read.projections(tenant, model),
-        )
-        if notes:
-            await self._projection.repair(tenant, model)
 
     async def _verify_candidate(
         self, tenant: TenantId, model: ModelId, number: int, target: Stage

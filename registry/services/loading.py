@@ -12,9 +12,16 @@ from ..frameworks import adapter_for
 from ..frameworks.installed import unmet_requirements
 from ..frameworks.protocol import Predictor
 from ..rules import paths, tenancy
-from ..rules.errors import InvalidInput, ModelNotFound, RegistryError, VersionNotFound
+from ..rules.errors import (
+    BundleCorrupt,
+    InvalidInput,
+    ModelNotFound,
+    RegistryError,
+    VersionNotFound,
+)
 from ..rules.metadata import VersionMetadata
 from ..rules.stages import Stage, parse_stage
+from .artifact_root import require_same_root
 from .stores import Stores
 
 _log = logging.getLogger(__name__)
@@ -44,9 +51,14 @@ class Loading:
         )
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "bundle"
-            await fetch_bundle(
-                self._stores.artifacts, tenant, model, found.version, found.bundle_digest, folder
-            )
+            artifacts = self._stores.artifacts
+            try:
+                await fetch_bundle(
+                    artifacts, tenant, model, found.version, found.bundle_digest, folder
+                )
+            except BundleCorrupt:
+                await require_same_root(artifacts, found)
+                raise
             unmet = await asyncio.to_thread(_unmet, folder)
             try:
                 predictor = await asyncio.to_thread(adapter.load, folder, model_type=row.model_type)

@@ -25,6 +25,12 @@ class Mirroring:
     model_tags: Mapping[str, str]
     deleted: tuple[int, ...]
 
+    @property
+    def versions(self) -> set[int]:
+        """The versions that something is written about."""
+        production = {self.production} if self.alias and self.production is not None else set()
+        return {*self.version_tags, *self.deleted, *production}
+
 
 def mirror_change(change: Change) -> Mirroring:
     """What a change has changed, and no more: the rest is shown already, or the note of another

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..rules import paths
 from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import ModelId, TenantId
+from ..rules.tenancy import TenantId, split_registered_name
 from ..tracking.records import ModelVersionRecord
 
 _BY_ID = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
@@ -60,15 +60,31 @@ def logged_model_at(tenant: TenantId, path: str | None) -> str | None:
     return found[1] if found else None
 
 
+def is_own_bundle(tenant: TenantId, record: ModelVersionRecord, addresses: Addresses) -> bool:
+    """Whether the record serves the bundle of its own number."""
+    return bundle_number(tenant, record, addresses) == record.version
+
+
+def bundle_number(tenant: TenantId, record: ModelVersionRecord, addresses: Addresses) -> int | None:
+    """The number of the version of the record's model whose bundle its source names; else None."""
+    owner = split_registered_name(record.name)
+    path = addresses.path_of(record.source) or ""
+    folder, _, number = path.rpartition("/")
+    if owner is None or owner[0] != tenant or not re.fullmatch("[1-9][0-9]{0,9}", number):
+        return None
+    return int(number) if f"{folder}/{number}" == paths.bundle(*owner, int(number)) else None
+
+
 def _is_source(version: VersionMetadata, record: ModelVersionRecord, addresses: Addresses) -> bool:
-    """Whether the version can have been made from the record's source: its own bundle; its
-    LoggedModel; or, of versions that were made from neither, a folder of the tenant's runs."""
-    tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
-    path = addresses.path_of(record.source)
-    if path == paths.bundle(tenant, model, version.version):
+    """Whether the version, which has the record's name and number, can have been made from its
+    source: the version's own bundle; its LoggedModel; or, of versions that were made from neither,
+    a folder of the tenant's runs."""
+    tenant = TenantId(version.tenant_id)
+    if is_own_bundle(tenant, record, addresses):
         return True
     if logged_model_of(tenant, record, addresses) is not None:
         return True  # compared by its id
     if by_run := _BY_RUN.fullmatch(record.source):
         return by_run[1] == version.run_id
+    path = addresses.path_of(record.source)
     return path is not None and path.startswith(f"{paths.runs(tenant)}/")

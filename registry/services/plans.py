@@ -33,6 +33,10 @@ class VersionPlan:
     created_at: str
     source: str | None = None
     omitted_metrics: dict[str, str] = field(default_factory=dict)
+    #: The run that the registration began, and what the version is made of: recorded as soon as
+    #: they are known, for an interrupted registration is finished from these alone.
+    run_id: str | None = None
+    origin: dict[str, str] | None = None
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +44,8 @@ class VersionPlan:
     def arguments(self) -> dict[str, Any]:
         """What the caller asked for: the document without what the registry found out itself."""
         document = self.document()
-        del document["created_at"], document["omitted_metrics"]
+        for key in ("created_at", "omitted_metrics", "run_id", "origin"):
+            del document[key]
         return document
 
     @classmethod

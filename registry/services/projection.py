@@ -9,24 +9,51 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from contextlib import suppress
 
 from ..ledger.rows import Change
 from ..rules.errors import BackendUnavailable, NotFound
+from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..together import together
 from ..tracking import tags
+from ..tracking.records import ModelVersionRecord
 from .mirroring import Mirroring, mirror_all, mirror_change
+from .mlflow_identity import mismatch
 from .stores import Stores
 
 log = logging.getLogger(__name__)
+
+#: At most so many versions are read one by one; more come from one search.
+_ONE_BY_ONE = 8
 
 
 class Projection:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._following: set[asyncio.Task[None]] = set()
 
     async def follow(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+        """Show a committed change, to its end also where the caller is cancelled: what was sent to
+        MLflow cannot be called back, and whoever sent it has to see what it arrives on."""
+        task = asyncio.create_task(self._follow(tenant, model, change))
+        self._following.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Wait for the changes that cancelled callers have left to be shown; each takes no longer
+        than a few calls to MLflow."""
+        if self._following:
+            await asyncio.wait(self._following)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._following.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("a change could not be shown in MLflow: %s", error)
+
+    async def _follow(self, tenant: TenantId, model: ModelId, change: Change) -> None:
         """Show a committed change.
 
         It is committed, so trouble here is no failure of it: its note stays, and the next
@@ -40,13 +67,38 @@ class Projection:
                 await self.show(tenant, model, change.versions, [change.token], since=epoch)
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
-            with suppress(BackendUnavailable):
-                await self._stores.ledger.remind(tenant, model, change.versions, change.token)
+            await self._remind(tenant, model, change)
+        except asyncio.CancelledError:
+            # The event loop ends: what was sent may still arrive, after somebody else's change.
+            await self._remind(tenant, model, change)
+            raise
+
+    async def _remind(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+        with suppress(BackendUnavailable):
+            await self._stores.ledger.remind(tenant, model, change.versions, change.token)
+
+    async def prepare(self, tenant: TenantId, model: ModelId) -> None:
+        """Before a change: raise BackendUnavailable while MLflow is away, since those who load by
+        its alias would go on with a version that the caller is told is gone; and put right what
+        earlier writers left, or what was sent late and arrived after a newer change."""
+        read = self._stores.ledger.read
+        record, (row, notes) = await together(
+            self._stores.tracking.registered_model(registered_name(tenant, model)),
+            together(read.row(tenant, model), read.projections(tenant, model)),
+        )
+        if notes:
+            await self.repair(tenant, model)
+        elif (
+            row is not None
+            and record is not None
+            and record.aliases.get(tags.PRODUCTION_ALIAS) != row.production_version
+        ):
+            await self.show(tenant, model, [], [])
 
     async def catch_up(self, tenant: TenantId, model: ModelId) -> None:
-        """:meth:`repair` for a call that is answered from the ledger, whatever MLflow does."""
+        """:meth:`prepare` for a call that is answered from the ledger, whatever MLflow does."""
         try:
-            await self.repair(tenant, model)
+            await self.prepare(tenant, model)
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
 
@@ -87,20 +139,56 @@ class Projection:
     async def _write(self, tenant: TenantId, model: ModelId, mirroring: Mirroring) -> None:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
+        own = await self._own(tenant, model, mirroring.versions)
         writes = [
             _unless_lost(tracking.set_version_tags(name, version, shown))
             for version, shown in sorted(mirroring.version_tags.items())
+            if version in own
         ]
         if mirroring.alias:
-            writes.append(self._point_alias(name, mirroring.production))
+            production = mirroring.production if mirroring.production in own else None
+            writes.append(self._point_alias(name, production))
         if mirroring.model_tags:
             writes.append(
                 _unless_lost(tracking.set_registered_model_tags(name, mirroring.model_tags))
             )
         await _all_of(writes)
         # Not at once with the alias: MLflow leaves it dangling if the two meet.
-        for version in mirroring.deleted:
+        for version in own.intersection(mirroring.deleted):
             await tracking.delete_version(name, version)
+
+    async def _own(self, tenant: TenantId, model: ModelId, numbers: Collection[int]) -> set[int]:
+        """Those of ``numbers`` that MLflow has as the versions that the ledger has. The others are
+        shown nowhere: after its registered model was made again, a number of MLflow's belongs to
+        other files."""
+        name = registered_name(tenant, model)
+        versions, records = await together(
+            self._stores.ledger.read.versions_by_number(tenant, model, numbers),
+            self._records(name, numbers),
+        )
+        own = set()
+        for version in versions:
+            record = records.get(version.version)
+            problem = (
+                "MLflow does not have it"
+                if record is None
+                else mismatch(version, record, self._stores.artifacts)
+            )
+            if problem is None:
+                own.add(version.version)
+            elif version.stage is not Stage.DELETED:
+                log.warning("%s/%s cannot be shown in MLflow: %s", name, version.version, problem)
+        return own
+
+    async def _records(self, name: str, numbers: Collection[int]) -> dict[int, ModelVersionRecord]:
+        """MLflow's records of these versions; without those that it does not have."""
+        tracking = self._stores.tracking
+        if len(numbers) > _ONE_BY_ONE:
+            return {item.version: item for item in await tracking.model_versions(name)}
+        records = await together(
+            *(tracking.model_version(name, number) for number in sorted(numbers))
+        )
+        return {record.version: record for record in records if record is not None}
 
     async def _point_alias(self, name: str, production: int | None) -> bool:
         tracking = self._stores.tracking

@@ -32,7 +32,8 @@ from ..rules.metadata import (
 )
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
-from ..tracking import tags
+from .artifact_root import require_same_root
+from .mlflow_versions import MlflowVersions
 from .operations import Request, answered_model, earlier_answer, model_answer
 from .plans import VersionPlan
 from .projection import Projection
@@ -49,6 +50,7 @@ class Publishing:
     def __init__(self, stores: Stores, projection: Projection) -> None:
         self._stores = stores
         self._projection = projection
+        self._mlflow_versions = MlflowVersions(stores)
 
     async def publish(
         self,
@@ -65,7 +67,10 @@ class Publishing:
         source's files; ``repeated`` tells that an earlier attempt at the same operation may have
         left something in MLflow."""
         saved = await asyncio.to_thread(self.check, plan.framework, folder)
-        number = await self._mlflow_version(tenant, model, plan, source, asked, repeated)
+        await self._projection.prepare(tenant, model)
+        number = await self._mlflow_versions.create(
+            tenant, model, plan, source, asked, repeated=repeated
+        )
         try:
             bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
         except AlreadyExists:
@@ -97,6 +102,13 @@ class Publishing:
         """The answer of a registration that has committed before; MLflow follows if it had not."""
         await self._projection.catch_up(tenant, model)
         return await answered_model(self._stores.ledger, tenant, answer)
+
+    async def check_artifact_root(self) -> None:
+        """Raise :class:`InvalidInput` if the ledger's versions have their files elsewhere than
+        this process would put the next."""
+        version = await self._stores.ledger.read.any_version()
+        if version is not None:
+            await require_same_root(self._stores.artifacts, version)
 
     async def check_model_type(self, tenant: TenantId, model: ModelId, plan: VersionPlan) -> None:
         """Raise :class:`InvalidInput` if the model exists and is of another type."""
@@ -227,53 +239,6 @@ class Publishing:
             return await self.repeated(tenant, model, earlier)
         await self._projection.follow(tenant, model, change)
         return answer
-
-    async def _mlflow_version(
-        self,
-        tenant: TenantId,
-        model: ModelId,
-        plan: VersionPlan,
-        source: Source,
-        asked: Request,
-        repeated: bool,
-    ) -> int:
-        tracking = self._stores.tracking
-        name = registered_name(tenant, model)
-        await tracking.ensure_registered_model(name, tags={}, description=plan.description)
-        number = None
-        # Created, but the answer was lost: MLflow would make a second one without a word.
-        if repeated:
-            number = await tracking.find_model_version(name, asked.operation_id)
-        while number is None or not await self._is_ours(tenant, model, number, asked):
-            if number is not None:
-                await tracking.delete_version(name, number)
-            number = await tracking.create_model_version(
-                name,
-                source=source.uri,
-                run_id=source.run.run_id if source.run else None,
-                logged_model_id=source.logged.model_id if source.logged else None,
-                tags={
-                    **plan.tags,
-                    tags.OPERATION_ID: asked.operation_id,
-                    tags.STAGE: Stage.DEVELOPMENT.value,
-                    tags.FRAMEWORK: plan.framework,
-                    tags.CREATED_BY: plan.created_by,
-                },
-                description=plan.description,
-            )
-        return number
-
-    async def _is_ours(self, tenant: TenantId, model: ModelId, number: int, asked: Request) -> bool:
-        """Whether the number is free in the ledger, or was entered for this very request.
-
-        MLflow counts from 1 again after somebody deleted its registered model: the numbers that
-        the ledger knows belong to other files then, and are passed over.
-        """
-        read = self._stores.ledger.read
-        if not await read.versions_by_number(tenant, model, [number]):
-            return True
-        operation = await read.operation(tenant, asked.operation_id)
-        return operation is not None and operation.answer is not None
 
     def check(self, framework: str, folder: Path) -> SavedModel:
         """What the folder holds, nothing of it executed. Blocking: call it in a thread."""

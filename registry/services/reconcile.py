@@ -11,22 +11,28 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ..rules import paths, tenancy
+from ..rules.errors import BundleCorrupt
 from ..rules.metadata import Finding, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name, split_registered_name
 from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
 from .adoption import Adoption
 from .drift import Seen, differences
+from .mlflow_identity import mismatch
 from .projection import Projection
 from .stores import Stores
+from .version_files import VersionFiles
 
 #: A registration that has left nothing in MLflow for this long is not going on any more.
 ABANDONED = timedelta(hours=1)
 
 
 class Reconcile:
-    def __init__(self, stores: Stores, projection: Projection, adoption: Adoption) -> None:
+    def __init__(
+        self, stores: Stores, projection: Projection, adoption: Adoption, files: VersionFiles
+    ) -> None:
         self._stores = stores
+        self._files = files
         self._projection = projection
         self._adoption = adoption
 
@@ -68,8 +74,21 @@ class Reconcile:
                 numbers = {item.version for item in wrong if item.version is not None}
                 await self._projection.show(tenant, model, numbers, [])
             findings += drifted
+        findings += await self._files_of_production(tenant, model)
         findings += await self._leftovers(tenant, model)
         return findings
+
+    async def _files_of_production(self, tenant: TenantId, model: ModelId) -> list[Finding]:
+        """Whether production serves what was proved, byte by byte: the other versions' files are
+        read when they are promoted, loaded or verified."""
+        version = await self._stores.ledger.read.newest(tenant, model, Stage.PRODUCTION)
+        if version is None:
+            return []
+        try:
+            await self._files.verify(version)
+        except BundleCorrupt as error:
+            return [Finding(model, "files_differ", str(error), False, version.version)]
+        return []
 
     async def _look(
         self,
@@ -81,7 +100,14 @@ class Reconcile:
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             return []
-        return differences(Seen(model, row, await self._known(tenant, model), record, shown))
+        known = await self._known(tenant, model)
+        compared = {
+            number: mismatch(known[number], item, self._stores.artifacts)
+            for number, item in shown.items()
+            if number in known
+        }
+        replaced = {number: problem for number, problem in compared.items() if problem}
+        return differences(Seen(model, row, known, record, shown, replaced))
 
     async def _look_again(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """What differs still, in fresh looks at both sides, while nobody changes the model.

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, 
 from ..rules.principals import Action, Principal, principal, require
 from ..rules.tenancy import ModelId, TenantId
 from .operations import Request, earlier_answer, request
+from .origins import Origins
 from .plans import VersionPlan, version_plan
 from .publishing import Publishing
 from .sources import Source, Sources
@@ -36,6 +38,7 @@ class Registration:
         self._training = training
         self._sources = sources
         self._publishing = publishing
+        self._origins = Origins(stores, training, sources)
 
     async def register_model(
         self,
@@ -78,6 +81,7 @@ class Registration:
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is not None:
             return await self._publishing.repeated(tenant, model_id, earlier)
+        await self._publishing.check_artifact_root()
         await self._publishing.check_model_type(tenant, model_id, plan)
         if run_id is not None:
             await self._training.own_run(tenant, run_id)
@@ -162,17 +166,23 @@ class Registration:
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._save(plan, trained.model, folder, trained.input_example)
-            logged = await self._training.log_folder(
-                tenant,
-                model_id,
-                plan,
-                folder,
-                training_log=trained.training_log,
-                run_id=None,
-                operation_id=asked.operation_id,
-                fingerprint=asked.fingerprint,
-                repeated=asked.named,
-            )
+            logged = None
+            if asked.named:
+                logged = await self._training.find_logged(tenant, model_id, asked, folder)
+            if logged is None:
+                run_id = None
+                if asked.named:
+                    run_id = await self._training.find_run(tenant, model_id, asked)
+                logged = await self._training.log_folder(
+                    tenant,
+                    model_id,
+                    plan,
+                    folder,
+                    asked,
+                    training_log=trained.training_log,
+                    run_id=run_id or await self._training.begin_run(tenant, model_id, plan, asked),
+                    is_new_run=True,
+                )
         run = await self._training.own_run(tenant, logged.run_id or "")
         return LoggedTraining(
             run_id=run.run_id,
@@ -199,11 +209,17 @@ class Registration:
         source = await self._sources.resolve(tenant, address)
         await self._stores.artifacts.get_folder(source.path, folder)
         plan = await asyncio.to_thread(complete_plan, plan, source, folder)
+        plan = replace(plan, origin=source.origin)
         begun = await self._stores.ledger.begin_operation(
             tenant, model, asked.operation_id, asked.fingerprint, plan.document()
         )
         if begun.answer is not None:
             return await self._publishing.repeated(tenant, model, begun.answer)
+        if begun.plan is not None:
+            plan = VersionPlan.from_document(begun.plan)
+        if plan.origin is not None and plan.origin != source.origin:
+            # The address leads elsewhere by now: a run's newest model of a name, for example.
+            source = await self._origins.fetch(tenant, plan.origin, folder)
         return await self._publishing.publish(
             tenant, model, plan, source, folder, asked, repeated=begun.repeated
         )
@@ -227,18 +243,9 @@ class Registration:
         if begun.plan is not None:
             # The first attempt's plan, so that the bundle gets the same bytes again.
             plan = VersionPlan.from_document(begun.plan)
-        logged = await self._training.log_folder(
-            tenant,
-            model,
-            plan,
-            folder,
-            training_log=training_log,
-            run_id=run_id,
-            operation_id=asked.operation_id,
-            fingerprint=asked.fingerprint,
-            repeated=begun.repeated,
+        source = await self._origins.log(
+            tenant, model, plan, folder, asked, training_log=training_log, run_id=run_id
         )
-        source = await self._sources.of_logged(tenant, logged)
         return await self._publishing.publish(
             tenant, model, plan, source, folder, asked, repeated=begun.repeated
         )

@@ -13,7 +13,7 @@ from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ..rules.tenancy import TenantId
 from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, ModelVersionRecord, RunRecord
-from .mlflow_identity import logged_model_at
+from .mlflow_identity import is_own_bundle, logged_model_of
 from .stores import Stores
 from .training import Training
 
@@ -30,6 +30,16 @@ class Source:
     path: str
     run: RunRecord | None
     logged: LoggedModelRecord | None
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What finds this source again: ids that MLflow gave, not names that anybody may reuse."""
+        return {
+            "uri": self.uri,
+            "path": self.path,
+            **({"run_id": self.run.run_id} if self.run else {}),
+            **({"logged_model_id": self.logged.model_id} if self.logged else {}),
+        }
 
     @property
     def dataset(self) -> Mapping[str, Any]:
@@ -71,15 +81,27 @@ class Sources:
         run = await self._stores.tracking.run(logged.run_id) if logged.run_id else None
         return Source(f"models:/{logged.model_id}", path, run, logged)
 
+    async def of_origin(self, tenant: TenantId, origin: Mapping[str, str]) -> Source:
+        """The source that a registration recorded as its :attr:`Source.origin`. Raises as
+        :meth:`resolve` does."""
+        if "logged_model_id" in origin:
+            return await self.resolve(tenant, f"models:/{origin['logged_model_id']}")
+        run = await self._training.own_run(tenant, origin["run_id"])
+        return Source(origin["uri"], origin["path"], run, None)
+
     async def of_version(self, tenant: TenantId, version: ModelVersionRecord) -> Source:
         """What a version that somebody registered in MLflow was made from: MLflow keeps the
         address that was given, or the folder it led to. Raises as :meth:`resolve` does."""
         path = self._stores.artifacts.path_of(version.source)
-        logged = version.logged_model_id or logged_model_at(tenant, path)
+        own = is_own_bundle(tenant, version, self._stores.artifacts)
+        # Anybody can set a tag: it tells the lineage of a bundle, and nothing about other files.
+        tagged = version.logged_model_id if own else None
+        logged = logged_model_of(tenant, version, self._stores.artifacts) or tagged
         if logged is not None:
             return await self.resolve(tenant, f"models:/{logged}")
-        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
+        if not own and (path is None or not path.startswith(f"{paths.runs(tenant)}/")):
             return await self.resolve(tenant, version.source)
+        assert path is not None
         run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
         return Source(self._stores.artifacts.uri(path), path, run, None)
 

@@ -17,6 +17,7 @@ from ..rules.metadata import timestamp
 from ..rules.tenancy import ModelId, TenantId
 from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, RunRecord
+from .operations import Request
 from .plans import VersionPlan
 from .stores import Stores
 
@@ -65,36 +66,17 @@ class Training:
         model: ModelId,
         plan: VersionPlan,
         folder: Path,
+        asked: Request,
         *,
         training_log: str | None,
-        run_id: str | None,
-        operation_id: str,
-        fingerprint: str,
-        repeated: bool = False,
+        run_id: str,
+        is_new_run: bool,
     ) -> LoggedModelRecord:
-        """Log an MLflow model folder under a run of the tenant: ``run_id``, or a new one.
-
-        ``repeated`` tells that an earlier attempt may have got part of the way: its run and its
-        LoggedModel are then used again, if they carry the ``fingerprint`` of this request. The
-        folder is afterwards what was stored. Raises :class:`OperationConflict` if the operation
-        logged a model for another request.
-        """
+        """Log an MLflow model folder under a run of the tenant. The folder is afterwards what was
+        stored. A run that the caller has begun for it is finished; one of others is left open."""
         tracking = self._stores.tracking
         experiment = await self.experiment(tenant, model)
-        if repeated:
-            found = await tracking.find_logged_model(experiment, operation_id)
-            if found is not None:
-                if found.tags.get(tags.REQUEST, fingerprint) != fingerprint:
-                    raise OperationConflict(operation_id)
-                shutil.rmtree(folder)
-                await self._download(found.artifact_uri, folder)
-                return found
-        made_by = {
-            tags.OPERATION_ID: operation_id,
-            tags.REQUEST: fingerprint,
-            tags.CREATED_BY: plan.created_by,
-        }
-        run = await self._run(tenant, model, experiment, plan, run_id, made_by, repeated)
+        run = (await self.own_run(tenant, run_id)).run_id
         await tracking.log_run(
             run, metrics=plan.metrics, parameters=plan.parameters, tags=plan.tags
         )
@@ -105,7 +87,7 @@ class Training:
             run_id=run,
             framework=plan.framework,
             tags={
-                **made_by,
+                **_made_by(plan, asked),
                 tags.FRAMEWORK: plan.framework,
                 tags.MODEL_TYPE: plan.model_type,
                 tags.DATASET: json.dumps(plan.dataset, sort_keys=True),
@@ -113,9 +95,25 @@ class Training:
             parameters=plan.parameters,
             artifacts=self._stores.artifacts,
         )
-        await self._keep_records(tenant, run, plan, training_log, new=run_id is None)
-        if run_id is None:
+        await self._keep_records(tenant, run, plan, training_log, new=is_new_run)
+        if is_new_run:
             await tracking.finish_run(run)
+        return logged
+
+    async def find_logged(
+        self, tenant: TenantId, model: ModelId, asked: Request, folder: Path
+    ) -> LoggedModelRecord | None:
+        """The LoggedModel that carries the operation's id, its files in ``folder`` instead of what
+        is there; or None. Anybody can set that tag: nothing is registered from this alone. Raises
+        :class:`OperationConflict` if the operation logged a model for another request."""
+        experiment = await self.experiment(tenant, model)
+        logged = await self._stores.tracking.find_logged_model(experiment, asked.operation_id)
+        if logged is None:
+            return None
+        if logged.tags.get(tags.REQUEST, asked.fingerprint) != asked.fingerprint:
+            raise OperationConflict(asked.operation_id)
+        shutil.rmtree(folder)
+        await self._download(logged.artifact_uri, folder)
         return logged
 
     async def _download(self, uri: str, folder: Path) -> None:
@@ -127,31 +125,27 @@ class Training:
         else:
             await artifacts.get_folder(path, folder)
 
-    async def _run(
-        self,
-        tenant: TenantId,
-        model: ModelId,
-        experiment: str,
-        plan: VersionPlan,
-        run_id: str | None,
-        made_by: Mapping[str, str],
-        repeated: bool,
+    async def begin_run(
+        self, tenant: TenantId, model: ModelId, plan: VersionPlan, asked: Request
     ) -> str:
-        if run_id is not None:
-            return (await self.own_run(tenant, run_id)).run_id
-        if repeated:
-            found = await self._stores.tracking.find_run(experiment, made_by[tags.OPERATION_ID])
-            if found is not None:
-                fingerprint = made_by[tags.REQUEST]
-                if found.tags.get(tags.REQUEST, fingerprint) == fingerprint:
-                    return found.run_id
-                # The attempt that began it logged no model, and this one has other metrics.
-                await self._stores.tracking.finish_run(found.run_id, "FAILED")
+        """The id of a new run of the tenant, in the model's experiment."""
         return await self._stores.tracking.create_run(
-            experiment,
+            await self.experiment(tenant, model),
             name=f"{model} {plan.framework}",
-            tags=made_by,
+            tags=_made_by(plan, asked),
         )
+
+    async def find_run(self, tenant: TenantId, model: ModelId, asked: Request) -> str | None:
+        """The id of the run that carries the operation's id as a tag, which anybody can set; or
+        None. A run of another request is finished: it logged no model, and had other metrics."""
+        experiment = await self.experiment(tenant, model)
+        run = await self._stores.tracking.find_run(experiment, asked.operation_id)
+        if run is None:
+            return None
+        if run.tags.get(tags.REQUEST, asked.fingerprint) == asked.fingerprint:
+            return run.run_id
+        await self._stores.tracking.finish_run(run.run_id, "FAILED")
+        return None
 
     async def experiment(self, tenant: TenantId, model: ModelId) -> str:
         location = self._stores.artifacts.uri(paths.runs(tenant))
@@ -193,3 +187,12 @@ class Training:
             }
         path = f"{paths.metrics_history(tenant, run)}/history.json"
         await artifacts.put_bytes(path, json.dumps(history, sort_keys=True).encode())
+
+
+def _made_by(plan: VersionPlan, asked: Request) -> dict[str, str]:
+    """The tags that tell which request a run or a LoggedModel belongs to."""
+    return {
+        tags.OPERATION_ID: asked.operation_id,
+        tags.REQUEST: asked.fingerprint,
+        tags.CREATED_BY: plan.created_by,
+    }

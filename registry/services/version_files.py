@@ -5,11 +5,12 @@ from __future__ import annotations
 from ..artifacts.bundle import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
 from ..rules import paths, tenancy
-from ..rules.errors import VersionNotFound
+from ..rules.errors import BundleCorrupt, VersionNotFound
 from ..rules.metadata import VersionMetadata
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
 from ..tracking.records import ModelVersionRecord
+from .artifact_root import require_same_root
 from .mlflow_identity import mismatch
 from .sources import Sources
 from .stores import Stores
@@ -41,14 +42,20 @@ class VersionFiles:
         await self.verify_served(version, record, manifest)
 
     async def verify_bundle(self, version: VersionMetadata) -> Manifest:
-        """Read every file of the version's bundle again. Raises :class:`BundleCorrupt`."""
-        return await verify_bundle(
-            self._stores.artifacts,
-            TenantId(version.tenant_id),
-            ModelId(version.model_id),
-            version.version,
-            version.bundle_digest,
-        )
+        """Read every file of the version's bundle again. Raises :class:`BundleCorrupt`;
+        InvalidInput where the bundle is below another artifact root than that of this process."""
+        artifacts = self._stores.artifacts
+        try:
+            return await verify_bundle(
+                artifacts,
+                TenantId(version.tenant_id),
+                ModelId(version.model_id),
+                version.version,
+                version.bundle_digest,
+            )
+        except BundleCorrupt:
+            await require_same_root(artifacts, version)
+            raise
 
     async def verify_served(
         self, version: VersionMetadata, record: ModelVersionRecord | None, manifest: Manifest

@@ -81,6 +81,12 @@ class DatabaseRegistry:
         )
         return Page(map(_version, found), found.token)
 
+    def newest_model_version(self, condition: str) -> ModelVersionRecord | None:
+        versions = self._registry.search_model_versions(
+            filter_string=condition, max_results=1, order_by=["version_number DESC"]
+        )
+        return _version(versions[0]) if versions else None
+
     def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
         from mlflow.entities.model_registry import ModelVersionTag
 

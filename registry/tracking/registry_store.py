@@ -68,6 +68,9 @@ class RegistryStore(Protocol):
     ) -> Page[ModelVersionRecord]:
         """By number."""
 
+    def newest_model_version(self, condition: str) -> ModelVersionRecord | None:
+        """The one with the highest number."""
+
     def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None: ...
 
     def delete_model_version(self, name: str, version: int) -> None: ...

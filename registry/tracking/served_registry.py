@@ -99,6 +99,12 @@ class ServedRegistry:
             )
         )
 
+    def newest_model_version(self, condition: str) -> ModelVersionRecord | None:
+        request = _search(condition, 1, "version_number DESC", None)
+        answer = self._server.send("GET", "model-versions/search", request)
+        versions = _understood(lambda: list(map(_version, answer.get("model_versions", ()))))
+        return versions[0] if versions else None
+
     def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
         asked = {"name": name, "version": str(version), "key": key, "value": value}
         self._server.send("POST", "model-versions/set-tag", asked)

@@ -69,7 +69,9 @@ class MlflowTracking:
 
         versions = ModelVersions(connection)
         self.create_model_version = versions.create_model_version
-        self.find_model_version = versions.find_model_version
+        self.versions_tagged = versions.versions_tagged
+        self.newest_version = versions.newest_version
+        self.accepts_source = versions.accepts_source
         self.model_versions = versions.model_versions
         self.model_version = versions.model_version
         self.set_version_tags = versions.set_version_tags

@@ -12,6 +12,7 @@ from .paging import all_pages
 from .racing import again_if_raced
 from .records import ModelVersionRecord
 from .registry_store import LOGGED_MODEL_SOURCE, RegistryStore
+from .stores import is_served
 from .tags import LOGGED_MODEL_ID, OPERATION_ID, with_operation_key
 
 _PAGE = 1000
@@ -32,7 +33,7 @@ class ModelVersions:
         description: str,
     ) -> int:
         """Number of a new version. Sent once: after a lost answer, look with
-        :meth:`find_model_version` before trying again. Raises ModelNotFound, and ArtifactNotFound
+        :meth:`versions_tagged` before trying again. Raises ModelNotFound, and ArtifactNotFound
         for a ``models:/m-…`` that is not there."""
         filters.checked_name(name)
         if logged_model_id is not None and not filters.is_logged_model_id(logged_model_id):
@@ -57,11 +58,24 @@ class ModelVersions:
             missing=ModelNotFound(name),
         )
 
-    async def find_model_version(self, name: str, operation_id: str) -> int | None:
-        """The version that the operation made, the first if there are several; or None."""
-        found = await self._search(f"{filters.named(name)} AND {filters.made_by(operation_id)}")
-        numbers = [item.version for item in found if item.tags.get(OPERATION_ID) == operation_id]
-        return min(numbers, default=None)
+    async def versions_tagged(self, name: str, operation_id: str) -> list[ModelVersionRecord]:
+        """The versions that carry the operation's id as a tag, ascending. Anybody can set a tag:
+        whether the operation made them, their source has to show."""
+        versions = await self._search(f"{filters.named(name)} AND {filters.made_by(operation_id)}")
+        return [item for item in versions if item.tags.get(OPERATION_ID) == operation_id]
+
+    async def newest_version(self, name: str) -> int:
+        """The highest number of a version that was not deleted; 0 if there is none."""
+        condition = filters.named(name)
+        newest = await self._connection.call_registry(
+            lambda registry: registry.newest_model_version(condition)
+        )
+        return newest.version if newest else 0
+
+    def accepts_source(self, uri: str) -> bool:
+        """Whether MLflow takes a version whose files are at ``uri``. A server refuses folders of
+        the file system, for they would be its own host's."""
+        return not (is_served(self._connection.uri) and uri.startswith("file:"))
 
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         """Every version that was not deleted, ascending; empty for a model that is not there."""

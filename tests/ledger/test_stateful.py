@@ -118,6 +118,7 @@ class LifeOfAModel(RuleBasedStateMachine):
                 "lifecycle.bundle_digest": bundle.digest,
                 "framework": "sklearn",
             },
+            bundle.uri,
         )
         await self.pages.register(number, bundle.digest)
 

@@ -28,9 +28,11 @@ class MemoryMlflow:
         self.lost: int | None = None
         self.models: dict[str, RegisteredModelRecord] = {}
         self.versions: dict[str, dict[int, dict[str, str]]] = {}
+        self.sources: dict[tuple[str, int], str] = {}
 
-    def add_version(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+    def add_version(self, name: str, number: int, tags: Mapping[str, str], source: str) -> None:
         """What a registration leaves in MLflow."""
+        self.sources[name, number] = source
         self.models.setdefault(name, RegisteredModelRecord(name, {}, {}))
         self.versions.setdefault(name, {})[number] = dict(tags)
 
@@ -76,7 +78,9 @@ class MemoryMlflow:
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         self._answer()
         return [
-            ModelVersionRecord(name, number, "", None, None, dict(tags), _AT, "READY")
+            ModelVersionRecord(
+                name, number, self.sources[name, number], None, None, dict(tags), _AT, "READY"
+            )
             for number, tags in sorted(self.versions.get(name, {}).items())
         ]
 

@@ -95,13 +95,26 @@ async def test_a_version_keeps_its_lineage(
 
 
 async def test_a_version_is_found_by_its_operation(tracking: MlflowTracking, name: str) -> None:
-    """Of two versions of one operation the first is found: it is the one others know."""
+    """All that carry its tag, ascending: which of them it made, their sources have to show."""
     first = await create(tracking, name, **{tags.OPERATION_ID: OPERATION})
     await create(tracking, name, **{tags.OPERATION_ID: "another"})
-    await create(tracking, name, **{tags.OPERATION_ID: OPERATION})
+    third = await create(tracking, name, **{tags.OPERATION_ID: OPERATION})
+    tagged = await tracking.versions_tagged(name, OPERATION)
 
-    assert first == await tracking.find_model_version(name, OPERATION)
-    assert await tracking.find_model_version(name, OPERATION[:-1]) is None
+    assert [item.version for item in tagged] == [first, third]
+    assert await tracking.versions_tagged(name, OPERATION[:-1]) == []
+
+
+async def test_the_newest_version_is_the_highest_number(
+    tracking: MlflowTracking, name: str
+) -> None:
+    """Ten is newer than nine; what was deleted is not there; nothing is 0."""
+    none = await tracking.newest_version(name)
+    for _ in range(11):
+        last = await create(tracking, name)
+    await tracking.delete_version(name, last)
+
+    assert (none, await tracking.newest_version(name)) == (0, last - 1)
 
 
 async def test_versions_are_listed_by_number(tracking: MlflowTracking, name: str) -> None:

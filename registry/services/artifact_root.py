@@ -1,0 +1,35 @@
+"""Whether this process keeps files where the ledger's versions have theirs."""
+
+from __future__ import annotations
+
+from ..artifacts.bundle import read_manifest
+from ..artifacts.store import ArtifactStore
+from ..rules import paths
+from ..rules.errors import BundleCorrupt, InvalidInput
+from ..rules.metadata import VersionMetadata
+from ..rules.tenancy import ModelId, TenantId
+
+
+async def require_same_root(artifacts: ArtifactStore, version: VersionMetadata) -> None:
+    """Return if the version's bundle belongs below the root of ``artifacts``: by its address, or
+    because it is there, as after a move of all files.
+
+    Raises InvalidInput, which names both roots: each worker must use the root that the others use,
+    else nobody finds the files of the others.
+    """
+    tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
+    folder = paths.bundle(tenant, model, version.version)
+    if artifacts.path_of(version.artifact_uri) == folder:
+        return
+    try:
+        await read_manifest(artifacts, tenant, model, version.version, version.bundle_digest)
+    except BundleCorrupt:
+        recorded = version.artifact_uri.removesuffix(folder).rstrip("/")
+        here = artifacts.uri(folder).removesuffix(folder).rstrip("/")
+        raise InvalidInput(
+            f"the artifact root here is {here}, but the versions in this ledger have their files "
+            f"in {recorded}. Give every worker the same artifact root (the setting "
+            "MODEL_LIFECYCLE_ARTIFACT_ROOT, or artifact_root of the connection): one that all of "
+            "them reach",
+            field="artifact_root",
+        ) from None
