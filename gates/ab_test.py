@@ -21,7 +21,7 @@ from .ab_days import day_units
 from .ab_judging import judge_arms
 from .ab_units import ARMS, PARTS, Units, exposure
 from .attempts import attempts_on_window
-from .data_checks import KEPT_CHECKS, duration_check
+from .data_checks import KEPT_CHECKS, duration_check, restart_check
 from .policies import ABPolicy
 from .ports import GateRegistry
 from .recording import Case, conclude, look, open_case, read_report
@@ -178,13 +178,14 @@ async def judge_ab_test(
     finish = conclude if record else look
     return await finish(
         registry,
-        replace(case, attempts=max(case.attempts, attempts)),
+        replace(case, attempts=max(case.attempts, attempts) + len(plan.restarts)),
         policy.document(),
         rows,
         (
             *arm_checks(policy, looks, units.counts),
             *await _salt_check(registry, case, policy),
             *duration_check(policy.longest, over),
+            *restart_check([item.start for item in plan.restarts], plan.start),
         ),
         counts={**dict(sorted(units.counts.items())), **arms, "days": len(looks)},
         reproduction={

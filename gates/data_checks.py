@@ -35,7 +35,7 @@ TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycl
 TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
 
 #: Checks that depend on more than the sums: the ledger, and the clock.
-KEPT_CHECKS = ("champion unchanged", "duration", "salt")
+KEPT_CHECKS = ("champion unchanged", "duration", "policy unchanged", "salt")
 
 #: Share of rows for which the champion may lack an answer.
 TOLERATED = 0.01
@@ -236,6 +236,18 @@ def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
         "in its stage"
     )
     return (Check("duration", False, message, None),)
+
+
+def restart_check(starts: Sequence[str], start: str) -> tuple[Check, ...]:
+    """A test of live traffic whose policy was changed says from when it counts; ``starts`` are the
+    begins of its earlier attempts."""
+    if not starts:
+        return ()
+    message = (
+        f"the policy was changed while the test was running: it started anew at {start}, as "
+        f"attempt {len(starts) + 1}, and what was judged from {starts[0]} until then does not count"
+    )
+    return (Check("policy unchanged", False, message, None),)
 
 
 def _holds(wider: str, narrower: str) -> bool:

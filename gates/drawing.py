@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -67,6 +67,31 @@ def figure(
 
 def legend(axes: Axes) -> None:
     axes.legend(framealpha=0.85, edgecolor="none", fontsize=8.5, loc="best")
+
+
+def too_early(points: Sequence[Mapping[str, Any]]) -> str:
+    """What the caption says of the looks at which the policy allows no verdict."""
+    early = _early(points)
+    if not early:
+        return ""
+    if early == len(points):
+        return " The policy allows no verdict at any of these looks (shaded)."
+    return f" The policy allows no verdict at the first {early} looks (shaded)."
+
+
+def shade_too_early(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:
+    """Shade the looks at which the policy allows no verdict yet, whatever the curves show."""
+    early = _early(points)
+    if early:
+        axes.axvspan(
+            0.3, early + 0.5, color=FAINT, alpha=0.7, lw=0, zorder=0, label="no verdict allowed yet"
+        )
+
+
+def _early(points: Sequence[Mapping[str, Any]]) -> int:
+    """How many looks, the last of them included, come before the first that may decide."""
+    allowed = (number for number, point in enumerate(points) if not point.get("too_little"))
+    return next(allowed, len(points))
 
 
 def svg(made: Figure) -> str:

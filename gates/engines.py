@@ -1,8 +1,9 @@
 """The three ways to turn blocks into bounds, by what the policy counts as independent.
 
-Blocks and clusters: asymptotic confidence sequences on their means. Single requests: an exact
-betting test where x is bounded, else the sequence on requests. Each takes cells one after the
-other and can be asked after any of them; the answers hold at all of these looks together.
+Blocks and clusters: asymptotic confidence sequences on a mean over requests, of which the blocks or
+clusters are what is independent. Single requests: an exact betting test where x is bounded, else
+the sequence on requests. Each accepts cells one after the other and has bounds after any of them,
+which are valid at all of these looks together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
+import numpy as np
 from scipy.optimize import brentq
 
 from .cells import Cell
@@ -21,7 +23,6 @@ from .statistics.asymptotic import one_sided_half_width, one_sided_log_e, one_si
 from .statistics.betting import log_e
 from .statistics.exact import ExactSum
 from .statistics.grid import Grid
-from .statistics.moments import Moments
 from .statistics.rare_variance import least_variance
 from .statistics.sums import Sums
 
@@ -86,24 +87,41 @@ class _Sequence:
 
 @dataclass
 class Blocks(_Sequence):
-    """A block's mean is one unit."""
+    """A block is one unit. The estimate is the ratio of all blocks' sums to their weights: their
+    numbers of requests, or 1 each with the block's mean as its sum (``weighting: blocks``). Its
+    variance is that of the ratio estimator over blocks, as in :class:`Clustered`; the residuals
+    stay in the order of time."""
 
-    means: Moments = field(default_factory=Moments)
+    weights: list[int] = field(default_factory=list)
+    parts: list[float] = field(default_factory=list)
+    total: Fraction = Fraction(0)
     differing: int = 0
     inverse_sizes: float = 0.0
 
     def add(self, cell: Cell) -> None:
-        self.means = self.means + Moments(1, cell.x.mean)
+        whole = cell.sums.total.fraction
+        weight, part = (
+            (1, whole / cell.sums.n) if self.policy.weighting == "blocks" else (cell.sums.n, whole)
+        )
+        self.weights.append(weight)
+        self.parts.append(float(part))
+        self.total += part
         self.differing += cell.differing
-        self.inverse_sizes += 1 / cell.x.n
+        self.inverse_sizes += 1 / cell.sums.n
 
     def bounds(self) -> Bounds:
-        n = self.means.n
-        least = least_variance(self.claim.threshold, self.claim.span, self.differing)
-        spread = math.inf
-        if n > 1:
-            spread = math.sqrt(max(self.means.variance, (least or 0.0) * self.inverse_sizes / n))
-        return self._bounds(n, self.means.mean, spread)
+        n, weight = len(self.weights), sum(self.weights)
+        if not n:
+            return self._bounds(0, 0.0, math.inf)
+        mean = float(self.total / weight)
+        if n < 2:
+            return self._bounds(n, mean, math.inf)
+        size = weight / n
+        residuals = (np.array(self.parts) - mean * np.array(self.weights, dtype=float)) / size
+        variance = float(residuals @ residuals) / (n - 1)
+        least = least_variance(self.claim.threshold, self.claim.span, self.differing) or 0.0
+        floor = least * (self.inverse_sizes / n if self.policy.weighting == "blocks" else 1 / size)
+        return self._bounds(n, mean, math.sqrt(max(variance, floor)))
 
 
 @dataclass

@@ -9,7 +9,18 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from .drawing import CHALLENGER, CHAMPION, INK, THRESHOLD, Picture, figure, legend, svg
+from .drawing import (
+    CHALLENGER,
+    CHAMPION,
+    INK,
+    THRESHOLD,
+    Picture,
+    figure,
+    legend,
+    shade_too_early,
+    svg,
+    too_early,
+)
 from .report import MetricRow
 from .wording import amount
 
@@ -29,11 +40,16 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
     for key, name, colour in (("pass", "for PASS", CHALLENGER), ("fail", "for FAIL", THRESHOLD)):
         values = [min(max(point[f"log10_e_{key}"], _LEAST_LOG10), _MOST_LOG10) for point in points]
         axes.plot(at, values, color=colour, lw=1.6, label=name)
-    axes.axhline(line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="enough for PASS")
+    axes.axhline(
+        line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="PASS is shown above (e = 1 / α)"
+    )
     enough = math.log10(1 / looks["alpha_fail"])
     if enough != line:
-        axes.axhline(enough, color=THRESHOLD, lw=1.1, ls=(0, (5, 3)), label="enough for FAIL")
+        axes.axhline(
+            enough, color=THRESHOLD, lw=1.1, ls=(0, (5, 3)), label="FAIL is shown above (e = m / α)"
+        )
     axes.set_xlim(0.3, len(points) + 0.7)
+    shade_too_early(axes, points)
     axes.set_ylabel("evidence, log10 e")
     axes.set_xlabel("look")
     legend(axes)
@@ -42,7 +58,7 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
         f"{title}: evidence at every look",
         "Above 0 the data speak for the claim, below 0 against it. A version as bad as the margin "
         f"allows reaches the line for PASS in {looks['alpha']:.0%} of tests at most, however often "
-        "one looks.",
+        f"one looks.{too_early(points)}",
         svg(made),
     )
 

@@ -17,8 +17,12 @@ class Finding:
     """What was found about the mean of a claim's x, in x's orientation (larger is better).
 
     ``units`` of kind ``unit`` (row, hour, day, cluster) were counted as independent; ``things``
-    names the rows (rows, requests). ``forecast`` is how many units a verdict would take.
-    ``unstable`` says that an earlier look had shown the opposite.
+    names the rows (rows, requests). ``equal_weights`` says that the estimate is a mean of units,
+    not of rows. ``decided_at`` is the unit at which the verdict was reached; where the last of
+    ``all_units`` units does not show it alone, the numbers are those of ``decided_at``, and
+    ``all_estimate`` is the estimate in the end. ``forecast`` is how many units a verdict would
+    take. ``unstable`` says that an earlier look had shown another verdict. ``too_little`` is why
+    no verdict may be reached yet.
     """
 
     claim: Claim
@@ -32,7 +36,10 @@ class Finding:
     units: int
     unit: str
     things: str
+    equal_weights: bool = False
     decided_at: int | None = None
+    all_units: int = 0
+    all_estimate: float = math.nan
     forecast: int | None = None
     unstable: bool = False
     too_little: str = ""
@@ -65,6 +72,7 @@ class Finding:
             slice_value=slice_value,
             decided_at=self.decided_at,
             forecast=self.forecast,
+            too_little=self.too_little if self.verdict is Verdict.INCONCLUSIVE else "",
         )
 
     def sentence(self, slice_value: str | None = None) -> str:
@@ -78,13 +86,25 @@ class Finding:
                 else f" where {column} is {slice_value}"
             )
         text = f"{self._what()}{where} {self._basis()}; {self._demand()}: {self.verdict}"
-        if self.verdict in (Verdict.PASS, Verdict.FAIL) and self.unstable:
-            return (
-                f"{text}; an earlier look had shown the opposite, so the difference is not stable"
+        if self.unstable:
+            earlier = (
+                "the opposite"
+                if self.verdict is Verdict.FAIL
+                else "a verdict that the later data contradict"
             )
-        if self.verdict is Verdict.INCONCLUSIVE:
+            text += f"; an earlier look had shown {earlier}, so the difference is not stable"
+        elif self.verdict is Verdict.INCONCLUSIVE and self.too_little:
+            return f"No verdict ({self.too_little}): {text}"
+        elif self.verdict is Verdict.INCONCLUSIVE:
             return text + self._what_it_would_take()
-        if self.decided_at is not None and self.decided_at < self.units:
+        if self.decided_at is None or self.unstable:
+            return text
+        if self.units < self.all_units:
+            return (
+                f"{text} at {self.unit} {self.decided_at}; after all {count(self.all_units)} it is "
+                f"{amount(self.claim.shown(self.all_estimate))}, which does not change the verdict"
+            )
+        if self.decided_at < self.units:
             return f"{text} at {self.unit} {self.decided_at} of {self.units}"
         return text
 
@@ -105,22 +125,29 @@ class Finding:
 
     def _basis(self) -> str:
         things = f"{count(self.rows)} {self.things}"
-        if self.unit == "row":
+        if self.unit in ("row", "request"):
             different = f", {count(self.units)} of them different" if self.units < self.rows else ""
             return f"over {things}{different}"
-        return (
-            f"per {self.unit} over {count(self.units)} {plural(self.unit, self.units)} and {things}"
-        )
+        units = f"{count(self.units)} {plural(self.unit, self.units)}"
+        if self.equal_weights:
+            return f"over {units} of equal weight with {things}"
+        return f"over {things} {'of' if self.unit == 'cluster' else 'in'} {units}"
 
     def _demand(self) -> str:
+        """The demand, and with a verdict which side of it the claim is shown to be on."""
         claim = self.claim
-        if claim.comparative:
-            return f"margin {amount(claim.demand)}"
-        return f"must be {'above' if claim.scale > 0 else 'below'} {amount(claim.demand)}"
+        if not claim.comparative:
+            side = "above" if claim.scale > 0 else "below"
+            return f"must be {side} {amount(claim.demand)}"
+        if not claim.demand:
+            return "must be better than the champion"
+        if self.verdict is Verdict.PASS:
+            return f"within the margin of {amount(claim.demand)}"
+        if self.verdict is Verdict.FAIL:
+            return f"beyond the margin of {amount(claim.demand)}"
+        return f"margin {amount(claim.demand)}"
 
     def _what_it_would_take(self) -> str:
-        if self.too_little:
-            return f" ({self.too_little})"
         if self.forecast is None:
             return " (too close to the threshold to say how much more it would take)"
         return (

@@ -12,13 +12,13 @@ from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.rules.stages import Gate
 
 from .ab_test import ab_opened, judge_ab_test, plan_ab_test
-from .maturity import matured
+from .maturity import matured, next_block
 from .ports import GateRegistry
 from .report import GateReport
-from .shadow import judge_shadow_test, plan_shadow_test
+from .shadow import judge_shadow_test, plan_shadow_look
 from .shadow_setting import opened
 from .traffic import parse_day
-from .traffic_plan import kept_plan
+from .traffic_plan import kept_plan, restart_plan, section_digest
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,10 @@ async def follow_traffic(
 
     Only hours that no earlier look with this ``evidence_id`` has read are read. A PASS or FAIL ends
     the test, and so does the policy's longest duration, with whatever verdict there is then, or
-    that the champion has changed meanwhile (INVALID). Raises like ``shadow_test_version`` and
-    ``ab_test_version``.
+    that the champion has changed meanwhile (INVALID). When the gate's part of the policy has
+    changed since the last look, the test starts anew with the next block, as another attempt: data
+    by which a policy may have been chosen do not count for it. Raises like ``shadow_test_version``
+    and ``ab_test_version``.
     """
     opening, planning, judging = _steps(gate)
     found = await opening(registry, tenant_id, model_id, version, actor, evidence_id)
@@ -57,10 +59,15 @@ async def follow_traffic(
     if isinstance(found, GateReport):
         return Followed(found, True, at)
     policy, begin = found.policy, parse_day(start, "start")
+    kept = await kept_plan(registry.artifacts, found.case)
+    if kept is not None and kept.section != section_digest(found.case):
+        again = next_block(at, policy.block)
+        kept = await restart_plan(registry.artifacts, kept, found.case, again)
+    if kept is not None and kept.restarts:
+        begin = kept.window[0]
     deadline = begin + policy.longest
     ripe = matured(at, policy.label_horizon_hours, policy.block)
     until, over = min(ripe, deadline), ripe >= deadline
-    kept = await kept_plan(registry.artifacts, found.case)
     if kept is not None and kept.baseline != found.case.baseline:
         return Followed(await judging(registry, kept, actor=actor), True, until)
     if until <= begin:
@@ -71,7 +78,7 @@ async def follow_traffic(
             tenant_id,
             model_id,
             version,
-            start=start,
+            start=begin.isoformat(),
             end=until.isoformat(),
             actor=actor,
             evidence_id=evidence_id,
@@ -93,7 +100,7 @@ async def follow_traffic(
 def _steps(gate: Gate) -> tuple[Any, Any, Any]:
     """How a test is opened, planned and judged."""
     if gate is Gate.SHADOW:
-        return opened, plan_shadow_test, judge_shadow_test
+        return opened, plan_shadow_look, judge_shadow_test
     if gate is Gate.AB_TEST:
         return ab_opened, plan_ab_test, judge_ab_test
     raise InvalidInput(

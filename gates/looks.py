@@ -27,8 +27,8 @@ from .statistics.exact import ExactSum
 from .statistics.moments import Moments
 from .statistics.rare_variance import ENOUGH_DIFFERING, least_variance
 from .tally import Cell, Tally
-from .verdicts import DEMANDS, from_bounds, latched
-from .wording import count
+from .verdicts import DEMANDS, from_bounds, latched, standing
+from .wording import count, plural
 
 #: Intervals from fewer blocks are not drawn: they are too wide to be seen.
 _FIRST_DRAWN = 5
@@ -39,10 +39,12 @@ _FEWEST_CLUSTERS = 30
 @dataclass(frozen=True)
 class Look:
     """The state after a block: ``mean`` and bounds of x over all ``units`` so far, the block's own
-    mean and requests. ``verdict`` is what this look shows alone."""
+    mean and requests. ``effective`` is how many blocks of equal size the blocks are worth.
+    ``verdict`` is what this look shows alone; ``too_little`` is why it may show nothing yet."""
 
     block: str
     blocks: int
+    effective: float
     units: int
     requests: int
     own: float
@@ -79,6 +81,7 @@ def judge_blocks(
                 "blocks": len(cells),
                 "rows": sum(cell.x.n for _, cell in cells),
                 "design_effect": _effect(cells),
+                "effective_blocks": looks[-1].effective if looks else 0.0,
             }
         )
     rows += latency_rows(policy, tally, alpha_fail, with_champion=with_champion)
@@ -113,14 +116,17 @@ def look_at(
     """The looks after each block, in order."""
     judge = engine(policy, claim, alpha_fail)
     looks: list[Look] = []
-    requests, differing = 0, 0
+    requests, squares, differing = 0, 0, 0
     for blocks, (name, cell) in enumerate(cells, start=1):
         judge.add(cell)
         requests += cell.x.n
+        squares += cell.x.n**2
         differing += cell.differing
         found = judge.bounds()
         least = least_variance(claim.threshold, claim.span, differing)
-        too_little = _too_little(policy, blocks, found.units, requests, sliced=sliced)
+        effective = blocks if policy.weighting == "blocks" else requests**2 / squares
+        too_little = _too_few_blocks(policy, blocks, effective)
+        too_little = too_little or _too_little(policy, found.units, requests, sliced=sliced)
         too_little = too_little or _too_short(policy, cells[0][0], name)
         if not too_little and least is None and not _exact(policy, claim):
             too_little = f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
@@ -128,6 +134,7 @@ def look_at(
             Look(
                 block=name,
                 blocks=blocks,
+                effective=effective,
                 units=found.units,
                 requests=requests,
                 own=cell.x.mean,
@@ -156,8 +163,10 @@ def _row(
     alpha_fail: float,
     slice_value: str | None = None,
 ) -> MetricRow:
-    verdict, fallen = latched(look.verdict for look in looks)
+    verdict, fallen = _conclusion(claim, looks)
     last = looks[-1] if looks else None
+    if last and fallen is not None and last.verdict is not verdict:
+        last = looks[fallen]
     decisive = [look for look in looks if not look.too_little]
     requests = last.requests if last else 0
     finding = Finding(
@@ -172,25 +181,51 @@ def _row(
         units=last.units if last else 0,
         unit=policy.block if policy.unit == "block" else policy.unit,
         things="requests",
+        equal_weights=policy.weighting == "blocks",
         decided_at=None if fallen is None else looks[fallen].units,
+        all_units=looks[-1].units if looks else 0,
+        all_estimate=looks[-1].mean if looks else math.nan,
         forecast=_forecast(policy, claim, last, alpha_fail) if last else None,
-        unstable=verdict is Verdict.FAIL and any(look.verdict is Verdict.PASS for look in looks),
+        unstable=_unstable(verdict, looks),
         too_little=last.too_little if last else "there are no labelled requests",
     )
-    sums = [cell for _, cell in cells]
+    judged = [cell for _, cell in cells[: last.blocks if last else 0]]
     return finding.row(
-        _mean_loss([cell.champion_loss for cell in sums], requests) if claim.comparative else None,
-        _mean_loss([cell.challenger_loss for cell in sums], requests),
+        _mean_loss(policy, [(cell.champion_loss, cell.sums.n) for cell in judged])
+        if claim.comparative
+        else None,
+        _mean_loss(policy, [(cell.challenger_loss, cell.sums.n) for cell in judged]),
         slice_value,
     )
 
 
-def _too_little(
-    policy: ShadowPolicy, blocks: int, units: int, requests: int, *, sliced: bool
-) -> str:
+def _conclusion(claim: Claim, looks: Sequence[Look]) -> tuple[Verdict, int | None]:
+    """The verdict after all looks, and the index of the look that reached it; None where none
+    did, or where its verdict does not stand by the last estimate."""
+    verdict, fallen = latched(look.verdict for look in looks)
+    if fallen is None or standing(verdict, looks[-1].mean, claim.threshold) is verdict:
+        return verdict, fallen
+    return Verdict.INCONCLUSIVE, None
+
+
+def _unstable(verdict: Verdict, looks: Sequence[Look]) -> bool:
+    """Whether an earlier look showed another verdict."""
+    return bool({look.verdict for look in looks} - {Verdict.INCONCLUSIVE, verdict})
+
+
+def _too_few_blocks(policy: ShadowPolicy, blocks: int, effective: float) -> str:
+    if effective >= policy.min_blocks:
+        return ""
+    wanted = f"of the {policy.min_blocks} {policy.block}s that the policy asks for"
+    if effective == blocks:
+        return f"{blocks} {wanted}"
+    return (
+        f"{blocks} {plural(policy.block, blocks)} of unequal size, worth {effective:.1f}, {wanted}"
+    )
+
+
+def _too_little(policy: ShadowPolicy, units: int, requests: int, *, sliced: bool) -> str:
     """Why this look may not decide, in words; empty where it may."""
-    if blocks < policy.min_blocks:
-        return f"{blocks} of the {policy.min_blocks} {policy.block}s that the policy asks for"
     if policy.unit == "cluster" and units < _FEWEST_CLUSTERS:
         return f"{units} clusters; it takes {_FEWEST_CLUSTERS}"
     if requests < policy.min_requests and not sliced:
@@ -218,7 +253,7 @@ def _forecast(policy: ShadowPolicy, claim: Claim, last: Look, alpha_fail: float)
     """Units after which a verdict falls, mean and spread staying as they are."""
     better = last.mean > claim.threshold
     alpha = policy.alpha if better else alpha_fail
-    least = round(policy.min_blocks * last.units / max(last.blocks, 1))
+    least = math.ceil(policy.min_blocks * last.units / last.effective)
     if _exact(policy, claim):
         gained = last.log_e_pass if better else last.log_e_fail
         if gained <= 0 or last.mean == claim.threshold:
@@ -237,7 +272,7 @@ def _trajectory(
     policy: ShadowPolicy, claim: Claim, looks: Sequence[Look], alpha_fail: float
 ) -> dict[str, Any]:
     """The looks as a person reads them, plain and finite."""
-    verdict, fallen = latched(look.verdict for look in looks)
+    verdict, fallen = _conclusion(claim, looks)
     points = []
     for look in looks:
         drawn = look.blocks >= _FIRST_DRAWN
@@ -248,6 +283,8 @@ def _trajectory(
                 "own": claim.shown(look.own),
                 "own_requests": look.own_requests,
                 "mean": claim.shown(look.mean),
+                "effective": look.effective,
+                "too_little": look.too_little,
                 "lower": ends[0],
                 "upper": ends[1],
                 "log10_e_pass": look.log_e_pass / math.log(10),
@@ -268,8 +305,13 @@ def _trajectory(
     }
 
 
-def _mean_loss(parts: Sequence[ExactSum], requests: int) -> float | None:
-    return float(sum(parts, ExactSum()).fraction / requests) if requests else None
+def _mean_loss(policy: ShadowPolicy, blocks: Sequence[tuple[ExactSum, int]]) -> float | None:
+    """A model's mean loss over the blocks' sums and requests, weighted as the estimate is."""
+    if not blocks:
+        return None
+    if policy.weighting == "blocks":
+        return float(sum(part.fraction / n for part, n in blocks) / len(blocks))
+    return float(sum(part.fraction for part, _ in blocks) / sum(n for _, n in blocks))
 
 
 def _effect(cells: Sequence[tuple[str, Cell]]) -> float | None:

@@ -14,6 +14,12 @@ def matured(at: datetime, horizon_hours: float, block: str) -> datetime:
     return whole.replace(hour=0) if block == "day" else whole
 
 
+def next_block(at: datetime, block: str) -> datetime:
+    """The begin of the first ``hour`` or ``day`` (UTC) that lies wholly after ``at``."""
+    begun = matured(at, 0, block)
+    return begun if begun == at.astimezone(UTC) else begun + block_length(block)
+
+
 def next_matured(until: datetime, horizon_hours: float, block: str) -> datetime:
     """When the ``hour`` or ``day`` after ``until``, the end of a block, can be judged."""
     return until + block_length(block) + timedelta(hours=horizon_hours)

@@ -9,6 +9,7 @@ model gave no answer, or what a clustering looks like.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,14 @@ class Metric:
     compares: bool = True
     traffic: bool = True
     lacks: str = ""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Between which values a mean of the measure lies, infinite where it has no end."""
+        if self.span is None:
+            return (-math.inf if self.higher_is_better else 0.0, math.inf)
+        most = max(self.span, self.span_of_classes or 0.0)
+        return (self.best - most, self.best) if self.higher_is_better else (0.0, most)
 
     def fits(self, model_type: str) -> bool:
         """Whether models of this type can be judged by it."""

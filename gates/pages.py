@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
 
 from .plots import pictures
 from .policy_wording import policy_sentences
 from .report import GateReport, MetricRow
-from .wording import amount, count, interval
+from .verdicts import DEMANDS
+from .wording import amount, count, interval, plural
 
 _TITLES = {
     Gate.VALIDATION: "Validation",
@@ -47,7 +50,10 @@ def report_page(report: GateReport) -> str:
         demands=[row for row in rows if row["kind"] in ("comparison", "limit")],
         asked=demands,
         conditions=conditions,
-        subject="units" if report.gate is Gate.AB_TEST else "single requests",
+        estimand=report.detail.get("estimand") or {},
+        takes=_takes(report),
+        early=any(row.too_little for row in report.metrics),
+        block_sizes=_block_sizes(report),
         slices=[row for row in rows if row["kind"] == "slice"],
         shown=[row for row in rows if row["kind"] == "shown"],
         pictures=pictures(report.detail, report.metrics),
@@ -125,6 +131,70 @@ def _bar(row: MetricRow) -> dict[str, float] | None:
         "estimate": place(row.estimate),
         "threshold": place(row.threshold),
     }
+
+
+def _takes(report: GateReport) -> list[str]:
+    """What is missing for a verdict, and from when there can be one; nothing with a verdict."""
+    if report.verdict is not Verdict.INCONCLUSIVE:
+        return []
+    lines = [
+        f"{check.message}."
+        for check in report.checks
+        if not check.ok and check.otherwise is Verdict.INCONCLUSIVE
+    ]
+    open_rows = [
+        row for row in report.metrics if row.kind in DEMANDS and row.verdict is Verdict.INCONCLUSIVE
+    ]
+    lines += [
+        f"{'; '.join(title for title, why in _reasons(open_rows) if why == reason)}: {reason}."
+        for reason in dict.fromkeys(why for _, why in _reasons(open_rows))
+    ]
+    dates = report.detail.get("outlook") or {}
+    early = any(row.too_little for row in open_rows)
+    if early and dates.get("earliest"):
+        lines.append(f"Earliest verdict: {_day(dates['earliest'])}.")
+    if not early and dates.get("likely"):
+        lines.append(
+            f"Likely verdict, if estimate and spread stay as they are: {_day(dates['likely'])}."
+        )
+    when = dates.get("earliest") if early else dates.get("likely")
+    if when and dates["ends"] < when:
+        lines.append(
+            f"A test of live traffic ends before that, on {_day(dates['ends'])}: raise "
+            "max_duration_days, or ask for less."
+        )
+    return lines
+
+
+def _reasons(rows: list[MetricRow]) -> list[tuple[str, str]]:
+    """Each open demand, and why it is open."""
+    return [
+        (
+            f"{row.title[0].upper()}{row.title[1:]}",
+            row.too_little
+            or f"the interval {interval(row.lower, row.upper)} includes {amount(row.threshold)}",
+        )
+        for row in rows
+    ]
+
+
+def _day(timestamp: str) -> str:
+    at = datetime.fromisoformat(timestamp)
+    return f"{at:%Y-%m-%d}" if (at.hour, at.minute) == (0, 0) else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _block_sizes(report: GateReport) -> list[str]:
+    """How many blocks of equal size the blocks are worth."""
+    block = report.policy.get("block", "block")
+    return list(
+        dict.fromkeys(
+            f"{count(item['blocks'])} {plural(block, item['blocks'])} of unequal size are worth "
+            f"{item['effective_blocks']:.1f} of equal size, (Σ n)² / Σ n² of their requests; that "
+            "number is what the policy's min_blocks counts."
+            for item in report.detail.get("design_effects", ())
+            if item.get("effective_blocks", item["blocks"]) < 0.995 * item["blocks"]
+        )
+    )
 
 
 def _design_effects(report: GateReport) -> list[dict[str, Any]]:

@@ -17,8 +17,10 @@ from .drawing import (
     Picture,
     figure,
     legend,
+    shade_too_early,
     styled,
     svg,
+    too_early,
 )
 from .evidence_plots import e_values, exposure_curves, latency_curves, slice_forest
 from .metrics import CLASSIFICATION
@@ -65,7 +67,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
         axes.scatter(
             [i for i, _ in own],
             [value for _, value in own],
-            s=14,
+            s=_dots([p.get("own_requests", 0) for p in points if p["own"] is not None]),
             color=CHALLENGER,
             alpha=0.35,
             lw=0,
@@ -99,6 +101,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
         )
     _limit_view(axes, points, threshold)
     _name_blocks(axes, [p["block"] for p in points])
+    shade_too_early(axes, points)
     title = looks["title"][0].upper() + looks["title"][1:]
     axes.set_ylabel("improvement" if looks["comparative"] else looks["title"])
     legend(axes)
@@ -106,7 +109,8 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     return Picture(
         f"{title}: {'improvement over the champion' if looks['comparative'] else 'the version'}",
         f"The whole band has to come to lie {looks['passes']} the line at {amount(threshold)}. "
-        f"After {len(points)} blocks the mean is {amount(last['mean'])}.",
+        f"After {len(points)} blocks the mean is {amount(last['mean'])}. Larger points hold more "
+        f"requests.{too_early(points)}",
         svg(made),
     )
 
@@ -162,6 +166,12 @@ def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: s
     axes.set_ylim(bottom=0)
     legend(axes)
     return Picture(title, "Share of requests in each bin, both models on the same ones.", svg(made))
+
+
+def _dots(requests: Sequence[int]) -> list[float]:
+    """Areas of points by their number of requests."""
+    most = max(max(requests, default=0), 1)
+    return [6 + 24 * number / most for number in requests]
 
 
 def _limit_view(axes: Axes, points: Sequence[Mapping[str, Any]], threshold: float) -> None:

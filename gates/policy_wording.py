@@ -59,16 +59,18 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
     unit = {"block": policy.block, "cluster": f"{policy.cluster} (cluster)"}.get(
         policy.unit, policy.unit
     )
+    weighted = policy.block if policy.weighting == "blocks" else "request"
     least = (
-        f"no verdict before {count(policy.min_blocks)} {policy.block}s and "
+        f"no verdict before {count(policy.min_blocks)} {policy.block}s of equal size and "
         f"{count(policy.min_requests)} requests"
     )
     if policy.min_duration_hours:
-        least += f" of {amount(policy.min_duration_hours)} hours"
+        least += f" over {amount(policy.min_duration_hours / 24)} days"
     asked = "recorded by the serving system" if policy.mode == "mirrored" else "replayed"
     told = [
         f"the challenger's answers are {asked}",
         f"each {unit} counts as one observation",
+        f"the estimate is a mean over {weighted}s",
         _errors(policy.alpha, f"after each {policy.block}"),
         f"{least}; a test of live traffic ends after {amount(policy.max_duration_days)} days",
     ]

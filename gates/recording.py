@@ -30,6 +30,7 @@ from model_lifecycle.registry.rules.principals import Action, Principal, princip
 from model_lifecycle.registry.rules.stages import Gate
 
 from .data_checks import production_check
+from .estimands import estimand
 from .metrics import METRICS, Metric
 from .ports import GateRegistry
 from .report import Check, GateReport, MetricRow
@@ -162,7 +163,7 @@ async def look(
         attempts=case.attempts,
         report_uri=registry.artifacts.uri(folder),
         reproduction={**reproduction, **_judged(case)},
-        detail=detail,
+        detail={**detail, "estimand": estimand(case.gate, section)},
     )
 
 

@@ -62,7 +62,8 @@ class MetricRow:
     says on which side of the threshold the interval has to lie: ``above`` or ``below``.
     ``p_pass`` and ``p_fail`` are the p-values of the two one-sided tests, valid at every look where
     the gate looks repeatedly. ``units`` is what was counted as independent; ``decided_at`` the
-    look at which the verdict fell; ``forecast`` the units a verdict would take, when undecided.
+    look at which the verdict fell; ``forecast`` the units a verdict would take, when undecided;
+    ``too_little`` why no verdict may be reached yet, whatever the interval shows.
     """
 
     name: str
@@ -85,6 +86,7 @@ class MetricRow:
     slice_value: str | None = None
     decided_at: int | None = None
     forecast: int | None = None
+    too_little: str = ""
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:

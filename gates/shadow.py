@@ -18,7 +18,7 @@ from .ports import GateRegistry
 from .replay import Replay, block_name
 from .report import GateReport
 from .shadow_days import day_tally
-from .shadow_setting import judged, opened, planned, ready, setting
+from .shadow_setting import judged, opened, planned, ready, require_window, setting
 from .tally import Tally
 from .traffic import partitions
 from .traffic_plan import TrafficPlan, keep_plan
@@ -48,7 +48,8 @@ async def shadow_test_version(
     same ``evidence_id`` again returns what was recorded.
 
     Raises InvalidDataset (nothing is recorded) when there is no traffic, or its columns do not
-    match a model's signature; InvalidInput for a policy without a shadow section.
+    match a model's signature; InvalidInput for a policy without a shadow section, and for a window
+    that is shorter than the policy's ``min_duration_hours`` or ``min_blocks``.
     """
     plan = await plan_shadow_test(
         registry,
@@ -86,6 +87,26 @@ async def plan_shadow_test(
 ) -> TrafficPlan | GateReport:
     """What each day's task needs; or the report, where this evidence id has one. The plan is kept
     beside the report: asked again, it is the same. Raises like :func:`shadow_test_version`."""
+    found = await opened(registry, tenant_id, model_id, version, actor, evidence_id)
+    if isinstance(found, GateReport):
+        return found
+    require_window(found.policy, start, end)
+    return await keep_plan(registry.artifacts, await planned(registry, found, start, end))
+
+
+async def plan_shadow_look(
+    registry: GateRegistry,
+    tenant_id: str,
+    model_id: str,
+    version: int,
+    *,
+    start: str,
+    end: str,
+    actor: Principal | str,
+    evidence_id: str | None = None,
+) -> TrafficPlan | GateReport:
+    """The plan of a look at live traffic: like :func:`plan_shadow_test`, of a window that may be
+    too short for a verdict yet."""
     found = await opened(registry, tenant_id, model_id, version, actor, evidence_id)
     if isinstance(found, GateReport):
         return found

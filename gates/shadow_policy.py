@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
+from .maturity import block_length
 from .metrics import metric
 from .policy_documents import policy_arguments, policy_document
 from .thresholds import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
@@ -16,14 +17,13 @@ from .values import choice, column, number, whole
 BLOCKS = ("hour", "day")
 UNITS = ("block", "cluster", "request")
 MODES = ("replay", "mirrored")
+WEIGHTINGS = ("requests", "blocks")
 
-_FIRST = frozenset(
-    (
-        *("comparisons", "limits", "slices", "block", "alpha"),
-        *("min_blocks", "min_requests", "expected_blocks"),
-        *("label_horizon_hours", "min_label_coverage", "min_replay_agreement"),
-    )
-)
+#: ``min_blocks`` and ``expected_blocks`` of a policy that does not state them, by its block.
+_COUNTS = {"hour": (30, 168), "day": (14, 28)}
+#: Stands for the number in :data:`_COUNTS` until the policy is built.
+_BY_BLOCK = cast(int, None)
+_WEEK_HOURS = 168.0
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,16 @@ class ShadowPolicy:
     value of the column ``cluster`` (a user). ``request``: each one, judged by an exact test; it is
     refused where requests turn out to depend on each other (a design effect above 1.5).
 
+    ``weighting`` says what the estimate is a mean of: ``requests``, each with the same weight, or
+    ``blocks``, each with the same weight however many requests it has.
+
     No verdict before ``min_blocks`` blocks, ``min_requests`` requests and ``min_duration_hours``
-    from the first block to the last. Intervals are tightest at ``expected_blocks`` (or clusters)
-    and valid at every look; fix it in advance. Requests younger than ``label_horizon_hours`` are
-    left out even if their label came, since early labels are not like late ones.
+    from the first block to the last: a week, since weekdays and weekends differ. Blocks of
+    different sizes count as their effective number, (sum of sizes)² / sum of squared sizes; 14 days
+    or 30 hours are required where the policy states no number. Intervals are tightest at
+    ``expected_blocks`` (or clusters; 28 days or 168 hours) and valid at every look; fix it in
+    advance. Requests younger than ``label_horizon_hours`` are left out even if their label came,
+    since early labels are not like late ones.
 
     ``mode`` is ``replay`` (the challenger answers the champion's recorded requests) or
     ``mirrored`` (the serving system logged the answers of both). ``feature_time`` names a column
@@ -48,16 +54,19 @@ class ShadowPolicy:
     ``min_replay_agreement`` of its own requests as recorded, or mirrored requests of which less
     than ``min_join_rate`` have both answers, make the test INVALID; so do shares of labelled
     requests that differ by more than ``max_label_gap`` between two decisions of the champion.
+
+    Raises InvalidInput for a value that makes no sense, and for values that together never allow a
+    PASS.
     """
 
     comparisons: tuple[Comparison, ...] = ()
     limits: tuple[Limit, ...] = ()
     slices: tuple[SliceLimit, ...] = ()
-    block: str = "hour"
+    block: str = "day"
     alpha: float = 0.05
-    min_blocks: int = 30
+    min_blocks: int = _BY_BLOCK
     min_requests: int = 1000
-    expected_blocks: int = 100
+    expected_blocks: int = _BY_BLOCK
     label_horizon_hours: float = 0.0
     min_label_coverage: float = 0.95
     min_replay_agreement: float = 0.999
@@ -66,10 +75,11 @@ class ShadowPolicy:
     latency: tuple[LatencyLimit, ...] = ()
     mode: str = "replay"
     min_join_rate: float = 0.99
-    min_duration_hours: float = 0.0
-    max_duration_days: float = 14.0
+    min_duration_hours: float = _WEEK_HOURS
+    max_duration_days: float = 28.0
     feature_time: str | None = None
     max_label_gap: float = 0.05
+    weighting: str = "requests"
 
     def __post_init__(self) -> None:
         check_claims(self, "shadow")
@@ -81,6 +91,12 @@ class ShadowPolicy:
         choice(self.block, BLOCKS, "shadow.block")
         choice(self.unit, UNITS, "shadow.unit")
         choice(self.mode, MODES, "shadow.mode")
+        choice(self.weighting, WEIGHTINGS, "shadow.weighting")
+        for name, default in zip(
+            ("min_blocks", "expected_blocks"), _COUNTS[self.block], strict=True
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
         if (self.unit == "cluster") != (self.cluster is not None):
             raise InvalidInput(
                 "shadow.cluster, a column, goes with shadow.unit 'cluster', and only there",
@@ -104,6 +120,46 @@ class ShadowPolicy:
             *("min_join_rate", "min_duration_hours", "max_duration_days", "max_label_gap"),
         ):
             object.__setattr__(self, name, float(getattr(self, name)))
+        self._require_reachable()
+
+    def _require_reachable(self) -> None:
+        """The values together allow a PASS. Raises :class:`InvalidInput` with the numbers."""
+        days = f"max_duration_days {self.max_duration_days:g}"
+        most = self.longest // block_length(self.block)
+        blocks = f"{most} {self.block}{'' if most == 1 else 's'}"
+        if self.min_blocks > most:
+            raise InvalidInput(
+                f"this policy can never PASS: shadow.min_blocks {self.min_blocks} asks for more "
+                f"than the {blocks} of {days}; lower min_blocks, or raise max_duration_days",
+                field="shadow.min_blocks",
+            )
+        if timedelta(hours=self.min_duration_hours) > self.longest:
+            raise InvalidInput(
+                f"this policy can never PASS: shadow.min_duration_hours "
+                f"{self.min_duration_hours:g} is longer than {days} "
+                f"({24 * self.max_duration_days:g} hours); lower min_duration_hours, or raise "
+                "max_duration_days",
+                field="shadow.min_duration_hours",
+            )
+        if self.unit == "block" and self.expected_blocks > most:
+            raise InvalidInput(
+                f"shadow.expected_blocks {self.expected_blocks} lies beyond the {blocks} of "
+                f"{days}, so that intervals would be tightest after the test has ended; lower "
+                "expected_blocks, or raise max_duration_days",
+                field="shadow.expected_blocks",
+            )
+        if self.weighting == "blocks" and self.unit != "block":
+            raise InvalidInput(
+                f"shadow.weighting 'blocks' goes with shadow.unit 'block', not {self.unit!r}",
+                field="shadow.weighting",
+            )
+        always = [item for item in self.limits if item.applies == "always"]
+        if self.mode == "mirrored" and not (self.comparisons or always):
+            raise InvalidInput(
+                "this policy can never PASS: a mirrored test has a champion, and all its limits "
+                "are for a first version; state a comparison, or a limit that always applies",
+                field="shadow.limits",
+            )
 
     @property
     def longest(self) -> timedelta:
@@ -128,8 +184,9 @@ class ShadowPolicy:
         }
 
     def document(self) -> dict[str, Any]:
-        """The policy as plain JSON."""
-        return policy_document(self, _FIRST)
+        """The policy as plain JSON, with every value: a later release's defaults do not change
+        what a stored policy says."""
+        return policy_document(self, frozenset(item.name for item in fields(self)))
 
     @classmethod
     def from_document(cls, document: Any) -> ShadowPolicy:

@@ -16,11 +16,13 @@ from model_lifecycle.registry.rules.stages import Gate
 
 from .attempts import attempts_on_window
 from .claims import Claim, claims
-from .data_checks import TRAINING_END, duration_check
+from .data_checks import TRAINING_END, duration_check, restart_check
 from .distributions import Edges
 from .latency import latency_shown
 from .looks import judge_blocks
+from .maturity import block_length
 from .metrics import CLASSIFICATION, REGRESSION
+from .outlook import outlook
 from .pairing import Day
 from .policies import ShadowPolicy
 from .ports import GateRegistry
@@ -31,8 +33,9 @@ from .shadow_checks import Window, shadow_checks
 from .statistics.grid import STEPS
 from .statistics.mcnemar import mid_p
 from .tally import Tally, named
-from .traffic import Partition, read_labels, read_partitions
+from .traffic import Partition, parse_day, read_labels, read_partitions
 from .traffic_plan import TrafficPlan, fixed_plan
+from .wording import plural
 
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
@@ -108,6 +111,29 @@ async def setting(
             field="plan",
         )
     return found
+
+
+def require_window(policy: ShadowPolicy, start: str, end: str) -> None:
+    """A window to replay is long enough for a verdict. Raises :class:`InvalidInput` with what the
+    window holds and what the policy asks for, before anything is read."""
+    first, last = parse_day(start, "start"), parse_day(end, "end")
+    length = last - first
+    most = -(-length // block_length(policy.block))
+    if length > timedelta() and (
+        length < timedelta(hours=policy.min_duration_hours) or most < policy.min_blocks
+    ):
+        needed = max(
+            timedelta(hours=policy.min_duration_hours),
+            policy.min_blocks * block_length(policy.block),
+        )
+        raise InvalidInput(
+            f"no verdict is possible on the window {start} to {end}: it is "
+            f"{length / timedelta(hours=1):g} hours long, at most {most} "
+            f"{plural(policy.block, most)}, and the policy asks for min_duration_hours "
+            f"{policy.min_duration_hours:g} and min_blocks {policy.min_blocks}; begin the window "
+            f"at {(last - needed).isoformat()} or earlier, or lower the policy's minimums",
+            field="start",
+        )
 
 
 async def planned(registry: GateRegistry, found: Setting, start: str, end: str) -> TrafficPlan:
@@ -195,10 +221,14 @@ async def judged(
     finish = conclude if record else look
     return await finish(
         registry,
-        replace(case, attempts=max(case.attempts, attempts)),
+        replace(case, attempts=max(case.attempts, attempts) + len(plan.restarts)),
         policy.document(),
         rows,
-        (*checks, *duration_check(policy.longest, over)),
+        (
+            *checks,
+            *duration_check(policy.longest, over),
+            *restart_check([item.start for item in plan.restarts], plan.start),
+        ),
         counts=dict(sorted(counts.items())),
         reproduction={
             "start": plan.start,
@@ -212,6 +242,7 @@ async def judged(
         },
         detail={
             **shown,
+            "outlook": outlook(policy, rows, shown["looks"], first),
             "distributions": tally.distributions.document(),
             "latency": latency_shown(tally),
             "answers": dict(sorted(tally.tables.get("answers", {}).items())),

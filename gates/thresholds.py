@@ -85,6 +85,7 @@ class Limit:
                 field=f"limit {self.metric}",
             )
         choice(self.applies, APPLIES, f"limit {self.metric}.applies")
+        _require_reachable(self, f"limit {self.metric}")
         _floats(self, "minimum", "maximum")
 
     def __str__(self) -> str:
@@ -133,6 +134,7 @@ class SliceLimit:
         _one_of(self, ("minimum", "maximum", "margin"), where)
         if self.margin is not None:
             number(self.margin, f"{where}.margin", at_least=0)
+        _require_reachable(self, where)
         whole(self.min_rows, f"{where}.min_rows", at_least=2)
         whole(self.max_values, f"{where}.max_values", at_least=1)
         choice(self.unjudged, UNJUDGED, f"{where}.unjudged")
@@ -228,11 +230,53 @@ def check_claims(policy: Any, gate: str) -> None:
                 "validation, and for traffic inertia, log_likelihood or cluster_agreement",
                 field=f"{gate}.{item.metric}",
             )
+    _require_agreement(policy.limits, gate)
+    _require_agreement(policy.slices, gate)
     types = [set(metric(item.metric).model_types) for item in stated]
     shared = [kinds for kinds in types if kinds]
     if shared and not set.intersection(*shared):
         every = sorted(set.union(*shared))
         raise InvalidInput(f"{gate} mixes measures of {' and of '.join(every)}", field=gate)
+
+
+def _require_reachable(item: Limit | SliceLimit, where: str) -> None:
+    """Some values of the measure meet the limit, and some do not. Raises
+    :class:`InvalidInput`."""
+    measure = metric(item.metric)
+    title, (low, high) = measure.title, measure.range
+    problem = ""
+    if item.maximum is not None and item.maximum <= low:
+        problem = f"maximum {item.maximum:g} can never be met: {title} is never below {low:g}"
+    elif item.maximum is not None and item.maximum >= high:
+        problem = f"maximum {item.maximum:g} allows everything: {title} is at most {high:g}"
+    elif item.minimum is not None and item.minimum >= high:
+        problem = f"minimum {item.minimum:g} can never be met: {title} is never above {high:g}"
+    elif item.minimum is not None and item.minimum <= low:
+        problem = f"minimum {item.minimum:g} allows everything: {title} is never below {low:g}"
+    elif isinstance(item, SliceLimit) and item.margin is not None and item.margin >= high - low:
+        problem = f"margin {item.margin:g} allows everything: {title} is {low:g} to {high:g}"
+    if problem:
+        raise InvalidInput(f"{where}.{problem}", field=f"{where}.{problem.split(' ', 1)[0]}")
+
+
+def _require_agreement(items: Sequence[Limit | SliceLimit], gate: str) -> None:
+    """No measure has to be above one value and below a smaller one. Raises
+    :class:`InvalidInput`."""
+    for low in items:
+        for high in items:
+            if low.minimum is None or high.maximum is None or _place(low) != _place(high):
+                continue
+            if low.minimum >= high.maximum:
+                raise InvalidInput(
+                    f"this policy can never PASS: of {gate}, no {metric(low.metric).title} is "
+                    f"both above {low.minimum:g} and below {high.maximum:g}; change the minimum "
+                    "or the maximum",
+                    field=f"{gate}.{low.metric}",
+                )
+
+
+def _place(item: Limit | SliceLimit) -> tuple[str | None, str]:
+    return (item.column if isinstance(item, SliceLimit) else None, item.metric)
 
 
 def claims_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:

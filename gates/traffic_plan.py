@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules import tenancy
+from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.stages import Gate
 
@@ -21,10 +22,20 @@ PLAN_JSON = "plan.json"
 
 
 @dataclass(frozen=True)
+class Restart:
+    """An earlier attempt of the same live test: its begin, and the fingerprint of the policy that
+    it was judged by until the policy changed."""
+
+    start: str
+    policy_fingerprint: str
+
+
+@dataclass(frozen=True)
 class TrafficPlan:
     """Plain JSON in :meth:`document`. ``days`` of the window have traffic; ``mature_until`` is the
     time of the latest request that counts; ``identity`` that of the sums; ``edges`` of the plots of
-    a regression."""
+    a regression. ``section`` is the digest of the gate's part of the policy; ``restarts`` are the
+    attempts before the policy was changed during a live test."""
 
     tenant_id: str
     model_id: str
@@ -39,6 +50,8 @@ class TrafficPlan:
     days: tuple[str, ...]
     edges: Mapping[str, Any] | None = None
     gate: str = Gate.SHADOW.value
+    section: str = ""
+    restarts: tuple[Restart, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -56,13 +69,18 @@ class TrafficPlan:
         return datetime.fromisoformat(self.start), datetime.fromisoformat(self.end)
 
     def document(self) -> dict[str, Any]:
-        return {**asdict(self), "days": list(self.days)}
+        return {
+            **asdict(self),
+            "days": list(self.days),
+            "restarts": [asdict(item) for item in self.restarts],
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrafficPlan:
         """What :meth:`document` wrote. Raises :class:`InvalidInput`."""
         try:
-            return cls(**{**document, "days": tuple(document["days"])})
+            restarts = tuple(Restart(**item) for item in document.get("restarts", ()))
+            return cls(**{**document, "days": tuple(document["days"]), "restarts": restarts})
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidInput(f"this is no plan of a test: {error}", field="plan") from None
 
@@ -97,8 +115,14 @@ async def fixed_plan(
         policy_fingerprint=case.policy.fingerprint,
         days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
         gate=case.gate.value,
+        section=section_digest(case),
     )
     return plan, hours
+
+
+def section_digest(case: Case) -> str:
+    """Identifies the gate's part of the policy: a live test starts anew when it changes."""
+    return digest(getattr(case.policy, case.gate.value), field="policy")
 
 
 async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
@@ -118,12 +142,14 @@ async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partitio
 
 async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
     """The plan that was kept earlier for the same test, with the days that have traffic now; else
-    this one, kept from now on."""
+    this one, kept from now on with the test's restarts so far."""
     earlier = await _read(store, plan.folder)
     if earlier is not None and _of_same_test(earlier, plan):
         if earlier.days == plan.days:
             return earlier
         plan = replace(earlier, days=plan.days)
+    elif earlier is not None and earlier.start == plan.start:
+        plan = replace(plan, restarts=earlier.restarts)
     await store.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
     return plan
 
@@ -135,6 +161,23 @@ async def kept_plan(store: Files, case: Case) -> TrafficPlan | None:
         store,
         report_folder(case.tenant, case.model, version, case.gate.value, case.evidence_id),
     )
+
+
+async def restart_plan(store: Files, plan: TrafficPlan, case: Case, start: datetime) -> TrafficPlan:
+    """Keep that the live test starts anew at ``start``, under the policy of now: what the earlier
+    attempt has seen does not count."""
+    again = replace(
+        plan,
+        start=start.isoformat(),
+        end=start.isoformat(),
+        baseline=case.baseline,
+        days=(),
+        policy_fingerprint=case.policy.fingerprint,
+        section=section_digest(case),
+        restarts=(*plan.restarts, Restart(plan.start, plan.policy_fingerprint)),
+    )
+    await store.put_bytes(f"{again.folder}/{PLAN_JSON}", again.content())
+    return again
 
 
 async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:

@@ -46,6 +46,17 @@ def latched(verdicts: Iterable[Verdict]) -> tuple[Verdict, int | None]:
     return fallen
 
 
+def standing(verdict: Verdict, estimate: float, threshold: float) -> Verdict:
+    """A verdict that an earlier look reached, after the last one: where the ``estimate`` from all
+    data lies on the other side of ``threshold`` by now, neither PASS nor FAIL stands, and the
+    verdict is INCONCLUSIVE. So no report shows an estimate that contradicts its verdict."""
+    if verdict is Verdict.PASS and not estimate > threshold:
+        return Verdict.INCONCLUSIVE
+    if verdict is Verdict.FAIL and not estimate < threshold:
+        return Verdict.INCONCLUSIVE
+    return verdict
+
+
 def combined(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
     """The gate's verdict. INVALID comes first: a model is not blamed for unusable data. A failed
     check whose ``otherwise`` is INCONCLUSIVE keeps the gate from PASS."""

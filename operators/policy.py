@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from model_lifecycle.gates.policy_files import complete_policy
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
 from .base import LifecycleOperator
@@ -43,10 +44,8 @@ class SetPolicyOperator(LifecycleOperator):
         operation, actor = operation_id(context), self.actor(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
-            policy = (
-                self.policy
-                if isinstance(self.policy, PromotionPolicy)
-                else PromotionPolicy.from_document(self.policy)
+            policy = complete_policy(
+                self.policy.document() if isinstance(self.policy, PromotionPolicy) else self.policy
             )
             current = await registry.get_policy(self.tenant_id, self.model_id)
             changed = current.fingerprint != policy.fingerprint

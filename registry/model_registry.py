@@ -323,7 +323,10 @@ class ModelRegistry:
         operation_id: str | None = None,
     ) -> PromotionPolicy:
         """Set the model's promotion policy, as an entry of the ledger; the same policy again
-        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts."""
+        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts.
+
+        Returns the policy complete with the defaults of its gates. Raises InvalidInput for a
+        policy that the gates do not understand, or whose values together never allow a PASS."""
         return await self._judgement.set_policy(
             tenant_id,
             model_id,

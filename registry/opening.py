@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from importlib import import_module
 
 from .artifacts.opening import open_artifacts
 from .ledger.ledger import Ledger, utc_now
 from .model_registry import ModelRegistry
+from .rules.policy import PromotionPolicy
 from .services.stores import Stores
 from .settings import Settings
 from .tracking.store import MlflowTracking
+
+#: The module that gives the gates' sections of a policy their meaning. It is named and not
+#: imported: the core depends on no gate, and every registry that is opened checks its policies.
+_POLICY_RULES = "model_lifecycle.gates.policy_files"
 
 
 @asynccontextmanager
@@ -36,6 +42,11 @@ async def open_registry(
         stack.push_async_callback(tracking.close)
         ledger = await Ledger.open(settings.database_url, clock)
         stack.push_async_callback(ledger.close)
-        registry = ModelRegistry(Stores(settings, ledger, tracking, artifacts))
+        registry = ModelRegistry(Stores(settings, ledger, tracking, artifacts, _complete_policy))
         stack.push_async_callback(registry.close)
         yield registry
+
+
+def _complete_policy(policy: PromotionPolicy) -> PromotionPolicy:
+    complete: PromotionPolicy = import_module(_POLICY_RULES).complete_policy(policy.document())
+    return complete

@@ -61,6 +61,7 @@ class Judgement:
             who,
             {"model": model, "policy": policy.document(), "reason": reason, **told(epochs)},
         )
+        policy = self._stores.complete_policy(policy)
         if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
             return policy
         async with self._stores.ledger.book(tenant, model) as book:

@@ -1,13 +1,25 @@
-"""The three stores that every service works on, and the settings they were opened with."""
+"""What every service works on: the three stores, the settings they were opened with, and what the
+gates make of a policy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..artifacts.store import ArtifactStore
 from ..ledger.ledger import Ledger
+from ..rules.policy import PromotionPolicy
 from ..settings import Settings
 from ..tracking.store import MlflowTracking
+
+#: A policy with its gates' sections checked as a whole and complete with their defaults. Raises
+#: InvalidInput for a policy that the gates do not understand, or that can never PASS.
+CompletePolicy = Callable[[PromotionPolicy], PromotionPolicy]
+
+
+def opaque(policy: PromotionPolicy) -> PromotionPolicy:
+    """The policy as it is: for a core without gates, which gives its sections no meaning."""
+    return policy
 
 
 @dataclass(frozen=True)
@@ -16,3 +28,4 @@ class Stores:
     ledger: Ledger
     tracking: MlflowTracking
     artifacts: ArtifactStore
+    complete_policy: CompletePolicy = opaque

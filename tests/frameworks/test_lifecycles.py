@@ -47,6 +47,8 @@ POLICY = promotion_policy(
     shadow=ShadowPolicy(
         comparisons=(Comparison("brier", 0.05),),
         limits=(Limit("brier", maximum=0.3, applies="first_version"),),
+        block="hour",
+        min_duration_hours=0,
     ),
 )
 _FRESH = """

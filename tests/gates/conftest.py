@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.policies import (
     Comparison,
@@ -191,7 +192,7 @@ class World:
                     limits=(Limit("brier", maximum=0.25, applies="first_version"),),
                 ),
                 shadow=shadow
-                or ShadowPolicy(
+                or hourly(
                     comparisons=(Comparison("brier", 0.01),),
                     limits=(Limit("brier", maximum=0.25, applies="first_version"),),
                 ),

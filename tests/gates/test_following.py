@@ -4,9 +4,11 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.following import follow_traffic
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
+from model_lifecycle.gates.policies import Comparison, ValidationPolicy
+from model_lifecycle.gates.recompute import recompute
 from model_lifecycle.gates.shadow import shadow_test_version
 from model_lifecycle.gates.traffic import read_partitions, write_labels
 from model_lifecycle.registry.rules import paths
@@ -20,7 +22,7 @@ async def _ready(world, margin=0.01, **more):
     await world.promote(champion)
     version = await world.register("good")
     await world.policy(
-        shadow=ShadowPolicy(comparisons=(Comparison("brier", margin),), **more),
+        shadow=hourly(comparisons=(Comparison("brier", margin),), **more),
     )
     return champion, version
 
@@ -78,7 +80,9 @@ async def test_days_are_judged_whole(world, start):
 
 async def test_the_longest_a_test_may_take(world, start):
     """At the maximum duration the verdict is what it is, and the version stays where it is."""
-    champion, version = await _ready(world, margin=0.0, max_duration_days=1)
+    champion, version = await _ready(
+        world, margin=0.0, max_duration_days=1, min_blocks=10, min_requests=2000, expected_blocks=20
+    )
     await world.serve(champion, hours=40)
 
     look = await _look(world, version, start, 30)
@@ -86,7 +90,7 @@ async def test_the_longest_a_test_may_take(world, start):
     assert look.done
     assert look.report.verdict is Verdict.INCONCLUSIVE
     assert look.report.counts["blocks"] == 24
-    assert "24 of the 30 hours" in look.report.sentence
+    assert "1 440 of the 2 000 requests" in look.report.sentence
     assert "the longest duration, one day, is over" in look.report.sentence
 
 
@@ -107,7 +111,9 @@ async def test_champion_that_changed(world, start):
 async def test_labels_that_are_corrected(world, start):
     """Corrected labels in a file of the same name and size are seen: the last look says what a
     test of all at once says."""
-    champion, version = await _ready(world, label_horizon_hours=1, margin=0.0)
+    champion, version = await _ready(
+        world, label_horizon_hours=1, margin=0.0, min_blocks=10, min_requests=2000
+    )
     await world.serve(champion, hours=20)
     first = await _look(world, version, start, 21)
     folder = paths.labels_partition(world.tenant, world.model, START)
@@ -137,3 +143,45 @@ async def test_requests_that_are_replaced(world, start):
     second = await _look(world, version, start, 22)
 
     assert (first.report.counts["requests"], second.report.counts["requests"]) == (1200, 600)
+
+
+async def test_a_changed_policy_starts_the_test_anew(world, start):
+    """A margin that is widened while the test runs is judged on later data only: the look says
+    from when, and as which attempt."""
+    champion, _ = await _ready(world, margin=0.0001)
+    version = await world.register("weak")
+    await world.serve(champion, hours=120)
+    before = await _look(world, version, start, 30)
+    await world.policy(shadow=hourly(comparisons=(Comparison("brier", 0.05),)))
+
+    at_the_change = await _look(world, version, start, 31)
+    soon = await _look(world, version, start, 50)
+    late = await _look(world, version, start, 90)
+
+    assert before.report.counts["blocks"] == 30
+    assert (at_the_change.report, at_the_change.done) == (None, False)
+    assert soon.report.verdict is Verdict.INCONCLUSIVE
+    assert soon.report.counts["blocks"] == 18
+    assert soon.report.attempts == 2
+    (check,) = [item for item in soon.report.checks if item.name == "policy unchanged"]
+    assert "started anew at 2024-03-02T08:00:00+00:00, as attempt 2" in check.message
+    assert late.done
+    assert late.report.verdict is Verdict.PASS
+    assert late.report.attempts == 2
+    assert recompute(late.report.document()).agrees
+
+
+async def test_another_gates_policy_does_not_start_it_anew(world, start):
+    """Only the test's own part of the policy matters."""
+    champion, version = await _ready(world, margin=0.0001)
+    await world.serve(champion, hours=40)
+    await _look(world, version, start, 20)
+    await world.policy(
+        validation=ValidationPolicy(comparisons=(Comparison("brier", 0.2),)),
+        shadow=hourly(comparisons=(Comparison("brier", 0.0001),)),
+    )
+
+    look = await _look(world, version, start, 21)
+
+    assert look.report.counts["blocks"] == 21
+    assert look.report.attempts == 1

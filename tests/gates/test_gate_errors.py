@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates import engines
 from model_lifecycle.gates.cells import Cell
 from model_lifecycle.gates.claims import Claim
 from model_lifecycle.gates.metrics import METRICS
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
+from model_lifecycle.gates.policies import Comparison
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
 
@@ -58,7 +59,7 @@ def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
     span = 1.0 if "disagree" in name else None
     metric = replace(METRICS["brier"], span=span)
     claim = Claim("c", "comparison", metric, -setting.margin, setting.margin)
-    policy = ShadowPolicy(comparisons=(Comparison("brier", setting.margin),), unit=unit)
+    policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
     def shown(run):
         judge, verdicts = engines.engine(policy, claim, 0.05), []

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy
+from model_lifecycle.gates.policies import Comparison, Limit
 from model_lifecycle.gates.shadow import shadow_test_version
 from model_lifecycle.gates.traffic import write_labels
 from model_lifecycle.registry.rules.evidence import Verdict
@@ -107,7 +108,7 @@ async def test_late_labels_of_old_requests(world, champion, start):
 async def test_labels_that_the_champion_decided_on(world, champion, start):
     """Labels that exist for one decision of the champion only."""
     version = await world.register("good")
-    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, min_label_coverage=0.3))
+    await world.policy(shadow=hourly(comparisons=MARGIN, min_label_coverage=0.3))
     end = await world.serve(champion)
     await _relabel(world, start, 40, lambda rows: rows[rows["prediction"] == 0])
 
@@ -144,7 +145,7 @@ async def test_categories_unknown_in_training(world, champion, start):
 async def test_features_from_the_future(world, champion, start):
     """Features that were computed after their request."""
     version = await world.register("good")
-    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, feature_time="computed_at"))
+    await world.policy(shadow=hourly(comparisons=MARGIN, feature_time="computed_at"))
     end = await world.serve(
         champion,
         change=lambda log: log.assign(
@@ -181,9 +182,7 @@ async def test_champion_that_changed(world, champion, start, monkeypatch):
 async def test_requests_that_depend_on_each_other(world, champion, start):
     """Single requests asked to be judged where their hour decides what they are."""
     version = await world.register("good")
-    await world.policy(
-        shadow=ShadowPolicy(limits=(Limit("zero_one", maximum=0.4),), unit="request")
-    )
+    await world.policy(shadow=hourly(limits=(Limit("zero_one", maximum=0.4),), unit="request"))
     end = await world.serve(champion)
     await _relabel(
         world,

@@ -1,15 +1,17 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.claims import claims
 from model_lifecycle.gates.looks import judge_blocks, look_at
 from model_lifecycle.gates.policies import Comparison, ShadowPolicy
 from model_lifecycle.gates.tally import Cell, Tally
+from model_lifecycle.gates.wording import count
 from model_lifecycle.registry.rules.evidence import Verdict
 
-POLICY = ShadowPolicy(comparisons=(Comparison("brier", 0.01),))
+POLICY = hourly(comparisons=(Comparison("brier", 0.01),))
 (CLAIM,) = claims(POLICY.comparisons, (), (), champion=True)
 
 
@@ -22,7 +24,7 @@ def _cells(x):
 
 
 def _judge(x, margin=0.01, **values):
-    policy = ShadowPolicy(comparisons=(Comparison("brier", margin),), **values)
+    policy = hourly(comparisons=(Comparison("brier", margin),), **values)
     found = claims(policy.comparisons, (), (), champion=True)
     tally = Tally(blocks={name: {(found[0].key, None): c} for name, c in _cells(x)})
     rows, shown = judge_blocks(policy, found, tally)
@@ -46,7 +48,7 @@ def test_peeking_at_dependent_traffic_keeps_the_error_rate():
 def test_rare_disagreement_keeps_the_error_rate():
     """Models that differ in one request of 500, always to the worse, at a margin of just that:
     hardly any test passes, although most see no difference in variance for long."""
-    policy = ShadowPolicy(comparisons=(Comparison("accuracy", 0.002),))
+    policy = hourly(comparisons=(Comparison("accuracy", 0.002),))
     (claim,) = claims(policy.comparisons, (), (), champion=True)
     rng = np.random.default_rng(21)
     passes = 0
@@ -68,7 +70,7 @@ def test_identical_models(margin, verdict):
 
 def test_identical_models_after_too_little():
     """Without any difference seen, a pass takes enough requests to have seen one."""
-    policy = ShadowPolicy(comparisons=(Comparison("brier", 0.001),))
+    policy = hourly(comparisons=(Comparison("brier", 0.001),))
     row, _ = _judge(np.zeros((40, 30)), 0.001)
 
     assert policy.min_requests <= row.rows
@@ -88,15 +90,132 @@ def test_swapping_the_models():
 
 
 def test_a_pass_stays():
-    """A pass at one look is not undone by later looks that show less."""
+    """A pass at one look is not undone by later looks that show less; the row has the numbers of
+    the look that decided, and the sentence the later estimate."""
+    rng = np.random.default_rng(23)
+    later = np.tile([[0.7], [-0.7]], (5, 40))
+    x = np.vstack([rng.normal(0.03, 0.02, (40, 40)), later])
+
+    row, looks = _judge(x)
+
+    assert row.verdict is Verdict.PASS
+    assert looks["points"][-1]["lower"] < row.threshold < row.lower
+    assert (looks["decided_at"], looks["verdict"]) == (30, "PASS")
+    assert (row.units, row.rows) == (30, 1200)
+    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert "PASS at hour 30; after all 50 it is 0.0" in row.sentence
+
+
+def test_a_pass_that_later_data_contradict():
+    """Where the estimate from all data breaks the margin, an earlier pass does not stand: a
+    sentence never says PASS beside an estimate that is too bad."""
     rng = np.random.default_rng(23)
     x = np.vstack([rng.normal(0.03, 0.02, (40, 40)), rng.normal(-0.5, 0.6, (10, 40))])
 
     row, looks = _judge(x)
 
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.estimate < row.threshold
+    assert "worsened" in row.sentence
+    assert "later data contradict" in row.sentence
+    assert (looks["decided_at"], looks["verdict"]) == (None, "INCONCLUSIVE")
+
+
+def _unequal(better, worse, days=28):
+    """Days of 24 hours, of which 18 are quiet (5 requests) and 6 busy (500)."""
+    sizes = [5] * 18 + [500] * 6
+    means = [better] * 18 + [worse] * 6
+    rng = np.random.default_rng(26)
+    return [
+        (f"{date(2024, 1, 1) + timedelta(day)} {hour:02}:00", rng.normal(mean, 0.1, size))
+        for day in range(days)
+        for hour, (size, mean) in enumerate(zip(sizes, means, strict=True))
+    ]
+
+
+def _judge_unequal(**values):
+    policy = hourly(comparisons=(Comparison("brier", 0.01),), **values)
+    found = claims(policy.comparisons, (), (), champion=True)
+    blocks = {
+        name: {(found[0].key, None): Cell.of(x, np.zeros(x.size), -x)}
+        for name, x in _unequal(0.3, -0.05)
+    }
+    rows, shown = judge_blocks(policy, found, Tally(blocks=blocks))
+    return rows[0], shown
+
+
+def test_the_estimate_is_a_mean_over_requests():
+    """A challenger that is better in quiet hours and worse in the busy ones, which hold nearly all
+    requests, fails; estimate and the models' columns are weighted alike."""
+    row, _ = _judge_unequal()
+    every = np.concatenate([x for _, x in _unequal(0.3, -0.05)])
+
+    assert row.verdict is Verdict.FAIL
+    assert row.estimate == pytest.approx(every.mean())
+    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert f"over {count(every.size)} requests in 672 hours" in row.sentence
+
+
+def test_a_policy_may_weigh_blocks_equally():
+    """With ``weighting: blocks`` each hour has the same weight, and the sentence says so; the
+    models' columns are weighted in the same way."""
+    row, _ = _judge_unequal(weighting="blocks")
+    means = [x.mean() for _, x in _unequal(0.3, -0.05)]
+
     assert row.verdict is Verdict.PASS
-    assert row.lower < row.threshold
-    assert (looks["decided_at"], looks["verdict"]) == (30, "PASS")
+    assert row.estimate == pytest.approx(np.mean(means))
+    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert "hours of equal weight" in row.sentence
+
+
+def test_blocks_of_unequal_size_count_as_their_effective_number():
+    """The minimum counts (Σ n)² / Σ n², not blocks: 672 hours of which 168 are busy are worth
+    about 178."""
+    row, shown = _judge_unequal(min_blocks=180)
+    (effect,) = shown["design_effects"]
+
+    assert effect["effective_blocks"] == pytest.approx(178, abs=1)
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert "672 hours of unequal size, worth 178.2, of the 180 hours" in row.sentence
+    assert row.too_little
+
+
+def test_one_huge_block_does_not_decide():
+    """Where one block holds nearly all requests, there is no verdict, however many blocks."""
+    policy = hourly(comparisons=(Comparison("brier", 0.01),))
+    found = claims(policy.comparisons, (), (), champion=True)
+    rng = np.random.default_rng(27)
+    blocks = {
+        f"{date(2024, 1, 1) + timedelta(day)}": {
+            (found[0].key, None): Cell.of(x, np.zeros(x.size), -x)
+        }
+        for day in range(60)
+        for x in [rng.normal(0.05, 0.01, 100_000 if day == 30 else 20)]
+    }
+
+    rows, _ = judge_blocks(policy, found, Tally(blocks=blocks))
+
+    assert rows[0].verdict is Verdict.INCONCLUSIVE
+    assert "worth 1.0" in rows[0].sentence
+
+
+def test_no_verdict_before_a_week():
+    """By default a challenger that is better on weekdays and far worse at weekends does not pass on
+    a Tuesday."""
+    policy = ShadowPolicy(comparisons=(Comparison("brier", 0.01),), block="hour")
+    found = claims(policy.comparisons, (), (), champion=True)
+    rng = np.random.default_rng(28)
+    start = datetime(2024, 3, 4, tzinfo=UTC)
+    cells = []
+    for hour in range(24 * 14):
+        at = start + timedelta(hours=hour)
+        x = rng.normal(0.01 if at.weekday() < 5 else -0.09, 0.1, 60)
+        cells.append((f"{at:%Y-%m-%d %H:00}", Cell.of(x, np.zeros(60), -x)))
+
+    looks = look_at(policy, found[0], cells, 0.05)
+
+    assert all("of the 168 hours" in look.too_little for look in looks[30:167])
+    assert not any(look.verdict is Verdict.PASS for look in looks)
 
 
 def test_a_pass_that_turns():

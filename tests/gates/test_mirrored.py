@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import Comparison, LatencyLimit, Limit, ShadowPolicy
+from model_lifecycle.gates.policies import Comparison, LatencyLimit, Limit
 from model_lifecycle.gates.shadow import shadow_test_version
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -16,7 +17,7 @@ async def _mirrored(world, start, *, policy, lost=0.0, slower=1.0, failing=0.0):
     champion = await world.register("weak")
     await world.promote(champion)
     version = await world.register("good")
-    await world.policy(shadow=ShadowPolicy(mode="mirrored", **policy))
+    await world.policy(shadow=hourly(mode="mirrored", **policy))
     rng = np.random.default_rng(12)
 
     def both(log):

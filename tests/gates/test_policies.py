@@ -83,7 +83,7 @@ def test_needs_no_heavy_import():
         (lambda: ValidationPolicy(), "validation"),
         (lambda: ShadowPolicy(slices=(SliceLimit("a", "brier", margin=0),)), "shadow"),
         (lambda: ShadowPolicy(comparisons=[Comparison("brier", 0)] * 2), "shadow.comparisons"),
-        (lambda: ShadowPolicy(comparisons=[Limit("brier", maximum=1)]), "shadow.comparisons"),
+        (lambda: ShadowPolicy(comparisons=[Limit("brier", maximum=0.5)]), "shadow.comparisons"),
         (
             lambda: ShadowPolicy(
                 comparisons=[Comparison("brier", 0), Comparison("squared_error", 0)]

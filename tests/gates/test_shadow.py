@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy, SliceLimit
 from model_lifecycle.gates.recompute import recompute
@@ -69,7 +70,7 @@ async def test_copy_of_the_champion(world, champion, start):
     end = await world.serve(champion)
 
     with_margin = await _shadow(world, version, start, end)
-    await world.policy(shadow=ShadowPolicy(comparisons=(Comparison("brier", 0.0),)))
+    await world.policy(shadow=hourly(comparisons=(Comparison("brier", 0.0),)))
     without = await _shadow(world, version, start, end)
 
     assert (with_margin.verdict, without.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
@@ -78,7 +79,7 @@ async def test_copy_of_the_champion(world, champion, start):
 async def test_few_blocks_are_inconclusive(world, champion, start):
     """Before the policy's least number of blocks there is no verdict."""
     version = await world.register("good")
-    end = await world.serve(champion, hours=20, rows=100)
+    end = await world.serve(champion, hours=40, rows=100, step=2)
 
     report = await _shadow(world, version, start, end)
 
@@ -86,10 +87,22 @@ async def test_few_blocks_are_inconclusive(world, champion, start):
     assert "20 of the 30 hours" in report.sentence
 
 
+async def test_a_window_shorter_than_the_minimums(world, champion, start):
+    """A window on which no verdict is possible is refused with the numbers, before any request is
+    read; nothing is recorded."""
+    version = await world.register("good")
+    end = await world.serve(champion, hours=20)
+
+    with pytest.raises(InvalidInput, match=r"20 hours long.*min_blocks 30.*begin the window at"):
+        await _shadow(world, version, start, end)
+
+    assert await world.registry.list_evidence(world.tenant, world.model, version) == []
+
+
 async def test_forecast(world, champion, start):
     """An undecided test says how many blocks a verdict would take."""
     version = await world.register("weak")
-    await world.policy(shadow=ShadowPolicy(limits=(Limit("brier", maximum=0.23),)))
+    await world.policy(shadow=hourly(limits=(Limit("brier", maximum=0.23),)))
     end = await world.serve(champion)
 
     report = await _shadow(world, version, start, end)
@@ -114,7 +127,7 @@ async def test_first_version(world, start):
 async def test_days_as_blocks_and_progress(world, champion, start):
     """Blocks can be days, and each is announced when it starts."""
     version = await world.register("good")
-    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, block="day", min_blocks=10))
+    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, min_blocks=10))
     end = await world.serve(champion, hours=24 * 12, rows=40, step=6)
     heard = []
 
@@ -208,13 +221,13 @@ async def test_requests_of_other_versions(world, champion, start):
 
     assert (report.counts["of_other_versions"], report.counts["judged"]) == (120, 2400)
     with pytest.raises(InvalidDataset, match=f"answered by version {champion}"):
-        await _shadow(world, version, other.isoformat(), later)
+        await _shadow(world, version, other.isoformat(), (other + timedelta(hours=30)).isoformat())
 
 
 async def test_early_labels_are_left_out(world, champion):
     """Requests younger than the label horizon are not judged, even with labels."""
     version = await world.register("good")
-    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, label_horizon_hours=5.5))
+    await world.policy(shadow=hourly(comparisons=MARGIN, label_horizon_hours=5.5))
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     begin = now - timedelta(hours=40)
     end = await world.serve(champion, start=begin)
@@ -263,7 +276,7 @@ async def test_bad_slice_blocks(world, champion, start):
     """A slice that breaks its limit blocks a version that is better overall."""
     version = await world.register("good")
     await world.policy(
-        shadow=ShadowPolicy(
+        shadow=hourly(
             comparisons=MARGIN,
             slices=(SliceLimit("region", "brier", maximum=0.145, min_rows=30),),
         )
@@ -297,7 +310,7 @@ async def test_gaps_are_told(world, champion, start):
         ("2024-03-01", "2024-03-01", InvalidInput),
         ("2024-03-02", "2024-03-01", InvalidInput),
         ("yesterday", "2024-03-01", InvalidInput),
-        ("2030-01-01", "2030-01-02", InvalidDataset),
+        ("2030-01-01", "2030-01-03", InvalidDataset),
     ],
 )
 async def test_windows_that_cannot_be(world, champion, start, end, error):
@@ -320,7 +333,7 @@ async def test_windows_that_cannot_be(world, champion, start, end, error):
 async def test_traffic_unlike_the_signature(world, champion, start, change, problem):
     """Traffic whose columns do not match the signature makes the test INVALID, by its name."""
     version = await world.register("good")
-    end = await world.serve(champion, hours=2, change=change)
+    end = await world.serve(champion, hours=40, step=20, change=change)
 
     report = await _shadow(world, version, start, end)
 
@@ -375,9 +388,7 @@ async def test_memory_does_not_grow(world, champion, start):
 async def test_regression(world, start):
     """A regression's traffic has no scores; its page shows errors and predictions."""
     first, second = await world.register("minutes"), await world.register("minutes")
-    await world.policy(
-        shadow=ShadowPolicy(comparisons=(Comparison("absolute_error", 0.1, bound=20),))
-    )
+    await world.policy(shadow=hourly(comparisons=(Comparison("absolute_error", 0.1, bound=20),)))
     await world.promote(first)
     end = await world.serve(first)
 

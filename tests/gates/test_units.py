@@ -5,12 +5,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.policies import (
     Comparison,
     LatencyLimit,
     Limit,
-    ShadowPolicy,
     SliceLimit,
 )
 from model_lifecycle.gates.recompute import compare_digests, recompute
@@ -69,7 +69,7 @@ async def test_mapped_is_the_same_to_the_bit(world, served, start, policy):
     """Days replayed on their own, last one first, give the report of the single process; and the
     report gives its verdict again."""
     version, end = served
-    await world.policy(shadow=ShadowPolicy(**policy))
+    await world.policy(shadow=hourly(**policy))
     where, window = _where(world, version), {"start": start, "end": end, "actor": "tests"}
     alone = await shadow_test_version(*where, **window, evidence_id=f"alone-{world.model}")
     plan = await plan_shadow_test(*where, **window, evidence_id=f"mapped-{world.model}")
@@ -138,7 +138,7 @@ async def test_requests_timed(world, served, start, latency, timed):
     """Single requests are timed of every batch where the policy limits latency, else a few a day,
     for the report."""
     version, end = served
-    await world.policy(shadow=ShadowPolicy(comparisons=MARGIN, latency=latency))
+    await world.policy(shadow=hourly(comparisons=MARGIN, latency=latency))
 
     report = await shadow_test_version(*_where(world, version), start=start, end=end, actor="tests")
 
@@ -151,7 +151,7 @@ async def test_policy_changed_since_the_plan(world, served, start):
     version, end = served
     await world.policy()
     plan = await plan_shadow_test(*_where(world, version), start=start, end=end, actor="tests")
-    await world.policy(shadow=ShadowPolicy(comparisons=(Comparison("brier", 0.02),)))
+    await world.policy(shadow=hourly(comparisons=(Comparison("brier", 0.02),)))
 
     with pytest.raises(InvalidInput, match="changed since"):
         await replay_day(world.registry, plan, plan.days[0], actor="tests")
@@ -160,9 +160,7 @@ async def test_policy_changed_since_the_plan(world, served, start):
 async def test_a_report_that_was_touched(world, served, start):
     """A report whose numbers were changed does not agree; nor does traffic that was."""
     version, end = served
-    await world.policy(
-        shadow=ShadowPolicy(comparisons=MARGIN, limits=(Limit("errors", maximum=0.05),))
-    )
+    await world.policy(shadow=hourly(comparisons=MARGIN, limits=(Limit("errors", maximum=0.05),)))
     report = await shadow_test_version(*_where(world, version), start=start, end=end, actor="tests")
     document = json.loads(json.dumps(report.document()))
     sound = recompute(document)

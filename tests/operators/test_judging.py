@@ -166,7 +166,7 @@ def test_empty_window_fails_the_task(model, version, traffic, context):
     """A window without requests is told, with the window."""
     from airflow.sdk.exceptions import AirflowFailException
 
-    task = _shadow(model, version, start="2014-01-01", end="2014-01-02")
+    task = _shadow(model, version, start="2014-01-01", end="2014-02-01")
 
     with pytest.raises(AirflowFailException, match=r"^invalid_dataset: there is no traffic"):
         task.execute(context(task))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.gates.policy_files import complete_policy
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
     GateRefused,
@@ -22,8 +23,11 @@ from model_lifecycle.registry.rules.policy import PromotionPolicy
 from model_lifecycle.registry.rules.principals import Principal, Role
 from model_lifecycle.registry.rules.stages import Gate, Stage
 
-POLICY = PromotionPolicy(
-    validation={"metrics": [{"name": "brier", "margin": 0.005}]}, evidence_max_age_days=7
+POLICY = complete_policy(
+    {
+        "validation": {"comparisons": [{"metric": "brier", "margin": 0.005}]},
+        "evidence_max_age_days": 7,
+    }
 )
 
 

@@ -136,7 +136,7 @@ async def test_deleting_again_is_no_error(world: World, model_id: str) -> None:
 async def test_setting_a_policy_again_changes_nothing(local: World, model_id: str) -> None:
     """With the same id, and without one: the same policy is no news."""
     await local.version(model_id)
-    policy = PromotionPolicy(shadow={"blocks": 28})
+    policy = PromotionPolicy(evidence_max_age_days=7)
     for operation_id in (f"{model_id}/policy", f"{model_id}/policy", None):
         await local.registry.set_policy(
             local.tenant, model_id, policy, actor="kim", operation_id=operation_id
@@ -227,7 +227,7 @@ async def test_what_is_not_known_was_not_done(local: World, model_id: str) -> No
     await local.registry.set_policy(
         local.tenant,
         model_id,
-        PromotionPolicy(shadow={"a": 1}),
+        PromotionPolicy(evidence_max_age_days=7),
         actor="kim",
         operation_id=f"{model_id}/set",
     )

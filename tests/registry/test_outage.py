@@ -133,7 +133,7 @@ async def test_what_needs_no_mlflow_goes_on_too(cut_off: World, local: World) ->
     model_id = new_name()
     await local.version(model_id)
     await cut_off.judged(model_id, 1, Gate.VALIDATION)
-    policy = PromotionPolicy(shadow={"blocks": 28})
+    policy = PromotionPolicy(evidence_max_age_days=7)
     await cut_off.registry.set_policy(cut_off.tenant, model_id, policy, actor="kim")
 
     assert len(await local.registry.list_evidence(local.tenant, model_id, 1)) == 1

@@ -150,7 +150,7 @@ async def test_a_new_policy_needs_new_proof(world: World, model_id: str) -> None
     """Evidence that was made under another policy does not count under this one."""
     version = await world.staged(model_id)
     await world.judged(model_id, version)
-    policy = PromotionPolicy(shadow={"blocks": 28})
+    policy = PromotionPolicy(evidence_max_age_days=7)
     await world.registry.set_policy(world.tenant, model_id, policy, actor="kim", reason="stricter")
     with pytest.raises(GateRefused) as caught:
         await world.move(model_id, version, "production")
