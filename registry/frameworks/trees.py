@@ -1,8 +1,9 @@
-"""Checks on the decision trees of a loaded model, before it predicts.
+"""Checks on the parts of a loaded model that compiled code follows unchecked, before it predicts.
 
 scikit-learn's compiled code follows a tree's node indices without bounds checks: a crafted file
 of trusted types could make it read outside its arrays or loop for ever
-(https://github.com/scikit-learn/scikit-learn/pull/34558).
+(https://github.com/scikit-learn/scikit-learn/pull/34558). scipy's relies on the lengths of a
+spline's knots and on the indices of a sparse matrix.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import UntrustedModel
+
+from .neighbour_trees import is_tree, renew_tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +35,9 @@ def check_trees(model: Any) -> int:
 
 def _check_all(model: Any) -> int:
     import numpy as np
+    from scipy import sparse
+    from scipy.interpolate import BSpline
+    from sklearn.base import BaseEstimator
     from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import (
         BaseHistGradientBoosting,
     )
@@ -52,6 +58,12 @@ def _check_all(model: Any) -> int:
         elif isinstance(item, TreePredictor):
             _check_predictor(item, width)
             trees += 1
+        elif is_tree(item):
+            raise UntrustedModel("the model holds a tree of neighbours in an unknown place")
+        elif sparse.issparse(item):
+            item.check_format(full_check=True)
+        elif isinstance(item, BSpline):
+            BSpline(item.t, item.c, item.k, item.extrapolate, item.axis)
         elif isinstance(item, dict):
             todo += [(value, width) for value in item.values()]
         elif isinstance(item, list | tuple | set | frozenset):
@@ -61,6 +73,8 @@ def _check_all(model: Any) -> int:
         elif hasattr(item, "__dict__") and not isinstance(item, type):
             if isinstance(item, BaseHistGradientBoosting):
                 _check_boosting(item)
+            if isinstance(item, BaseEstimator) and (renewed := renew_tree(item)) is not None:
+                seen[id(renewed)] = renewed
             width = _width(item, width)
             todo += [(value, width) for value in vars(item).values()]
     return trees
