@@ -37,6 +37,8 @@ class RegisterModelOperator(LifecycleOperator):
     :param metrics: of the version; none: those of the run that made the source.
     :param parameters: of the version; none: those of the run that made the source.
     :param tags: of the version.
+    :param outputs: names of the outputs of a network or an ONNX model with several, such as
+        ``{"score": "probabilities", "prediction": "label"}``.
     """
 
     template_fields: Sequence[str] = (
@@ -48,6 +50,7 @@ class RegisterModelOperator(LifecycleOperator):
         "metrics",
         "parameters",
         "tags",
+        "outputs",
     )
     operator_extra_links = (ModelVersionLink(),)
 
@@ -63,6 +66,7 @@ class RegisterModelOperator(LifecycleOperator):
         metrics: Mapping[str, float] | None = None,
         parameters: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        outputs: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["outlets"] = [
@@ -77,6 +81,7 @@ class RegisterModelOperator(LifecycleOperator):
         self.metrics = metrics
         self.parameters = parameters
         self.tags = tags
+        self.outputs = outputs
 
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
@@ -94,6 +99,7 @@ class RegisterModelOperator(LifecycleOperator):
                 self.tags,
                 model_type=self.model_type,
                 description=self.description,
+                outputs=self.outputs or None,
                 created_by=actor,
                 operation_id=operation,
             )

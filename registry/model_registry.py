@@ -111,6 +111,7 @@ class ModelRegistry:
         input_example: Any = None,
         training_log: str | None = None,
         dataset: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, str] | None = None,
         run_id: str | None = None,
         created_by: Principal | str,
         operation_id: str | None = None,
@@ -120,6 +121,10 @@ class ModelRegistry:
         ``model`` is a fitted object; or a source of the tenant, ``models:/m-…`` or
         ``runs:/<run>/<path>``, whose run gives metrics and parameters left out; or the Path of an
         MLflow model folder. Role: contributor.
+
+        ``outputs`` names the outputs of a network or an ONNX model with several:
+        ``{"score": "probabilities", "prediction": "label"}``; ``score_transform``, ``sigmoid`` or
+        ``softmax``, declares that the score output holds logits.
 
         The version becomes visible with its complete bundle, or not at all. Raises InvalidInput
         and its kin (UnknownFramework, UntrustedModel, InvalidName), NotFound for a source,
@@ -138,6 +143,7 @@ class ModelRegistry:
             input_example=input_example,
             training_log=training_log,
             dataset=dataset,
+            outputs=outputs,
             run_id=run_id,
             created_by=created_by,
             operation_id=operation_id,
@@ -155,6 +161,7 @@ class ModelRegistry:
         tags: Mapping[str, Any] | None = None,
         description: str = "",
         dataset: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, str] | None = None,
         created_by: Principal | str,
         operation_id: str | None = None,
     ) -> ModelMetadata:
@@ -172,6 +179,7 @@ class ModelRegistry:
             tags=tags,
             description=description,
             dataset=dataset,
+            outputs=outputs,
             created_by=created_by,
             operation_id=operation_id,
         )

@@ -54,6 +54,13 @@ class UploadVersion(Strict):
     parameters: Parameters | None = None
     tags: Texts | None = None
     dataset: Document | None = None
+    outputs: Annotated[
+        Texts | None,
+        Field(
+            description="Outputs of a network or an ONNX model with several, by name: `score`, "
+            "`prediction`, and `score_transform` (`sigmoid` or `softmax`) for logits."
+        ),
+    ] = None
 
 
 class UploadModel(UploadVersion):

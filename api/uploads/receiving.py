@@ -46,6 +46,7 @@ class Received(Generic[D]):
             "tags": self.document.tags,
             "description": self.document.description,
             "dataset": self.document.dataset,
+            "outputs": self.document.outputs,
         }
 
 

@@ -4,11 +4,14 @@ wrote, and what went wrong half way leaves nothing."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+
+from .mlmodel import MLMODEL, OUTPUTS
 from .parity import KEY, OnnxParity
 from .protocol import Column
 
@@ -28,22 +31,49 @@ def written_whole(folder: Path) -> Iterator[None]:
 
 def keep_parity(folder: Path, parity: OnnxParity) -> None:
     """Write what is known of ``model.onnx`` into the folder's ``MLmodel`` file."""
-    from mlflow.models import Model
-
-    file = folder / "MLmodel"
-    description = Model.load(str(file))
-    description.metadata = {**(description.metadata or {}), KEY: parity.document()}
-    description.save(str(file))
+    _add_metadata(folder, KEY, parity.document())
 
 
-def network_signature(columns: Sequence[Column], *, module_output: np.ndarray) -> Any:
-    """MLflow's signature of a network: named columns in, a tensor out."""
+def record_outputs(folder: Path, outputs: ModelOutputs) -> None:
+    """Write which outputs are score and prediction into the folder's ``MLmodel`` file; nothing
+    where none is named."""
+    if outputs:
+        _add_metadata(folder, OUTPUTS, outputs.document())
+
+
+def _add_metadata(folder: Path, key: str, value: Any) -> None:
+    """An entry of the ``MLmodel`` file's metadata; needs no MLflow, the API has none."""
+    import yaml
+
+    file = folder / MLMODEL
+    document = yaml.safe_load(file.read_bytes())
+    document["metadata"] = {**(document.get("metadata") or {}), key: value}
+    file.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
+
+
+def output_spec(values: np.ndarray) -> Any:
+    """MLflow's specification of an output, whose number of rows is free."""
+    import numpy as np
+    from mlflow.types import TensorSpec
+
+    # MLflow takes text of no fixed width only.
+    kind = np.dtype("O") if values.dtype.kind in "SU" else values.dtype
+    return TensorSpec(kind, (-1, *values.shape[1:]))
+
+
+def network_signature(columns: Sequence[Column], outputs: Mapping[str, np.ndarray]) -> Any:
+    """MLflow's signature of a network: named columns in, a tensor out, or several with names."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    shape = (-1, *module_output.shape[1:])
     inputs = Schema([ColSpec(column.type, column.name) for column in columns])
-    return ModelSignature(inputs, Schema([TensorSpec(module_output.dtype, shape)]))
+    specs = [output_spec(values) for values in outputs.values()]
+    if len(specs) > 1:
+        specs = [
+            TensorSpec(spec.type, spec.shape, name)
+            for name, spec in zip(outputs, specs, strict=True)
+        ]
+    return ModelSignature(inputs, Schema(specs))
 
 
 def sign(folder: Path, signature: Any) -> None:

@@ -7,6 +7,7 @@ files (``TFSMLayer``, vocabularies), classes of other packages, and HDF5's links
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,21 @@ _MODULES = frozenset(
         *("keras.constraints", "keras.activations", "keras.ops", "builtins"),
     }
 )
+#: Where Keras keeps the graph of a functional model and the operations on its tensors, which it
+#: names by the file of their definition. Each operation is a pure function of tensors; of the
+#: module ``core`` those that take a function as well are left out.
+_OPERATIONS = frozenset(
+    f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "linalg", "image", "einops")
+)
+_INTERNAL = {
+    "keras.src.models.functional": frozenset({"Functional"}),
+    "keras.src.models.sequential": frozenset({"Sequential"}),
+    "keras.src.ops.core": frozenset(
+        {"Cast", "ConvertToTensor", "SaturateCast", "Scatter", "ScatterUpdate", "Slice"}
+        | {"SliceUpdate", "StopGradient", "Unstack"}
+    ),
+}
+_OPERATION = re.compile(r"[A-Z][A-Za-z0-9]*", re.ASCII)
 #: Of those modules, what holds code, or reads files of its own choosing.
 _REFUSED = frozenset(
     {
@@ -62,7 +78,8 @@ def require_reviewed(file: Path, extra: Iterable[str] = ()) -> None:
     if unknown:
         raise UntrustedModel(
             f"the model holds layers or classes that nobody reviewed: {', '.join(unknown)}; "
-            "nothing was executed. Use layers of Keras without code or files of their own, or "
+            "nothing was executed. Use layers and operations of Keras without code or files of "
+            "their own, or export the model to ONNX and register that with framework onnx, or "
             "review these and allow them with the setting "
             f"MODEL_LIFECYCLE_TRUSTED_TYPES={','.join(unknown)}",
             types=unknown,
@@ -111,9 +128,17 @@ def _unreviewed(item: Mapping[str, Any]) -> str | None:
         kind == "__ellipsis__" and module is None
     ):
         return None
-    own = module in _MODULES and isinstance(kind, str) and kind.isidentifier()
+    own = isinstance(kind, str) and _is_of_keras(module, kind)
     plain = item.get("registered_name") in (None, kind)
     return None if own and plain and kind not in _REFUSED else f"{module}.{kind}"[:120]
+
+
+def _is_of_keras(module: Any, kind: str) -> bool:
+    if not isinstance(module, str):
+        return False
+    if module in _OPERATIONS:
+        return _OPERATION.fullmatch(kind) is not None
+    return kind in _INTERNAL.get(module, ()) or (module in _MODULES and kind.isidentifier())
 
 
 def _check_group(group: Any, h5py: Any) -> None:

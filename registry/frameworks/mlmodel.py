@@ -9,12 +9,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs, model_outputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
 from .parity import KEY, OnnxParity, not_exported
 from .protocol import Column
 
 MLMODEL = "MLmodel"
+#: The key in MLmodel's metadata under which the meaning of outputs is kept.
+OUTPUTS = "lifecycle.outputs"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class ModelFile:
         if here:
             return OnnxParity(reason="the model.onnx in the folder was not compared with the model")
         return not_exported()
+
+    def outputs(self) -> ModelOutputs:
+        """Which outputs were named at registration. Raises :class:`InvalidInput` for an entry
+        that is no such thing."""
+        return model_outputs(self.metadata.get(OUTPUTS))
 
     def payload(self, name: Any) -> Path:
         """The payload file ``name``. Raises :class:`UntrustedModel` when it is no plain file

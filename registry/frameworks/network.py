@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, RegistryError
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from .outputs import meaning
+from .input_arrays import input_array
+from .outputs import answers_of, choose_outputs, require_probabilities, specs_of
 from .protocol import ClusterFit, Column
 from .signature import select_columns
 
@@ -17,24 +19,34 @@ if TYPE_CHECKING:
 
 #: Rows a call: activations of more would take gigabytes.
 _BATCH = 4096
+_UNDECLARED = ModelOutputs()
 _NUMBERS = frozenset({"boolean", "integer", "long", "float", "double"})
 
 
+#: Gives the outputs of a network, by name, for a matrix of its input's type.
+Run = Callable[["np.ndarray"], Mapping[str, "np.ndarray"]]
+
+
 class NetworkPredictor:
-    """``run`` takes a matrix of single precision, ``(rows, columns)``, and gives the output."""
+    """``run`` takes a matrix of the type ``element``, ``(rows, columns)``; ``outputs`` tells which
+    of the outputs it gives are score and prediction."""
 
     def __init__(
         self,
-        run: Callable[[np.ndarray], np.ndarray],
+        run: Run,
         columns: Sequence[Column] | None,
         model_type: str,
         *,
         shown: str,
+        element: str = "float32",
+        outputs: ModelOutputs = _UNDECLARED,
     ) -> None:
         self._run = run
         self._columns = tuple(columns) if columns is not None else None
         self._model_type = model_type
         self._shown = shown
+        self._element = element
+        self._outputs = outputs
 
     def __repr__(self) -> str:
         return f"NetworkPredictor({self._shown})"
@@ -60,32 +72,48 @@ class NetworkPredictor:
         return None
 
     def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
-        """Predictions and scores at once."""
-        return meaning(self.output(frame), len(frame), self._model_type)
+        """Predictions and scores at once. Raises :class:`InvalidInput` where the outputs leave
+        more than one choice and none is named."""
+        values = self.outputs(frame)
+        chosen = choose_outputs(specs_of(values), self._outputs, self._model_type)
+        return answers_of(values, chosen, len(frame), self._model_type)
 
-    def output(self, frame: pd.DataFrame) -> np.ndarray:
-        """What the network gives, as it is."""
+    def outputs(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """What the network gives, as it is, by the names of its outputs."""
         import numpy as np
 
-        rows = matrix(frame, self._columns or ())
+        rows = input_array(select_columns(frame, self._columns or ()), self._element)
         try:
             parts = [self._run(rows[at : at + _BATCH]) for at in range(0, len(rows), _BATCH)]
-            return np.concatenate(parts)
-        except (ValueError, TypeError, RuntimeError, LookupError) as error:
+            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        except RegistryError:
+            raise
+        except Exception as error:
             # What frameworks raise for rows of a width or kind that the network does not take.
-            raise InvalidDataset(f"the model cannot predict these rows: {error}") from error
+            reason = " ".join(str(error).split())
+            raise InvalidDataset(f"the model cannot predict these rows: {reason:.500}") from error
 
 
-def matrix(frame: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
-    """The columns as one matrix of single precision. Raises :class:`InvalidDataset`."""
-    import numpy as np
-
-    selected = select_columns(frame, columns)
+def require_answers(
+    predictor: NetworkPredictor, example: pd.DataFrame, declared: ModelOutputs, model_type: str
+) -> ModelOutputs:
+    """Which outputs the network answers its example with. Raises :class:`InvalidInput` for an
+    example that it cannot predict, outputs that leave a choice, and scores that are no
+    probabilities."""
     try:
-        # Writable, since torch warns of tensors on memory that it may not write to.
-        return np.require(selected.to_numpy(dtype=np.float32), requirements=["C", "W"])
-    except (ValueError, TypeError) as error:
-        raise InvalidDataset(f"the model takes numbers only: {error}") from error
+        specs = specs_of(predictor.outputs(example))
+        chosen = choose_outputs(specs, declared, model_type)
+        scores = predictor.answers(example)[1]
+    except InvalidDataset as error:
+        raise InvalidInput(
+            f"the model does not predict its input_example, which it is given as one matrix of "
+            f"{example.shape[1]} columns: {error}; a network for images or sequences reshapes "
+            "that matrix itself",
+            field="input_example",
+        ) from error
+    require_probabilities(scores)
+    # Of a single output there is nothing to choose, and nothing to note.
+    return chosen if len(specs) > 1 else declared
 
 
 def require_numbers(columns: Sequence[Column]) -> None:

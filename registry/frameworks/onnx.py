@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
-from .folder import keep_parity, written_whole
+from .folder import keep_parity, output_spec, record_outputs, written_whole
 from .installed import require_installed
 from .mlmodel import ModelFile, read_mlmodel
-from .onnx_file import require_sound
+from .onnx_file import output_specs, require_sound
 from .onnx_session import OnnxPredictor
-from .parity import OnnxParity
-from .protocol import Column, SavedModel
+from .outputs import choose_outputs, require_probabilities
+from .parity import ROWS, OnnxParity
+from .protocol import UNDECLARED, Column, SavedModel
 from .quiet import quiet
 from .requirements import pin, pinned_requirements
 from .signature import example_columns
@@ -41,11 +43,13 @@ class OnnxAdapter:
         *,
         input_example: pd.DataFrame | None,
         model_type: str = ModelType.CLASSIFICATION.value,
+        outputs: ModelOutputs = UNDECLARED,
     ) -> SavedModel:
         """Write ``model`` into the absent or empty folder.
 
         On an error the folder is empty again. Raises UntrustedModel for weights outside of the
-        model, InvalidInput for what is no sound model and for an example it cannot predict.
+        model; InvalidInput for what is no sound model, an example it cannot predict, outputs that
+        leave a choice which ``outputs`` does not make, and scores that are no probabilities.
         """
         require_installed(_FLAVOR, "onnx", "onnxruntime")
         import onnx
@@ -60,24 +64,31 @@ class OnnxAdapter:
             file = folder / ONNX_MODEL
             onnx.save_model(model, file)
             require_sound(file)
-            signature = _signature(file, columns, input_example, model_type)
+            predictor = OnnxPredictor(file, columns, model_type, outputs)
+            signature = _signature(predictor, columns, input_example)
             shutil.rmtree(folder)
             self._write(model, folder, signature, input_example)
             keep_parity(folder, _ITSELF)
-        return self.check(folder)
+            several = len(predictor.output_specs) > 1
+            record_outputs(folder, predictor.outputs if several else outputs)
+        return self.check(folder, model_type=model_type)
 
-    def check(self, folder: Path) -> SavedModel:
+    def check(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SavedModel:
         """What is saved in ``folder``, without computing anything. Raises UntrustedModel for
-        weights elsewhere, InvalidInput for what is no sound ONNX model."""
+        weights elsewhere; InvalidInput for what is no sound ONNX model, and for outputs of which
+        none is named and more than one could be meant."""
         file = read_mlmodel(folder)
         path = _payload(file)
         require_sound(path)
+        chosen = choose_outputs(output_specs(path), file.outputs(), model_type)
         version = str(file.flavor(_FLAVOR).get("onnx_version", "unknown"))
         requirements = file.requirements() or (pin("onnx"), *_runtime())
         return SavedModel(
             requirements,
             file.columns,
-            {"serialization": "onnx", "onnx": version},
+            {"serialization": "onnx", "onnx": version, **chosen.notes()},
             onnx=_ITSELF if path == folder / ONNX_MODEL else file.parity(),
         )
 
@@ -90,7 +101,7 @@ class OnnxAdapter:
         file = read_mlmodel(folder)
         path = _payload(file)
         require_sound(path)
-        return OnnxPredictor(path, file.columns, model_type)
+        return OnnxPredictor(path, file.columns, model_type, file.outputs())
 
     def _write(self, model: Any, folder: Path, signature: Any, example: Any) -> None:
         with quiet():
@@ -121,23 +132,20 @@ def _runtime() -> tuple[str, ...]:
 
 
 def _signature(
-    file: Path,
-    columns: tuple[Column, ...] | None,
-    example: pd.DataFrame | None,
-    model_type: str,
+    predictor: OnnxPredictor, columns: tuple[Column, ...] | None, example: pd.DataFrame | None
 ) -> Any:
     """MLflow's signature; answering the example shows that the model and its columns fit."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema
 
-    predictor = OnnxPredictor(file, columns, model_type)
     if columns is None or example is None:
         return False  # tells MLflow not to infer one
     try:
-        predictions = predictor.predict(example.head(_EXAMPLE_ROWS))
+        predictions, scores = predictor.answers(example.head(ROWS))
     except InvalidDataset as error:
         raise InvalidInput(
             f"the model does not predict its input_example: {error}", field="input_example"
         ) from error
+    require_probabilities(scores)
     inputs = Schema([ColSpec(column.type, column.name) for column in columns])
-    return ModelSignature(inputs, Schema([TensorSpec(predictions.dtype, (-1,))]))
+    return ModelSignature(inputs, Schema([output_spec(predictions)]))

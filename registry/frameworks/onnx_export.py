@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
 from .installed import install_line
 from .parity import ROWS, TOLERANCE, OnnxParity, largest_difference
-from .protocol import Column
+from .protocol import UNDECLARED, Column
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ def exported(
     example: pd.DataFrame | None,
     columns: Sequence[Column] | None,
     model_type: str,
+    outputs: ModelOutputs = UNDECLARED,
 ) -> OnnxParity:
     """Have ``write`` make ``model.onnx`` in ``folder``, and compare it with ``model``.
 
     Where it cannot be made, or differs by more than the tolerance, there is no such file
     afterwards, and the answer says why: a model is registered without rather than not at all.
-    ``converter`` names distributions in braces, which become their versions.
+    ``outputs`` are those of the model, which the file has by the same names where there are
+    several. ``converter`` names distributions in braces, which become their versions.
     """
     if example is None or columns is None:
         return OnnxParity(reason="there was no input example to check it on")
@@ -50,7 +53,7 @@ def exported(
     try:
         with quiet():
             write(file)
-        difference = _compared(file, model, rows, columns, model_type)
+        difference = _compared(file, model, rows, columns, model_type, outputs)
     except Exception as error:
         # Converters raise whatever they meet: each model is new to them.
         _remove(folder)
@@ -65,13 +68,18 @@ def exported(
 
 
 def _compared(
-    file: Path, model: Answers, rows: pd.DataFrame, columns: Sequence[Column], model_type: str
+    file: Path,
+    model: Answers,
+    rows: pd.DataFrame,
+    columns: Sequence[Column],
+    model_type: str,
+    outputs: ModelOutputs,
 ) -> float:
     from .onnx_file import require_sound
     from .onnx_session import OnnxPredictor
 
     require_sound(file)
-    predictor = OnnxPredictor(file, columns, model_type)
+    predictor = OnnxPredictor(file, columns, model_type, outputs)
     return largest_difference(model(rows), predictor.answers(rows))
 
 

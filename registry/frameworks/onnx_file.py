@@ -9,6 +9,7 @@ from typing import Any
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 from .installed import require_installed
+from .outputs import OutputSpec
 from .quiet import quiet
 
 #: ``TensorProto.EXTERNAL``
@@ -44,6 +45,26 @@ def require_sound(file: Path) -> None:
         raise InvalidInput(
             f"{file.name} is not a sound ONNX model: {reason:.300}", field="model"
         ) from None
+
+
+def output_specs(file: Path) -> list[OutputSpec]:
+    """The outputs of a sound model, as its graph describes them."""
+    import onnx
+
+    graph = onnx.load_model(file, load_external_data=False).graph
+    return [_spec(item.name, item.type, onnx) for item in graph.output]
+
+
+def _spec(name: str, kind: Any, onnx: Any) -> OutputSpec:
+    if not kind.HasField("tensor_type"):
+        return OutputSpec(name, "map" if "map_type" in str(kind) else "sequence", ())
+    element = onnx.TensorProto.DataType.Name(kind.tensor_type.elem_type).lower()
+    element = {"float": "float32", "double": "float64"}.get(element, element)
+    shape = tuple(
+        size.dim_value if size.HasField("dim_value") else size.dim_param or None
+        for size in kind.tensor_type.shape.dim
+    )
+    return OutputSpec(name, element, shape)
 
 
 def _messages(message: Any, kind: type, wanted: type) -> Iterator[Any]:

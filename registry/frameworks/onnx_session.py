@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, UntrustedModel
-from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from .outputs import meaning, scores_of
+from .input_arrays import input_array
+from .outputs import OutputSpec, answers_of, choose_outputs
 from .protocol import ClusterFit, Column
 from .signature import select_columns
 
@@ -19,27 +20,40 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BATCH = 4096
+_UNDECLARED = ModelOutputs()
 #: How onnxruntime names element types, and what numpy calls them.
 _ELEMENTS = {
     "tensor(float)": "float32",
+    "tensor(float16)": "float16",
     "tensor(double)": "float64",
-    "tensor(int64)": "int64",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
     "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
     "tensor(bool)": "bool",
     "tensor(string)": "object",
 }
-_LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
 
 
 class OnnxPredictor:
     """The model in ``file``, which was found sound.
 
     Columns go in by name where the model has an input a column, else as one matrix in their
-    order. Of the outputs, whole numbers or texts are the predictions and a table the scores;
-    a single table of numbers is read as that of a network.
+    order. ``outputs`` tells which of its outputs are score and prediction; where names, types and
+    shapes leave more than one choice, answering raises :class:`InvalidInput`.
     """
 
-    def __init__(self, file: Path, columns: Sequence[Column] | None, model_type: str) -> None:
+    def __init__(
+        self,
+        file: Path,
+        columns: Sequence[Column] | None,
+        model_type: str,
+        outputs: ModelOutputs = _UNDECLARED,
+    ) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -55,9 +69,23 @@ class OnnxPredictor:
         self._inputs = self._session.get_inputs()
         self._columns = tuple(columns) if columns is not None else self._own_columns()
         self._model_type = model_type
+        self._outputs = choose_outputs(self.output_specs, outputs, model_type)
 
     def __repr__(self) -> str:
         return f"OnnxPredictor({', '.join(item.name for item in self._inputs)})"
+
+    @property
+    def output_specs(self) -> list[OutputSpec]:
+        """Its outputs, as the file describes them."""
+        return [
+            OutputSpec(item.name, _element(item.type), tuple(item.shape or ()))
+            for item in self._session.get_outputs()
+        ]
+
+    @property
+    def outputs(self) -> ModelOutputs:
+        """Which of them are score and prediction."""
+        return self._outputs
 
     @property
     def columns(self) -> Sequence[Column] | None:
@@ -92,25 +120,16 @@ class OnnxPredictor:
         return predictions, np.concatenate(scores) if scores else None
 
     def _answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
-        import numpy as np
 
         feed = self._feed(frame)
+        names = [item.name for item in self._session.get_outputs()]
         try:
-            outputs = self._session.run(None, feed)
+            outputs = self._session.run(names, feed)
         except Exception as error:
             reason = " ".join(str(error).split())
             raise InvalidDataset(f"the model cannot predict these rows: {reason:.300}") from error
-        kinds = [item.type for item in self._session.get_outputs()]
-        labels = [value for value, kind in zip(outputs, kinds, strict=True) if kind in _LABELS]
-        tables = [
-            _table(value) for value, kind in zip(outputs, kinds, strict=True) if kind not in _LABELS
-        ]
-        if not labels:
-            return meaning(tables[0], len(frame), self._model_type)
-        predictions = meaning(np.asarray(labels[0]), len(frame), self._model_type)[0]
-        if not tables or self._model_type != ModelType.CLASSIFICATION:
-            return predictions, None
-        return predictions, scores_of(tables[0].astype(np.float64))
+        values = {name: _table(value) for name, value in zip(names, outputs, strict=True)}
+        return answers_of(values, self._outputs, len(frame), self._model_type)
 
     def _feed(self, frame: pd.DataFrame) -> dict[str, Any]:
         if len(self._inputs) == 1:
@@ -136,8 +155,9 @@ class OnnxPredictor:
 
     def _own_columns(self) -> tuple[Column, ...] | None:
         """The signature of a model with one input a column; others do not name their columns."""
-        kinds = {"float32": "float", "float64": "double", "int64": "long", "int32": "integer"}
-        kinds |= {"bool": "boolean", "object": "string"}
+        kinds = {"float16": "float", "float32": "float", "float64": "double", "int64": "long"}
+        kinds |= dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), "integer")
+        kinds |= {"uint32": "long", "bool": "boolean", "object": "string"}
         if len(self._inputs) < 2 or any(item.shape[1:] != [1] for item in self._inputs):
             return None
         return tuple(
@@ -147,18 +167,20 @@ class OnnxPredictor:
 
 
 def _array(frame: pd.DataFrame, kind: str) -> np.ndarray:
-    import numpy as np
-
     element = _ELEMENTS.get(kind)
     if element is None:
         raise InvalidDataset(f"the model takes a {kind}, which no column can fill")
-    try:
-        if element == "object":
-            texts: np.ndarray = frame.astype(str).to_numpy(dtype=object)
-            return texts
-        return np.ascontiguousarray(frame.to_numpy(dtype=element))
-    except (ValueError, TypeError) as error:
-        raise InvalidDataset(f"the model takes numbers only: {error}") from error
+    if element == "object":
+        texts: np.ndarray = frame.astype(str).to_numpy(dtype=object)
+        return texts
+    return input_array(frame, element)
+
+
+def _element(kind: str) -> str:
+    """The element type of an output: converters also give one mapping of classes a row."""
+    if kind == "tensor(string)":
+        return "string"
+    return _ELEMENTS.get(kind, "map" if "map(" in kind else kind)
 
 
 def _table(value: Any) -> np.ndarray:
@@ -166,5 +188,5 @@ def _table(value: Any) -> np.ndarray:
     import numpy as np
 
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return np.array([list(row.values()) for row in value], dtype=np.float64)
+        return np.array([[row[key] for key in sorted(row)] for row in value], dtype=np.float64)
     return np.asarray(value)

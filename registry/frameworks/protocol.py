@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
 from .parity import OnnxParity, not_exported
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 #: ``inertia`` is the squared distance to the nearest centre; ``log_likelihood`` the logarithm of
 #: the density of a mixture.
 ClusterFit = Literal["inertia", "log_likelihood"]
+
+
+#: No output of the model is named: names, types and shapes have to leave one choice.
+UNDECLARED = ModelOutputs()
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,16 @@ class FrameworkAdapter(Protocol):
         *,
         input_example: pd.DataFrame | None,
         model_type: str = ModelType.CLASSIFICATION.value,
+        outputs: ModelOutputs = UNDECLARED,
     ) -> SavedModel:
         """Write ``model`` as an MLflow model folder (``MLmodel``, payload, ``requirements.txt``,
         environment files, input example), with ``model.onnx`` where it can be exported and
-        answers as the model does. Raises UntrustedModel, InvalidInput."""
+        answers as the model does. ``outputs`` names the outputs of a model with several; the
+        folder keeps them. Raises UntrustedModel, InvalidInput."""
 
-    def check(self, folder: Path) -> SavedModel:
+    def check(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SavedModel:
         """What the MLflow model folder holds, from reading it without executing anything of it.
         Raises UntrustedModel for payloads that need pickle or types nobody reviewed, and
         InvalidInput for a folder that is not a model of this framework."""

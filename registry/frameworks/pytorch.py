@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
 from . import pt2
-from .folder import keep_parity, limit_of_pickle, network_signature, sign, written_whole
+from .folder import (
+    keep_parity,
+    limit_of_pickle,
+    network_signature,
+    record_outputs,
+    sign,
+    written_whole,
+)
+from .input_arrays import input_array
 from .installed import require_installed
 from .mlmodel import ModelFile, read_mlmodel
-from .network import NetworkPredictor, matrix, require_example, require_numbers
+from .network import NetworkPredictor, Run, require_answers, require_example, require_numbers
 from .onnx_export import exported
-from .outputs import require_probabilities
 from .parity import ROWS
-from .protocol import SavedModel
+from .protocol import UNDECLARED, Column, SavedModel
 from .quiet import quiet
 from .requirements import pinned_requirements
-from .signature import example_columns
+from .signature import example_columns, select_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +43,9 @@ _EXAMPLE_ROWS = 5
 
 
 class PytorchAdapter:
-    """Adapter for PyTorch: a module that takes one matrix, ``(rows, columns)`` in single
-    precision, columns in the order of the input example.
+    """Adapter for PyTorch: a module that takes one matrix, ``(rows, columns)``, columns in the
+    order of the input example; whole numbers where the module takes them, else floats of the
+    precision of its weights. Outputs are one tensor, or a dict or tuple of tensors.
 
     A module that torch.export cannot trace needs pickle, which ``allow_pickle`` permits.
     """
@@ -52,6 +62,7 @@ class PytorchAdapter:
         *,
         input_example: pd.DataFrame | None,
         model_type: str = ModelType.CLASSIFICATION.value,
+        outputs: ModelOutputs = UNDECLARED,
     ) -> SavedModel:
         """Write ``model``, in evaluation mode and on the CPU, into the absent or empty folder.
 
@@ -63,33 +74,44 @@ class PytorchAdapter:
         example = require_example(input_example, _FLAVOR)
         columns = example_columns(example)
         require_numbers(columns)
-        rows = _at_least_two(matrix(example.head(ROWS), columns))
         module = _evaluated(model)
-        _require_answers(
-            NetworkPredictor(_runner(module), None, model_type, shown=""), rows, model_type
+        element = _input_type(module, example, columns)
+        run = _runner(module)
+        chosen = require_answers(
+            NetworkPredictor(run, columns, model_type, shown="", element=element, outputs=outputs),
+            example.head(ROWS),
+            outputs,
+            model_type,
+        )
+        rows = _at_least_two(
+            input_array(select_columns(example.head(_EXAMPLE_ROWS), columns), element)
         )
         pins, _ = pinned_requirements(
             {"torch", "numpy", "pandas"}, always=("mlflow",), follow=False
         )
         with written_whole(folder):
-            self._write(module, folder, rows[:_EXAMPLE_ROWS], pins)
-            sign(folder, network_signature(columns, module_output=_runner(module)(rows[:2])))
+            self._write(module, folder, rows, pins)
+            sign(folder, network_signature(columns, run(rows)))
+            record_outputs(folder, chosen)
             predictor = self.load(folder, model_type=model_type)
             _require_any_rows(predictor, example)
             parity = exported(
                 folder,
                 converter="torch.onnx of torch {torch}, onnxscript {onnxscript}",
                 needs=("onnx", "onnxruntime", "onnxscript"),
-                write=lambda file: _to_onnx(folder, file),
+                write=lambda file: _to_onnx(folder, list(run(rows)), file),
                 model=predictor.answers,
                 example=example,
                 columns=columns,
                 model_type=model_type,
+                outputs=chosen,
             )
             keep_parity(folder, parity)
-        return self.check(folder)
+        return self.check(folder, model_type=model_type)
 
-    def check(self, folder: Path) -> SavedModel:
+    def check(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SavedModel:
         """What is saved in ``folder``, without loading it and without torch. Raises UntrustedModel
         for what :meth:`load` would refuse, InvalidInput for what is no PyTorch model."""
         file = read_mlmodel(folder)
@@ -100,7 +122,7 @@ class PytorchAdapter:
         return SavedModel(
             file.requirements(),
             file.columns,
-            {"serialization": kind, "pytorch": version},
+            {"serialization": kind, "pytorch": version, **file.outputs().notes()},
             pickled=kind != "pt2",
             onnx=file.parity(),
         )
@@ -112,9 +134,14 @@ class PytorchAdapter:
         require_installed(_FLAVOR, "torch")
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
-        module = _program(path) if kind == "pt2" else _unpickled(path)
+        module, element = _program(path) if kind == "pt2" else _unpickled(path)
         return NetworkPredictor(
-            _runner(module), file.columns, model_type, shown=f"{_FLAVOR} {kind}"
+            _runner(module),
+            file.columns,
+            model_type,
+            shown=f"{_FLAVOR} {kind}",
+            element=element,
+            outputs=file.outputs(),
         )
 
     def _payload(self, file: ModelFile) -> tuple[str, Path]:
@@ -168,35 +195,114 @@ def _evaluated(model: Any) -> Any:
         raise InvalidInput(
             f"model must be a torch.nn.Module, not {type(model).__name__}", field="model"
         )
-    return copy.deepcopy(model).cpu().eval()
+    wrapped = {"DataParallel": "module", "DistributedDataParallel": "module"}
+    wrapped |= {"FullyShardedDataParallel": "module", "OptimizedModule": "_orig_mod"}
+    if (attribute := wrapped.get(type(model).__name__)) is not None:
+        raise InvalidInput(
+            f"model is wrapped in {type(model).__name__}; register the module inside, "
+            f"model.{attribute}",
+            field="model",
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InvalidInput(
+            "model is a ScriptModule, which torch.export does not take; register the module that "
+            "it was scripted from",
+            field="model",
+        )
+    _require_one_input(model)
+    try:
+        return copy.deepcopy(model).cpu().eval()
+    except Exception as error:
+        # Modules are anybody's code.
+        raise InvalidInput(
+            f"the module cannot be copied to the CPU: {_reason(error)}", field="model"
+        ) from error
 
 
-def _runner(module: Any) -> Callable[[np.ndarray], np.ndarray]:
+def _require_one_input(model: Any) -> None:
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return
+    needed = [
+        item.name
+        for item in parameters
+        if item.default is item.empty and item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise InvalidInput(
+            f"the module takes {len(needed)} inputs ({', '.join(needed)}), but its columns fill "
+            "one matrix; wrap it in a module whose forward takes the matrix and splits it, such "
+            "as x[:, :8] and x[:, 8:]",
+            field="model",
+        )
+
+
+def _input_type(module: Any, example: pd.DataFrame, columns: tuple[Column, ...]) -> str:
+    """numpy's name for the type in which the module takes its columns: whole numbers as they are
+    where it answers them, else floats of its weights' precision."""
     import torch
 
-    def run(rows: np.ndarray) -> np.ndarray:
+    weights = (item.dtype for item in module.parameters() if item.dtype.is_floating_point)
+    floats = next(weights, torch.float32)
+    if floats not in (torch.float16, torch.float32, torch.float64):
+        raise InvalidInput(
+            f"the module's weights are {floats}, in which no column can be given; convert it "
+            "before with model.float()",
+            field="model",
+        )
+    own = str(floats).removeprefix("torch.")
+    if all(column.type in ("integer", "long") for column in columns):
+        rows = example.head(_EXAMPLE_ROWS)
+        predictor = NetworkPredictor(_runner(module), columns, "", shown="", element="int64")
+        try:
+            predictor.outputs(rows)
+            return "int64"
+        except InvalidDataset:
+            pass
+    return own
+
+
+def _runner(module: Any) -> Run:
+    import torch
+
+    def run(rows: np.ndarray) -> dict[str, np.ndarray]:
         with torch.no_grad():
-            output = module(torch.from_numpy(rows))
-        if not isinstance(output, torch.Tensor):
-            raise InvalidDataset(f"the module gives a {type(output).__name__}, not one tensor")
-        found: np.ndarray = output.cpu().numpy()
-        return found
+            outputs = _named(module(torch.from_numpy(rows)))
+        return {name: _numbers(value) for name, value in outputs.items()}
 
     return run
 
 
-def _require_answers(predictor: NetworkPredictor, rows: np.ndarray, model_type: str) -> None:
-    import pandas as pd
+def _named(output: Any) -> dict[str, Any]:
+    """The tensors of an output by name: keys of a dict, or ``output_0``, ``output_1`` …"""
+    import torch
 
-    frame = pd.DataFrame(rows)
-    try:
-        output = predictor.output(frame)
-        predictor.answers(frame)
-    except InvalidDataset as error:
-        raise InvalidInput(
-            f"the module does not predict its input_example: {error}", field="input_example"
-        ) from error
-    require_probabilities(output, model_type)
+    if isinstance(output, torch.Tensor):
+        return {"output": output}
+    if isinstance(output, Mapping):
+        outputs = {str(name): value for name, value in output.items()}
+    elif isinstance(output, tuple | list):
+        outputs = {f"output_{at}": value for at, value in enumerate(output)}
+    else:
+        outputs = {"": output}
+    for name, value in outputs.items():
+        if not isinstance(value, torch.Tensor):
+            raise InvalidInput(
+                f"the module gives a {type(value).__name__}"
+                f"{f' as its output {name!r}' if name else ''}; it must give one tensor, or a "
+                "dict or tuple of tensors",
+                field="model",
+            )
+    return outputs
+
+
+def _numbers(value: Any) -> np.ndarray:
+    import torch
+
+    value = value.float() if value.dtype == torch.bfloat16 else value
+    numbers: np.ndarray = value.cpu().numpy()
+    return numbers
 
 
 def _require_any_rows(predictor: NetworkPredictor, example: pd.DataFrame) -> None:
@@ -221,14 +327,16 @@ def _at_least_two(rows: np.ndarray) -> np.ndarray:
     return rows if len(rows) > 1 else np.repeat(rows, 2, axis=0)
 
 
-def _program(path: Path) -> Any:
+def _program(path: Path) -> tuple[Any, str]:
+    """The module of an exported program, and the type of its input."""
     import io
 
     import torch
 
     try:
         with quiet():
-            return torch.export.load(io.BytesIO(pt2.reviewed(path))).module()
+            program = torch.export.load(io.BytesIO(pt2.reviewed(path)))
+            return program.module(), _program_input(program)
     except UntrustedModel:
         raise
     except Exception as error:
@@ -236,17 +344,35 @@ def _program(path: Path) -> Any:
         raise UntrustedModel(f"the exported program cannot be loaded: {error!s:.300}") from error
 
 
-def _unpickled(path: Path) -> Any:
+def _program_input(program: Any) -> str:
+    names = set(program.graph_signature.user_inputs)
+    types = {
+        str(node.meta["val"].dtype).removeprefix("torch.")
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.name in names
+    }
+    return types.pop() if len(types) == 1 else "float32"
+
+
+def _unpickled(path: Path) -> tuple[Any, str]:
     import torch
 
     # Reached only when the setting allows it.
-    return torch.load(path, map_location="cpu", weights_only=False).eval()
+    module = torch.load(path, map_location="cpu", weights_only=False).eval()
+    weights = (item.dtype for item in module.parameters() if item.dtype.is_floating_point)
+    return module, str(next(weights, torch.float32)).removeprefix("torch.")
 
 
-def _to_onnx(folder: Path, file: Path) -> None:
+def _to_onnx(folder: Path, names: list[str], file: Path) -> None:
     import torch
 
     path = folder / "data" / _PROGRAM
     if not path.is_file():
         raise InvalidInput("the module cannot be traced", field="model")
-    torch.onnx.export(torch.export.load(path), dynamo=True, verbose=False).save(str(file))
+    torch.onnx.export(torch.export.load(path), dynamo=True, verbose=False, output_names=names).save(
+        str(file)
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"{' '.join(str(error).split()):.300}"

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
 from . import payload
-from .folder import keep_parity, limit_of_pickle, written_whole
+from .folder import keep_parity, limit_of_pickle, output_spec, written_whole
 from .mlmodel import ModelFile, read_mlmodel
 from .onnx_export import exported
+from .outputs import require_probabilities
+from .parity import ROWS
 from .predictor import SklearnPredictor
-from .protocol import Column, SavedModel
+from .protocol import UNDECLARED, Column, SavedModel
 from .quiet import quiet
 from .requirements import pinned_requirements
 from .signature import example_columns
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 _FLAVOR = "sklearn"
 _EXAMPLE_ROWS = 5
+#: Libraries with scikit-learn's interface whose models are compiled code's own data.
+_WITHOUT_ADAPTER = ("xgboost", "lightgbm", "catboost")
 
 
 class SklearnAdapter:
@@ -50,6 +55,7 @@ class SklearnAdapter:
         *,
         input_example: pd.DataFrame | None,
         model_type: str = ModelType.CLASSIFICATION.value,
+        outputs: ModelOutputs = UNDECLARED,
     ) -> SavedModel:
         """Write ``model`` into ``folder``, which must be absent or empty.
 
@@ -58,11 +64,19 @@ class SklearnAdapter:
         types that nobody reviewed, InvalidInput for what is no fitted estimator and for an
         example that the model cannot predict.
         """
+        if outputs:
+            raise InvalidInput(
+                "outputs cannot be named for a scikit-learn model: its predict and predict_proba "
+                "are known",
+                field="outputs",
+            )
         _require_fitted(model)
         kind, modules = self._form(model)
         columns = example_columns(input_example) if input_example is not None else None
         example = None if input_example is None else input_example.head(_EXAMPLE_ROWS)
         signature = _signature(model, columns, example)
+        if model_type == ModelType.CLASSIFICATION and input_example is not None:
+            _require_scores(SklearnPredictor(model, columns), input_example.head(ROWS))
         pins, unknown = pinned_requirements({_FLAVOR, *modules}, always=("mlflow",))
         with written_whole(folder):
             self._write(model, folder, kind, pins, signature, example)
@@ -81,7 +95,9 @@ class SklearnAdapter:
         file = read_mlmodel(folder)
         return _saved(file, kind, unknown)
 
-    def check(self, folder: Path) -> SavedModel:
+    def check(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SavedModel:
         """What is saved in ``folder``, without loading it. Raises UntrustedModel for what
         :meth:`load` would refuse by name, InvalidInput for what is no scikit-learn model."""
         file = read_mlmodel(folder)
@@ -114,9 +130,9 @@ class SklearnAdapter:
         try:
             data = payload.dump(model)
             payload.require_trusted(data, self.extra_types)
-        except UntrustedModel:
+        except UntrustedModel as error:
             if not self.allow_pickle:
-                raise
+                raise _with_way_out(model, error) from error
             return "cloudpickle", {"cloudpickle", type(model).__module__}
         return "skops", {"skops", *payload.modules(data)}
 
@@ -149,6 +165,31 @@ class SklearnAdapter:
             ) from error
 
 
+def _with_way_out(model: Any, error: UntrustedModel) -> UntrustedModel:
+    """The refusal, with what to register instead where there is such a thing."""
+    from sklearn.model_selection._search import BaseSearchCV
+
+    modules = {kind.__module__ for kind in type(model).mro()} | set(error.types)
+    packages = {name.partition(".")[0] for name in modules}
+    advice = None
+    if library := next((name for name in _WITHOUT_ADAPTER if name in packages), None):
+        advice = (
+            f"models of {library} cannot be registered as they are; convert the model to ONNX "
+            f"(onnxmltools.convert_{library}) and register that with framework='onnx'"
+        )
+    elif isinstance(model, BaseSearchCV):
+        advice = (
+            "prediction needs the best model alone: register search.best_estimator_ instead of "
+            "the search"
+        )
+    elif any(name.startswith("__main__.") or "<lambda>" in name for name in error.types):
+        advice = (
+            "move functions and classes of your own into a module that is installed wherever the "
+            "model is loaded"
+        )
+    return error if advice is None else UntrustedModel(f"{advice} ({error})", types=error.types)
+
+
 def _require_fitted(model: Any) -> None:
     from sklearn.base import BaseEstimator
     from sklearn.exceptions import NotFittedError
@@ -165,17 +206,38 @@ def _require_fitted(model: Any) -> None:
         raise InvalidInput(f"model must be fitted: {error}", field="model") from error
 
 
+def _require_scores(predictor: SklearnPredictor, rows: pd.DataFrame) -> None:
+    """Raise :class:`InvalidInput` for a classifier whose scores are no probabilities, and for a
+    model of numbers that is registered as a classifier."""
+    import numpy as np
+
+    scores = predictor.scores(rows)
+    if scores is None:
+        answers = predictor.predict(rows)
+        if answers.dtype.kind != "f" or bool((answers == answers.round()).all()):
+            return
+        if not bool(((answers >= 0) & (answers <= 1) | np.isnan(answers)).all()):
+            raise InvalidInput(
+                f"the model predicts numbers, from {np.nanmin(answers):.4g} to "
+                f"{np.nanmax(answers):.4g}, and no classes; register it with "
+                "model_type='regression'",
+                field="model_type",
+            )
+        return
+    require_probabilities(scores)
+
+
 def _signature(model: Any, columns: tuple[Column, ...] | None, example: pd.DataFrame | None) -> Any:
     """MLflow's signature, built from the types rather than inferred: the inference warns about
     every whole-number column."""
     if columns is None:
         return False  # tells MLflow not to infer one
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema
 
     answers = SklearnPredictor(model, columns).predict(example)
     inputs = Schema([ColSpec(column.type, column.name) for column in columns])
-    return ModelSignature(inputs, Schema([TensorSpec(answers.dtype, (-1,))]))
+    return ModelSignature(inputs, Schema([output_spec(answers)]))
 
 
 def _saved(file: ModelFile, kind: str, unknown: Iterable[str]) -> SavedModel:

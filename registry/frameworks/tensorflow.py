@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
 from . import keras_archive
-from .folder import keep_parity, network_signature, sign, written_whole
+from .folder import keep_parity, network_signature, record_outputs, sign, written_whole
+from .input_arrays import input_array
 from .installed import require_installed
+from .keras_graph import as_graph
 from .mlmodel import ModelFile, read_mlmodel
-from .network import NetworkPredictor, matrix, require_example, require_numbers
+from .network import NetworkPredictor, Run, require_answers, require_example, require_numbers
 from .onnx_export import exported
-from .outputs import require_probabilities
 from .parity import ROWS
-from .protocol import Column, SavedModel
+from .protocol import UNDECLARED, SavedModel
 from .quiet import quiet
 from .requirements import pinned_requirements
-from .signature import example_columns
+from .signature import example_columns, select_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +52,7 @@ class TensorflowAdapter:
         *,
         input_example: pd.DataFrame | None,
         model_type: str = ModelType.CLASSIFICATION.value,
+        outputs: ModelOutputs = UNDECLARED,
     ) -> SavedModel:
         """Write ``model`` into the absent or empty folder.
 
@@ -65,31 +68,51 @@ class TensorflowAdapter:
         example = require_example(input_example, _FLAVOR)
         columns = example_columns(example)
         require_numbers(columns)
-        _require_answers(model, example, columns, model_type)
+        model = as_graph(model, columns)
+        element = _input_element(model)
+        run = _runner(model)
+        chosen = require_answers(
+            NetworkPredictor(
+                run, columns, model_type, shown=model.name, element=element, outputs=outputs
+            ),
+            example.head(ROWS),
+            outputs,
+            model_type,
+        )
+        rows = input_array(select_columns(example.head(_EXAMPLE_ROWS), columns), element)
+        names = list(run(rows))
         with written_whole(folder):
-            self._write(model, folder, example, columns)
-            self.check(folder)
+            self._write(model, folder, example, rows)
+            sign(folder, network_signature(columns, run(rows)))
+            record_outputs(folder, chosen)
+            self.check(folder, model_type=model_type)
             parity = exported(
                 folder,
                 converter="tf2onnx {tf2onnx}",
                 needs=("onnx", "onnxruntime", "tf2onnx"),
-                write=lambda file: _to_onnx(model, file),
+                write=lambda file: _to_onnx(model, names, file),
                 model=self.load(folder, model_type=model_type).answers,
                 example=example,
                 columns=columns,
                 model_type=model_type,
+                outputs=chosen,
             )
             keep_parity(folder, parity)
-        return self.check(folder)
+        return self.check(folder, model_type=model_type)
 
-    def check(self, folder: Path) -> SavedModel:
+    def check(
+        self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
+    ) -> SavedModel:
         """What is saved in ``folder``, without loading it and without TensorFlow. Raises
         UntrustedModel for what :meth:`load` would refuse by name, InvalidInput for what is no
         Keras model."""
         file = read_mlmodel(folder)
         keras_archive.require_reviewed(_payload(file), self.extra_types)
         return SavedModel(
-            file.requirements(), file.columns, {"serialization": "keras"}, onnx=file.parity()
+            file.requirements(),
+            file.columns,
+            {"serialization": "keras", **file.outputs().notes()},
+            onnx=file.parity(),
         )
 
     def load(
@@ -108,11 +131,16 @@ class TensorflowAdapter:
         except Exception as error:
             # Reviewed parts that do not fit together raise whatever they like.
             raise UntrustedModel(f"the Keras model cannot be loaded: {error!s:.300}") from error
-        return NetworkPredictor(_runner(model), file.columns, model_type, shown=model.name)
+        return NetworkPredictor(
+            _runner(model),
+            file.columns,
+            model_type,
+            shown=model.name,
+            element=_input_element(model),
+            outputs=file.outputs(),
+        )
 
-    def _write(
-        self, model: Any, folder: Path, example: pd.DataFrame, columns: tuple[Column, ...]
-    ) -> None:
+    def _write(self, model: Any, folder: Path, example: pd.DataFrame, rows: np.ndarray) -> None:
         with quiet():
             import mlflow.tensorflow
         from mlflow.models import ModelSignature
@@ -121,17 +149,21 @@ class TensorflowAdapter:
         pins, _ = pinned_requirements(
             {"tensorflow", "keras", "numpy", "pandas"}, always=("mlflow",), follow=False
         )
-        rows = matrix(example.head(_EXAMPLE_ROWS), columns)
         shape = Schema([TensorSpec(rows.dtype, (-1, rows.shape[1]))])
-        with quiet():
-            mlflow.tensorflow.save_model(
-                model,
-                str(folder),
-                pip_requirements=list(pins),
-                signature=ModelSignature(shape),
-                input_example=example.head(_EXAMPLE_ROWS),
-            )
-        sign(folder, network_signature(columns, module_output=_runner(model)(rows)))
+        try:
+            with quiet():
+                mlflow.tensorflow.save_model(
+                    model,
+                    str(folder),
+                    pip_requirements=list(pins),
+                    signature=ModelSignature(shape),
+                    input_example=example.head(_EXAMPLE_ROWS),
+                )
+        except Exception as error:
+            # Saving asks every layer for its configuration, and layers are anybody's code.
+            raise InvalidInput(
+                f"the Keras model cannot be saved: {_reason(error)}", field="model"
+            ) from error
 
 
 def _keras() -> Any:
@@ -160,52 +192,77 @@ def _payload(file: ModelFile) -> Path:
 
 
 def _input_shape(model: Any) -> list[int]:
-    if len(model.inputs) != 1:
-        raise InvalidInput(
-            f"the Keras model has {len(model.inputs)} inputs, but its columns fill one",
-            field="model",
-        )
     return [size or -1 for size in model.inputs[0].shape[1:]]
 
 
-def _runner(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+def _input_element(model: Any) -> str:
+    """numpy's name for the type of the model's input."""
+    element = str(getattr(model.inputs[0].dtype, "name", model.inputs[0].dtype))
+    if element in ("string", "bfloat16"):
+        raise InvalidInput(
+            f"the Keras model's input is {element}, which no column can fill; give it an input of "
+            "numbers",
+            field="model",
+        )
+    return element
+
+
+def _runner(model: Any) -> Run:
     shape = _input_shape(model)
 
-    def run(rows: np.ndarray) -> np.ndarray:
+    def run(rows: np.ndarray) -> dict[str, np.ndarray]:
         import numpy as np
 
-        if min(shape) > 0 and math.prod(shape) != rows.shape[1]:
+        fixed = min(shape, default=1) > 0
+        if fixed and math.prod(shape) != rows.shape[1]:
             raise InvalidDataset(
                 f"the model takes {math.prod(shape)} numbers a row, not {rows.shape[1]}"
             )
-        return np.asarray(model(rows.reshape(-1, *shape), training=False))
+        values = rows.reshape(-1, *shape) if fixed or shape.count(-1) == 1 else rows
+        outputs = _named(model, model(values, training=False))
+        return {name: np.asarray(value) for name, value in outputs.items()}
 
     return run
 
 
-def _require_answers(
-    model: Any, example: pd.DataFrame, columns: tuple[Column, ...], model_type: str
-) -> None:
-    predictor = NetworkPredictor(_runner(model), columns, model_type, shown=model.name)
-    try:
-        output = predictor.output(example.head(ROWS))
-        predictor.answers(example.head(ROWS))
-    except InvalidDataset as error:
-        raise InvalidInput(
-            f"the model does not predict its input_example: {error}", field="input_example"
-        ) from error
-    require_probabilities(output, model_type)
+def _named(model: Any, output: Any) -> dict[str, Any]:
+    """The outputs by name: keys of a dict, or the names of the layers that give them."""
+    if isinstance(output, Mapping):
+        return {str(name): value for name, value in output.items()}
+    if not isinstance(output, list | tuple):
+        return {"output": output}
+    own = [str(name) for name in getattr(model, "output_names", ())]
+    distinct = len(set(own)) == len(output)
+    names = own if distinct else [f"output_{at}" for at in range(len(output))]
+    return dict(zip(names, output, strict=True))
 
 
-def _to_onnx(model: Any, file: Path) -> None:
+def _to_onnx(model: Any, names: list[str], file: Path) -> None:
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
     shape = [None, *(size if size > 0 else None for size in _input_shape(model))]
-    inputs = (tf.TensorSpec(shape, tf.float32, name="features"),)
+    inputs = (tf.TensorSpec(shape, _input_element(model), name="features"),)
 
     @tf.function(input_signature=inputs)  # type: ignore[untyped-decorator]
     def call(features: Any) -> Any:
-        return model(features, training=False)
+        return list(_named(model, model(features, training=False)).values())
 
-    tf2onnx.convert.from_function(call, input_signature=inputs, output_path=str(file))
+    converted, _ = tf2onnx.convert.from_function(call, input_signature=inputs)
+    _rename_outputs(converted.graph, names)
+    onnx.save_model(converted, str(file))
+
+
+def _rename_outputs(graph: Any, names: list[str]) -> None:
+    """The outputs by the model's own names; the converter numbers them, in their order."""
+    import onnx
+
+    for output, name in zip(list(graph.output), names, strict=True):
+        if output.name != name:
+            graph.node.append(onnx.helper.make_node("Identity", [output.name], [f"{name}"]))
+            output.name = name
+
+
+def _reason(error: Exception) -> str:
+    return f"{' '.join(str(error).split()):.300}"

@@ -227,6 +227,8 @@ class TrainedModel:
     ``dataset`` says what it was trained on, plain JSON; the keys ``name``, ``digest``, ``start``
     and ``end`` (ISO dates) are used by the gates and the model card. ``training_log`` is text.
     ``input_example`` is a small frame of features, from which the signature is inferred.
+    ``outputs`` names the outputs of a network or an ONNX model with several, as for
+    ``register_model``.
     """
 
     model: Any
@@ -239,6 +241,7 @@ class TrainedModel:
     input_example: Any = None
     training_log: str | None = None
     dataset: Mapping[str, Any] | None = None
+    outputs: Mapping[str, str] | None = None
 
 
 def timestamp(at: datetime) -> str:

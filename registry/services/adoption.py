@@ -174,7 +174,7 @@ class Adoption:
                     Principal(ADOPTER),
                     {"model": model, "version": version.version},
                 )
-            saved = await asyncio.to_thread(self._publishing.check, plan.framework, folder)
+            saved = await asyncio.to_thread(self._publishing.check, plan, folder)
             bundle = None
             if interrupted is None:
                 # Of a ledger restored from a backup: the bundle was made with what it then knew.

@@ -11,6 +11,7 @@ from ..rules.canonical import canonical_json
 from ..rules.errors import InvalidInput
 from ..rules.inputs import finite_metrics, stored_metrics, text, text_map
 from ..rules.metadata import ONNX_PARITY, ModelType
+from ..rules.model_outputs import model_outputs
 from ..rules.plain_values import plain_value
 
 MAX_DOCUMENT = 1024 * 1024
@@ -20,7 +21,8 @@ MAX_DOCUMENT = 1024 * 1024
 class VersionPlan:
     """The version to be. ``metrics`` and ``parameters`` may still be empty for a source, whose
     run then gives them; ``framework`` too, which its ``MLmodel`` then gives. ``omitted_metrics``
-    are those of the run that are no finite number, as text."""
+    are those of the run that are no finite number, as text; ``outputs`` names the outputs of a
+    model with several."""
 
     framework: str
     model_type: str
@@ -37,6 +39,7 @@ class VersionPlan:
     #: they are known, for an interrupted registration is finished from these alone.
     run_id: str | None = None
     origin: dict[str, str] | None = None
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,6 +49,9 @@ class VersionPlan:
         document = self.document()
         for key in ("created_at", "omitted_metrics", "run_id", "origin"):
             del document[key]
+        if not self.outputs:
+            # So that a request from before there were outputs is still the same request.
+            del document["outputs"]
         return document
 
     @classmethod
@@ -85,6 +91,7 @@ def version_plan(
     created_by: str,
     created_at: str,
     source: str | None = None,
+    outputs: Mapping[str, str] | None = None,
 ) -> VersionPlan:
     """A checked plan. Raises :class:`InvalidInput`, naming the field, before anything is done."""
     if model_type not in tuple(ModelType):
@@ -107,6 +114,7 @@ def version_plan(
         created_by=created_by,
         created_at=created_at,
         source=source,
+        outputs=model_outputs(outputs).document(),
     )
     size = len(canonical_json(plan.document(), field="dataset"))
     if size > MAX_DOCUMENT:

@@ -16,6 +16,7 @@ from typing import Any
 from ..artifacts.bundle import Bundle, write_bundle
 from ..artifacts.card import model_card
 from ..frameworks import adapter_for
+from ..frameworks.folder import record_outputs
 from ..frameworks.onnx_file import require_sound
 from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
@@ -30,6 +31,7 @@ from ..rules.metadata import (
     StageMove,
     VersionMetadata,
 )
+from ..rules.model_outputs import model_outputs
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from .artifact_root import require_same_root
@@ -66,7 +68,7 @@ class Publishing:
         """The model with its new version in development. ``folder`` is a local copy of the
         source's files; ``repeated`` tells that an earlier attempt at the same operation may have
         left something in MLflow."""
-        saved = await asyncio.to_thread(self.check, plan.framework, folder)
+        saved = await asyncio.to_thread(self.check, plan, folder)
         await self._projection.prepare(tenant, model)
         number = await self._mlflow_versions.create(
             tenant, model, plan, source, asked, repeated=repeated
@@ -240,17 +242,20 @@ class Publishing:
         await self._projection.follow(tenant, model, change)
         return answer
 
-    def check(self, framework: str, folder: Path) -> SavedModel:
-        """What the folder holds, nothing of it executed. Blocking: call it in a thread."""
+    def check(self, plan: VersionPlan, folder: Path) -> SavedModel:
+        """What the folder holds, nothing of it executed. The outputs that the plan names are
+        noted in its ``MLmodel`` file. Blocking: call it in a thread."""
         settings = self._stores.settings
         adapter = adapter_for(
-            framework,
+            plan.framework,
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        saved = adapter.check(folder)
+        if plan.outputs:
+            record_outputs(folder, model_outputs(plan.outputs))
+        saved = adapter.check(folder, model_type=plan.model_type)
         file = folder / paths.ONNX_MODEL
-        if framework != Framework.ONNX and file.is_file() and find_spec("onnx"):
+        if plan.framework != Framework.ONNX and file.is_file() and find_spec("onnx"):
             require_sound(file)
         return saved
 

@@ -55,6 +55,7 @@ class Registration:
         input_example: Any = None,
         training_log: str | None = None,
         dataset: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, str] | None = None,
         run_id: str | None = None,
         created_by: Principal | str,
         operation_id: str | None = None,
@@ -71,6 +72,7 @@ class Registration:
             parameters=parameters,
             tags=tags,
             dataset=dataset,
+            outputs=outputs,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
             source=await self._told(source, operation_id),
@@ -109,6 +111,7 @@ class Registration:
         tags: Mapping[str, Any] | None = None,
         description: str = "",
         dataset: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, str] | None = None,
         created_by: Principal | str,
         operation_id: str | None = None,
     ) -> ModelMetadata:
@@ -131,6 +134,7 @@ class Registration:
             model_type=row.model_type,
             description=description,
             dataset=dataset,
+            outputs=outputs,
             created_by=created_by,
             operation_id=operation_id,
         )
@@ -155,6 +159,7 @@ class Registration:
             parameters=trained.parameters,
             tags=trained.tags,
             dataset=trained.dataset,
+            outputs=trained.outputs,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
         )
@@ -285,7 +290,7 @@ class Registration:
         """A copy of an uploaded model folder, checked before MLflow hears of it."""
         shutil.copytree(source, folder, symlinks=True)
         plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
-        self._publishing.check(plan.framework, folder)
+        self._publishing.check(plan, folder)
         return plan
 
 

@@ -14,6 +14,7 @@ from ..frameworks import adapter_for
 from ..rules import paths
 from ..rules.errors import OperationConflict, RunNotFound
 from ..rules.metadata import timestamp
+from ..rules.model_outputs import model_outputs
 from ..rules.tenancy import ModelId, TenantId
 from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, RunRecord
@@ -58,7 +59,13 @@ class Training:
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        adapter.save(model, folder, input_example=input_example, model_type=plan.model_type)
+        adapter.save(
+            model,
+            folder,
+            input_example=input_example,
+            model_type=plan.model_type,
+            outputs=model_outputs(plan.outputs),
+        )
 
     async def log_folder(
         self,
