@@ -24,9 +24,10 @@ def input_array(frame: pd.DataFrame, element: str) -> np.ndarray:
     missing: dict[str, Any] = {"na_value": np.nan} if target.kind == "f" else {}
     try:
         # Writable, since torch warns of tensors on memory that it may not write to.
-        array: np.ndarray = np.require(
-            frame.to_numpy(dtype=target, **missing), requirements=["C", "W"]
-        )
+        with np.errstate(all="ignore"):  # what does not fit is named below
+            array: np.ndarray = np.require(
+                frame.to_numpy(dtype=target, **missing), requirements=["C", "W"]
+            )
     except OverflowError as error:
         raise InvalidDataset(f"the model takes {target} values: {error}") from error
     except (ValueError, TypeError) as error:
