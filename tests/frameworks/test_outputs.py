@@ -274,3 +274,34 @@ def test_a_model_of_numbers_is_no_classifier(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="model_type='regression'"):
         adapter.save(model, tmp_path / "model", input_example=rows)
     adapter.save(model, tmp_path / "model", input_example=rows, model_type="regression")
+
+
+@pytest.mark.skipif(bool(absent("onnx")), reason="ONNX is not installed")
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+async def test_outputs_of_a_source_are_named_at_registration(tmp_path: Path) -> None:
+    """A model that was logged with MLflow alone: refused with the list, then registered with the
+    names, which its bundle keeps."""
+    import mlflow
+
+    from model_lifecycle.registry import Settings, open_registry
+
+    async with open_registry(Settings({}, home=tmp_path)) as registry:
+        first = _onnx_graph("p")
+        await registry.register_model(
+            "acme", "m", first, "onnx", {}, {}, input_example=frame(), created_by="kim"
+        )
+        mlflow.set_tracking_uri(registry.settings.tracking_uri)
+        mlflow.set_experiment("tenants/acme/models/m")
+        with mlflow.start_run():
+            logged = mlflow.onnx.log_model(
+                _onnx_graph("z", "p"), name="model", save_as_external_data=False
+            )
+        source = f"models:/{logged.model_id}"
+        with pytest.raises(InvalidInput, match=r"z \(float32 \[N, 1\]\), p"):
+            await registry.create_version("acme", "m", source, created_by="kim")
+        await registry.create_version("acme", "m", source, outputs={"score": "p"}, created_by="kim")
+        predictor = await registry.load_model("acme", "m", 2)
+        rows = frame(10)
+
+        scores = predictor.scores(rows[["recent", "older", "rate"]])
+        np.testing.assert_allclose(scores, _chance(rows), atol=1e-6)
