@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .cluster_tables import Tables, add_tables
 from .losses import Floats
 from .statistics.exact import ExactSum
 from .statistics.grid import Grid
@@ -24,7 +25,8 @@ Clusters = Mapping[str, tuple[int, ExactSum]]
 @dataclass(frozen=True)
 class Cell:
     """``sums`` of x, how many values are not 0, and the sums of the two models' losses; ``grid``
-    where single requests are judged, ``clusters`` where clusters are."""
+    where single requests are judged, ``clusters`` where clusters are. ``tables`` are counts of a
+    clustering's clusters by model, where they are judged: x is 0 then."""
 
     sums: Sums = field(default_factory=Sums)
     differing: int = 0
@@ -32,6 +34,7 @@ class Cell:
     challenger_loss: ExactSum = field(default_factory=ExactSum)
     grid: Grid | None = None
     clusters: Clusters = field(default_factory=dict)
+    tables: Tables = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -53,6 +56,11 @@ class Cell:
             {} if clusters is None else _by_cluster(x, clusters),
         )
 
+    @classmethod
+    def of_tables(cls, tables: Tables, rows: int) -> Cell:
+        """The cell of ``rows`` requests that are judged by counts of clusters."""
+        return cls(Sums.of(np.zeros(rows)), rows, tables=tables)
+
     @cached_property
     def x(self) -> Moments:
         return self.sums.moments
@@ -73,6 +81,7 @@ class Cell:
             self.challenger_loss + other.challenger_loss,
             grid,
             clusters,
+            add_tables(self.tables, other.tables),
         )
 
     def document(self) -> dict[str, Any]:
@@ -86,6 +95,10 @@ class Cell:
         if self.clusters:
             found["clusters"] = {
                 key: [n, total.text()] for key, (n, total) in sorted(self.clusters.items())
+            }
+        if self.tables:
+            found["tables"] = {
+                who: dict(sorted(table.items())) for who, table in sorted(self.tables.items())
             }
         return found
 
@@ -103,6 +116,7 @@ class Cell:
                 key: (int(n), ExactSum.parse(text))
                 for key, (n, text) in document.get("clusters", {}).items()
             },
+            {who: dict(table) for who, table in document.get("tables", {}).items()},
         )
 
 

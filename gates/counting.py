@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
 from .claims import Claim
+from .classes import Classes
+from .cluster_tables import Tables, by_table, count_clusters, count_pairs
 from .data_checks import require_column
 from .losses import Answers, Floats, differences, losses
 from .metrics import CLASSIFICATION
@@ -30,7 +32,8 @@ _MOST_CLASSES = 10
 @dataclass(frozen=True)
 class Judgeable:
     """Paired requests with their labels. ``judged``: both models answered, and there is a label.
-    ``blocks`` says which of ``block_names`` each row's is, ``clusters`` names each row's."""
+    ``blocks`` says which of ``block_names`` each row's is, ``clusters`` names each row's.
+    ``classes`` are those of the labels; ``model_clusters`` those of a clustering."""
 
     paired: Paired
     labels: NDArray[Any]
@@ -39,6 +42,8 @@ class Judgeable:
     blocks: NDArray[np.int64]
     clusters: NDArray[Any] | None
     what: str
+    classes: Classes | None = None
+    model_clusters: Sequence[Any] = ()
 
 
 def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict[Key, Cell]]:
@@ -49,9 +54,18 @@ def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict
         mask = _rows_of(claim, rows)
         if not mask.any():
             continue
+        here, clusters = rows.blocks[mask], None if rows.clusters is None else rows.clusters[mask]
+        if by_table(claim.metric):
+            for value, part in _parts(claim, rows, mask):
+                for code in np.unique(here if part is None else here[part]).tolist():
+                    chosen = here == code if part is None else part & (here == code)
+                    tables = _tables(claim, rows, np.flatnonzero(mask)[chosen])
+                    cell = Cell.of_tables(tables, int(chosen.sum()))
+                    found[names[code]][claim.key, value] = cell
+            continue
         champion, challenger = _losses(claim, rows, mask)
         x = claim.values(champion, challenger)
-        here, clusters = rows.blocks[mask], None if rows.clusters is None else rows.clusters[mask]
+        claim = replace(claim, classes=rows.classes.size) if rows.classes else claim
         span = claim.span if unit == "request" else None
         for value, part in _parts(claim, rows, mask):
             for code in np.flatnonzero(np.bincount(here if part is None else here[part])).tolist():
@@ -124,9 +138,9 @@ def _rows_of(claim: Claim, rows: Judgeable) -> Mask:
     """The requests that tell something on the claim."""
     if claim.metric.labels:
         return rows.judged
-    if claim.metric.differs:
-        return rows.paired.usable
-    return np.ones(rows.labels.size, dtype=bool)
+    if claim.metric.uses == "answer":
+        return np.ones(rows.labels.size, dtype=bool)
+    return rows.paired.usable
 
 
 def _losses(claim: Claim, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
@@ -134,16 +148,34 @@ def _losses(claim: Claim, rows: Judgeable, mask: Mask) -> tuple[Floats | None, F
     if metric.differs:
         assert paired.champion is not None
         return None, differences(metric, paired.champion.of(mask), paired.challenger.of(mask))
-    if not metric.labels:
+    if metric.uses == "answer":
         failed = paired.challenger_failed[mask].astype(float)
         before = None if paired.champion is None else paired.champion_failed[mask].astype(float)
         return before, failed
     labels = rows.labels[mask]
 
     def of(said: Answers) -> Floats:
-        return losses(metric, labels, said.of(mask), claim.bound)
+        return losses(metric, labels, said.of(mask), claim.bound, rows.classes)
 
     return None if paired.champion is None else of(paired.champion), of(paired.challenger)
+
+
+def _tables(claim: Claim, rows: Judgeable, places: NDArray[np.int64]) -> Tables:
+    """Counts of clusters of some requests, for each model that the claim is about."""
+    paired, metric = rows.paired, claim.metric
+    predictions = paired.challenger.prediction[places]
+    if metric.uses == "share":
+        return {"challenger": count_clusters(predictions, rows.model_clusters)}
+    if metric.differs:
+        assert paired.champion is not None
+        first = paired.champion.prediction[places]
+        return {"challenger": count_pairs(first, predictions, metric.title)}
+    labels = rows.labels[places]
+    tables = {"challenger": count_pairs(labels, predictions, metric.title)}
+    if paired.champion is not None:
+        champion = paired.champion.prediction[places]
+        tables["champion"] = count_pairs(labels, champion, metric.title)
+    return tables
 
 
 def _parts(claim: Claim, rows: Judgeable, mask: Mask) -> list[tuple[str | None, Mask | None]]:

@@ -225,5 +225,12 @@ class Betting:
         return float(brentq(over, min(edge, mean), max(edge, mean), xtol=1e-9))
 
 
+def sequence_bounds(
+    policy: ShadowPolicy, claim: Claim, alpha_fail: float, n: int, mean: float, spread: float
+) -> Bounds:
+    """Bounds on a mean over ``n`` units with this standard deviation of one unit."""
+    return _Sequence(policy, claim, alpha_fail)._bounds(n, mean, spread)
+
+
 def _finite(log_e: float) -> float:
     return min(max(log_e, -700.0), 700.0)

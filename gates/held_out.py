@@ -39,7 +39,7 @@ from .losses import Answers
 from .metrics import CLASSIFICATION, CLUSTERING
 from .offline import judge_rows
 from .policies import ValidationPolicy
-from .predicting import SCORE_TOLERANCE, Needs, answers, clipped
+from .predicting import FITS, SCORE_TOLERANCE, Needs, answers, clipped
 from .report import Check, MetricRow
 from .row_sums import HeldOut, RowSums, claim_values, row_sums
 from .sensitivity import sensitivity_checks
@@ -273,7 +273,7 @@ def _answers(
     fits = [claim.metric.name for claim in demands if claim.metric.uses == "fit"]
     needs = Needs(
         policy.positive_label,
-        tuple(name for name in ("inertia", "log_likelihood") if name in fits),
+        tuple(name for name in FITS if name in fits),
         scores=case.model_type == CLASSIFICATION,
     )
     judged = any(claim.metric.uses == "answer" for claim in demands)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .classes import Classes
 from .losses import is_text
+from .metrics import CLASSIFICATION, REGRESSION
 from .report import Check
 from .wording import count, plural
 
@@ -42,6 +43,45 @@ def label_checks(
     return checks
 
 
+def unfit_labels(
+    model_type: str, labels: NDArray[Any], judged: NDArray[np.bool_], classes: Classes | None
+) -> NDArray[np.bool_]:
+    """Which of the judged requests have a label that is no class, or is not finite."""
+    unfit = np.zeros(labels.size, dtype=bool)
+    if model_type == CLASSIFICATION and classes is not None:
+        unfit[judged] = classes.outside(labels[judged])
+    elif model_type == REGRESSION and labels.dtype.kind == "f":
+        unfit[judged] = ~np.isfinite(labels[judged])
+    return unfit
+
+
+def unfit_labels_check(examples: Mapping[str, int]) -> Check:
+    """Labels of traffic that cannot be judged, by example, with how many there are."""
+    name = "label values"
+    number = sum(examples.values())
+    if not number:
+        return Check(name, True, "all labels are classes of the models, or finite numbers")
+    shown = ", ".join(sorted(examples)[:3])
+    return Check(
+        name,
+        False,
+        f"{count(number)} labels in column label are no class of the models, or not finite, such "
+        f"as {shown}; correct them, or state positive_label where labels are named otherwise",
+    )
+
+
+def drawn_labels(labels: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
+    """Labels as plots count them: of two classes, 0 and 1."""
+    if classes is None or classes.size != 2:
+        return labels
+    return classes.codes(labels)
+
+
+def shown_label(label: Any) -> str:
+    """A label as a message shows it."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
 def _classes_check(column: str, labels: NDArray[Any], classes: Classes) -> Check:
     outside = classes.outside(labels)
     number = int(outside.sum())
@@ -49,8 +89,6 @@ def _classes_check(column: str, labels: NDArray[Any], classes: Classes) -> Check
         return Check(
             "label classes", True, f"all labels in column {column} are classes of the model"
         )
-    example = labels[outside][0]
-    shown = example.item() if isinstance(example, np.generic) else example
     kind = ""
     if is_text(labels[outside]) != any(isinstance(value, str) for value in classes.values):
         kind = " (one is text, the other a number)"
@@ -58,7 +96,7 @@ def _classes_check(column: str, labels: NDArray[Any], classes: Classes) -> Check
         "label classes",
         False,
         f"column {column} has {count(number)} of {count(labels.size)} labels that are no class of "
-        f"the model, such as {shown!r}; its classes are {classes}{kind}",
+        f"the model, such as {shown_label(labels[outside][0])}; its classes are {classes}{kind}",
     )
 
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from model_lifecycle.registry.rules.evidence import Verdict
 
-from .claims import Claim
+from .claims import Claim, of_classes
+from .cluster_engines import ClusterBlocks, mean_losses, own_value
+from .cluster_tables import by_table
 from .engines import engine
 from .findings import Finding
 from .latency import latency_rows
@@ -67,6 +69,7 @@ def judge_blocks(
     claim, the interval after each block, and the design effect."""
     demands = [claim for claim in claims if claim.kind in DEMANDS]
     alpha_fail = policy.alpha / max(len(demands) + len(policy.latency), 1)
+    demands = list(of_classes(demands, _classes(tally)))
     rows: list[MetricRow] = []
     shown: dict[str, Any] = {"looks": [], "design_effects": []}
     for claim in demands:
@@ -96,6 +99,11 @@ def judge_blocks(
     return tuple(rows), shown
 
 
+def _classes(tally: Tally) -> int:
+    """How many classes the labels of the traffic may have."""
+    return len(tally.tables.get("classes", ())) or 2
+
+
 def slice_selections(claims: Sequence[Claim], tally: Tally) -> list[SliceSelection]:
     """Which values of each slice's column are judged."""
     return [
@@ -114,7 +122,8 @@ def look_at(
     sliced: bool = False,
 ) -> list[Look]:
     """The looks after each block, in order."""
-    judge = engine(policy, claim, alpha_fail)
+    tabled = by_table(claim.metric)
+    judge = (ClusterBlocks if tabled else engine)(policy, claim, alpha_fail)
     looks: list[Look] = []
     requests, squares, differing = 0, 0, 0
     for blocks, (name, cell) in enumerate(cells, start=1):
@@ -137,7 +146,7 @@ def look_at(
                 effective=effective,
                 units=found.units,
                 requests=requests,
-                own=cell.x.mean,
+                own=own_value(claim, cell) if tabled else cell.x.mean,
                 own_requests=cell.x.n,
                 mean=found.mean,
                 lower=found.lower,
@@ -190,6 +199,8 @@ def _row(
         too_little=last.too_little if last else "there are no labelled requests",
     )
     judged = [cell for _, cell in cells[: last.blocks if last else 0]]
+    if by_table(claim.metric):
+        return finding.row(*mean_losses(claim, judged), slice_value)
     return finding.row(
         _mean_loss(policy, [(cell.champion_loss, cell.sums.n) for cell in judged])
         if claim.comparative

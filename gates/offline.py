@@ -73,16 +73,14 @@ def _demand(
 ) -> MetricRow:
     """A demand's row. One about the share of clusters holds for each of them: PASS takes all,
     FAIL any, each tested at its part of ``alpha_fail``; the row is that of the cluster which
-    decides."""
+    decides, of several the one furthest on the wrong side."""
     rows = [_row(policy, claim, item, alpha_fail / len(sums)) for item in sums]
-    failed = [row for row in rows if row.verdict is Verdict.FAIL]
-    if failed:
-        return min(failed, key=lambda row: _p(row.p_fail))
-    return max(rows, key=lambda row: (row.verdict is not Verdict.PASS, _p(row.p_pass)))
-
-
-def _p(value: float | None) -> float:
-    return 1.0 if value is None else value
+    order = (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.PASS)
+    deciding = next(verdict for verdict in order if any(row.verdict is verdict for row in rows))
+    return max(
+        (row for row in rows if row.verdict is deciding),
+        key=lambda row: (row.estimate or 0.0) * (-1 if row.passes == "above" else 1),
+    )
 
 
 def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> MetricRow:

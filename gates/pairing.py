@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from model_lifecycle.registry.rules.canonical import digest_bytes
 
 from .data_checks import finite
 from .losses import Answers
-from .predicting import recorded
+from .predicting import clipped, recorded
 from .request_keys import request_keys
 from .traffic import LabelData
 
@@ -129,15 +129,24 @@ def unfailed(failed: Mask, said: Answers) -> Mask:
     return np.asarray(failed | ~finite(said))
 
 
-def served(frame: pd.DataFrame) -> tuple[Answers, Mask]:
-    """What a version answered to its rows, and which it did not."""
-    said = recorded(frame)
+def served(
+    frame: pd.DataFrame, classes: Sequence[Any] | None = None, counts: Counter[str] | None = None
+) -> tuple[Answers, Mask]:
+    """What a version with these ``classes`` answered to its rows, and which it did not; scores
+    that rounding put outside of 0 to 1 are counted in ``counts``."""
+    said, rounded = clipped(recorded(frame, classes))
+    if counts is not None:
+        counts["scores_rounded"] += rounded
     error = frame["error"].notna().to_numpy() if "error" in frame.columns else False
     return said, unfailed(np.zeros(len(frame), dtype=bool) | error, said)
 
 
 def mirrored(
-    frame: pd.DataFrame, ids: Keys, others: pd.DataFrame, counts: Counter[str]
+    frame: pd.DataFrame,
+    ids: Keys,
+    others: pd.DataFrame,
+    counts: Counter[str],
+    classes: Sequence[Any] | None = None,
 ) -> tuple[Answers, Mask, NDArray[np.float64]]:
     """The challenger's recorded answers to the champion's requests, which have none, and its
     latencies. A request without an answer counts as one that failed."""
@@ -153,7 +162,7 @@ def mirrored(
     at = pd.Index(theirs).get_indexer(pd.Index(ids))
     missing = at < 0
     counts["without_challenger"] += int(missing.sum())
-    said, failed = served(others)
+    said, failed = served(others, classes, counts)
     latency = (
         others["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
         if "latency_ms" in others.columns

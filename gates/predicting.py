@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_lifecycle.registry.frameworks.protocol import ClusterFit
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
 from .losses import Answers, Floats
@@ -16,7 +17,7 @@ from .losses import Answers, Floats
 if TYPE_CHECKING:
     import pandas as pd
 
-    from model_lifecycle.registry.frameworks.protocol import ClusterFit, Predictor
+    from model_lifecycle.registry.frameworks.protocol import Predictor
 
 #: What a model raises on rows it cannot handle. Trouble of the machine (memory, files) is not
 #: among it: that is no judgement on the model.
@@ -28,6 +29,10 @@ MODEL_FAILURES = (
 MOST_CALLS = 4000
 #: A score may be outside of [0, 1] by so much: rounding of single precision.
 SCORE_TOLERANCE = 1e-6
+
+
+#: The measures of a row that a clustering may have.
+FITS: tuple[ClusterFit, ...] = ("inertia", "log_likelihood")
 
 
 @dataclass(frozen=True)

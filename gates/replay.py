@@ -7,8 +7,8 @@ workers and added. Only latencies depend on the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .claims import Claim
+from .classes import Classes
 from .counting import Judgeable, cells, delays, together
 from .data_checks import column_problems, features, require_column
 from .distributions import Distributions, Edges
+from .label_kinds import drawn_labels, shown_label, unfit_labels
 from .losses import Answers
+from .metrics import CLASSIFICATION, CLUSTERING
 from .pairing import (
     Day,
     Mask,
@@ -30,7 +33,7 @@ from .pairing import (
     served,
     unfailed,
 )
-from .predicting import agreement, answers, scored
+from .predicting import FITS, Needs, agreement, answers, clipped, scored
 from .request_keys import request_keys
 from .statistics.log_histogram import LogHistogram
 from .tally import Source, Tally
@@ -55,7 +58,8 @@ class Replay:
     are replayed, whoever answered. ``mature_until``: later requests are left out, their labels
     being early ones. ``challenger`` is None where its answers were recorded too (``candidate`` is
     its version then). ``warm_until``: served latencies count from then on. ``timed_calls``: so
-    many single requests of each day's first batch are timed, or of every batch."""
+    many single requests of each day's first batch are timed, or of every batch. ``classes`` are
+    those of the labels, ``positive`` the policy's positive label."""
 
     claims: tuple[Claim, ...]
     block: str
@@ -75,6 +79,20 @@ class Replay:
     times_every_batch: bool = False
     judges_errors: bool = False
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    classes: Classes | None = None
+    positive: Any = None
+
+    @property
+    def needs(self) -> Needs:
+        """What the challenger is asked for."""
+        names = {claim.metric.name for claim in self.claims if claim.metric.uses == "fit"}
+        fits = tuple(name for name in FITS if name in names)
+        return Needs(self.positive, fits, scores=self.model_type == CLASSIFICATION)
+
+    def classes_of(self, model: Predictor | None) -> Sequence[Any] | None:
+        """The classes in the order of a model's recorded probabilities."""
+        named = None if model is None else model.classes
+        return named or (None if self.classes is None else self.classes.values)
 
 
 def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
@@ -115,6 +133,13 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     if labelled.any():
         counts["conflicting_labels"] += int(day.conflicting[places[labelled]].sum())
     judged = paired.usable & labelled
+    if any(claim.metric.labels for claim in replay.claims):
+        unfit = unfit_labels(replay.model_type, labels, judged, replay.classes)
+        judged &= ~unfit
+        if unfit.any():
+            tally.tables["unfit labels"] = Counter(
+                {shown_label(labels[unfit][0]): int(unfit.sum())}
+            )
     counts["judged"] += int(judged.sum())
     counts["paired"] += int(paired.usable.sum())
     names, blocks = _blocks(replay.block, batch)
@@ -126,13 +151,19 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
         blocks[paired.frame.index],
         None if replay.cluster is None else _clusters(replay.cluster, paired.frame, batch.name),
         batch.name,
+        replay.classes,
+        _model_clusters(replay),
     )
+    if replay.classes is not None:
+        tally.tables["classes"] = Counter({str(value): 1 for value in replay.classes.values})
     tally.blocks = cells(replay.claims, replay.unit, rows)
-    tally.tables = together(replay.model_type, rows, labelled)
+    tally.tables.update(together(replay.model_type, rows, labelled))
     tally.histograms.update(delays(rows, day, places))
     if judged.any():
         tally.distributions = Distributions.of(
-            replay.edges, labels[judged], {who: x.of(judged) for who, x in paired.said.items()}
+            replay.edges,
+            drawn_labels(labels[judged], replay.classes),
+            {who: x.of(judged) for who, x in paired.said.items()},
         )
     return tally
 
@@ -219,20 +250,26 @@ def _asked(
     predicted = None
     if replay.challenger is not None:
         said, predicted = _replayed(replay, replay.challenger, frame)
+        if said.failure:
+            tally.tables["challenger failures"] = Counter({said.failure: 1})
+        said, rounded = clipped(said)
+        counts["scores_rounded"] += rounded
         failed = unfailed(np.zeros(len(frame), dtype=bool), said)
     else:
-        said, failed, latency = mirrored(frame, ids, others, counts)
+        classes = replay.classes_of(None)
+        said, failed, latency = mirrored(frame, ids, others, counts, classes)
         _latencies(tally, "challenger served", latency[warm])
     champion, champion_failed = None, np.zeros(len(frame), dtype=bool)
     if replay.production is not None:
-        champion, champion_failed = served(frame)
+        champion, champion_failed = served(frame, replay.classes_of(replay.champion), counts)
+        champion, champion_failed = _fitted(replay, frame, champion, champion_failed)
         counts["champion_unusable"] += int((champion_failed & ~_refused(frame, replay)).sum())
         if "latency_ms" in frame.columns:
             latency = frame["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
             _latencies(tally, "champion served", latency[warm])
     counts["challenger_unusable"] += int(failed.sum())
     if replay.champion is not None and champion is not None:
-        _self_replay(replay.champion, frame, champion, ~champion_failed, counts)
+        _self_replay(replay, replay.champion, frame, champion, ~champion_failed, counts)
     return Paired(frame, ids, said, failed, champion, champion_failed, predicted)
 
 
@@ -245,10 +282,10 @@ def _replayed(
     scores_do = all(claim.metric.uses == "score" for claim in replay.claims)
     if scores_do and replay.claims and len(frame) > PREDICTED_SAMPLE:
         sample = np.unique(np.linspace(0, len(frame) - 1, PREDICTED_SAMPLE).astype(np.int64))
-        found = scored(challenger, asked, sample)
+        found = scored(challenger, asked, sample, replay.needs)
         if found is not None:
             return found
-    return answers(challenger, asked), None
+    return answers(challenger, asked, replay.needs), None
 
 
 def _refused(frame: pd.DataFrame, replay: Replay) -> Mask:
@@ -274,7 +311,28 @@ def _timed(replay: Replay, frame: pd.DataFrame) -> dict[str, LogHistogram]:
     return in_turn(models, frame, replay.timed_calls)
 
 
+def _fitted(
+    replay: Replay, frame: pd.DataFrame, said: Answers, failed: Mask
+) -> tuple[Answers, Mask]:
+    """The champion's answers with its fit to each row, which no serving system records."""
+    compared = any(claim.metric.uses == "fit" and claim.comparative for claim in replay.claims)
+    if not compared or replay.champion is None:
+        return said, failed
+    needs = replace(replay.needs, scores=False)
+    again = answers(replay.champion, _features(replay.champion, frame), needs)
+    fitted = replace(said, fits=again.fits)
+    return fitted, unfailed(failed, fitted)
+
+
+def _model_clusters(replay: Replay) -> Sequence[Any]:
+    """The clusters that the challenger has."""
+    if replay.model_type != CLUSTERING or replay.challenger is None:
+        return ()
+    return replay.challenger.classes or ()
+
+
 def _self_replay(
+    replay: Replay,
     champion: Predictor,
     frame: pd.DataFrame,
     answered: Answers,
@@ -286,7 +344,7 @@ def _self_replay(
         return
     size = min(found.size, SELF_REPLAY_SAMPLE)
     sample = found[np.unique(np.linspace(0, found.size - 1, size).astype(int))]
-    again = answers(champion, _features(champion, frame.iloc[sample]))
+    again = answers(champion, _features(champion, frame.iloc[sample]), Needs(replay.positive))
     counts["replayed"] += int(sample.size)
     counts["replayed_alike"] += int(agreement(answered.of(sample), again).sum())
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from .claims import Claim
 from .data_checks import TOLERATED, answers_check, demands_check, training_check
 from .label_checks import delay_checks, selection_check
+from .label_kinds import unfit_labels_check
 from .looks import slice_selections
 from .maturity import block_length
 from .policies import ShadowPolicy
@@ -50,6 +51,7 @@ def shadow_checks(
             _coverage(policy, counts["labelled"], answered),
             selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap),
             *delay_checks(policy, tally, window.end, window.mature_until),
+            unfit_labels_check(tally.tables.get("unfit labels", {})),
         ]
     checks.append(_challenger_answers(policy, tally, answered))
     if policy.mode == "mirrored":
@@ -80,6 +82,12 @@ def shadow_checks(
     return (
         *checks,
         *rows_left_out(counts),
+        _left_out(
+            "scores",
+            counts["scores_rounded"],
+            "answers with a score that rounding put outside of 0 to 1",
+            "counted as 0 or 1",
+        ),
         _left_out("duplicates", counts["duplicates"], "requests with a repeated id"),
         _left_out("immature", counts["immature"], "requests whose labels may still be coming"),
         _gaps(policy, tally, window.start, window.end),
@@ -115,7 +123,8 @@ def _challenger_answers(policy: ShadowPolicy, tally: Tally, answered: int) -> Ch
     """One missing answer fails a replayed challenger; a mirrored one may lack what a network
     loses; where errors are a demand of their own, they are judged there."""
     missing = tally.counts["challenger_unusable"]
-    found = answers_check(missing, answered, "challenger")
+    failures = sorted(tally.tables.get("challenger failures", {}))
+    found = answers_check(missing, answered, "challenger", failures[0] if failures else "")
     lost = policy.mode == "mirrored" and missing <= TOLERATED * max(answered, 1)
     if not found.ok and (policy.judges_errors or lost):
         return Check(found.name, False, found.message, None)

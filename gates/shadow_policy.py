@@ -12,7 +12,7 @@ from .maturity import block_length
 from .metrics import metric
 from .policy_documents import policy_arguments, policy_document
 from .thresholds import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
-from .values import choice, column, number, whole
+from .values import choice, column, label, number, whole
 
 BLOCKS = ("hour", "day")
 UNITS = ("block", "cluster", "request")
@@ -55,6 +55,9 @@ class ShadowPolicy:
     than ``min_join_rate`` have both answers, make the test INVALID; so do shares of labelled
     requests that differ by more than ``max_label_gap`` between two decisions of the champion.
 
+    ``positive_label`` is the label whose probability the recorded scores are, where labels are not
+    0 and 1; without it the models' own order of classes decides.
+
     Raises InvalidInput for a value that makes no sense, and for values that together never allow a
     PASS.
     """
@@ -80,6 +83,7 @@ class ShadowPolicy:
     feature_time: str | None = None
     max_label_gap: float = 0.05
     weighting: str = "requests"
+    positive_label: str | int | float | bool | None = None
 
     def __post_init__(self) -> None:
         check_claims(self, "shadow")
@@ -88,6 +92,7 @@ class ShadowPolicy:
             raise InvalidInput(
                 "shadow.latency must be a list of LatencyLimit", field="shadow.latency"
             )
+        label(self.positive_label, "shadow.positive_label")
         choice(self.block, BLOCKS, "shadow.block")
         choice(self.unit, UNITS, "shadow.unit")
         choice(self.mode, MODES, "shadow.mode")
@@ -186,7 +191,9 @@ class ShadowPolicy:
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON, with every value: a later release's defaults do not change
         what a stored policy says."""
-        return policy_document(self, frozenset(item.name for item in fields(self)))
+        return policy_document(
+            self, frozenset(item.name for item in fields(self)) - {"positive_label"}
+        )
 
     @classmethod
     def from_document(cls, document: Any) -> ShadowPolicy:

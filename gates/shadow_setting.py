@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
@@ -16,6 +17,7 @@ from model_lifecycle.registry.rules.stages import Gate
 
 from .attempts import attempts_on_window
 from .claims import Claim, claims
+from .classes import Classes, declared_classes
 from .data_checks import TRAINING_END, duration_check, restart_check
 from .distributions import Edges
 from .latency import latency_shown
@@ -36,6 +38,9 @@ from .tally import Tally, named
 from .traffic import Partition, parse_day, read_labels, read_partitions
 from .traffic_plan import TrafficPlan, fixed_plan
 from .wording import plural
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.frameworks.protocol import Predictor
 
 #: Served latencies count from so long after the first request of the window.
 WARM_UP = timedelta(minutes=5)
@@ -189,6 +194,8 @@ async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Re
         times_every_batch=bool(policy.latency),
         judges_errors=policy.judges_errors,
         categories=_categories(case.version),
+        classes=_label_classes(found, [challenger, champion]),
+        positive=policy.positive_label,
     )
 
 
@@ -277,6 +284,15 @@ def _flips(tally: Tally) -> dict[str, Any]:
 def _training_end(version: VersionMetadata) -> dict[str, str]:
     said = {**version.parameters, **version.tags}
     return {key: said[key] for key in TRAINING_END if said.get(key)}
+
+
+def _label_classes(found: Setting, models: Sequence[Predictor | None]) -> Classes | None:
+    if found.case.model_type != CLASSIFICATION:
+        return None
+    named = [model.classes for model in models if model is not None]
+    return declared_classes(
+        named, found.policy.positive_label, field="policy.shadow.positive_label"
+    )
 
 
 def _categories(version: VersionMetadata) -> dict[str, frozenset[str]]:

@@ -230,6 +230,23 @@ def check_claims(policy: Any, gate: str) -> None:
                 "validation, and for traffic inertia, log_likelihood or cluster_agreement",
                 field=f"{gate}.{item.metric}",
             )
+        by_blocks = gate == "shadow" and metric(item.metric).uses in ("share", "table")
+        if by_blocks and policy.unit != "block":
+            raise InvalidInput(
+                f"shadow judges {item.metric} by blocks only; set unit: block",
+                field=f"{gate}.unit",
+            )
+        if by_blocks and policy.weighting != "requests":
+            raise InvalidInput(
+                f"shadow judges {item.metric} over all requests; set weighting: requests",
+                field=f"{gate}.weighting",
+            )
+        if gate == "shadow" and metric(item.metric).uses == "fit" and policy.mode == "mirrored":
+            raise InvalidInput(
+                f"shadow judges {item.metric} by asking the model, and a mirrored test only has "
+                "recorded answers; set mode: replay",
+                field=f"{gate}.mode",
+            )
     _require_agreement(policy.limits, gate)
     _require_agreement(policy.slices, gate)
     types = [set(metric(item.metric).model_types) for item in stated]
