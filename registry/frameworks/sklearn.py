@@ -86,7 +86,11 @@ class SklearnAdapter:
                 converter="skl2onnx {skl2onnx}",
                 needs=("onnx", "onnxruntime", "skl2onnx"),
                 write=lambda file: to_onnx(model, columns or (), file),
-                model=lambda rows: (predictor.predict(rows), predictor.scores(rows)),
+                model=lambda rows: (
+                    predictor.predict(rows),
+                    # A mixture has probabilities too, which no gate of a clustering asks for.
+                    predictor.scores(rows) if model_type == ModelType.CLASSIFICATION else None,
+                ),
                 example=input_example,
                 columns=columns,
                 model_type=model_type,

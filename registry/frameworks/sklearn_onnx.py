@@ -12,15 +12,30 @@ from .protocol import Column
 def to_onnx(model: Any, columns: Sequence[Column], file: Path) -> None:
     """Write ``model`` as ONNX: numbers go in as one matrix where that will do, else each column
     is an input of its own. Raises what skl2onnx raises for models that it cannot convert."""
-    from skl2onnx import to_onnx as convert
     from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.base import BaseEstimator
 
-    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
+    if isinstance(getattr(model, "best_estimator_", None), BaseEstimator):
+        model = model.best_estimator_  # what a search predicts with
     single = [(column.name, _type(column)) for column in columns]
     if all(isinstance(kind, FloatTensorType) for _, kind in single) and not _chooses(model):
         single = [("features", FloatTensorType([None, len(columns)]))]
-    converted = convert(model, initial_types=single, options=options)
-    file.write_bytes(converted.SerializeToString())
+    file.write_bytes(_converted(model, single).SerializeToString())
+
+
+def _converted(model: Any, types: Any) -> Any:
+    from skl2onnx import get_latest_tested_opset_version, to_onnx
+
+    # Some converters, such as that of IsolationForest, know the trees of this version only.
+    opsets = {"": get_latest_tested_opset_version(), "ai.onnx.ml": 3}
+    if not hasattr(model, "predict_proba"):
+        return to_onnx(model, initial_types=types, target_opset=opsets)
+    try:
+        options = {id(model): {"zipmap": False}}
+        return to_onnx(model, initial_types=types, options=options, target_opset=opsets)
+    except NameError:
+        # A mixture has probabilities too, and never gives them as a map: it has no such option.
+        return to_onnx(model, initial_types=types, target_opset=opsets)
 
 
 def _type(column: Column) -> Any:

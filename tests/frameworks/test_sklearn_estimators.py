@@ -206,3 +206,40 @@ def test_a_library_without_an_adapter_names_the_way_out(
     model = kind().fit(features, features["a"] > 1)
     with pytest.raises(UntrustedModel, match=r"onnxmltools.*framework='onnx'"):
         adapter.save(model, tmp_path / "model", input_example=features.head())
+
+
+@pytest.mark.parametrize("kind", ["mixture", "isolation forest", "mixture of scaled columns"])
+def test_clusterings_get_an_onnx_file(
+    kind: str, features: pd.DataFrame, adapter: FrameworkAdapter, tmp_path: Path
+) -> None:
+    """Options of the export that are for classifiers alone do not stop it."""
+    pytest.importorskip("skl2onnx")
+    from sklearn.ensemble import IsolationForest
+    from sklearn.mixture import GaussianMixture
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = {
+        "mixture": GaussianMixture(2, random_state=0),
+        "isolation forest": IsolationForest(n_estimators=5, random_state=0),
+        "mixture of scaled columns": make_pipeline(
+            StandardScaler(), GaussianMixture(2, random_state=0)
+        ),
+    }[kind].fit(features)
+    saved = adapter.save(model, tmp_path / "model", input_example=features, model_type="clustering")
+
+    assert saved.onnx.exported, saved.onnx.reason
+
+
+def test_a_search_gets_the_onnx_file_of_its_best_model(
+    features: pd.DataFrame, adapter: FrameworkAdapter, tmp_path: Path
+) -> None:
+    """That is what it predicts with."""
+    pytest.importorskip("skl2onnx")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import RandomizedSearchCV
+
+    search = RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=2)
+    model = search.fit(features, (features["a"] > features["b"]).astype(int))
+
+    assert adapter.save(model, tmp_path / "model", input_example=features).onnx.exported
