@@ -1,1 +1,1 @@
-"""Pure rules: standard library only, no I/O, no clock. Everything else may import them."""
+"""Pure rules: standard library and ``rfc8785`` only, no I/O, no clock. Everything else may import them."""

@@ -42,7 +42,7 @@ def test_the_default_asks_for_no_approval_and_thirty_days() -> None:
 def test_the_fingerprint_of_the_default_is_known() -> None:
     """Ledgers hold it: a change of it would make their evidence worthless."""
     assert PromotionPolicy().fingerprint == (
-        "sha256:4485b16f7bb0265693e547c461726af00f2828dbf4d3a1b4bff5ddad9b215c37"
+        "sha256:4d5f1fd774a0b8af72b04e9ae7b61d5ce250ea377b2b12e13d393e68a11036d0"
     )
 
 
