@@ -50,6 +50,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.BundleCorrupt: 409,
     errors.LedgerCorrupt: 500,
     errors.BackendUnavailable: 503,
+    errors.ChangeInProgress: 503,
     errors.FrameworkUnavailable: 501,
 }
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="model-lifecycle"'}

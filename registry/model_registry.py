@@ -88,6 +88,11 @@ class ModelRegistry:
         """The artifact store, for reports and traffic at the paths of ``rules.paths``."""
         return self._stores.artifacts
 
+    def clock_warning(self) -> str | None:
+        """What is wrong with this process's clock, in a sentence; None if it agrees with the
+        ledger's, as of the last call that reached it."""
+        return self._stores.ledger.clock_warning()
+
     async def ping(self) -> None:
         """Return if ledger, MLflow and artifact store answer; BackendUnavailable names one."""
         await self._stores.ledger.ping()
@@ -223,6 +228,8 @@ class ModelRegistry:
         the loser of a race gets StaleProduction and has changed nothing. ``force`` waives missing
         evidence, needs a reason and the role admin, and shows in the ledger. A version goes to
         production only with the files that were registered. Role: promoter.
+        Moving the production version to development, with a reason, is a rollback; where no
+        earlier version can take its place, production becomes empty.
 
         Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound, BundleCorrupt,
         PermissionDenied, OperationConflict, BackendUnavailable; nothing is changed then.
@@ -248,15 +255,19 @@ class ModelRegistry:
         to_version: int | None = None,
         actor: Principal | str,
         reason: str,
+        expected_production: ExpectedProduction = ANY,
         expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         """Put an earlier production version back, in one operation; the present one goes to
         development.
 
-        Default target: the archived version that was in production most recently. Its bundle is
-        verified first. Role: promoter. Raises BundleCorrupt, NoEarlierProduction,
-        InvalidTransition, StaleProduction when somebody else changed production meanwhile.
+        Default target: the version that was superseded last. One that was retired for a reason
+        comes back only by its number. Its bundle is verified first. ``expected_production`` is the
+        version that the caller saw in production: of two who roll back what both saw, the second
+        gets StaleProduction, and production does not go back two versions. Role: promoter. Raises
+        BundleCorrupt, NoEarlierProduction, InvalidTransition, StaleProduction also when somebody
+        else changed production meanwhile.
         """
         return await self._lifecycle.rollback(
             tenant_id,
@@ -264,6 +275,7 @@ class ModelRegistry:
             to_version=to_version,
             actor=actor,
             reason=reason,
+            expected_production=expected_production,
             expected_epoch=expected_epoch,
             operation_id=operation_id,
         )
@@ -282,7 +294,7 @@ class ModelRegistry:
         """Delete a version, or all versions of a model, that were never in production.
 
         All or nothing; the history stays. Role: admin. Raises InvalidTransition where one of
-        them is in production or archived.
+        them is, or ever was, in production.
         """
         await self._deletion.delete_model(
             tenant_id,
@@ -313,7 +325,10 @@ class ModelRegistry:
     ) -> Evidence:
         """Record a gate's verdict on a version. Role: gatekeeper.
 
-        Idempotent by evidence id; AlreadyExists for the same id with other content.
+        It is the gate's own where the gate's report lies in its place in the artifact store and
+        says the same; else it is external, and takes back nothing that the gate itself said.
+        Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
+        for evidence that differs from its report or is dated in the future.
         """
         return await self._judgement.record_evidence(
             tenant_id, model_id, version, evidence, actor=actor

@@ -8,7 +8,8 @@ from datetime import datetime
 from importlib import import_module
 
 from .artifacts.opening import open_artifacts
-from .ledger.ledger import Ledger, utc_now
+from .ledger.clock import utc_now
+from .ledger.ledger import Ledger
 from .model_registry import ModelRegistry
 from .rules.policy import PromotionPolicy
 from .services.stores import Stores

@@ -23,8 +23,8 @@ from ..rules.errors import InvalidInput, NotFound
 from ..rules.metadata import timestamp
 from ..rules.principals import Role, parse_roles
 from . import migrating
+from .clock import utc_now
 from .engine import open_engine, reading, writing
-from .ledger import utc_now
 from .tables import api_keys
 
 _KEY = re.compile(r"mlk_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, true, update
+from sqlalchemy import Table, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,9 +22,12 @@ from ..rules.metadata import (
     VersionMetadata,
 )
 from ..rules.policy import PromotionPolicy
+from ..rules.stage_record import StageRecord
 from ..rules.stages import Stage
 from . import notes, operations, tables
 from .chain import sealed
+from .clock import ClockReading, LedgerClock
+from .moves import apply_moves
 from .rows import (
     Change,
     ModelRow,
@@ -33,6 +36,7 @@ from .rows import (
     evidence_values,
     ledger_entry,
     model_metadata,
+    stage_record,
     version_metadata,
     version_values,
 )
@@ -41,16 +45,21 @@ from .rows import (
 class ModelBook:
     """Reads and changes one model while its row is locked; everything commits together."""
 
-    def __init__(
-        self, connection: AsyncConnection, model: ModelRow, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, connection: AsyncConnection, model: ModelRow, clock: LedgerClock) -> None:
         self._connection = connection
-        self._clock = clock
+        self._ledger_clock = clock
+        self._clock = clock.now
         self._opened_at = model
         self._moves: list[StageMove] = []
         # Versions that this book has read or made, as they are now: nobody else writes meanwhile.
         self._known: dict[int, VersionMetadata] = {}
+        self._records: dict[int, StageRecord] = {}
         self.model = model
+
+    @property
+    def clock(self) -> ClockReading:
+        """The ledger's time now."""
+        return self._ledger_clock.read()
 
     async def answer_of(self, operation_id: str, request: str) -> dict[str, Any] | None:
         """What the operation was answered when it committed; None if it has not.
@@ -68,6 +77,10 @@ class ModelBook:
             raise VersionNotFound(self.model.model_id, version)
         return found[0]
 
+    def record(self, version: int) -> StageRecord:
+        """What the past of a version means, as it was when this book read the version."""
+        return self._records[version]
+
     async def versions(self, *, deleted: bool = False) -> list[VersionMetadata]:
         """All versions, ascending; those that were deleted only with ``deleted``."""
         condition = tables.versions.c.stage != Stage.DELETED.value
@@ -78,25 +91,23 @@ class ModelBook:
         rows = await self._connection.execute(
             select(tables.evidence)
             .where(*self._own(tables.evidence), tables.evidence.c.version == version)
-            .order_by(tables.evidence.c.recorded_at)
+            .order_by(tables.evidence.c.position, tables.evidence.c.recorded_at)
         )
         return [evidence_item(dict(row)) for row in rows.mappings()]
 
-    async def last_production(self, *, stage: Stage) -> int | None:
-        """The version, now in ``stage``, that was in production most recently; None if none."""
-        entries, versions = tables.entries, tables.versions
-        return await self._connection.scalar(
-            select(entries.c.production)
-            .join(
-                versions,
-                (versions.c.tenant_id == entries.c.tenant_id)
-                & (versions.c.model_id == entries.c.model_id)
-                & (versions.c.version == entries.c.production),
-            )
-            .where(*self._own(entries), versions.c.stage == stage.value)
-            .order_by(entries.c.sequence.desc())
-            .limit(1)
+    async def archived(self) -> list[tuple[int, StageRecord]]:
+        """The archived versions with their past, the one that left production last coming first.
+
+        A version that is archived left production with the entry that archived it, and that is the
+        entry since which evidence counts.
+        """
+        versions = tables.versions
+        rows = await self._connection.execute(
+            select(versions)
+            .where(*self._own(versions), versions.c.stage == Stage.ARCHIVED.value)
+            .order_by(versions.c.evidence_since.desc())
         )
+        return [(row["version"], stage_record(dict(row))) for row in rows.mappings()]
 
     async def add_version(self, version: VersionMetadata) -> None:
         """Insert a version; its entry follows with :meth:`append`. Raises AlreadyExists."""
@@ -107,20 +118,26 @@ class ModelBook:
                 f"version {version.version} of {version.model_id} is in the ledger already"
             ) from error
         self._known[version.version] = version
+        self._records[version.version] = StageRecord(version.stage)
 
     async def add_evidence(self, item: Evidence) -> None:
         await self._connection.execute(insert(tables.evidence), evidence_values(item))
 
     async def find_evidence(self, evidence_id: str) -> Evidence | None:
         """Evidence of the tenant by its id, of whichever model."""
+        return (await self.evidence_by_id([evidence_id])).get(evidence_id)
+
+    async def evidence_by_id(self, ids: Collection[str]) -> dict[str, Evidence]:
+        """Evidence of the tenant by its ids, of whichever model; what is not there is absent."""
+        if not ids:
+            return {}
         rows = await self._connection.execute(
             select(tables.evidence).where(
                 tables.evidence.c.tenant_id == self.model.tenant_id,
-                tables.evidence.c.evidence_id == evidence_id,
+                tables.evidence.c.evidence_id.in_(sorted(ids)),
             )
         )
-        row = rows.mappings().first()
-        return evidence_item(dict(row)) if row else None
+        return {row["evidence_id"]: evidence_item(dict(row)) for row in rows.mappings()}
 
     async def set_policy(self, policy: PromotionPolicy) -> None:
         fingerprint = policy.fingerprint
@@ -168,7 +185,7 @@ class ModelBook:
             )
         )
         await self._connection.execute(insert(tables.entries), entry_values(entry))
-        await self._apply(moves, now)
+        await self._apply(moves, entry)
         await self._close(entry)
         return entry
 
@@ -217,11 +234,13 @@ class ModelBook:
         )
         return model_metadata(self.model, current, tuple(numbers))
 
-    async def entries(self) -> list[LedgerEntry]:
+    async def entries(self, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
+        """Entries with a sequence above ``after``, oldest first."""
         rows = await self._connection.execute(
             select(tables.entries)
-            .where(*self._own(tables.entries))
+            .where(*self._own(tables.entries), tables.entries.c.sequence > after)
             .order_by(tables.entries.c.sequence)
+            .limit(limit)
         )
         return [ledger_entry(dict(row)) for row in rows.mappings()]
 
@@ -235,21 +254,19 @@ class ModelBook:
                 production = move.version
         return production
 
-    async def _apply(self, moves: tuple[StageMove, ...], now: datetime) -> None:
+    async def _apply(self, moves: tuple[StageMove, ...], entry: LedgerEntry) -> None:
         if not moves:
             return
         # Out of production before into it: the database refuses a second production version.
         ordered = sorted(moves, key=lambda move: move.target is Stage.PRODUCTION)
-        await self._connection.execute(
-            update(tables.versions)
-            .where(*self._own(tables.versions), tables.versions.c.version == bindparam("number"))
-            .values(stage=bindparam("target"), updated_at=now),
-            [{"number": move.version, "target": move.target.value} for move in ordered],
-        )
+        await apply_moves(self._connection, entry, ordered)
         for move in ordered:
             known = self._known.get(move.version)
             if known is not None:
-                self._known[move.version] = replace(known, stage=move.target, updated_at=now)
+                self._known[move.version] = replace(known, stage=move.target, updated_at=entry.at)
+                self._records[move.version] = self._records[move.version].after(
+                    move, moves, entry.sequence
+                )
         self._moves += moves
 
     async def _close(self, entry: LedgerEntry) -> None:
@@ -292,8 +309,12 @@ class ModelBook:
         rows = await self._connection.execute(
             select(versions).where(*self._own(versions), condition).order_by(versions.c.version)
         )
-        found = [version_metadata(dict(row)) for row in rows.mappings()]
-        self._known.update((item.version, item) for item in found)
+        found = []
+        for row in rows.mappings():
+            item = version_metadata(dict(row))
+            self._known[item.version] = item
+            self._records[item.version] = stage_record(dict(row))
+            found.append(item)
         return found
 
     async def _update_model(self, **values: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from ..rules.canonical import digest
@@ -18,27 +17,32 @@ def sealed(entry: LedgerEntry) -> LedgerEntry:
     return replace(entry, hash=digest(entry.content(), field="entry"))
 
 
-def verify_chain(
-    model_id: str, entries: Iterable[LedgerEntry], *, epoch: int, head_hash: str
-) -> int:
-    """Number of entries, if they are unbroken and end at ``head_hash``.
+class ChainCheck:
+    """Follows a chain entry by entry. Raises :class:`LedgerCorrupt` naming the first entry that was
+    edited, removed or moved."""
 
-    Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved.
-    """
-    expected = GENESIS
-    count = 0
-    for count, entry in enumerate(entries, start=1):
-        if entry.sequence != count:
-            raise LedgerCorrupt(model_id, count, "is missing")
-        if entry.previous_hash != expected:
-            raise LedgerCorrupt(model_id, count, "does not follow the entry before it")
+    def __init__(self, model_id: str) -> None:
+        self.count = 0
+        self._model_id = model_id
+        self._expected = GENESIS
+
+    def follow(self, entry: LedgerEntry) -> None:
+        """Check the next entry."""
+        self.count += 1
+        if entry.sequence != self.count:
+            raise LedgerCorrupt(self._model_id, self.count, "is missing")
+        if entry.previous_hash != self._expected:
+            raise LedgerCorrupt(self._model_id, self.count, "does not follow the entry before it")
         if sealed(entry).hash != entry.hash:
-            raise LedgerCorrupt(model_id, count, "was edited")
-        expected = entry.hash
-    if count < epoch:
-        raise LedgerCorrupt(model_id, count + 1, f"is missing: the ledger had {epoch} entries")
-    if count > epoch:
-        raise LedgerCorrupt(model_id, epoch + 1, f"was added: the ledger had {epoch} entries")
-    if expected != head_hash:
-        raise LedgerCorrupt(model_id, count, "was replaced: its hash is not the ledger's head")
-    return count
+            raise LedgerCorrupt(self._model_id, self.count, "was edited")
+        self._expected = entry.hash
+
+    def finish(self, *, epoch: int, head_hash: str) -> None:
+        """Check that the chain ends where the model's row says."""
+        count, model_id = self.count, self._model_id
+        if count < epoch:
+            raise LedgerCorrupt(model_id, count + 1, f"is missing: the ledger had {epoch} entries")
+        if count > epoch:
+            raise LedgerCorrupt(model_id, epoch + 1, f"was added: the ledger had {epoch} entries")
+        if self._expected != head_hash:
+            raise LedgerCorrupt(model_id, count, "was replaced: its hash is not the ledger's head")

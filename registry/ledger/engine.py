@@ -12,21 +12,13 @@ from typing import Any
 
 from sqlalchemy import Select, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DBAPIError,
-    InterfaceError,
-    InvalidatePoolError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..rules.errors import BackendUnavailable, InvalidInput
+from ..rules.errors import InvalidInput
+from .database_errors import translated
+from .limits import MAINTENANCE, ORDINARY, Limits
 
-#: Seconds a statement or a lock is waited for, before the ledger counts as unavailable.
-PATIENCE = 5.0
 #: Seconds that a connection may lie in the pool unused before it is asked whether it still answers.
 _TRUSTED_FOR = 1.0
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -48,20 +40,32 @@ def database_url(text: str) -> URL:
     return url.set(drivername=driver)
 
 
-def open_engine(text: str) -> AsyncEngine:
+def open_engine(text: str | URL, limits: Limits = ORDINARY) -> AsyncEngine:
     """An engine for the database at ``text``. Opens no connection."""
-    url = database_url(text)
+    url = database_url(text) if isinstance(text, str) else text
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, limits)
     engine = create_async_engine(
         url,
         pool_size=8,
         max_overflow=0,
-        pool_timeout=PATIENCE,
-        connect_args={"timeout": PATIENCE, "command_timeout": PATIENCE},
+        pool_timeout=limits.connect,
+        connect_args={
+            "timeout": limits.connect,
+            "command_timeout": limits.answer or None,
+            "server_settings": limits.server_settings(),
+        },
     )
     _ask_idle_connections(engine)
     return engine
+
+
+def maintenance_engine(engine: AsyncEngine) -> AsyncEngine | None:
+    """Another engine for the same database, for work that takes as long as it takes; None where
+    the database is in the memory of ``engine`` alone."""
+    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
+        return None
+    return open_engine(engine.url, MAINTENANCE)
 
 
 def _ask_idle_connections(engine: AsyncEngine) -> None:
@@ -86,10 +90,10 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
             raise InvalidatePoolError from None
 
 
-def _sqlite(url: URL) -> AsyncEngine:
+def _sqlite(url: URL, limits: Limits) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         _make_file(Path(url.database))
-    engine = create_async_engine(url, connect_args={"timeout": PATIENCE})
+    engine = create_async_engine(url, connect_args={"timeout": limits.lock})
 
     # The driver's own transaction handling starts a transaction too late for a read that is to
     # be followed by a write; with it off, BEGIN is ours (SQLAlchemy's documented recipe).
@@ -174,9 +178,10 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @asynccontextmanager
-async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction that may write: committed at the end, rolled back on any error."""
-    with translated():
+async def writing(engine: AsyncEngine, what: str = "the ledger") -> AsyncIterator[AsyncConnection]:
+    """One transaction that may write: committed at the end, rolled back on any error, also when
+    the caller is cancelled. ``what`` is named where another change of it is in the way."""
+    with translated(what):
         async with engine.execution_options(ledger_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 
@@ -187,30 +192,3 @@ async def single(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     with translated():
         async with autocommit(engine).connect() as connection:
             yield connection
-
-
-class translated:  # noqa: N801 - reads as a verb phrase where it is used: `with translated():`
-    """Turns a database's trouble into :class:`BackendUnavailable`, without address or SQL."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, OSError | TimeoutError | PoolTimeout):
-            raise BackendUnavailable("ledger", f"no connection ({type(error).__name__})") from error
-        if type(error) is DatabaseError:
-            raise BackendUnavailable("ledger", "its file is damaged, or no ledger") from error
-        if isinstance(error, DBAPIError) and _is_trouble(error):
-            raise BackendUnavailable("ledger", type(error.orig).__name__) from error
-
-
-#: SQLSTATE classes of PostgreSQL that speak of the server, not of the statement: connection,
-#: resources, operator intervention, system error; and serialization or lock trouble.
-_TROUBLE = ("08", "53", "57", "58", "40", "55")
-
-
-def _is_trouble(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    if isinstance(state, str):
-        return state.startswith(_TROUBLE)
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

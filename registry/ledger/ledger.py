@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..rules.errors import BackendUnavailable, ModelNotFound
@@ -16,23 +16,27 @@ from ..rules.tenancy import ModelId, TenantId
 from . import migrating, notes, operations, tables
 from .book import ModelBook
 from .chain import GENESIS
-from .engine import open_engine, reading, single, writing
+from .clock import LedgerClock, utc_now
+from .engine import maintenance_engine, open_engine, reading, single, writing
 from .inserting import insert_into
+from .limits import MAINTENANCE, ORDINARY, Limits
 from .reading import LedgerReader
 from .rows import ModelRow, Operation, model_row
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Ledger:
     """The only way to the ledger's tables. Every method takes the tenant first."""
 
     def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] = utc_now) -> None:
+        """``clock`` is the clock of this process; what it is worth: :mod:`.clock`."""
         self._engine = engine
-        self.clock = clock
-        self.read = LedgerReader(engine)
+        self._patient = maintenance_engine(engine) or engine
+        self._time = LedgerClock(clock)
+        self.read = LedgerReader(engine, self._patient)
+
+    def clock(self) -> datetime:
+        """The ledger's time now."""
+        return self._time.now()
 
     @classmethod
     async def open(cls, url: str, clock: Callable[[], datetime] = utc_now) -> Ledger:
@@ -44,15 +48,27 @@ class Ledger:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine, clock)
+        ledger = cls(engine, clock)
+        await ledger.ping()
+        return ledger
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self._patient is not self._engine:
+            await self._patient.dispose()
 
     async def ping(self) -> None:
         """Return if the database answers. Raises :class:`BackendUnavailable`."""
         async with reading(self._engine) as connection:
-            await connection.scalar(select(1))
+            if connection.dialect.name == "postgresql":
+                now = await connection.execute(select(func.clock_timestamp()))
+                self._time.observe(now.scalar_one())
+            else:
+                await connection.scalar(select(1))
+
+    def clock_warning(self) -> str | None:
+        """What is wrong with this process's clock; None if it agrees with the ledger's."""
+        return self._time.read().warning()
 
     @asynccontextmanager
     async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
@@ -63,18 +79,22 @@ class Ledger:
             yield book
 
     @asynccontextmanager
-    async def snapshot(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
+    async def snapshot(
+        self, tenant: TenantId, model: ModelId, *, limits: Limits = ORDINARY
+    ) -> AsyncIterator[ModelBook]:
         """The model's book for reading: one consistent state, nothing locked, nothing kept.
 
-        Raises :class:`ModelNotFound`.
+        ``limits`` of MAINTENANCE are for work that takes longer than a request may. Raises
+        :class:`ModelNotFound`.
         """
-        async with reading(self._engine) as connection:
+        engine = self._patient if limits is MAINTENANCE else self._engine
+        async with reading(engine) as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             row = await self._row(connection, tenant, model)
             if row is None:
                 raise ModelNotFound(model)
-            yield ModelBook(connection, row, self.clock)
+            yield ModelBook(connection, row, self._time)
 
     @asynccontextmanager
     async def new_book(
@@ -102,7 +122,7 @@ class Ledger:
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
-        async with writing(self._engine) as connection:
+        async with writing(self._engine, f"operation {operation_id!r}") as connection:
             return await operations.begin(
                 connection, tenant, model, operation_id, request, plan, self.clock()
             )
@@ -152,13 +172,13 @@ class Ledger:
         book = None
         written = False
         try:
-            async with writing(self._engine) as connection:
+            async with writing(self._engine, f"model {model!r}") as connection:
                 if make is not None:
                     await make(connection)
                 row = await self._row(connection, tenant, model, lock=True)
                 if row is None:
                     raise ModelNotFound(model)
-                book = ModelBook(connection, row, self.clock)
+                book = ModelBook(connection, row, self._time)
                 yield book
                 written = book.model.epoch > row.epoch
         except BackendUnavailable:
@@ -196,12 +216,19 @@ class Ledger:
         *,
         lock: bool = False,
     ) -> ModelRow | None:
-        query = select(tables.models).where(
-            tables.models.c.tenant_id == tenant, tables.models.c.model_id == model
-        )
-        rows = await connection.execute(query.with_for_update() if lock else query)
+        models = tables.models
+        query = select(models).where(models.c.tenant_id == tenant, models.c.model_id == model)
+        if connection.dialect.name == "postgresql":
+            # Around the query that locks: the time is that after the lock was waited for.
+            found = (query.with_for_update() if lock else query).subquery()
+            query = select(found, func.clock_timestamp().label("server_time"))
+        rows = await connection.execute(query)
         row = rows.mappings().first()
-        return model_row(dict(row)) if row else None
+        if row is None:
+            return None
+        if "server_time" in row:
+            self._time.observe(row["server_time"])
+        return model_row(dict(row))
 
     async def _make_model(
         self,

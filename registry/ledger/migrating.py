@@ -8,13 +8,13 @@ from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..rules.errors import InvalidInput
-from .engine import open_engine, reading, writing
+from .engine import maintenance_engine, open_engine, reading, writing
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest migration. Known here so that opening a ledger does not have to load Alembic.
-HEAD = "0002"
+HEAD = "0003"
 _VERSION_TABLE = "ledger_version"
 #: Any constant number will do: it names the lock that two upgrades at once wait on.
 _UPGRADE_LOCK = 7_110_451
@@ -57,10 +57,17 @@ async def _revision(engine: AsyncEngine) -> str | None:
 
 
 async def _upgrade(engine: AsyncEngine) -> None:
-    async with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
-        await connection.run_sync(_run_migrations)
+    """Run what is missing, in a transaction that takes as long as it takes; of several upgrades at
+    once the later ones wait, and find nothing left to do."""
+    patient = maintenance_engine(engine)
+    try:
+        async with writing(patient or engine, "the ledger's tables") as connection:
+            if engine.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+            await connection.run_sync(_run_migrations)
+    finally:
+        if patient is not None:
+            await patient.dispose()
 
 
 def _run_migrations(connection: Any) -> None:

@@ -30,8 +30,10 @@ from .rows import (
 class LedgerReader:
     """Answers from the ledger alone; deleted versions and models without versions are absent."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, patient: AsyncEngine) -> None:
+        """``patient`` is for reads that may take longer than a request."""
         self._engine = autocommit(engine)
+        self._patient = autocommit(patient)
 
     async def model(self, tenant: TenantId, model: ModelId) -> ModelMetadata | None:
         """The model with its current version; None if the tenant has no such model."""
@@ -224,13 +226,15 @@ class LedgerReader:
     async def entries(
         self, tenant: TenantId, model: ModelId, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
-        """Entries with a sequence above ``after``, oldest first."""
+        """Entries with a sequence above ``after``, oldest first; all of them without ``limit``,
+        however long that takes."""
         query = (
             select(tables.entries)
             .where(*_of_model(tables.entries, tenant, model), tables.entries.c.sequence > after)
             .order_by(tables.entries.c.sequence)
         )
-        return [ledger_entry(row) for row in await self._rows(query.limit(limit))]
+        engine = self._patient if limit is None else self._engine
+        return [ledger_entry(row) for row in await read(engine, query.limit(limit))]
 
     async def entry_at(
         self, tenant: TenantId, model: ModelId, when: datetime

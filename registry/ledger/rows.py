@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..rules.evidence import Evidence, Verdict
+from ..rules.evidence import Evidence, Origin, Verdict
 from ..rules.metadata import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
 from ..rules.policy import PromotionPolicy
+from ..rules.stage_record import Departure, StageRecord
 from ..rules.stages import Gate, Stage
 
 
@@ -116,8 +117,23 @@ def model_metadata(
 
 
 def version_metadata(row: Mapping[str, Any]) -> VersionMetadata:
-    fields = {**row, "stage": Stage(row["stage"])}
-    return VersionMetadata(**fields)
+    fields = {key: value for key, value in row.items() if key not in _PAST}
+    return VersionMetadata(**{**fields, "stage": Stage(row["stage"])})
+
+
+def stage_record(row: Mapping[str, Any]) -> StageRecord:
+    """What a row of ``versions`` says of the version's past. The entry that put it into its stage
+    is not in the row."""
+    left = row["left_production"]
+    return StageRecord(
+        stage=Stage(row["stage"]),
+        evidence_since=row["evidence_since"],
+        first_production=row["first_production"],
+        left_production=Departure(left) if left else None,
+    )
+
+
+_PAST = frozenset({"evidence_since", "first_production", "left_production"})
 
 
 def version_values(version: VersionMetadata) -> dict[str, Any]:
@@ -173,8 +189,19 @@ def entry_values(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def evidence_item(row: Mapping[str, Any]) -> Evidence:
-    return Evidence(**{**row, "gate": Gate(row["gate"]), "verdict": Verdict(row["verdict"])})
+    fields = {key: value for key, value in row.items() if key != "check_name"}
+    return Evidence(
+        **{
+            **fields,
+            "check": row["check_name"],
+            "gate": Gate(row["gate"]),
+            "verdict": Verdict(row["verdict"]),
+            "origin": Origin(row["origin"]),
+        }
+    )
 
 
 def evidence_values(item: Evidence) -> dict[str, Any]:
-    return {**item.content(), "recorded_at": item.recorded_at, "recorded_by": item.recorded_by}
+    values = {**item.document(), "recorded_at": item.recorded_at, "check_name": item.check}
+    del values["check"]
+    return values

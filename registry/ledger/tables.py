@@ -107,6 +107,10 @@ versions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # What the version's past means, as ``rules.stage_record`` has it.
+    Column("evidence_since", BigInteger, nullable=False, server_default=text("0")),
+    Column("first_production", BigInteger),
+    Column("left_production", String(16)),
     ForeignKeyConstraint(
         ["tenant_id", "model_id"],
         ["models.tenant_id", "models.model_id"],
@@ -161,6 +165,10 @@ evidence = Table(
     Column("report_uri", Text),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("recorded_by", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    Column("origin", String(16), nullable=False, server_default="external"),
+    Column("check_name", String(128)),
     ForeignKeyConstraint(
         ["tenant_id", "model_id", "version"],
         ["versions.tenant_id", "versions.model_id", "versions.version"],

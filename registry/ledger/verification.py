@@ -1,98 +1,120 @@
-"""Checks a model's ledger: the chain, the evidence it stands on, and what it adds up to."""
+"""Checks a model's ledger: the chain, the rules it was written by, and what it adds up to.
+
+The entries are read a page at a time within one consistent state, so that memory does not grow
+with their number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from ..rules.errors import LedgerCorrupt
+from ..rules.evidence import Evidence
 from ..rules.metadata import EntryKind, LedgerEntry, VersionMetadata
 from ..rules.policy import PromotionPolicy
+from ..rules.replay import LedgerReplay
+from ..rules.stage_record import StageRecord
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId
-from .chain import verify_chain
+from .book import ModelBook
+from .chain import ChainCheck
 from .ledger import Ledger
-from .rows import ModelRow
+from .limits import MAINTENANCE
+
+#: Entries that are held in memory at a time.
+_PAGE = 1000
 
 
 async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
     """Number of entries of an intact ledger.
 
-    Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved, whose
-    evidence was changed since, or whose outcome (stages, bundles, policy) is no longer shown.
+    Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved, that the
+    rules do not allow, whose evidence was changed since, or whose outcome (stages, bundles,
+    policy) is no longer shown.
     """
-    async with ledger.snapshot(tenant, model) as book:
-        entries = await book.entries()
+    async with ledger.snapshot(tenant, model, limits=MAINTENANCE) as book:
         versions = {item.version: item for item in await book.versions(deleted=True)}
-        count = verify_chain(model, entries, epoch=book.model.epoch, head_hash=book.model.head_hash)
-        for entry in entries:
-            for reference in entry.evidence:
-                found = await book.find_evidence(reference["evidence_id"])
-                if found is None or found.digest() != reference["digest"]:
-                    raise LedgerCorrupt(
-                        model,
-                        entry.sequence,
-                        f"stands on evidence {reference['evidence_id']} that was changed since",
-                    )
-        stages = {number: item.stage for number, item in versions.items()}
-        _verify_fold(model, entries, stages, book.model.production_version)
-        _verify_bundles(model, entries, versions)
-        _verify_policy(model, entries, book.model)
-    return count
+        chain, replay = ChainCheck(model), LedgerReplay(model)
+        policy, policy_entry = PromotionPolicy().fingerprint, 0
+        last: LedgerEntry | None = None
+        async for page in _pages(book):
+            known = await book.evidence_by_id(_evidence_ids(page))
+            for entry in page:
+                chain.follow(entry)
+                _check_evidence(model, entry, known)
+                _check_bundles(model, entry, versions)
+                replay.follow(entry, known)
+                if entry.kind is EntryKind.POLICY_SET:
+                    policy, policy_entry = str(entry.detail.get("fingerprint")), entry.sequence
+                last = entry
+        chain.finish(epoch=book.model.epoch, head_hash=book.model.head_hash)
+        _check_fold(model, replay.records, {number: book.record(number) for number in versions})
+        if (last.production if last else None) != book.model.production_version:
+            raise LedgerCorrupt(
+                model, last.sequence if last else 0, "left another production version than is shown"
+            )
+        # A gate that was weakened without an entry is found.
+        if {book.model.policy_fingerprint, book.model.policy.fingerprint} != {policy}:
+            raise LedgerCorrupt(model, policy_entry, "left another promotion policy than is shown")
+    return chain.count
 
 
-def _verify_fold(
-    model: str, entries: list[LedgerEntry], stages: dict[int, Stage], production: int | None
-) -> None:
-    told = fold(entries)
-    for version in sorted(set(stages) | set(told)):
-        expected, entry = told.get(version, (None, 0))
-        if stages.get(version) is not expected:
+async def _pages(book: ModelBook) -> AsyncIterator[list[LedgerEntry]]:
+    after = 0
+    while page := await book.entries(after=after, limit=_PAGE):
+        yield page
+        after = page[-1].sequence
+
+
+def _evidence_ids(entries: Iterable[LedgerEntry]) -> set[str]:
+    return {str(reference.get("evidence_id")) for item in entries for reference in item.evidence}
+
+
+def _check_evidence(model: str, entry: LedgerEntry, known: Mapping[str, Evidence]) -> None:
+    for reference in entry.evidence:
+        found = known.get(str(reference.get("evidence_id")))
+        if found is None or found.digest() != reference.get("digest"):
             raise LedgerCorrupt(
                 model,
-                entry,
-                f"left version {version} {_stage(expected)}, "
-                f"but the table of versions has it {_stage(stages.get(version))}",
+                entry.sequence,
+                f"stands on evidence {reference.get('evidence_id')} that was changed since",
             )
-    last = entries[-1] if entries else None
-    if (last.production if last else None) != production:
-        raise LedgerCorrupt(
-            model, last.sequence if last else 0, "left another production version than is shown"
-        )
 
 
-def _verify_bundles(
-    model: str, entries: list[LedgerEntry], versions: Mapping[int, VersionMetadata]
-) -> None:
+def _check_bundles(model: str, entry: LedgerEntry, versions: Mapping[int, VersionMetadata]) -> None:
     """Evidence is about a digest: a version with another one would borrow its proof."""
-    for entry in entries:
-        if entry.kind not in (EntryKind.REGISTERED, EntryKind.ADOPTED):
-            continue
-        for move in entry.moves:
-            if versions[move.version].bundle_digest != entry.detail.get("bundle_digest"):
+    if entry.kind not in (EntryKind.REGISTERED, EntryKind.ADOPTED):
+        return
+    for move in entry.moves:
+        found = versions.get(move.version)
+        if found is None or found.bundle_digest != entry.detail.get("bundle_digest"):
+            raise LedgerCorrupt(
+                model,
+                entry.sequence,
+                f"entered version {move.version} with another bundle digest than is shown",
+            )
+
+
+def _check_fold(
+    model: str, expected: Mapping[int, StageRecord], shown: Mapping[int, StageRecord]
+) -> None:
+    for version in sorted(set(expected) | set(shown)):
+        record, table = expected.get(version, StageRecord()), shown.get(version, StageRecord())
+        if table.stage is not record.stage:
+            raise LedgerCorrupt(
+                model,
+                record.sequence,
+                f"left version {version} {_stage(record.stage)}, "
+                f"but the table of versions has it {_stage(table.stage)}",
+            )
+        for name in ("evidence_since", "first_production", "left_production"):
+            if getattr(table, name) != getattr(record, name):
                 raise LedgerCorrupt(
                     model,
-                    entry.sequence,
-                    f"entered version {move.version} with another bundle digest than is shown",
+                    record.sequence,
+                    f"left version {version} with {name} {getattr(record, name)}, "
+                    f"but the table of versions has {getattr(table, name)}",
                 )
-
-
-def _verify_policy(model: str, entries: list[LedgerEntry], row: ModelRow) -> None:
-    """A gate that was weakened without an entry is found."""
-    fingerprint, sequence = PromotionPolicy().fingerprint, 0
-    for entry in entries:
-        if entry.kind is EntryKind.POLICY_SET:
-            fingerprint, sequence = str(entry.detail.get("fingerprint")), entry.sequence
-    if {row.policy_fingerprint, row.policy.fingerprint} != {fingerprint}:
-        raise LedgerCorrupt(model, sequence, "left another promotion policy than is shown")
-
-
-def fold(entries: Iterable[LedgerEntry]) -> dict[int, tuple[Stage, int]]:
-    """What entries add up to: each version's stage, and the entry that put it there."""
-    stages: dict[int, tuple[Stage, int]] = {}
-    for entry in entries:
-        for move in entry.moves:
-            stages[move.version] = (move.target, entry.sequence)
-    return stages
 
 
 def _stage(stage: Stage | None) -> str:

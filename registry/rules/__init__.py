@@ -1,1 +1,4 @@
-"""Pure rules: standard library and ``rfc8785`` only, no I/O, no clock. Everything else may import them."""
+"""Pure rules: no I/O and no clock; the standard library and ``rfc8785`` only.
+
+Everything else may import them.
+"""

@@ -92,7 +92,7 @@ def _large_integer(value: int, path: str) -> float:
         double = 0.0
     if double == 0.0 or rfc8785.dumps(double) != str(value).encode():
         raise _NotPlain(
-            f"{path} is {str(value):.80}, an integer beyond 2^53 - 1, which JSON numbers cannot "
+            f"{path} is {value!s:.80}, an integer beyond 2^53 - 1, which JSON numbers cannot "
             "hold exactly; write it as text"
         )
     return double

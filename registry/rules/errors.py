@@ -27,6 +27,7 @@
     ├── BundleCorrupt               files differ from the digest in the ledger
     ├── LedgerCorrupt               the hash chain is broken
     ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
+    │   └── ChangeInProgress        another change of the same model has not ended in time
     └── FrameworkUnavailable        supported framework that is not installed here
 
 Each class has a stable ``code`` for programs, and carries what it knows as fields, so that no
@@ -197,7 +198,7 @@ class StaleProduction(Conflict):
     def __init__(self, *, expected: int | None, actual: int | None) -> None:
         super().__init__(
             f"expected production to be {_version(expected)}, but it is {_version(actual)}; "
-            "nothing was changed. Judge the candidate against the version in production now."
+            "nothing was changed. Look at the version in production now, then decide again."
         )
         self.expected = expected
         self.actual = actual
@@ -207,15 +208,31 @@ class StaleProduction(Conflict):
 
 
 class NoEarlierProduction(Conflict):
-    """No archived version that was in production is left to roll back to. Nothing was changed."""
+    """No version is left that a rollback may choose by itself. Nothing was changed.
+
+    ``candidates`` are the archived versions that were retired for a reason: a rollback goes to
+    one of them only if the caller names it.
+    """
 
     code = "no_earlier_production"
 
-    def __init__(self, model_id: str) -> None:
+    def __init__(self, model_id: str, candidates: Iterable[int] = ()) -> None:
+        self.model_id = model_id
+        self.candidates = tuple(candidates)
+        retired = ", ".join(map(str, self.candidates))
         super().__init__(
-            f"model {model_id!r} has no earlier production version to roll back to; "
-            "to take the present one out of service, retire it (move it to archived)"
+            f"model {model_id!r} has no earlier production version to roll back to"
+            + (
+                f", except those that were retired: {retired}. The history says why; name the "
+                "version to bring one of them back all the same"
+                if retired
+                else "; to take the present one out of service, move it to development or to "
+                "archived, with a reason"
+            )
         )
+
+    def details(self) -> dict[str, Any]:
+        return {"candidates": list(self.candidates)}
 
 
 class OperationConflict(Conflict):
@@ -338,6 +355,20 @@ class BackendUnavailable(RegistryError):
 
     def details(self) -> dict[str, Any]:
         return {"backend": self.backend}
+
+
+class ChangeInProgress(BackendUnavailable):
+    """Another change of the same thing is in progress, and did not end while this one waited."""
+
+    code = "change_in_progress"
+
+    def __init__(self, what: str) -> None:
+        super().__init__("ledger", f"another change of {what} is in progress")
+        self.args = (
+            f"another change of {what} is in progress and has not ended in time; nothing was "
+            "changed. Repeat the call with the same operation id",
+        )
+        self.what = what
 
 
 class FrameworkUnavailable(RegistryError):

@@ -1,16 +1,20 @@
 """Evidence: a gate's recorded verdict, and when it counts.
 
 Evidence counts only for exactly the bundle that was judged, against the version that is in
-production at the moment of the write, under the model's current policy, while it is fresh, and
-only if its verdict is PASS. Of several that fit, the newest decides, so that repeating a gate
-until it passes is visible and a later FAIL is not outvoted by an earlier PASS.
+production at the moment of the write, under the model's current policy, while it is fresh, if it
+was recorded after the version last left staging or production, and only if its verdict is PASS.
+Of several that fit, the newest decides, so that repeating a gate until it passes is visible and a
+later FAIL is not outvoted by an earlier PASS.
+
+Evidence without a gate's own report is ``external``. It never takes back what a gate itself said:
+while the gate's newest own verdict is not PASS, an external PASS does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,13 +30,26 @@ class Verdict(StrEnum):
     INVALID = "INVALID"
 
 
+class Origin(StrEnum):
+    """Whose verdict evidence is: the gate's own, with its report, or somebody else's."""
+
+    GATE = "gate"
+    EXTERNAL = "external"
+
+
+#: How far ahead of the ledger's clock a time may lie before it counts as wrong.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One verdict of one gate on one version.
 
     ``baseline`` is the production version it was compared with, None when there was none.
-    ``summary`` is plain finite JSON: the numbers behind the verdict. ``recorded_at`` and
-    ``recorded_by`` are set by the ledger, whatever the caller wrote.
+    ``summary`` is plain finite JSON: the numbers behind the verdict. ``check`` names the additional
+    check, for the gate ``check`` alone. The ledger sets the rest, whatever the caller wrote:
+    ``recorded_at`` and ``recorded_by``; ``epoch``, the model's epoch at that moment; ``position``,
+    1 for the version's first evidence, 2 for its second; and ``origin``.
     """
 
     evidence_id: str
@@ -46,8 +63,12 @@ class Evidence:
     tenant_id: str | None = None
     model_id: str | None = None
     version: int | None = None
+    check: str | None = None
     recorded_at: datetime | None = None
     recorded_by: str | None = None
+    epoch: int = 0
+    position: int = 0
+    origin: Origin = Origin.EXTERNAL
 
     def content(self) -> dict[str, Any]:
         """What the gate said, as plain JSON: everything but when and by whom it was recorded."""
@@ -63,25 +84,34 @@ class Evidence:
             "tenant_id": self.tenant_id,
             "model_id": self.model_id,
             "version": self.version,
+            "check": self.check,
         }
 
     def digest(self) -> str:
-        """Digest of :meth:`content`. A promotion's ledger entry holds it, so that the evidence
+        """Digest of :meth:`document`. A promotion's ledger entry holds it, so that the evidence
         behind a promotion cannot be edited later without breaking the chain."""
-        return digest(self.content(), field="evidence")
+        return digest(self.document(), field="evidence")
 
     def document(self) -> dict[str, Any]:
         """All of it as plain JSON."""
+        at = self.recorded_at
         return {
             **self.content(),
-            "recorded_at": self.recorded_at.isoformat() if self.recorded_at else None,
+            "recorded_at": at.astimezone(UTC).isoformat(timespec="microseconds") if at else None,
             "recorded_by": self.recorded_by,
+            "epoch": self.epoch,
+            "position": self.position,
+            "origin": self.origin.value,
         }
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What evidence has to be about, as read inside the write's own transaction."""
+    """What evidence has to be about, as read inside the write's own transaction.
+
+    ``evidence_since`` is the epoch from which on evidence counts: the version's last move back.
+    ``required_checks`` are the additional checks that the policy names.
+    """
 
     tenant_id: str
     model_id: str
@@ -92,6 +122,8 @@ class Subject:
     max_age: timedelta
     approval_required: bool
     onnx_missing: bool = False
+    evidence_since: int = 0
+    required_checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,11 +171,19 @@ def judge_evidence(
     ``readiness`` calls it to tell in advance what that would say.
     """
     newest_first = sorted(evidence, key=_recorded, reverse=True)
+    groups: list[tuple[tuple[Gate, ...], str | None]] = []
+    if required.any_gate:
+        groups.append((required.any_gate, None))
+    if required.checks_by_policy:
+        groups.extend(((Gate.CHECK,), name) for name in subject.required_checks)
+    if required.approval_by_policy and subject.approval_required:
+        groups.append(((Gate.APPROVAL,), None))
     used: list[Evidence] = []
     missing: list[Missing] = []
-    if required.any_gate:
-        found, problems = _first_pass(required.any_gate, subject, newest_first, now)
-        used.extend(found)
+    for gates, check in groups:
+        named = [item for item in newest_first if item.check == check]
+        passed, problems = _first_pass(gates, check, subject, named, now)
+        used.extend(passed)
         missing.extend(problems)
     if required.any_gate and subject.onnx_missing:
         missing.append(
@@ -153,71 +193,121 @@ def judge_evidence(
                 "version has none; its model card says why",
             )
         )
-    if required.approval_by_policy and subject.approval_required:
-        found, problems = _first_pass((Gate.APPROVAL,), subject, newest_first, now)
-        used.extend(found)
-        missing.extend(problems)
     return tuple(used), tuple(missing)
 
 
 def _first_pass(
-    gates: tuple[Gate, ...], subject: Subject, newest_first: list[Evidence], now: datetime
+    gates: tuple[Gate, ...],
+    check: str | None,
+    subject: Subject,
+    newest_first: list[Evidence],
+    now: datetime,
 ) -> tuple[tuple[Evidence, ...], tuple[Missing, ...]]:
+    refusal = _own_refusal(gates, subject, newest_first)
     problems: list[Missing] = []
     for gate in gates:
-        of_gate = [item for item in newest_first if item.gate is gate]
         problem = None
-        for item in of_gate:
+        for item in newest_first:
+            if item.gate is not gate:
+                continue
             misfit = _misfit(item, subject, now)
-            if misfit is None and item.verdict is Verdict.PASS:
-                return (item,), ()
-            if misfit is None:
+            if misfit is not None:
+                problem = problem or misfit
+                continue
+            if item.verdict is not Verdict.PASS:
                 problem = Missing(
-                    "not_passed", f"the {gate} gate said {item.verdict}{_why(item)}", gate
+                    "not_passed", f"{_named(item)} said {item.verdict}{_why(item)}", gate
                 )
-                break
-            problem = problem or misfit
+            elif item.origin is Origin.EXTERNAL and refusal is not None:
+                problem = Missing(
+                    "external_evidence",
+                    f"{_named(refusal)} itself said {refusal.verdict}{_why(refusal)}; a PASS that "
+                    f"was recorded without the gate's report ({item.evidence_id}) cannot take "
+                    "that back; run the gate again",
+                    gate,
+                )
+            else:
+                return (item,), ()
+            break
         if problem:
             problems.append(problem)
     if problems:
         return (), tuple(problems)
-    names = " or ".join(gates)
-    return (), (Missing("no_evidence", f"there is no evidence of the {names} gate", gates[0]),)
+    what = f"check {check}" if check else f"{' or '.join(gates)} gate"
+    return (), (Missing("no_evidence", f"there is no evidence of the {what}", gates[0]),)
+
+
+def _own_refusal(
+    gates: tuple[Gate, ...], subject: Subject, newest_first: list[Evidence]
+) -> Evidence | None:
+    """The newest verdict of one of ``gates`` itself on these files, if it is not PASS.
+
+    Whatever its policy, baseline and age: a gate's refusal ends when that gate says PASS, and not
+    because something around it has changed.
+    """
+    for gate in gates:
+        for item in newest_first:
+            own = item.gate is gate and item.origin is Origin.GATE
+            if own and _is_about(item, subject) and item.bundle_digest == subject.bundle_digest:
+                if item.verdict is not Verdict.PASS:
+                    return item
+                break
+    return None
 
 
 def _misfit(item: Evidence, subject: Subject, now: datetime) -> Missing | None:
     """Why this evidence is not about this subject, or None if it is."""
 
     def misfit(code: str, message: str) -> Missing:
-        return Missing(code, f"the evidence of the {item.gate} gate {message}", item.gate)
+        return Missing(code, f"the evidence of {_named(item)} {message}", item.gate)
 
-    if (item.tenant_id, item.model_id, item.version) != (
-        subject.tenant_id,
-        subject.model_id,
-        subject.version,
-    ):
+    again = "obtain it again" if item.gate in (Gate.APPROVAL, Gate.CHECK) else "run the gate again"
+    if not _is_about(item, subject):
         return misfit("other_version", "is about another version")
     if item.bundle_digest != subject.bundle_digest:
         return misfit("other_bundle", "is about other files than those of this version")
+    if item.epoch < subject.evidence_since:
+        return misfit(
+            "before_last_exit",
+            f"was recorded at epoch {item.epoch}, before entry {subject.evidence_since} took the "
+            f"version back; {again}",
+        )
     if item.baseline != subject.production:
         return misfit(
             "other_baseline",
             f"compared with {_version(item.baseline)}, but production is now "
-            f"{_version(subject.production)}; run the gate again",
+            f"{_version(subject.production)}; {again}",
         )
     if item.policy_fingerprint != subject.policy_fingerprint:
-        return misfit("other_policy", "was made under another policy; run the gate again")
-    if item.recorded_at is None or not _fresh(item.recorded_at, subject.max_age, now):
-        return misfit("expired", f"is older than {subject.max_age.days} days; run the gate again")
+        return misfit("other_policy", f"was made under another policy; {again}")
+    if item.recorded_at is not None and item.recorded_at > now + CLOCK_TOLERANCE:
+        return misfit(
+            "future_dated",
+            f"is dated {item.recorded_at:%Y-%m-%d %H:%M} UTC, but it is {now:%Y-%m-%d %H:%M} UTC; "
+            f"set the clock of the machine that recorded it, and {again}",
+        )
+    if item.recorded_at is None or now - item.recorded_at > subject.max_age:
+        days = subject.max_age / timedelta(days=1)
+        return misfit("expired", f"is older than {days:g} days; {again}")
     return None
 
 
-def _fresh(recorded_at: datetime, max_age: timedelta, now: datetime) -> bool:
-    return now - recorded_at <= max_age
+def _is_about(item: Evidence, subject: Subject) -> bool:
+    return (item.tenant_id, item.model_id, item.version) == (
+        subject.tenant_id,
+        subject.model_id,
+        subject.version,
+    )
 
 
-def _recorded(item: Evidence) -> tuple[str, str]:
-    return (item.recorded_at.isoformat() if item.recorded_at else "", item.evidence_id)
+def _recorded(item: Evidence) -> tuple[int, int, str, str]:
+    """The ledger's own order; clocks order only what was recorded before it counted."""
+    at = item.recorded_at
+    return (item.epoch, item.position, at.isoformat() if at else "", item.evidence_id)
+
+
+def _named(item: Evidence) -> str:
+    return f"the check {item.check}" if item.check else f"the {item.gate} gate"
 
 
 def _why(item: Evidence) -> str:

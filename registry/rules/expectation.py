@@ -19,6 +19,8 @@ ANY: Final = _Any.ANY
 ExpectedProduction = int | None | _Any
 #: The epoch of the model that the caller has seen, or several that will do.
 ExpectedEpoch = int | Collection[int] | _Any
+#: The same, parsed.
+Epochs = frozenset[int] | _Any
 
 
 def parse_expected(value: Any) -> ExpectedProduction:
@@ -34,7 +36,7 @@ def check_expected(expected: ExpectedProduction, actual: int | None) -> None:
         raise StaleProduction(expected=expected, actual=actual)
 
 
-def parse_expected_epoch(value: Any) -> frozenset[int] | _Any:
+def parse_expected_epoch(value: Any) -> Epochs:
     """The epochs that will do, or ANY. Raises :class:`InvalidInput`."""
     if isinstance(value, _Any):
         return value
@@ -48,12 +50,7 @@ def parse_expected_epoch(value: Any) -> frozenset[int] | _Any:
     return frozenset(epochs)
 
 
-def check_epoch(expected: frozenset[int] | _Any, model_id: str, actual: int) -> None:
+def check_epoch(expected: Epochs, model_id: str, actual: int) -> None:
     """Return if the caller expected the model at epoch ``actual``; raise :class:`StaleModel`."""
     if not isinstance(expected, _Any) and actual not in expected:
         raise StaleModel(model_id, actual)
-
-
-def told(expected: frozenset[int] | _Any) -> dict[str, list[int]]:
-    """The expectation as an argument of a request; nothing where there is none."""
-    return {} if isinstance(expected, _Any) else {"epochs": sorted(expected)}

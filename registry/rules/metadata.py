@@ -180,7 +180,8 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether a version may go to a stage now, and what is missing if not."""
+    """Whether a version may go to a stage now, and what is missing if not. ``warnings`` are
+    sentences about what is wrong with the process that was called, such as its clock."""
 
     model_id: str
     version: int
@@ -188,6 +189,7 @@ class Readiness:
     target: Stage
     production: int | None
     missing: tuple[Missing, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -202,6 +204,7 @@ class Readiness:
             "production": self.production,
             "ready": self.ready,
             "missing": [item.document() for item in self.missing],
+            "warnings": list(self.warnings),
         }
 
 

@@ -8,7 +8,8 @@ not count, so weakening a gate costs a new run of it, and leaves an entry in the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,15 +19,18 @@ from .errors import InvalidInput
 
 _FIELDS = (
     *("validation", "shadow", "ab_test", "require_approval", "evidence_max_age_days"),
-    "require_onnx",
+    *("require_onnx", "required_checks"),
 )
+_CHECK = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class PromotionPolicy:
     """Sections ``validation``, ``shadow`` and ``ab_test`` are plain JSON objects, read by the
     gates of that name. ``evidence_max_age_days`` is how long a verdict counts. With
-    ``require_onnx`` a version needs a ``model.onnx`` that answers as the model does."""
+    ``require_onnx`` a version needs a ``model.onnx`` that answers as the model does.
+    ``required_checks`` names additional checks, each of which needs a PASS of its own before
+    production, recorded as evidence of the gate ``check``; they join the gates and replace none."""
 
     validation: Mapping[str, Any] = field(default_factory=dict)
     shadow: Mapping[str, Any] = field(default_factory=dict)
@@ -34,6 +38,7 @@ class PromotionPolicy:
     require_approval: bool = False
     evidence_max_age_days: float = 30.0
     require_onnx: bool = False
+    required_checks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("validation", "shadow", "ab_test"):
@@ -53,6 +58,7 @@ class PromotionPolicy:
                 "policy.evidence_max_age_days must be a number above 0, at most 3650",
                 field="policy.evidence_max_age_days",
             )
+        object.__setattr__(self, "required_checks", _checks(self.required_checks))
         digest(self.document(), field="policy")
 
     @property
@@ -65,9 +71,11 @@ class PromotionPolicy:
         return digest(self.document(), field="policy")
 
     def document(self) -> dict[str, Any]:
-        """The policy as plain JSON. ``require_onnx`` came later, and is left out where it is not
-        asked for: policies that were set before keep their fingerprints."""
-        later = {"require_onnx": True} if self.require_onnx else {}
+        """The policy as plain JSON. What came later is left out where it is not asked for:
+        policies that were set before keep their fingerprints."""
+        later: dict[str, Any] = {"require_onnx": True} if self.require_onnx else {}
+        if self.required_checks:
+            later["required_checks"] = list(self.required_checks)
         return {
             "validation": dict(self.validation),
             "shadow": dict(self.shadow),
@@ -90,3 +98,24 @@ class PromotionPolicy:
                 field="policy",
             )
         return cls(**document)
+
+
+def check_name(value: Any, *, field: str) -> str:
+    """``value`` as the name of an additional check. Raises :class:`InvalidInput`."""
+    if isinstance(value, str) and _CHECK.fullmatch(value):
+        return value
+    raise InvalidInput(
+        f"{field} {value!r:.80} is no name of a check: 1 to 64 of a-z, 0-9, '.', '_' and '-', "
+        "such as fairness-audit",
+        field=field,
+    )
+
+
+def _checks(names: Any) -> tuple[str, ...]:
+    """The names, each once, in order: two policies that ask for the same are the same."""
+    if isinstance(names, str) or not isinstance(names, Collection):
+        raise InvalidInput(
+            "policy.required_checks must be a list of names of checks",
+            field="policy.required_checks",
+        )
+    return tuple(sorted({check_name(name, field="policy.required_checks") for name in names}))

@@ -3,8 +3,11 @@
 ::
 
     DEVELOPMENT ──▶ STAGING ──▶ PRODUCTION ──▶ ARCHIVED
-         │             │                          │
-     (deleted)     (deleted)              DEVELOPMENT (rollback)
+         │             │            │             │
+     (deleted)     (deleted)   DEVELOPMENT   DEVELOPMENT, or
+                               (rollback)    PRODUCTION (rollback)
+
+A version that ever was in production is never deleted.
 
 Nobody else compares stages: operators, API, command line and ledger ask :func:`requirement`.
 """
@@ -30,6 +33,8 @@ class Gate(StrEnum):
     SHADOW = "shadow"
     AB_TEST = "ab_test"
     APPROVAL = "approval"
+    #: An additional check, by a name that the policy gives: ``fairness-audit``.
+    CHECK = "check"
 
 
 class Cause(StrEnum):
@@ -43,21 +48,25 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an edge asks for: a PASS of at least one of ``any_gate``, approval if the model's
-    policy asks for it (``approval_by_policy``), and a reason if ``reason``."""
+    """What an edge asks for: a PASS of at least one of ``any_gate``, approval and additional
+    checks if the model's policy asks for them (``approval_by_policy``, ``checks_by_policy``), and
+    a reason if ``reason``."""
 
     any_gate: tuple[Gate, ...] = ()
     approval_by_policy: bool = False
+    checks_by_policy: bool = False
     reason: bool = False
 
 
 TRANSITIONS: dict[tuple[Stage, Stage, Cause], Requirement] = {
     (Stage.DEVELOPMENT, Stage.STAGING, Cause.REQUEST): Requirement(any_gate=(Gate.VALIDATION,)),
     (Stage.STAGING, Stage.PRODUCTION, Cause.REQUEST): Requirement(
-        any_gate=(Gate.SHADOW, Gate.AB_TEST), approval_by_policy=True
+        any_gate=(Gate.SHADOW, Gate.AB_TEST), approval_by_policy=True, checks_by_policy=True
     ),
     (Stage.PRODUCTION, Stage.ARCHIVED, Cause.SUPERSEDED): Requirement(),
     (Stage.PRODUCTION, Stage.ARCHIVED, Cause.REQUEST): Requirement(reason=True),
+    # A request for a rollback: the version before it takes its place, if there is one.
+    (Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.REQUEST): Requirement(reason=True),
     (Stage.STAGING, Stage.DEVELOPMENT, Cause.REQUEST): Requirement(reason=True),
     (Stage.ARCHIVED, Stage.DEVELOPMENT, Cause.REQUEST): Requirement(reason=True),
     (Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK): Requirement(reason=True),
@@ -69,7 +78,6 @@ TRANSITIONS: dict[tuple[Stage, Stage, Cause], Requirement] = {
 #: What to do instead, for the mistakes people make.
 _ADVICE: dict[tuple[Stage, Stage], str] = {
     (Stage.DEVELOPMENT, Stage.PRODUCTION): "it has to pass through staging first",
-    (Stage.PRODUCTION, Stage.DEVELOPMENT): "use rollback, which puts another version in its place",
     (Stage.ARCHIVED, Stage.PRODUCTION): "use rollback to bring an earlier version back",
     (Stage.PRODUCTION, Stage.DELETED): "a version in production is never deleted; retire it",
     (Stage.ARCHIVED, Stage.DELETED): "a version that was in production is kept as a record",

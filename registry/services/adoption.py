@@ -14,6 +14,7 @@ from ..artifacts.bundle import kept_bundle
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
 from ..rules import paths
+from ..rules.commands import AdoptVersion
 from ..rules.errors import BackendUnavailable, NotFound, RegistryError
 from ..rules.inputs import MAX_TEXT
 from ..rules.metadata import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
@@ -170,9 +171,12 @@ class Adoption:
                 plan = await asyncio.to_thread(complete_plan, plan, source, folder)
                 asked = request(
                     f"{ADOPTER}/{model}/{version.version}",
-                    "adopt",
-                    Principal(ADOPTER),
-                    {"model": model, "version": version.version},
+                    AdoptVersion(
+                        actor=Principal(ADOPTER),
+                        tenant_id=tenant,
+                        model_id=model,
+                        version=version.version,
+                    ),
                 )
             saved = await asyncio.to_thread(self._publishing.check, plan, folder)
             bundle = None

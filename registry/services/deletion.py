@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 
 from ..rules import paths, tenancy
-from ..rules.errors import BackendUnavailable, ModelNotFound
-from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch, told
-from ..rules.metadata import EntryKind, StageMove
+from ..rules.commands import DeleteVersions
+from ..rules.errors import BackendUnavailable, InvalidTransition, ModelNotFound
+from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
+from ..rules.metadata import EntryKind, StageMove, VersionMetadata
 from ..rules.principals import Action, Principal, principal, require
+from ..rules.stage_record import StageRecord
 from ..rules.stages import Cause, Stage, requirement
 from ..rules.tenancy import ModelId, TenantId
 from .lifecycle import check_reason
@@ -41,12 +43,15 @@ class Deletion:
         who = principal(actor)
         require(who, Action.DELETE)
         check_reason(reason, "a deletion")
-        asked = request(
-            operation_id,
-            "delete_model",
-            who,
-            {"model": model, "version": number, "why": reason, **told(epochs)},
+        command = DeleteVersions(
+            actor=who,
+            tenant_id=tenant,
+            model_id=model,
+            version=number,
+            reason=reason,
+            expected_epoch=epochs,
         )
+        asked = request(operation_id, command)
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
@@ -62,6 +67,7 @@ class Deletion:
             if not doomed:
                 raise ModelNotFound(model)
             for item in doomed:
+                _check_never_productive(item, book.record(item.version))
                 requirement(item.stage, Stage.DELETED, Cause.DELETION)
             await book.append(
                 EntryKind.DELETED,
@@ -83,3 +89,14 @@ class Deletion:
                 await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
             except BackendUnavailable as error:
                 log.warning("model %s: files of version %s remain: %s", model, number, error)
+
+
+def _check_never_productive(version: VersionMetadata, record: StageRecord) -> None:
+    """Raise :class:`InvalidTransition` if the version ever was in production."""
+    if record.first_production is not None:
+        raise InvalidTransition(
+            version.stage,
+            Stage.DELETED,
+            advice=f"version {version.version} was in production (entry "
+            f"{record.first_production} of the ledger), and is kept as a record",
+        )

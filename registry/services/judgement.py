@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from ..ledger.book import ModelBook
-from ..rules import tenancy
+from ..rules import paths, tenancy
 from ..rules.canonical import canonical_json
-from ..rules.errors import AlreadyExists, InvalidInput, InvalidTransition, ModelNotFound
+from ..rules.commands import SetPolicy
+from ..rules.errors import (
+    AlreadyExists,
+    ArtifactNotFound,
+    InvalidInput,
+    InvalidTransition,
+    ModelNotFound,
+)
 from ..rules.evidence import (
+    CLOCK_TOLERANCE,
     Evidence,
     Missing,
+    Origin,
     judge_evidence,
     parse_gate,
     parse_verdict,
 )
-from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch, told
+from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
 from ..rules.inputs import text
 from ..rules.metadata import EntryKind, Readiness
-from ..rules.policy import PromotionPolicy
+from ..rules.policy import PromotionPolicy, check_name
 from ..rules.principals import Action, Principal, principal, require
-from ..rules.stages import Stage, parse_stage, requirement
+from ..rules.stages import Gate, Stage, parse_stage, requirement
 from .lifecycle import subject
 from .operations import earlier_answer, request
 from .stores import Stores
 
 _MAX_SUMMARY = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+#: Gates that judge by themselves and write a report.
+_JUDGING_GATES = (Gate.VALIDATION, Gate.SHADOW, Gate.AB_TEST)
+#: What evidence and the gate's report both say.
+_IN_REPORT = (
+    *("evidence_id", "gate", "verdict", "bundle_digest", "baseline", "policy_fingerprint"),
+    *("tenant_id", "model_id", "version"),
+)
 
 
 class Judgement:
@@ -55,12 +71,15 @@ class Judgement:
         text(reason, field="reason")
         if not isinstance(policy, PromotionPolicy):
             policy = PromotionPolicy.from_document(policy)
-        asked = request(
-            operation_id,
-            "set_policy",
-            who,
-            {"model": model, "policy": policy.document(), "reason": reason, **told(epochs)},
+        command = SetPolicy(
+            actor=who,
+            tenant_id=tenant,
+            model_id=model,
+            policy=policy,
+            reason=reason,
+            expected_epoch=epochs,
         )
+        asked = request(operation_id, command)
         policy = self._stores.complete_policy(policy)
         if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
             return policy
@@ -105,7 +124,8 @@ class Judgement:
         number = tenancy.version_number(version)
         who = principal(actor)
         require(who, Action.RECORD_EVIDENCE)
-        item = _checked(evidence, tenant, model, number)
+        item = _checked(evidence, tenant, model, number, self._stores.ledger.clock())
+        origin = await self._origin(item)
         async with self._stores.ledger.book(tenant, model) as book:
             found = await book.version(number)
             earlier = await book.find_evidence(item.evidence_id)
@@ -121,21 +141,52 @@ class Judgement:
                     f"is {found.bundle_digest}; judge the version's own files",
                     field="evidence.bundle_digest",
                 )
+            others = await book.evidence(number)
+            clock = book.clock
             recorded = replace(
-                item, recorded_at=await self._now(book, number), recorded_by=str(who)
+                item,
+                recorded_at=_after(clock, others),
+                recorded_by=str(who),
+                epoch=book.model.epoch,
+                position=1 + max((other.position for other in others), default=0),
+                origin=origin,
             )
             await book.add_evidence(recorded)
         return recorded
 
-    async def _now(self, book: ModelBook, version: int) -> datetime:
-        """The time, after that of all evidence so far: of two verdicts the one recorded later is
-        the newer, also when the clocks of their writers differ."""
-        latest = [
-            item.recorded_at + timedelta(microseconds=1)
-            for item in await book.evidence(version)
-            if item.recorded_at is not None
-        ]
-        return max([self._stores.ledger.clock(), *latest])
+    async def _origin(self, item: Evidence) -> Origin:
+        """Whether the evidence is the gate's own: its report lies in the gate's place in the
+        artifact store, and says the same.
+
+        Raises :class:`InvalidInput` where the report says something else.
+        """
+        artifacts = self._stores.artifacts
+        path = artifacts.path_of(item.report_uri) if item.report_uri else None
+        home = paths.gate_report(
+            tenancy.tenant_id(item.tenant_id),
+            tenancy.model_id(item.model_id),
+            tenancy.version_number(item.version),
+            item.gate.value,
+            "",
+        )
+        if path is None or not path.startswith(home) or item.gate not in _JUDGING_GATES:
+            return Origin.EXTERNAL
+        try:
+            report = json.loads(
+                await artifacts.get_bytes(f"{path.rstrip('/')}/{paths.REPORT_JSON}")
+            )
+        except (ArtifactNotFound, ValueError):
+            return Origin.EXTERNAL
+        content = item.content()
+        for name in _IN_REPORT:
+            told = report.get(name) if isinstance(report, dict) else None
+            if told != content[name]:
+                raise InvalidInput(
+                    f"the evidence's {name} is {content[name]!r:.100}, but its report at "
+                    f"{item.report_uri} has {told!r:.100}; record what the report says",
+                    field=f"evidence.{name}",
+                )
+        return Origin.GATE
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
@@ -154,14 +205,16 @@ class Judgement:
                     required,
                     subject(book, found),
                     await book.evidence(number),
-                    now=self._stores.ledger.clock(),
+                    now=book.clock.deadline,
                 )
             production = book.model.production_version
-        return Readiness(model, number, found.stage, target, production, missing)
+            warning = book.clock.warning(book.model.updated_at)
+        warnings = (warning,) if warning else ()
+        return Readiness(model, number, found.stage, target, production, missing, warnings)
 
 
-def _checked(evidence: Any, tenant: str, model: str, version: int) -> Evidence:
-    """The evidence bound to what it is recorded for, its fields checked."""
+def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime) -> Evidence:
+    """The evidence bound to what it is recorded for, its fields checked at time ``now``."""
     if not isinstance(evidence, Evidence):
         raise InvalidInput("evidence must be an Evidence", field="evidence")
     item = replace(
@@ -181,6 +234,21 @@ def _checked(evidence: Any, tenant: str, model: str, version: int) -> Evidence:
     if len(item.evidence_id) > 128 or "/" in item.evidence_id:
         raise InvalidInput(
             "evidence_id must be at most 128 characters without '/'", field="evidence.evidence_id"
+        )
+    at = item.recorded_at
+    if isinstance(at, datetime) and at.tzinfo is not None and at > now + CLOCK_TOLERANCE:
+        raise InvalidInput(
+            f"the evidence is dated {at.isoformat()}, but the ledger's time is {now.isoformat()}; "
+            "set the clock, or leave recorded_at out: the ledger sets it",
+            field="evidence.recorded_at",
+        )
+    if item.gate is Gate.CHECK:
+        check_name(item.check, field="evidence.check")
+    elif item.check is not None:
+        raise InvalidInput(
+            f"evidence.check names an additional check and goes with the gate {Gate.CHECK}; for "
+            f"the gate {item.gate} leave it out",
+            field="evidence.check",
         )
     if item.baseline is not None:
         tenancy.version_number(item.baseline, field="evidence.baseline")

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from ..ledger.book import ModelBook
 from ..ledger.rows import Change
 from ..rules import tenancy
+from ..rules.commands import MoveStage, RollBack
 from ..rules.errors import (
     GateRefused,
     InvalidInput,
     NoEarlierProduction,
+    StaleModel,
     StaleProduction,
 )
 from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
@@ -22,7 +24,6 @@ from ..rules.expectation import (
     check_expected,
     parse_expected,
     parse_expected_epoch,
-    told,
 )
 from ..rules.inputs import text
 from ..rules.metadata import (
@@ -33,6 +34,7 @@ from ..rules.metadata import (
     VersionMetadata,
 )
 from ..rules.principals import Action, Principal, principal, require
+from ..rules.stage_record import Departure
 from ..rules.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..rules.tenancy import ModelId, TenantId
 from ..together import together
@@ -71,22 +73,23 @@ class Lifecycle:
         if force:
             require(who, Action.FORCE)
             check_reason(reason, "a forced transition")
-        asked = request(
-            operation_id,
-            "transition_stage",
-            who,
-            {
-                "model": model,
-                "version": number,
-                "target": target.value,
-                "reason": reason,
-                "expected": "any" if expected is ANY else expected,
-                "force": force,
-                **told(epochs),
-            },
+        command = MoveStage(
+            actor=who,
+            tenant_id=tenant,
+            model_id=model,
+            version=number,
+            target=target,
+            reason=reason,
+            expected_production=expected,
+            expected_epoch=epochs,
+            force=force,
         )
+        asked = request(operation_id, command)
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
+            if target is Stage.DEVELOPMENT and await self._is_productive(tenant, model, number):
+                require(who, Action.ROLL_BACK)
+                return await self._rolled_back(command, asked, leaving=number)
             # Before the lock, as in a rollback: reading a large bundle takes time.
             await together(
                 self._projection.prepare(tenant, model),
@@ -117,46 +120,81 @@ class Lifecycle:
         to_version: int | None = None,
         actor: Principal | str,
         reason: str,
+        expected_production: ExpectedProduction = ANY,
         expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> ModelMetadata:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        wanted = None if to_version is None else tenancy.version_number(to_version)
-        epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
+        command = RollBack(
+            actor=who,
+            tenant_id=tenancy.tenant_id(tenant_id),
+            model_id=tenancy.model_id(model_id),
+            to_version=None if to_version is None else tenancy.version_number(to_version),
+            reason=reason,
+            expected_production=parse_expected(expected_production),
+            expected_epoch=parse_expected_epoch(expected_epoch),
+        )
         require(who, Action.ROLL_BACK)
         check_reason(reason, "a rollback")
-        asked = request(
-            operation_id,
-            "rollback",
-            who,
-            {"model": model, "to": wanted, "reason": reason, **told(epochs)},
+        return await self._rolled_back(
+            command, request(operation_id, command), to_version=command.to_version
         )
+
+    async def _rolled_back(
+        self,
+        command: RollBack | MoveStage,
+        asked: Request,
+        *,
+        to_version: int | None = None,
+        leaving: int | None = None,
+    ) -> ModelMetadata:
+        """Put an earlier version into production, and the present one back to development.
+
+        With ``leaving``, the version that has to be in production now, production becomes empty
+        where no earlier version can take its place; without, that is NoEarlierProduction.
+        """
+        tenant, model = tenancy.tenant_id(command.tenant_id), tenancy.model_id(command.model_id)
+        check_reason(command.reason, "moving a version from production to development")
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
             await self._projection.prepare(tenant, model)
-            target, production = await self._rollback_target(tenant, model, wanted)
+            async with self._stores.ledger.snapshot(tenant, model) as book:
+                production = book.model.production_version
+                check_expected(command.expected_production, production)
+                if leaving not in (None, production):
+                    raise StaleProduction(expected=leaving, actual=production)
+                target = await _rollback_target(book, to_version, required=leaving is None)
             # Outside the lock: reading a large bundle takes time. The digest is fixed with the
             # version, so what was verified is what is moved; that production is still the one
             # the caller wanted gone is checked again below.
-            await self._files.verify(target)
+            if target is not None:
+                await self._files.verify(target)
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
-                    check_epoch(epochs, model, book.model.epoch)
+                    check_epoch(command.expected_epoch, model, book.model.epoch)
                     if book.model.production_version != production:
                         raise StaleProduction(
                             expected=production, actual=book.model.production_version
                         )
-                    moves = await self._roll_back(book, target.version)
                     change, answer = await self._commit(
-                        book, EntryKind.ROLLED_BACK, moves, asked, who, reason
+                        book,
+                        EntryKind.ROLLED_BACK,
+                        await _rollback_moves(book, target),
+                        asked,
+                        command.actor,
+                        command.reason,
+                        detail={} if target else {"no_successor": _NO_SUCCESSOR},
                     )
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
         await self._projection.follow(tenant, model, change)
         return answer
+
+    async def _is_productive(self, tenant: TenantId, model: ModelId, number: int) -> bool:
+        row = await self._stores.ledger.read.row(tenant, model)
+        return row is not None and row.production_version == number
 
     async def _verify_candidate(
         self, tenant: TenantId, model: ModelId, number: int, target: Stage
@@ -173,6 +211,10 @@ class Lifecycle:
         self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool
     ) -> tuple[list[StageMove], tuple[Evidence, ...], tuple[Missing, ...]]:
         version = await book.version(number)
+        if version.stage is Stage.PRODUCTION and target is Stage.DEVELOPMENT:
+            # It came into production while this call was on its way: a rollback looks for a
+            # successor first, outside the lock.
+            raise StaleModel(book.model.model_id, book.model.epoch)
         required = requirement(version.stage, target)
         if required.reason:
             check_reason(reason, f"moving a version from {version.stage} to {target}")
@@ -180,7 +222,7 @@ class Lifecycle:
             required,
             subject(book, version),
             await book.evidence(number) if required.any_gate else (),
-            now=self._stores.ledger.clock(),
+            now=book.clock.deadline,
         )
         if missing and not force:
             raise GateRefused(number, target, missing)
@@ -189,28 +231,6 @@ class Lifecycle:
             requirement(Stage.PRODUCTION, Stage.ARCHIVED, Cause.SUPERSEDED)
             moves.append(StageMove(book.model.production_version, Stage.PRODUCTION, Stage.ARCHIVED))
         return moves, used, missing
-
-    async def _rollback_target(
-        self, tenant: TenantId, model: ModelId, wanted: int | None
-    ) -> tuple[VersionMetadata, int | None]:
-        async with self._stores.ledger.snapshot(tenant, model) as book:
-            number = wanted or await book.last_production(stage=Stage.ARCHIVED)
-            if number is None:
-                raise NoEarlierProduction(model)
-            target = await book.version(number)
-            requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
-            return target, book.model.production_version
-
-    async def _roll_back(self, book: ModelBook, number: int) -> list[StageMove]:
-        target = await book.version(number)
-        requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
-        moves = [StageMove(number, target.stage, Stage.PRODUCTION)]
-        if book.model.production_version is not None:
-            requirement(Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK)
-            moves.append(
-                StageMove(book.model.production_version, Stage.PRODUCTION, Stage.DEVELOPMENT)
-            )
-        return moves
 
     async def _commit(
         self,
@@ -222,10 +242,10 @@ class Lifecycle:
         reason: str,
         used: tuple[Evidence, ...] = (),
         waived: tuple[Missing, ...] = (),
+        detail: Mapping[str, object] | None = None,
     ) -> tuple[Change, ModelMetadata]:
-        detail: Mapping[str, object] = (
-            {"waived": [item.document() for item in waived]} if waived else {}
-        )
+        if waived:
+            detail = {"waived": [item.document() for item in waived]}
         await book.append(
             kind,
             actor=str(who),
@@ -241,8 +261,47 @@ class Lifecycle:
         return await book.announce(), answer
 
 
+#: Why a rollback left production empty, in the words of the ledger's entry.
+_NO_SUCCESSOR = "no earlier version of production could take its place"
+
+
+async def _rollback_target(
+    book: ModelBook, number: int | None, *, required: bool
+) -> VersionMetadata | None:
+    """The version that a rollback brings back: ``number``, or the archived version that left
+    production last, of those that another version superseded. A version that was retired or
+    rolled back for a reason is brought back only by its number.
+
+    Without one, None; NoEarlierProduction, with the candidates, where it is ``required``.
+    """
+    if number is None:
+        archived = await book.archived()
+        number = next(
+            (item for item, past in archived if past.left_production is Departure.SUPERSEDED), None
+        )
+        if number is None:
+            if required:
+                raise NoEarlierProduction(book.model.model_id, (item for item, _ in archived))
+            return None
+    target = await book.version(number)
+    requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
+    return target
+
+
+async def _rollback_moves(book: ModelBook, target: VersionMetadata | None) -> list[StageMove]:
+    moves = []
+    if target is not None:
+        now = await book.version(target.version)
+        requirement(now.stage, Stage.PRODUCTION, Cause.ROLLBACK)
+        moves.append(StageMove(now.version, now.stage, Stage.PRODUCTION))
+    if book.model.production_version is not None:
+        requirement(Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK)
+        moves.append(StageMove(book.model.production_version, Stage.PRODUCTION, Stage.DEVELOPMENT))
+    return moves
+
+
 def subject(book: ModelBook, version: VersionMetadata) -> Subject:
-    """What evidence has to be about to move this version now."""
+    """What evidence has to be about to move this version now. The book has read the version."""
     return Subject(
         tenant_id=version.tenant_id,
         model_id=version.model_id,
@@ -253,6 +312,8 @@ def subject(book: ModelBook, version: VersionMetadata) -> Subject:
         max_age=book.model.policy.max_age,
         approval_required=book.model.policy.require_approval,
         onnx_missing=book.model.policy.require_onnx and ONNX_PARITY not in version.tags,
+        evidence_since=book.record(version.version).evidence_since,
+        required_checks=book.model.policy.required_checks,
     )
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from ..ledger.book import ModelBook
 from ..ledger.ledger import Ledger
 from ..rules import tenancy
-from ..rules.canonical import digest
+from ..rules.commands import Command
 from ..rules.errors import OperationConflict
 from ..rules.metadata import ModelMetadata
-from ..rules.principals import Principal
 from ..rules.tenancy import TenantId
 
 
@@ -30,16 +29,12 @@ class Request:
     named: bool
 
 
-def request(
-    operation_id: str | None, method: str, actor: Principal, arguments: Mapping[str, Any]
-) -> Request:
-    """The request of a call. Two calls are the same request when method, actor and arguments are.
+def request(operation_id: str | None, command: Command) -> Request:
+    """The request of a call. Two calls are the same request when their commands are.
 
     Raises :class:`InvalidName` for a malformed id, :class:`InvalidInput` for odd arguments.
     """
-    fingerprint = digest(
-        {"method": method, "actor": actor.name, "arguments": dict(arguments)}, field="arguments"
-    )
+    fingerprint = command.fingerprint()
     if operation_id is None:
         return Request(str(uuid.uuid4()), fingerprint, named=False)
     return Request(tenancy.operation_id(operation_id), fingerprint, named=True)

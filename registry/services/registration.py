@@ -13,6 +13,8 @@ from typing import Any
 from ..artifacts.content import folder_digest
 from ..frameworks import adapter_for, framework_of
 from ..rules import tenancy
+from ..rules.canonical import digest_bytes
+from ..rules.commands import LogModel, RegisterVersion, class_name
 from ..rules.errors import InvalidInput, ModelNotFound, UnknownFramework
 from ..rules.inputs import text
 from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
@@ -79,7 +81,16 @@ class Registration:
         )
         if training_log is not None:
             text(training_log, field="training_log", longest=MAX_LOG)
-        asked = self._asked(operation_id, who, model_id, plan, model, run_id)
+        command = RegisterVersion(
+            actor=who,
+            tenant_id=tenant,
+            model_id=model_id,
+            plan=plan.arguments(),
+            model_class=None if plan.source else class_name(model),
+            run_id=run_id,
+            training_log=_digest(training_log),
+        )
+        asked = request(operation_id, command)
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is not None:
             return await self._publishing.repeated(tenant, model_id, earlier)
@@ -165,9 +176,15 @@ class Registration:
         )
         if trained.training_log is not None:
             text(trained.training_log, field="training_log", longest=MAX_LOG)
-        asked = request(
-            operation_id, "log_model", who, _identity(model_id, plan, trained.model, run_id=None)
+        command = LogModel(
+            actor=who,
+            tenant_id=tenant,
+            model_id=model_id,
+            plan=plan.arguments(),
+            model_class=class_name(trained.model),
+            training_log=_digest(trained.training_log),
         )
+        asked = request(operation_id, command)
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._save(plan, trained.model, folder, trained.input_example)
@@ -265,19 +282,6 @@ class Registration:
             return str(source)
         return f"folder:{await asyncio.to_thread(folder_digest, source)}"
 
-    def _asked(
-        self,
-        operation_id: str | None,
-        who: Principal,
-        model_id: ModelId,
-        plan: VersionPlan,
-        model: Any,
-        run_id: str | None,
-    ) -> Request:
-        """The request of a registration."""
-        identity = _identity(model_id, plan, model, run_id)
-        return request(operation_id, "register_model", who, identity)
-
     def _framework(self, framework: Any, *, optional: bool) -> str:
         if framework is None and optional:
             return ""
@@ -294,18 +298,8 @@ class Registration:
         return plan
 
 
-def _identity(
-    model_id: ModelId, plan: VersionPlan, model: Any, run_id: str | None
-) -> dict[str, Any]:
-    """The arguments that tell one request from another. A fitted object is known by its class and
-    all that is said about it: its bytes differ from save to save."""
-    kind = type(model)
-    return {
-        **plan.arguments(),
-        "model_id": model_id,
-        "class": None if plan.source else f"{kind.__module__}.{kind.__qualname__}",
-        "run_id": run_id,
-    }
+def _digest(training_log: str | None) -> str | None:
+    return None if training_log is None else digest_bytes(training_log.encode())
 
 
 def _check_folder(source: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 
 OPERATION_ID = "lifecycle.operation_id"
 OPERATION_KEY = "lifecycle.operation_key"
+#: Fingerprint of what was requested under the operation id.
 REQUEST = "lifecycle.request"
 STAGE = "lifecycle.stage"
 BUNDLE_DIGEST = "lifecycle.bundle_digest"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_lifecycle.registry.ledger.chain import GENESIS, sealed, verify_chain
+from model_lifecycle.registry.ledger.chain import GENESIS, ChainCheck, sealed
 from model_lifecycle.registry.rules.errors import LedgerCorrupt
 from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, StageMove
 from model_lifecycle.registry.rules.stages import Stage
@@ -43,15 +43,23 @@ def _chain(length: int = LENGTH) -> list[LedgerEntry]:
     return entries
 
 
+def _followed(entries: list[LedgerEntry], *, epoch: int, head_hash: str) -> int:
+    check = ChainCheck("churn")
+    for entry in entries:
+        check.follow(entry)
+    check.finish(epoch=epoch, head_hash=head_hash)
+    return check.count
+
+
 def _verify(entries: list[LedgerEntry], of: list[LedgerEntry] | None = None) -> int:
     head = (of or _chain())[-1]
-    return verify_chain("churn", entries, epoch=head.sequence, head_hash=head.hash)
+    return _followed(entries, epoch=head.sequence, head_hash=head.hash)
 
 
 def test_an_untouched_chain_is_whole() -> None:
     """The number of its entries is told; an empty one ends where every chain begins."""
     assert _verify(_chain()) == LENGTH
-    assert verify_chain("churn", [], epoch=0, head_hash=GENESIS) == 0
+    assert _followed([], epoch=0, head_hash=GENESIS) == 0
 
 
 EDITS: dict[str, Any] = {

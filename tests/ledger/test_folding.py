@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from scenery.pages import Pages
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
+from model_lifecycle.registry.ledger.clock import utc_now
 from model_lifecycle.registry.ledger.engine import writing
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.verification import fold, verify_model
+from model_lifecycle.registry.ledger.tables import models
+from model_lifecycle.registry.ledger.verification import verify_model
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
     ModelNotFound,
     VersionNotFound,
 )
 from model_lifecycle.registry.rules.metadata import EntryKind
+from model_lifecycle.registry.rules.replay import LedgerReplay
+from model_lifecycle.registry.rules.stage_record import Departure, StageRecord
 from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.rules.tenancy import ModelId
 
@@ -30,10 +33,17 @@ D, S, P, A, X = Stage
 async def test_the_tables_are_the_fold_of_the_entries(pages: Pages) -> None:
     """Each version's stage is the target of its last move."""
     await pages.life()
-    told = fold(await pages.entries())
+    replay = LedgerReplay(pages.model)
+    for entry in await pages.entries():
+        evidence = await pages.ledger.read.evidence(pages.tenant, pages.model, 1)
+        evidence += await pages.ledger.read.evidence(pages.tenant, pages.model, 2)
+        replay.follow(entry, {item.evidence_id: item for item in evidence})
 
-    assert {version: stage for version, (stage, _) in told.items()} == await pages.stages()
-    assert told == {1: (A, 7), 2: (P, 7)}
+    assert {version: item.stage for version, item in replay.records.items()} == await pages.stages()
+    assert replay.records == {
+        1: StageRecord(A, 7, 7, 4, Departure.SUPERSEDED),
+        2: StageRecord(P, 7, 0, 7, None),
+    }
 
 
 async def test_entries_follow_each_other(pages: Pages) -> None:
@@ -56,25 +66,36 @@ async def test_entries_are_read_as_they_were_written(pages: Pages) -> None:
     assert (await pages.entries())[-1] == written
 
 
-def _clock(*hours: int) -> Callable[[], datetime]:
-    """A clock that shows these hours of a day, and then the last one for ever."""
-    times = list(hours)
-    return lambda: datetime(2026, 1, 1, times.pop(0) if len(times) > 1 else times[0], tzinfo=UTC)
-
-
 async def test_time_does_not_go_back(pages: Pages) -> None:
-    """A clock that is set back, or stands still, gives entries that still follow each other."""
-    slow = Pages(Ledger(pages.ledger._engine, _clock(9)), pages.tenant, pages.model)
-    late = Pages(Ledger(pages.ledger._engine, _clock(12)), pages.tenant, pages.model)
-    await late.register(1)
-    await slow.move((1, D, S))
-    await slow.promote(1)
-    await late.move((1, P, A))
+    """A clock that was ahead and is set right gives entries that still follow each other."""
+    await pages.register(1)
+    ahead = pages.ledger.clock() + timedelta(hours=3)
+    async with writing(pages.ledger._engine) as connection:
+        await connection.execute(
+            update(models).where(models.c.tenant_id == pages.tenant).values(updated_at=ahead)
+        )
+    await pages.move((1, D, S))
+    await pages.promote(1)
     times = [entry.at for entry in await pages.entries()]
 
-    assert times == sorted(set(times))
-    assert times[-1] - times[0] == 3 * timedelta(microseconds=1)
-    assert await verify_model(pages.ledger, pages.tenant, pages.model) == 4
+    assert [at - ahead for at in times[1:]] == [
+        timedelta(microseconds=1),
+        timedelta(microseconds=2),
+    ]
+    assert await verify_model(pages.ledger, pages.tenant, pages.model) == 3
+
+
+async def test_the_callers_clock_does_not_move_the_ledgers(pages: Pages) -> None:
+    """However far ahead it is; one that is behind dates an embedded ledger's entries at most."""
+    for hours in (-10_000, 10_000):
+        wrong = Ledger(pages.ledger._engine, lambda hours=hours: utc_now() + timedelta(hours=hours))
+        await wrong.ping()
+        own = Pages(wrong, pages.tenant)
+        await own.register(1 if hours < 0 else 2)
+        assert wrong.clock_warning() is not None
+        assert wrong.clock() < utc_now() + timedelta(minutes=1)
+
+    assert (await pages.entries())[-1].at < utc_now() + timedelta(minutes=1)
 
 
 async def test_production_is_known_at_any_time(pages: Pages) -> None:
@@ -108,7 +129,7 @@ async def test_the_current_version(pages: Pages, case: str) -> None:
     for version in (1, 2, 3):
         await pages.register(version)
     for move in moves:
-        await pages.move(move)
+        await pages.move(move, kind=EntryKind.DELETED if move[2] is X else EntryKind.MOVED)
     model = await pages.ledger.read.model(pages.tenant, pages.model)
 
     assert (model.current_version if model else None) == expected
@@ -149,7 +170,7 @@ async def test_a_version_is_entered_once(pages: Pages) -> None:
     await pages.register(1)
     with pytest.raises(AlreadyExists):
         await pages.register(1)
-    await pages.move((1, D, X))
+    await pages.move((1, D, X), kind=EntryKind.DELETED)
     with pytest.raises(AlreadyExists):
         await pages.register(1)
 
@@ -163,7 +184,7 @@ async def test_what_is_not_there_is_not_found(pages: Pages) -> None:
             async with opened(pages.tenant, ModelId("nothing")):
                 pass
     await pages.register(1)
-    await pages.move((1, D, X))
+    await pages.move((1, D, X), kind=EntryKind.DELETED)
     async with pages.ledger.snapshot(pages.tenant, pages.model) as book:
         for version in (1, 2):
             with pytest.raises(VersionNotFound):

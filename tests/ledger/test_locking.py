@@ -8,10 +8,11 @@ import time
 import pytest
 from scenery.pages import Pages
 
-from model_lifecycle.registry.ledger import engine
+from model_lifecycle.registry.ledger.engine import open_engine
 from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.ledger.limits import Limits
 from model_lifecycle.registry.ledger.verification import verify_model
-from model_lifecycle.registry.rules.errors import BackendUnavailable, OperationConflict
+from model_lifecycle.registry.rules.errors import ChangeInProgress, OperationConflict
 from model_lifecycle.registry.rules.metadata import EntryKind
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 from model_lifecycle.registry.rules.stages import Stage
@@ -76,16 +77,15 @@ async def test_readers_do_not_wait_for_a_writer(pages: Pages) -> None:
     assert len(await pages.entries()) == 8
 
 
-async def test_a_lock_is_not_waited_for_for_ever(
-    database: str, pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who cannot get the book within the ledger's patience is told to come again."""
-    monkeypatch.setattr(engine, "PATIENCE", 1.0)
+async def test_a_lock_is_not_waited_for_for_ever(database: str, pages: Pages) -> None:
+    """A second writer gets an error that names the cause, and not that there is no connection."""
     await pages.register(1)
-    second = await Ledger.open(database)
+    second = Ledger(open_engine(database, Limits(lock=1.0)))
     started = time.perf_counter()
     async with pages.ledger.book(pages.tenant, pages.model):
-        with pytest.raises(BackendUnavailable):
+        with pytest.raises(
+            ChangeInProgress, match=f"change of model '{pages.model}' is in progress"
+        ):
             async with second.book(pages.tenant, pages.model):
                 pass
     took = time.perf_counter() - started

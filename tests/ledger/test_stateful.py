@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,8 +260,7 @@ class LifeOfAModel(RuleBasedStateMachine):
         call: Callable[[str], Coroutine[Any, Any, Any]],
     ) -> None:
         operation_id = new_name("op")
-        planned = replace(self.plain, stages=dict(self.plain.stages))
-        planned.productions = list(self.plain.productions)
+        planned = deepcopy(self.plain)
         due = plainly(planned)
         try:
             answer = self.run(call(operation_id))

@@ -103,7 +103,7 @@ EDITS: dict[str, Any] = {
     "previous_production": 2,
     "kind": "deleted",
     "operation_id": "another",
-    "forced": True,
+    "forced": False,
     "moves": json.dumps([]),
     "evidence": json.dumps([{"evidence_id": "x"}]),
     "detail": json.dumps({"a": 1}),

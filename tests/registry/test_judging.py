@@ -287,7 +287,7 @@ async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: Wo
     """Also when the clock of the second writer is behind: its FAIL is not outvoted."""
     from datetime import timedelta
 
-    from model_lifecycle.registry.ledger.ledger import utc_now
+    from model_lifecycle.registry.ledger.clock import utc_now
     from model_lifecycle.registry.opening import open_registry
 
     model_id = new_name()

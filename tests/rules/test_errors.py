@@ -45,6 +45,7 @@ EXAMPLES: dict[type[RegistryError], RegistryError] = {
         errors.BundleCorrupt("a", 1, "MLmodel is missing"),
         errors.LedgerCorrupt("a", 4, "was edited"),
         errors.BackendUnavailable("MLflow", "no answer"),
+        errors.ChangeInProgress("model 'churn'"),
         errors.FrameworkUnavailable("torch", "pip install torch"),
     )
 }
@@ -129,6 +130,7 @@ def test_codes_are_stable() -> None:
         "BundleCorrupt": "bundle_corrupt",
         "LedgerCorrupt": "ledger_corrupt",
         "BackendUnavailable": "backend_unavailable",
+        "ChangeInProgress": "change_in_progress",
         "FrameworkUnavailable": "framework_unavailable",
     }
 
@@ -147,7 +149,10 @@ def test_details_are_plain_json(error: RegistryError) -> None:
 
 def test_only_an_unavailable_backend_is_worth_repeating() -> None:
     """Every other error would be the same again."""
-    assert [item.code for item in EXAMPLES if item.retryable] == ["backend_unavailable"]
+    assert [item.code for item in EXAMPLES if item.retryable] == [
+        "backend_unavailable",
+        "change_in_progress",
+    ]
 
 
 @pytest.mark.parametrize(

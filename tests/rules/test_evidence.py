@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import (
     Evidence,
+    Origin,
     Subject,
     Verdict,
     judge_evidence,
@@ -75,6 +76,8 @@ def test_evidence_that_fits_is_used() -> None:
         ({"policy_fingerprint": ""}, "other_policy"),
         ({"recorded_at": NOW - timedelta(days=30, microseconds=1)}, "expired"),
         ({"recorded_at": None}, "expired"),
+        ({"recorded_at": NOW + timedelta(days=400)}, "future_dated"),
+        ({"recorded_at": NOW + timedelta(seconds=61)}, "future_dated"),
         ({"verdict": Verdict.FAIL}, "not_passed"),
         ({"verdict": Verdict.INCONCLUSIVE}, "not_passed"),
         ({"verdict": Verdict.INVALID}, "not_passed"),
@@ -174,6 +177,98 @@ def test_a_move_that_needs_no_proof_looks_at_none() -> None:
     assert judge_evidence(Requirement(reason=True), SUBJECT, (), now=NOW) == ((), ())
 
 
+def test_old_proof_does_not_count_again() -> None:
+    """What was recorded before the version was taken back is worth nothing, whatever its time."""
+    before = replace(FITTING, epoch=6, recorded_at=NOW)
+    after = replace(FITTING, epoch=7, evidence_id="e2")
+    _, missing = judge_evidence(PROMOTION, replace(SUBJECT, evidence_since=7), [before], now=NOW)
+
+    assert _judge(before, evidence_since=7) == ([], ["before_last_exit"])
+    assert _judge(before, after, evidence_since=7) == (["e2"], [])
+    assert "epoch 6, before entry 7 took the version back; run the gate again" in missing[0].message
+
+
+def test_an_old_approval_does_not_count_again() -> None:
+    """The person approved what was there before."""
+    approval = replace(FITTING, evidence_id="e2", gate=Gate.APPROVAL, epoch=6)
+    passed = replace(FITTING, epoch=7)
+
+    assert _judge(passed, approval, approval_required=True, evidence_since=7) == (
+        ["e1"],
+        ["before_last_exit"],
+    )
+
+
+def test_the_order_is_the_ledgers() -> None:
+    """A verdict that was recorded later is newer, also when its clock was behind."""
+    first = replace(FITTING, epoch=3, position=1, recorded_at=NOW)
+    later = replace(
+        FITTING,
+        evidence_id="e2",
+        epoch=3,
+        position=2,
+        recorded_at=NOW - timedelta(days=2),
+        verdict=Verdict.FAIL,
+    )
+
+    assert _judge(later, first) == ([], ["not_passed"])
+
+
+OWN = replace(FITTING, origin=Origin.GATE)
+EXTERNAL = replace(FITTING, evidence_id="mine", epoch=1)
+
+
+@pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"policy_fingerprint": "sha256:" + "d" * 64},
+        {"baseline": None},
+        {"recorded_at": NOW - timedelta(days=100)},
+        {"gate": Gate.AB_TEST},
+    ],
+    ids=str,
+)
+def test_external_evidence_takes_nothing_back(verdict: Verdict, own: dict[str, Any]) -> None:
+    """A PASS without the gate's report does not help while the gate itself says something else,
+    be that under another policy, against another baseline, long ago, or of the other gate."""
+    refusal = replace(OWN, verdict=verdict, **own)
+    _, missing = judge_evidence(PROMOTION, SUBJECT, [refusal, EXTERNAL], now=NOW)
+
+    assert "external_evidence" in [item.code for item in missing]
+    assert f"itself said {verdict}" in " ".join(item.message for item in missing)
+
+
+def test_the_gate_itself_takes_its_refusal_back() -> None:
+    """A later PASS with its report counts, and then external evidence may stand beside it."""
+    refusal = replace(OWN, verdict=Verdict.FAIL)
+    passed = replace(OWN, evidence_id="e2", epoch=1)
+
+    assert _judge(refusal, passed) == (["e2"], [])
+    assert _judge(refusal, passed, replace(EXTERNAL, epoch=2)) == (["mine"], [])
+
+
+def test_an_external_refusal_counts() -> None:
+    """Whoever found something wrong is not outvoted by the PASS that the gate said before."""
+    assert _judge(OWN, replace(EXTERNAL, verdict=Verdict.FAIL)) == ([], ["not_passed"])
+
+
+def test_additional_checks_join_the_gates() -> None:
+    """Each check that the policy names needs a PASS of its own, and none stands for a gate."""
+    audit = replace(FITTING, evidence_id="a", gate=Gate.CHECK, check="fairness-audit")
+    other = replace(audit, evidence_id="b", check="latency-lab")
+    asked = {"required_checks": ("fairness-audit", "latency-lab")}
+
+    assert _judge(FITTING, audit, **asked) == (["e1", "a"], ["no_evidence"])
+    assert _judge(audit, other, **asked) == (["a", "b"], ["no_evidence"])
+    assert _judge(FITTING, audit, other, **asked) == (["e1", "a", "b"], [])
+    assert _judge(FITTING, audit, replace(other, verdict=Verdict.FAIL), **asked) == (
+        ["e1", "a"],
+        ["not_passed"],
+    )
+
+
 MISFITS = st.fixed_dictionaries(
     {},
     optional={
@@ -215,31 +310,35 @@ def test_nothing_else_is_a_verdict(value: Any) -> None:
 @pytest.mark.parametrize("value", ["Shadow", "", None, 3, float("nan"), [], "ab-test"])
 def test_nothing_else_is_a_gate(value: Any) -> None:
     """A gate is one of four, by its name."""
-    with pytest.raises(InvalidInput, match="validation, shadow, ab_test, approval"):
+    with pytest.raises(InvalidInput, match="validation, shadow, ab_test, approval, check"):
         parse_gate(value)
 
 
 def test_the_digest_covers_what_the_gate_said() -> None:
-    """Each field of the content changes the digest; when and by whom it was recorded does not."""
-    changed = [
-        replace(FITTING, **{name: value})
-        for name, value in {
-            "evidence_id": "e9",
-            "gate": Gate.AB_TEST,
-            "verdict": Verdict.FAIL,
-            "bundle_digest": "x",
-            "baseline": None,
-            "policy_fingerprint": "x",
-            "summary": {},
-            "report_uri": "file:///report",
-            "tenant_id": "b",
-            "model_id": "b",
-            "version": 9,
-        }.items()
-    ]
+    """Each field changes the digest, also when, where and by whom it was recorded."""
+    changes: dict[str, Any] = {
+        "evidence_id": "e9",
+        "gate": Gate.AB_TEST,
+        "verdict": Verdict.FAIL,
+        "bundle_digest": "x",
+        "baseline": None,
+        "policy_fingerprint": "x",
+        "summary": {},
+        "report_uri": "file:///report",
+        "tenant_id": "b",
+        "model_id": "b",
+        "version": 9,
+        "check": "fairness-audit",
+        "recorded_at": NOW,
+        "recorded_by": "eve",
+        "epoch": 9,
+        "position": 9,
+        "origin": Origin.GATE,
+    }
+    changed = [replace(FITTING, **{name: value}) for name, value in changes.items()]
 
+    assert {item.name for item in fields(Evidence)} == set(changes)
     assert len({item.digest() for item in (FITTING, *changed)}) == len(changed) + 1
-    assert replace(FITTING, recorded_at=NOW, recorded_by="eve").digest() == FITTING.digest()
 
 
 def test_a_summary_without_finite_numbers_has_no_digest() -> None:

@@ -110,3 +110,19 @@ def test_odd_policies_are_refused(document: Any, field: str) -> None:
         PromotionPolicy.from_document(document)
 
     assert caught.value.field == field
+
+
+def test_additional_checks_are_named_once_and_in_order() -> None:
+    """Two policies that ask for the same checks are the same; without any, nothing is added."""
+    first = PromotionPolicy(required_checks=("b", "a", "b"))
+
+    assert first.document()["required_checks"] == ["a", "b"]
+    assert PromotionPolicy.from_document(first.document()) == first
+    assert "required_checks" not in PromotionPolicy().document()
+
+
+@pytest.mark.parametrize("checks", ["audit", ["A"], [""], [1], None, 3, [["a"]]])
+def test_odd_checks_are_refused(checks: Any) -> None:
+    """The field is named."""
+    with pytest.raises(InvalidInput, match="required_checks"):
+        PromotionPolicy(required_checks=checks)

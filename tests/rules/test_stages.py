@@ -26,7 +26,7 @@ def _allowed(source: Stage, target: Stage, cause: Cause) -> bool:
     match cause:
         case Cause.REQUEST:
             forwards = (source, target) in {(D, S), (S, P), (P, A)}
-            back_to_the_start = target is D and source in {S, A}
+            back_to_the_start = target is D and source in {S, P, A}
             return forwards or back_to_the_start
         case Cause.SUPERSEDED:
             return source is P and target is A
@@ -53,9 +53,12 @@ def test_what_each_move_requires() -> None:
     """Proof on the way up, a reason on the way down, nothing for what follows from another."""
     expected = {
         (D, S, Cause.REQUEST): Requirement(any_gate=(Gate.VALIDATION,)),
-        (S, P, Cause.REQUEST): Requirement((Gate.SHADOW, Gate.AB_TEST), approval_by_policy=True),
+        (S, P, Cause.REQUEST): Requirement(
+            (Gate.SHADOW, Gate.AB_TEST), approval_by_policy=True, checks_by_policy=True
+        ),
         (P, A, Cause.REQUEST): Requirement(reason=True),
         (P, A, Cause.SUPERSEDED): Requirement(),
+        (P, D, Cause.REQUEST): Requirement(reason=True),
         (S, D, Cause.REQUEST): Requirement(reason=True),
         (A, D, Cause.REQUEST): Requirement(reason=True),
         (P, D, Cause.ROLLBACK): Requirement(reason=True),
@@ -86,7 +89,6 @@ def test_only_proof_or_a_rollback_leads_into_production() -> None:
     ("source", "target", "advice"),
     [
         (D, P, "staging first"),
-        (P, D, "rollback"),
         (A, P, "rollback"),
         (P, P, "there already"),
         (P, X, "retire it"),

@@ -70,7 +70,9 @@ class Pages:
         kind: EntryKind = EntryKind.MOVED,
         **values: Any,
     ) -> LedgerEntry:
-        """Append one entry that makes these moves, whatever the rules say of them."""
+        """Append one entry that makes these moves, whatever the rules say of them; by force, where
+        it stands on no evidence."""
+        evidence = tuple(evidence)
         async with self.ledger.book(self.tenant, self.model) as book:
             return await book.append(
                 kind,
@@ -79,26 +81,29 @@ class Pages:
                 operation_id=str(uuid.uuid4()),
                 moves=[StageMove(*item) for item in moves],
                 evidence=evidence,
+                forced=values.get("forced", not evidence),
             )
 
     async def judge(
         self, version: int, *, baseline: int | None = None, digest: str = ""
     ) -> Evidence:
         """Record a PASS of the shadow gate."""
-        item = Evidence(
-            evidence_id=new_name("evidence"),
-            gate=Gate.SHADOW,
-            verdict=Verdict.PASS,
-            bundle_digest=digest or f"sha256:{version:064x}",
-            baseline=baseline,
-            policy_fingerprint=PromotionPolicy().fingerprint,
-            tenant_id=self.tenant,
-            model_id=self.model,
-            version=version,
-            recorded_at=self.ledger.clock(),
-            recorded_by="kim",
-        )
         async with self.ledger.book(self.tenant, self.model) as book:
+            item = Evidence(
+                evidence_id=new_name("evidence"),
+                gate=Gate.SHADOW,
+                verdict=Verdict.PASS,
+                bundle_digest=digest or f"sha256:{version:064x}",
+                baseline=baseline,
+                policy_fingerprint=book.model.policy_fingerprint,
+                tenant_id=self.tenant,
+                model_id=self.model,
+                version=version,
+                recorded_at=book.clock.now,
+                recorded_by="kim",
+                epoch=book.model.epoch,
+                position=1,
+            )
             await book.add_evidence(item)
         return item
 
@@ -107,7 +112,7 @@ class Pages:
         moves = [(version, Stage.STAGING, Stage.PRODUCTION)]
         if replaced is not None:
             moves.append((replaced, Stage.PRODUCTION, Stage.ARCHIVED))
-        return await self.move(*moves, evidence=[await self.judge(version)])
+        return await self.move(*moves, evidence=[await self.judge(version, baseline=replaced)])
 
     async def set_policy(self, policy: PromotionPolicy) -> None:
         async with self.ledger.book(self.tenant, self.model) as book:

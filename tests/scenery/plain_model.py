@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 DEVELOPMENT, STAGING, PRODUCTION, ARCHIVED = "development", "staging", "production", "archived"
 
-_NEEDS_A_REASON = {(PRODUCTION, ARCHIVED), (STAGING, DEVELOPMENT), (ARCHIVED, DEVELOPMENT)}
+_NEEDS_A_REASON = {
+    (PRODUCTION, ARCHIVED),
+    (PRODUCTION, DEVELOPMENT),
+    (STAGING, DEVELOPMENT),
+    (ARCHIVED, DEVELOPMENT),
+}
 _NEEDS_PROOF = {
     (DEVELOPMENT, STAGING): ("validation",),
     (STAGING, PRODUCTION): ("shadow", "ab_test"),
@@ -19,7 +24,9 @@ class PlainModel:
 
     ``verdicts`` are (gate, version, verdict, baseline, policy) in the order in which they came;
     ``productions`` what was in production after each entry; ``policies`` whether each policy asks
-    for approval, the last being in force.
+    for approval, the last being in force. ``since`` is how many verdicts there were when a version
+    was last taken back: only later ones count. ``departures`` are (version, how) in the order in
+    which versions left production; ``productive`` are all that ever were there.
     """
 
     stages: dict[int, str] = field(default_factory=dict)
@@ -27,6 +34,9 @@ class PlainModel:
     productions: list[int | None] = field(default_factory=list)
     policies: list[bool] = field(default_factory=lambda: [False])
     deleted: int = 0
+    since: dict[int, int] = field(default_factory=dict)
+    departures: list[tuple[int, str]] = field(default_factory=list)
+    productive: set[int] = field(default_factory=set)
 
     @property
     def production(self) -> int | None:
@@ -69,24 +79,50 @@ class PlainModel:
             return "invalid_input"
         if edge in _NEEDS_PROOF and not force and not self._proven(version, edge):
             return "gate_refused"
-        if target == PRODUCTION and self.production is not None:
-            self.stages[self.production] = ARCHIVED
-        self.stages[version] = target
+        if edge == (PRODUCTION, DEVELOPMENT):
+            successor = self._superseded_last()
+            self._leave(version, DEVELOPMENT, "rolled back")
+            if successor is not None:
+                self._enter(successor)
+        elif edge == (PRODUCTION, ARCHIVED):
+            self._leave(version, ARCHIVED, "retired")
+        elif target == PRODUCTION:
+            if self.production is not None:
+                self._leave(self.production, ARCHIVED, "superseded")
+            self._enter(version)
+        else:
+            if target == DEVELOPMENT:
+                self.since[version] = len(self.verdicts)
+            self.stages[version] = target
         self._entry()
         return None
+
+    def _enter(self, version: int) -> None:
+        self.stages[version] = PRODUCTION
+        self.productive.add(version)
+
+    def _leave(self, version: int, to: str, how: str) -> None:
+        self.stages[version] = to
+        self.departures.append((version, how))
+        self.since[version] = len(self.verdicts)
+
+    def _superseded_last(self) -> int | None:
+        """The archived version that another one took the place of most recently."""
+        last = dict(self.departures)
+        return next(
+            (
+                version
+                for version, _ in reversed(self.departures)
+                if self.stages.get(version) == ARCHIVED and last[version] == "superseded"
+            ),
+            None,
+        )
 
     def rollback(self, to: int | None, *, reason: str) -> str | None:
         if not reason:
             return "invalid_input"
         if to is None:
-            to = next(
-                (
-                    version
-                    for version in reversed(self.productions)
-                    if version is not None and self.stages.get(version) == ARCHIVED
-                ),
-                None,
-            )
+            to = self._superseded_last()
             if to is None:
                 return "no_earlier_production"
         if to not in self.stages:
@@ -94,8 +130,8 @@ class PlainModel:
         if self.stages[to] != ARCHIVED:
             return "invalid_transition"
         if self.production is not None:
-            self.stages[self.production] = DEVELOPMENT
-        self.stages[to] = PRODUCTION
+            self._leave(self.production, DEVELOPMENT, "rolled back")
+        self._enter(to)
         self._entry()
         return None
 
@@ -107,7 +143,7 @@ class PlainModel:
             return "model_not_found"
         if version is not None and version not in self.stages:
             return "version_not_found"
-        if any(self.stages[item] in (PRODUCTION, ARCHIVED) for item in doomed):
+        if self.productive & set(doomed):
             return "invalid_transition"
         for item in doomed:
             del self.stages[item]
@@ -125,7 +161,9 @@ class PlainModel:
         """Whether the newest verdict that is about this, now, says PASS."""
         fitting = [
             verdict
-            for of_gate, of_version, verdict, baseline, policy in self.verdicts
+            for of_gate, of_version, verdict, baseline, policy in self.verdicts[
+                self.since.get(version, 0) :
+            ]
             if (of_gate, of_version) == (gate, version)
             and baseline == self.production
             and policy == len(self.policies) - 1
