@@ -24,6 +24,7 @@ class Health:
         self._lock = asyncio.Lock()
         self._asked = -_FRESH
         self._known: dict[str, Any] = {}
+        self._warnings: list[str] = []
 
     async def parts(self) -> dict[str, str | None]:
         """Each part with its problem, None where it has none."""
@@ -33,6 +34,10 @@ class Health:
                 self._asked = time.monotonic()
         return self._known
 
+    def warnings(self) -> list[str]:
+        """What was wrong with this process, as of the last probe: its clock."""
+        return self._warnings
+
     async def _ask(self) -> dict[str, str | None]:
         ledger, artifacts, all_three = await together(
             _problem(self._ledger), _problem(self._artifacts), _problem(self._all)
@@ -40,6 +45,10 @@ class Health:
         mlflow = all_three if ledger is None and artifacts is None else None
         if ledger is not None:
             mlflow = "not asked, as the ledger does not answer"
+        self._warnings = []
+        if ledger is None:
+            warning = (await self._opened.registry()).clock_warning()
+            self._warnings = [warning] if warning else []
         return {"ledger": ledger, "mlflow": mlflow, "artifacts": artifacts}
 
     async def _ledger(self) -> None:

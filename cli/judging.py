@@ -44,6 +44,7 @@ def readiness(
             "green" if found.ready else "red",
         ),
         *(f"  - {item.message} ({item.code})" for item in found.missing),
+        *(line(f"Warning: {warning}", "yellow") for warning in found.warnings),
     )
     if not found.ready:
         raise typer.Exit(ExitCode.REFUSED)

@@ -91,8 +91,15 @@ def rollback(
         int | None,
         typer.Option(
             metavar="VERSION",
-            help="An archived version; by default the one that was in production last.",
+            help="An archived version; by default the one that was superseded last.",
             parser=parse_version,
+        ),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|none",
+            help="Only if this version is in production now ('none': only if there is none).",
         ),
     ] = None,
     actor: Actor = None,
@@ -102,13 +109,20 @@ def rollback(
 ) -> None:
     """Put an earlier production version back, in one operation.
 
-    The present one goes to development. The files of the earlier one are verified first.
+    The present one goes to development. The files of the earlier one are verified first. A version
+    that was retired for a reason comes back only by its number.
     """
-    who = acting(actor)
+    expected, who = expected_production(expect), acting(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> None:
         await registry.rollback(
-            tenant, model, to_version=to_version, actor=who, reason=reason, operation_id=operation
+            tenant,
+            model,
+            to_version=to_version,
+            actor=who,
+            reason=reason,
+            expected_production=expected,
+            operation_id=operation,
         )
 
     _change(home, as_json, tenant, model, operation_id, change)

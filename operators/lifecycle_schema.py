@@ -71,6 +71,7 @@ LIFECYCLE: dict[str, Any] = {
                 "ab_test": {"type": "object"},
                 "require_approval": {"type": "boolean"},
                 "evidence_max_age_days": {"type": "number", "exclusiveMinimum": 0},
+                "required_checks": {"type": "array", "items": {"type": "string"}},
             },
         },
         "approval": {

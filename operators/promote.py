@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from model_lifecycle.registry.rules.errors import GateRefused
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.stages import Stage, parse_stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
@@ -20,16 +19,13 @@ from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
 from .notifying import as_list, count, notify, notify_once
 from .notifying import event as told
-from .versions import optional_version
+from .versions import ANYTHING, expected_production
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
 
     from model_lifecycle.registry.model_registry import ModelRegistry
     from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
-
-#: ``expected_production`` of a caller who does not mind which version is in production.
-ANYTHING = "any"
 
 
 class PromoteModelOperator(LifecycleOperator):
@@ -144,18 +140,13 @@ class PromoteModelOperator(LifecycleOperator):
                 target,
                 actor=actor,
                 reason=self.reason,
-                expected_production=self._expectation(),
+                expected_production=expected_production(self.expected_production),
                 operation_id=operation,
             )
             entry = await entry_of(registry, *model, operation)
             return _result(self, entry, known, target, changed=changed)
 
         return act
-
-    def _expectation(self) -> ExpectedProduction:
-        if self.expected_production == ANYTHING:
-            return ANY
-        return optional_version(self.expected_production)
 
     def _held(self, context: Context, refusal: GateRefused) -> AirflowSkipException:
         held = {"message": str(refusal), **refusal.details()}

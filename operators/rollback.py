@@ -16,7 +16,7 @@ from .ledger import entry_of
 from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
 from .notifying import as_list, count, event, notify_once
-from .versions import optional_version
+from .versions import ANYTHING, expected_production, optional_version
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -32,12 +32,20 @@ class RollbackModelOperator(LifecycleOperator):
     the assets of production: see :mod:`model_lifecycle.operators.assets`.
 
     :param to_version: the version to bring back; none or empty: the previous one in production.
+    :param expected_production: the version that must be in production now, none for no version;
+        otherwise the rollback fails as a conflict. Default: any. A DAG that reacts to what it saw
+        names it here, so that production does not go back twice.
     :param reason: why; the ledger keeps it.
     :param notifiers: Airflow notifiers that are told; their context has ``lifecycle``: see
         :mod:`model_lifecycle.operators.notifying`.
     """
 
-    template_fields: Sequence[str] = (*LifecycleOperator.template_fields, "to_version", "reason")
+    template_fields: Sequence[str] = (
+        *LifecycleOperator.template_fields,
+        "to_version",
+        "expected_production",
+        "reason",
+    )
     operator_extra_links = (ModelVersionLink(),)
     ui_color = "#f5dccf"
 
@@ -48,6 +56,7 @@ class RollbackModelOperator(LifecycleOperator):
         model_id: str,
         reason: str,
         to_version: int | str | None = None,
+        expected_production: int | str | None = ANYTHING,
         notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -57,6 +66,7 @@ class RollbackModelOperator(LifecycleOperator):
         ]
         super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.to_version = to_version
+        self.expected_production = expected_production
         self.reason = reason
         self.notifiers = as_list(notifiers)
 
@@ -72,6 +82,7 @@ class RollbackModelOperator(LifecycleOperator):
             await registry.rollback(
                 *model,
                 to_version=to_version,
+                expected_production=expected_production(self.expected_production),
                 actor=actor,
                 reason=self.reason,
                 operation_id=operation,

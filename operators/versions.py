@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.tenancy import parse_version
+
+#: ``expected_production`` of a caller who does not mind which version is in production.
+ANYTHING = "any"
 
 
 def optional_version(value: Any) -> int | None:
@@ -15,3 +19,8 @@ def optional_version(value: Any) -> int | None:
     if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
         return None
     return parse_version(value)
+
+
+def expected_production(value: Any) -> ExpectedProduction:
+    """What has to be in production: a version, no version, or ``any``. Raises InvalidName."""
+    return ANY if value == ANYTHING else optional_version(value)

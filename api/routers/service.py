@@ -30,12 +30,14 @@ async def alive() -> Response:
     responses={**problems(), 503: {"model": Ready, "description": "A store does not answer."}},
 )
 async def ready(request: Request) -> Response:
-    """Whether ledger, MLflow and artifact store answer, each by name."""
+    """Whether ledger, MLflow and artifact store answer, each by name; and whether this process's
+    clock agrees with the ledger's."""
     health: Health = request.app.state.health
     parts = await health.parts()
     document = {
         "ready": not any(parts.values()),
         "parts": {name: {"ready": not said, "problem": said} for name, said in parts.items()},
+        "warnings": health.warnings(),
     }
     status = 200 if document["ready"] else 503
     return Response(encode(document), status, media_type="application/json")

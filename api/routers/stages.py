@@ -68,6 +68,7 @@ async def roll_back(
         to_version=asked.to_version,
         actor=caller.principal,
         reason=asked.reason,
+        expected_production=asked.expectation(),
         expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )

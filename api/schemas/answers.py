@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.evidence import Origin, Verdict
 from model_lifecycle.registry.rules.metadata import EntryKind
 from model_lifecycle.registry.rules.stages import Gate, Stage
 
@@ -105,6 +105,7 @@ class Readiness(BaseModel):
     production: int | None
     ready: bool
     missing: list[Missing]
+    warnings: list[str]
 
 
 class EvidenceItem(BaseModel):
@@ -124,8 +125,12 @@ class EvidenceItem(BaseModel):
     tenant_id: str
     model_id: str
     version: int
+    check: str | None
     recorded_at: AwareDatetime
     recorded_by: str
+    epoch: int
+    position: int
+    origin: Origin
 
 
 class Move(BaseModel):
@@ -233,6 +238,7 @@ class Ready(BaseModel):
 
     ready: bool
     parts: dict[str, Part]
+    warnings: list[str]
 
 
 class FieldProblem(BaseModel):

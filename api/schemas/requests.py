@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from model_lifecycle.registry.rules.evidence import Evidence, Verdict
+from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.metadata import Framework, ModelType
 from model_lifecycle.registry.rules.stages import Gate
 
@@ -35,6 +36,15 @@ _SOURCE = Field(
     },
 )
 
+
+CheckName = Annotated[
+    str,
+    Field(
+        description="An additional check that a policy can name; goes with the gate `check`.",
+        pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$",
+        json_schema_extra={"example": "fairness-audit"},
+    ),
+]
 
 _FORCE_NEEDS_A_REASON = {
     "if": {"properties": {"force": {"const": True}}, "required": ["force"]},
@@ -106,12 +116,21 @@ class MoveStage(Strict):
 
 
 class RollBack(Strict):
-    """Put an earlier production version back: by default the one before the present one."""
+    """Put an earlier production version back: by default the one that was superseded last.
+
+    `expected_production` is the version that the caller saw in production, null for none: the
+    second of two who roll back what both saw gets 409.
+    """
 
     model_config = example(reason="late predictions since noon")
 
     reason: NeededReason
     to_version: VersionNumber | None = None
+    expected_production: VersionNumber | None = None
+
+    def expectation(self) -> ExpectedProduction:
+        """What has to be in production; a field that is left out expects nothing."""
+        return self.expected_production if "expected_production" in self.model_fields_set else ANY
 
 
 class PolicyDocument(Strict):
@@ -123,6 +142,7 @@ class PolicyDocument(Strict):
     require_approval: bool = False
     evidence_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
     require_onnx: bool = False
+    required_checks: Annotated[list[CheckName], Field(max_length=100)] = Field(default_factory=list)
 
 
 class SetPolicy(Strict):
@@ -160,6 +180,7 @@ class RecordEvidence(Strict):
     baseline: VersionNumber | None
     policy_fingerprint: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     summary: Document = Field(default_factory=dict)
+    check: CheckName | None = None
     report_uri: (
         Annotated[str, Field(max_length=2000, json_schema_extra={"pattern": r"^[ -~]*$"})] | None
     ) = None

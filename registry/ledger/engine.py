@@ -47,7 +47,7 @@ def open_engine(text: str | URL, limits: Limits = ORDINARY) -> AsyncEngine:
         return _sqlite(url, limits)
     engine = create_async_engine(
         url,
-        pool_size=8,
+        pool_size=limits.connections,
         max_overflow=0,
         pool_timeout=limits.connect,
         connect_args={

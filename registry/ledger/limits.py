@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """All in seconds; 0 is no limit.
+    """All in seconds; 0 is no limit. ``connections`` is how many a process opens at most.
 
     ``connect`` bounds making a connection and waiting for one of the pool. ``idle`` is how long an
     open transaction may lie between two statements, and ``lock`` how long another's lock is waited
@@ -25,6 +25,7 @@ class Limits:
     lock: float = 7.0
     statement: float = 8.0
     answer: float = 9.0
+    connections: int = 8
 
     def server_settings(self) -> dict[str, str]:
         """PostgreSQL's settings of a session with these limits.
@@ -45,7 +46,7 @@ class Limits:
 ORDINARY = Limits()
 #: Of migrations, verification and whole histories: as long as they take. An upgrade waits for
 #: another one for ten minutes.
-MAINTENANCE = Limits(idle=0, lock=600.0, statement=0, answer=0)
+MAINTENANCE = Limits(idle=0, lock=600.0, statement=0, answer=0, connections=2)
 
 
 def _milliseconds(seconds: float) -> str:

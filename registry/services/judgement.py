@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from ..ledger.clock import ClockReading
 from ..rules import paths, tenancy
 from ..rules.canonical import canonical_json
 from ..rules.commands import SetPolicy
@@ -211,6 +212,14 @@ class Judgement:
             warning = book.clock.warning(book.model.updated_at)
         warnings = (warning,) if warning else ()
         return Readiness(model, number, found.stage, target, production, missing, warnings)
+
+
+def _after(clock: ClockReading, others: list[Evidence]) -> datetime:
+    """The time now, after that of the version's evidence so far: lists are in the order of time.
+    What is dated in the future is wrong, and moves nothing."""
+    times = [item.recorded_at for item in others if item.recorded_at is not None]
+    sound = [at for at in times if at <= clock.deadline + CLOCK_TOLERANCE]
+    return max([clock.now, *(at + timedelta(microseconds=1) for at in sound)])
 
 
 def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime) -> Evidence:

@@ -115,3 +115,25 @@ async def test_a_deletion_needs_a_reason(local: World, model_id: str, reason: An
         await _delete(local, model_id, reason=reason)
 
     assert caught.value.field == "reason"
+
+
+@pytest.mark.parametrize("way", ["rolled back", "retired and back", "emptied"])
+async def test_what_ever_was_in_production_is_kept(world: World, model_id: str, way: str) -> None:
+    """Also once it is in development again, alone and with its model."""
+    if way == "rolled back":
+        await world.promoted(model_id)
+    version = await world.promoted(model_id, source=1)
+    if way == "rolled back":
+        await world.roll_back(model_id)
+    if way == "retired and back":
+        await world.move(model_id, version, "archived", reason="out of season")
+    if way != "rolled back":
+        await world.move(model_id, version, "development", reason="again")
+    before = await world.seen(model_id)
+    for target in (version, None):
+        with pytest.raises(InvalidTransition, match="was in production"):
+            await _delete(world, model_id, target)
+
+    assert (await world.stages(model_id))[version] == "development"
+    assert await world.seen(model_id) == before
+    assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/{version}")

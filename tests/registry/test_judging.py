@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,11 @@ from model_lifecycle.registry.rules.errors import (
     GateRefused,
     InvalidInput,
     ModelNotFound,
+    OperationConflict,
     PermissionDenied,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.evidence import Evidence, Origin, Verdict
 from model_lifecycle.registry.rules.metadata import EntryKind
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 from model_lifecycle.registry.rules.principals import Principal, Role
@@ -46,7 +48,7 @@ async def test_recorded_evidence_is_bound_and_kept(world: World, model_id: str) 
 
 
 async def test_the_ledger_says_when_and_by_whom(local: World, model_id: str) -> None:
-    """What the caller wrote there is not believed."""
+    """What the caller wrote there is not believed; what is dated in the future is refused."""
     from datetime import UTC, datetime
 
     version = await local.version(model_id)
@@ -54,13 +56,22 @@ async def test_the_ledger_says_when_and_by_whom(local: World, model_id: str) -> 
         model_id,
         version,
         Gate.VALIDATION,
-        recorded_at=datetime(2999, 1, 1, tzinfo=UTC),
+        recorded_at=datetime(1999, 1, 1, tzinfo=UTC),
         recorded_by="the boss",
+        epoch=99,
+        position=99,
+        origin=Origin.GATE,
     )
+    with pytest.raises(InvalidInput) as caught:
+        await local.judged(
+            model_id, version, Gate.VALIDATION, recorded_at=datetime(2999, 1, 1, tzinfo=UTC)
+        )
 
     assert evidence.recorded_by == "kim"
     assert evidence.recorded_at is not None
-    assert evidence.recorded_at.year < 2999
+    assert evidence.recorded_at.year > 1999
+    assert (evidence.epoch, evidence.position, evidence.origin) == (1, 1, Origin.EXTERNAL)
+    assert caught.value.field == "evidence.recorded_at"
 
 
 async def test_recording_again_changes_nothing(world: World, model_id: str) -> None:
@@ -268,6 +279,7 @@ async def test_readiness_tells_what_the_write_would_say(world: World, model_id: 
         "production": None,
         "ready": True,
         "missing": [],
+        "warnings": [],
     }
     assert (await world.history(model_id))[: len(before)] == before
 
@@ -335,3 +347,184 @@ async def test_nobody_claims_onnx_by_a_tag(local: World, model_id: str) -> None:
     """The tag that tells of it is the registry's own."""
     with pytest.raises(InvalidInput, match=r"onnx\.parity"):
         await local.version(model_id, tags={"onnx.parity": "0"})
+
+
+async def _own_verdict(world: World, model_id: str, version: int, verdict: Verdict) -> Evidence:
+    """A verdict as a gate records it: with its report in the gate's place."""
+    evidence_id = new_name("gate")
+    folder = f"{world.tenant}/reports/{model_id}/{version}/validation-{evidence_id}"
+    evidence = await world.evidence(
+        model_id,
+        version,
+        Gate.VALIDATION,
+        evidence_id=evidence_id,
+        verdict=verdict,
+        report_uri=world.registry.artifacts.uri(folder),
+        tenant_id=world.tenant,
+        model_id=model_id,
+        version=version,
+    )
+    report = json.dumps(evidence.content()).encode()
+    await world.registry.artifacts.put_bytes(f"{folder}/report.json", report)
+    return await world.registry.record_evidence(
+        world.tenant, model_id, version, evidence, actor="gate"
+    )
+
+
+@pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])
+async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
+    world: World, model_id: str, verdict: Verdict
+) -> None:
+    """It is refused and readiness says so; the gate itself, or an admin by force, can."""
+    version = await world.version(model_id)
+    own = await _own_verdict(world, model_id, version, verdict)
+    by_hand = await world.judged(model_id, version, Gate.VALIDATION)
+    found = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
+    with pytest.raises(GateRefused, match=f"the validation gate itself said {verdict}"):
+        await world.move(model_id, version, "staging")
+    forced = await world.move(model_id, version, "staging", force=True, reason="the lab is down")
+
+    assert (own.origin, by_hand.origin) == (Origin.GATE, Origin.EXTERNAL)
+    assert [item.code for item in found.missing] == ["external_evidence"]
+    assert forced.current_version == version
+    assert (await world.history(model_id))[-1].forced
+
+
+async def test_a_weaker_policy_does_not_make_the_pass_by_hand_count(
+    local: World, model_id: str
+) -> None:
+    """The gate's FAIL was said under another policy, and is a FAIL of these files all the same."""
+    version = await local.version(model_id)
+    await _own_verdict(local, model_id, version, Verdict.FAIL)
+    await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
+    await local.judged(model_id, version, Gate.VALIDATION)
+    with pytest.raises(GateRefused) as caught:
+        await local.move(model_id, version, "staging")
+    await _own_verdict(local, model_id, version, Verdict.PASS)
+
+    assert [item.code for item in caught.value.missing] == ["external_evidence"]
+    assert (await local.move(model_id, version, "staging")).current_version == version
+
+
+async def test_evidence_says_what_its_report_says(local: World, model_id: str) -> None:
+    """A report that the gate wrote is not borrowed for another verdict."""
+    version = await local.version(model_id)
+    own = await _own_verdict(local, model_id, version, Verdict.FAIL)
+    other = replace(own, evidence_id=new_name("mine"), verdict=Verdict.PASS)
+    with pytest.raises(InvalidInput, match="record what the report says"):
+        await local.registry.record_evidence(local.tenant, model_id, version, other, actor="eve")
+
+    assert await local.registry.list_evidence(local.tenant, model_id, version) == [own]
+
+
+@pytest.mark.parametrize("uri", ["file:///elsewhere/report", "../x", "s3://other/report"])
+async def test_a_report_elsewhere_is_external(local: World, model_id: str, uri: str) -> None:
+    """Only the gate's own place in this artifact store is believed."""
+    version = await local.version(model_id)
+    evidence = await local.judged(model_id, version, Gate.VALIDATION, report_uri=uri)
+
+    assert evidence.origin is Origin.EXTERNAL
+
+
+async def test_a_policy_may_require_additional_checks(world: World, model_id: str) -> None:
+    """Each needs a PASS of its own name; it stands beside the gates and for none of them."""
+    version = await world.staged(model_id)
+    policy = PromotionPolicy(required_checks=("fairness-audit",))
+    await world.registry.set_policy(world.tenant, model_id, policy, actor="kim")
+    await world.judged(model_id, version)
+    with pytest.raises(GateRefused, match="no evidence of the check fairness-audit"):
+        await world.move(model_id, version, "production")
+    await world.judged(model_id, version, Gate.CHECK, check="latency-lab")
+    lacking = await world.registry.readiness(world.tenant, model_id, version, "production")
+    await world.judged(model_id, version, Gate.CHECK, check="fairness-audit")
+    answer = await world.move(model_id, version, "production")
+
+    assert [item.code for item in lacking.missing] == ["no_evidence"]
+    assert answer.production_version == version
+    assert await world.registry.verify_ledger(world.tenant, model_id) == len(
+        await world.history(model_id)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gate": Gate.CHECK},
+        {"gate": Gate.CHECK, "check": "Fairness"},
+        {"gate": Gate.CHECK, "check": 1},
+        {"gate": Gate.VALIDATION, "check": "fairness-audit"},
+    ],
+    ids=str,
+)
+async def test_a_check_has_a_name_and_a_gate_has_none(
+    local: World, model_id: str, changes: dict[str, Any]
+) -> None:
+    """The field is named, and nothing is kept."""
+    version = await local.version(model_id)
+    with pytest.raises(InvalidInput) as caught:
+        await local.judged(model_id, version, changes["gate"], check=changes.get("check"))
+
+    assert caught.value.field == "evidence.check"
+    assert await local.registry.list_evidence(local.tenant, model_id, version) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        ({"validation": {"per_class": {2: 0.8, 10: 0.9}}}, "key 2"),
+        ({"shadow": {"limits": [{None: 1}]}}, "key None"),
+    ],
+)
+async def test_keys_of_a_policy_are_text(
+    local: World, model_id: str, document: dict[str, Any], key: str
+) -> None:
+    """The key is named, the policy stays, and the ledger is what it was."""
+    await local.version(model_id)
+    with pytest.raises(InvalidInput, match=key):
+        await local.registry.set_policy(local.tenant, model_id, document, actor="kim")
+    with pytest.raises(InvalidInput, match="key 2"):
+        await local.judged(model_id, 1, Gate.VALIDATION, summary={2: "a", 10: "b"})
+
+    assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
+    assert await local.registry.verify_ledger(local.tenant, model_id) == 1
+
+
+async def test_the_reason_is_part_of_setting_a_policy(local: World, model_id: str) -> None:
+    """The same operation id with another reason is another request."""
+    await local.version(model_id)
+    arguments = (local.tenant, model_id, POLICY)
+    await local.registry.set_policy(*arguments, actor="kim", reason="audit", operation_id=model_id)
+    with pytest.raises(OperationConflict):
+        await local.registry.set_policy(
+            *arguments, actor="kim", reason="holiday", operation_id=model_id
+        )
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+async def test_a_wrong_clock_makes_no_evidence_count_longer(
+    local: World, embedded_settings: Any, model_id: str, days: int
+) -> None:
+    """Recorded by a process whose clock is ahead or behind, and judged by one; both are warned."""
+    from datetime import timedelta
+
+    from model_lifecycle.registry.ledger.clock import utc_now
+    from model_lifecycle.registry.opening import open_registry
+
+    version = await local.version(model_id)
+    evidence = await local.evidence(model_id, version, Gate.VALIDATION)
+    where = (local.tenant, model_id, version)
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() + timedelta(days=days)
+    ) as wrong:
+        recorded = await wrong.record_evidence(*where, evidence, actor="kim")
+        found = await wrong.readiness(*where, "staging")
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() + timedelta(days=200)
+    ) as later:
+        then = await later.readiness(*where, "staging")
+
+    assert recorded.recorded_at is not None
+    assert recorded.recorded_at < utc_now() + timedelta(minutes=1)
+    assert "400 days" in found.warnings[0]
+    assert [item.code for item in then.missing] == ["expired"]
+    assert (await local.registry.readiness(*where, "staging")).warnings == ()

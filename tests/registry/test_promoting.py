@@ -209,7 +209,6 @@ ILLEGAL = {
     ("development", "archived"),
     ("staging", "staging"),
     ("staging", "archived"),
-    ("production", "development"),
     ("production", "staging"),
     ("production", "production"),
     ("archived", "staging"),

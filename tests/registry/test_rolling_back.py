@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,15 +10,18 @@ from scenery.world import World
 
 from model_lifecycle.registry.rules.errors import (
     BundleCorrupt,
+    GateRefused,
     InvalidInput,
     InvalidName,
     InvalidTransition,
     ModelNotFound,
     NoEarlierProduction,
     PermissionDenied,
+    StaleProduction,
     VersionNotFound,
 )
 from model_lifecycle.registry.rules.metadata import EntryKind
+from model_lifecycle.registry.rules.policy import PromotionPolicy
 from model_lifecycle.registry.rules.principals import Principal, Role
 
 
@@ -74,11 +78,16 @@ async def test_an_earlier_version_can_be_named(world: World, model_id: str) -> N
     }
 
 
-async def test_a_retired_version_can_come_back(world: World, model_id: str) -> None:
-    """With nothing in production, the last that was there is the target."""
+async def test_a_retired_version_comes_back_by_its_number(world: World, model_id: str) -> None:
+    """It was retired for a reason, so no default chooses it, and the error lists it."""
     version = await world.promoted(model_id)
     await world.move(model_id, version, "archived", reason="out of season")
-    answer = await world.roll_back(model_id, reason="the season is back")
+    with pytest.raises(NoEarlierProduction) as caught:
+        await world.roll_back(model_id)
+    assert caught.value.details() == {"candidates": [version]}
+    answer = await world.roll_back(
+        model_id, to_version=version, reason="the season is back", expected_production=None
+    )
 
     assert answer.production_version == version
     assert [len(entry.moves) for entry in await world.history(model_id)][-1] == 1
@@ -182,3 +191,156 @@ async def test_what_was_rolled_back_can_be_promoted_again(world: World, model_id
     assert await world.registry.verify_ledger(world.tenant, model_id) == len(
         await world.history(model_id)
     )
+
+
+async def test_of_two_rollbacks_of_one_version_one_is_refused(world: World, model_id: str) -> None:
+    """Both saw version 3 and press the button: production goes back once, and the second hears
+    what is there now."""
+    first, second, third = await _three(world, model_id)
+    await world.roll_back(model_id, expected_production=third, actor="kim")
+    before = await world.seen(model_id)
+    with pytest.raises(StaleProduction) as caught:
+        await world.roll_back(model_id, expected_production=third, actor="lee")
+
+    assert caught.value.details() == {"expected": third, "actual": second}
+    assert await world.seen(model_id) == before
+    assert await world.stages(model_id) == {
+        first: "archived",
+        second: "production",
+        third: "development",
+    }
+
+
+async def test_two_rollbacks_at_once_go_back_once(world: World, model_id: str) -> None:
+    """The same, where the second does not wait for the first."""
+    _, second, third = await _three(world, model_id)
+    outcomes = await asyncio.gather(
+        *(world.roll_back(model_id, expected_production=third, actor=name) for name in "ab"),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(item).__name__ for item in outcomes) == ["ModelMetadata", "StaleProduction"]
+    assert (await world.stages(model_id))[second] == "production"
+
+
+@pytest.mark.parametrize("expected", ["1", 0, True, 1.0])
+async def test_odd_expectations_are_refused(local: World, model_id: str, expected: Any) -> None:
+    """As in a promotion."""
+    with pytest.raises(InvalidName):
+        await local.roll_back(model_id, expected_production=expected)
+
+
+async def test_a_version_retired_for_cause_is_no_default(world: World, model_id: str) -> None:
+    """The one before it is, which another version superseded."""
+    good = await world.promoted(model_id)
+    bad = await world.promoted(model_id, source=1)
+    await world.move(model_id, bad, "archived", reason="trained on data we must not use")
+    await world.promoted(model_id)
+    answer = await world.roll_back(model_id)
+
+    assert answer.production_version == good
+
+
+async def test_moving_production_to_development_is_a_rollback(world: World, model_id: str) -> None:
+    """With an earlier version it is the same operation, in one entry."""
+    first = await world.promoted(model_id)
+    second = await world.promoted(model_id, source=1)
+    answer = await world.move(
+        model_id, second, "development", reason="late flights", operation_id=f"{model_id}/back"
+    )
+    again = await world.move(
+        model_id, second, "development", reason="late flights", operation_id=f"{model_id}/back"
+    )
+    entry = (await world.history(model_id))[-1]
+
+    assert again == answer
+    assert await world.stages(model_id) == {first: "production", second: "development"}
+    assert (entry.kind, entry.production, entry.reason) == (
+        EntryKind.ROLLED_BACK,
+        first,
+        "late flights",
+    )
+
+
+async def test_without_an_earlier_version_production_becomes_empty(
+    world: World, by_hand: Any, model_id: str
+) -> None:
+    """The entry says why; a version that was retired for cause does not come back by itself."""
+    retired = await world.promoted(model_id)
+    await world.move(model_id, retired, "archived", reason="it discriminates")
+    version = await world.promoted(model_id, source=1)
+    answer = await world.move(model_id, version, "development", reason="wrong data")
+    entry = (await world.history(model_id))[-1]
+
+    assert answer.production_version is None
+    assert await world.stages(model_id) == {retired: "archived", version: "development"}
+    assert (entry.kind, entry.production, entry.reason) == (
+        EntryKind.ROLLED_BACK,
+        None,
+        "wrong data",
+    )
+    assert entry.detail == {"no_successor": "no earlier version of production could take its place"}
+    assert by_hand.get_registered_model(f"{world.tenant}.{model_id}").aliases == {}
+    assert await world.registry.verify_ledger(world.tenant, model_id) == entry.sequence
+
+
+async def test_moving_production_to_development_needs_a_reason(local: World, model_id: str) -> None:
+    """As every rollback; and it is refused if another version is expected in production."""
+    version = await local.promoted(model_id)
+    before = await local.seen(model_id)
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        await local.move(model_id, version, "development")
+    with pytest.raises(StaleProduction):
+        await local.move(
+            model_id, version, "development", reason="why", expected_production=version + 1
+        )
+
+    assert await local.seen(model_id) == before
+
+
+async def test_old_proof_does_not_count_after_a_rollback(world: World, model_id: str) -> None:
+    """Validation, shadow test and approval are to be repeated, one by one; readiness says so."""
+    first = await world.promoted(model_id)
+    await world.registry.set_policy(
+        world.tenant, model_id, PromotionPolicy(require_approval=True), actor="kim"
+    )
+    second = await world.staged(model_id, source=1)
+    await world.judged(model_id, second)
+    await world.judged(model_id, second, "approval")
+    await world.move(model_id, second, "production")
+    await world.roll_back(model_id, reason="v2 denies every loan")
+    lacking = []
+    for stage, gates in (("staging", ["validation"]), ("production", ["shadow", "approval"])):
+        for gate in gates:
+            ready = await world.registry.readiness(world.tenant, model_id, second, stage)
+            lacking.append([item.code for item in ready.missing])
+            with pytest.raises(GateRefused, match="took the version back"):
+                await world.move(model_id, second, stage)
+            await world.judged(model_id, second, gate)
+        await world.move(model_id, second, stage)
+
+    assert lacking == [
+        ["before_last_exit"],
+        ["before_last_exit", "before_last_exit"],
+        ["before_last_exit"],
+    ]
+    assert await world.stages(model_id) == {first: "archived", second: "production"}
+
+
+@pytest.mark.parametrize("way", ["staging", "retired", "superseded"])
+async def test_old_proof_does_not_count_after_any_return(
+    local: World, model_id: str, way: str
+) -> None:
+    """From staging, from retirement, and after another version took its place."""
+    version = await local.staged(model_id)
+    if way != "staging":
+        await local.judged(model_id, version)
+        await local.move(model_id, version, "production")
+    if way == "retired":
+        await local.move(model_id, version, "archived", reason="out of season")
+    if way == "superseded":
+        await local.promoted(model_id)
+    await local.move(model_id, version, "development", reason="again")
+    found = await local.registry.readiness(local.tenant, model_id, version, "staging")
+
+    assert [item.code for item in found.missing] == ["before_last_exit"]

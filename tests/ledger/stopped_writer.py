@@ -1,0 +1,33 @@
+"""A program that stops itself in the middle of a transaction, as a suspended machine does.
+
+Arguments: the ledger's address, a tenant and a model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.rules.errors import BackendUnavailable
+from model_lifecycle.registry.rules.metadata import EntryKind
+from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+
+
+async def main(url: str, tenant: str, model: str) -> None:
+    ledger = await Ledger.open(url)
+    try:
+        async with ledger.book(TenantId(tenant), ModelId(model)) as book:
+            print("locked", flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            await book.append(EntryKind.MOVED, actor="late", reason="", operation_id="late")
+    except BackendUnavailable as error:
+        print(f"refused: {error}", flush=True)
+    else:
+        print("committed", flush=True)
+    await ledger.close()
+
+
+asyncio.run(main(*sys.argv[1:]))
