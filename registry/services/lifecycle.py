@@ -154,7 +154,6 @@ class Lifecycle:
         where no earlier version can take its place; without, that is NoEarlierProduction.
         """
         tenant, model = tenancy.tenant_id(command.tenant_id), tenancy.model_id(command.model_id)
-        check_reason(command.reason, "moving a version from production to development")
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
             await self._projection.prepare(tenant, model)
@@ -163,6 +162,7 @@ class Lifecycle:
                 check_expected(command.expected_production, production)
                 if leaving not in (None, production):
                     raise StaleProduction(expected=leaving, actual=production)
+                check_reason(command.reason, "moving a version from production to development")
                 target = await _rollback_target(book, to_version, required=leaving is None)
             # Outside the lock: reading a large bundle takes time. The digest is fixed with the
             # version, so what was verified is what is moved; that production is still the one

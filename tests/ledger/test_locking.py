@@ -13,7 +13,7 @@ from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.limits import Limits
 from model_lifecycle.registry.ledger.verification import verify_model
 from model_lifecycle.registry.rules.errors import ChangeInProgress, OperationConflict
-from model_lifecycle.registry.rules.metadata import EntryKind
+from model_lifecycle.registry.rules.metadata import EntryKind, StageMove
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 from model_lifecycle.registry.rules.stages import Stage
 
@@ -153,3 +153,42 @@ async def test_an_abandoned_operation_can_begin_again(pages: Pages) -> None:
     assert begun.repeated is False
     assert found is not None
     assert found.answer == {"number": 1}
+
+
+@pytest.mark.parametrize("steps", [*range(0, 40, 3), 60, 100])
+async def test_a_cancelled_writer_leaves_all_or_nothing(pages: Pages, steps: int) -> None:
+    """Wherever it is cancelled: its entry with the note of it, or neither; and the next writer
+    does not wait."""
+    await pages.register(1)
+
+    async def write() -> None:
+        async with pages.ledger.book(pages.tenant, pages.model) as book:
+            await book.append(
+                EntryKind.MOVED,
+                actor="kim",
+                reason="why",
+                operation_id="cancelled",
+                moves=[StageMove(1, Stage.DEVELOPMENT, Stage.STAGING)],
+                forced=True,
+            )
+            await book.answer("cancelled", "sha256:1", {"number": 1})
+            await book.announce()
+
+    writer = asyncio.ensure_future(write())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await asyncio.sleep(steps / 10_000)
+    writer.cancel()
+    await asyncio.wait([writer])
+    started = time.perf_counter()
+    async with pages.ledger.book(pages.tenant, pages.model) as book:
+        committed = book.model.epoch == 2
+    took = time.perf_counter() - started
+    notes = await pages.ledger.read.projections(pages.tenant, pages.model)
+    operation = await pages.ledger.read.operation(pages.tenant, "cancelled")
+
+    assert took < 3
+    assert len(await pages.entries()) == 1 + committed
+    assert len(notes) == committed
+    assert (operation is not None) is committed
+    assert await verify_model(pages.ledger, pages.tenant, pages.model) == 1 + committed
