@@ -95,7 +95,7 @@ class ModelRegistryHook(BaseHook):
         from model_lifecycle.registry.opening import open_registry
         from model_lifecycle.registry.running import run_sync
 
-        settings = self._complete(self.connection())
+        settings = self.complete_settings()
 
         async def within() -> T:
             async with open_registry(settings) as registry:
@@ -103,8 +103,13 @@ class ModelRegistryHook(BaseHook):
 
         return run_sync(within())
 
+    def complete_settings(self) -> Settings:
+        """The settings to open a registry with. Raises InvalidInput unless connection and
+        environment name all stores, or the home of embedded ones."""
+        return self._complete(self.connection())
+
     async def acomplete_settings(self) -> Settings:
-        """The settings for a trigger. Raises InvalidInput if they do not name all stores."""
+        """:meth:`complete_settings`, for triggers."""
         return self._complete(await self.aconnection())
 
     def principal(self, context: Context) -> Principal:

@@ -25,4 +25,4 @@ def mounted_app() -> FastAPI:
 def _settings() -> Settings:
     from model_lifecycle.operators.hook import ModelRegistryHook
 
-    return ModelRegistryHook().settings()
+    return ModelRegistryHook().complete_settings()

@@ -12,7 +12,6 @@ from . import flights, registry
 from .http import ask
 from .part import Part
 from .place import TENANT, Place, write_private
-from .ports import HOST, listens
 
 _FLIGHTS = Path(__file__).resolve().parent.parent / "dags"
 _BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -43,9 +42,7 @@ def settings(place: Place) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": place.url("airflow"),
         "AIRFLOW__API__SECRET_KEY": place.secrets.airflow_jwt,
         "AIRFLOW__API_AUTH__JWT_SECRET": place.secrets.airflow_jwt,
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(place.ports["airflow-task-logs"]),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(place.ports["airflow-trigger-logs"]),
-        # Workers tell the API server where their log server is: it listens on this host alone.
+        # Where the API server asks for logs of running tasks besides the folder that all share.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "model_lifecycle.stack.ports.host",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
     }
@@ -100,22 +97,6 @@ def _problem(key: str, place: Place) -> str | None:
     return None if said == "healthy" else f"{key} is {said or 'not there yet'}"
 
 
-def _log_server(port: str) -> Part:
-    """Airflow's server of the logs of running tasks. Airflow's own processes would start it on all
-    interfaces, and have no setting for that."""
-    application = "airflow.utils.serve_logs.log_server:get_app"
-    return Part(
-        name=port,
-        command=lambda place: [
-            *(sys.executable, "-m", "uvicorn", "--factory", application, "--no-access-log"),
-            *("--host", HOST, "--port", str(place.ports[port])),
-        ],
-        problem=lambda place: None if listens(place.ports[port]) else "it does not listen yet",
-        settings=_of_part,
-        ports=(port,),
-    )
-
-
 def _part(name: str, key: str, *ports: str, command: Callable[[Place], list[str]]) -> Part:
     return Part(
         name=f"airflow-{name}",
@@ -133,6 +114,8 @@ def _of_part(place: Place) -> Mapping[str, str]:
 API_SERVER = _part(
     "api-server", "metadatabase", "airflow", command=lambda _: _airflow("api-server")
 )
+# Without their log servers: those listen on all interfaces and have no setting for that, and the
+# API server reads the logs in the folder that all parts share.
 SCHEDULER = _part(
     "scheduler", "scheduler", command=lambda _: _airflow("scheduler", "--skip-serve-logs")
 )
@@ -140,5 +123,3 @@ DAG_PROCESSOR = _part("dag-processor", "dag_processor", command=lambda _: _airfl
 TRIGGERER = _part(
     "triggerer", "triggerer", command=lambda _: _airflow("triggerer", "--skip-serve-logs")
 )
-TASK_LOGS = _log_server("airflow-task-logs")
-TRIGGER_LOGS = _log_server("airflow-trigger-logs")

@@ -6,8 +6,6 @@ from .airflow import (
     API_SERVER,
     DAG_PROCESSOR,
     SCHEDULER,
-    TASK_LOGS,
-    TRIGGER_LOGS,
     TRIGGERER,
 )
 from .api import API
@@ -18,10 +16,7 @@ from .seaweed import SEAWEED
 
 #: What the others keep their data in.
 STORES = (POSTGRES, SEAWEED)
-SERVICES = (
-    *(MLFLOW, API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER, TASK_LOGS, TRIGGER_LOGS),
-    API,
-)
+SERVICES = (MLFLOW, API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER, API)
 PARTS = (*STORES, *SERVICES)
 BY_NAME = {part.name: part for part in PARTS}
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from .ports import DEFAULTS, HOST, choose
+from .ports import DEFAULTS, HOST, NAMES, choose
 
 _FILE = "stack.json"
 _USERS = {"admin": "admin", "operator": "op", "viewer": "viewer"}
@@ -77,7 +77,7 @@ class Place:
         kept = json.loads((folder / _FILE).read_text())
         return cls(
             folder,
-            kept["ports"],
+            {name: port for name, port in kept["ports"].items() if name in NAMES},
             Secrets(**kept["secrets"]),
             tuple(Path(one) for one in kept["dag_folders"]),
             kept["airflow_environment"],

@@ -14,8 +14,7 @@ _WITHIN_S3 = (
     *("s3-master", "s3-master-grpc", "s3-volume", "s3-volume-grpc"),
     *("s3-filer", "s3-filer-grpc", "s3-grpc"),
 )
-_WITHIN_AIRFLOW = ("airflow-task-logs", "airflow-trigger-logs")
-NAMES = (*DEFAULTS, *_WITHIN_S3, *_WITHIN_AIRFLOW)
+NAMES = (*DEFAULTS, *_WITHIN_S3)
 
 
 def free_ports(count: int) -> list[int]:

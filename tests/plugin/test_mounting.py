@@ -54,7 +54,7 @@ def user(manager: Any, name: str, role: str | None) -> dict[str, str]:
 def routes() -> list[tuple[str, str]]:
     (said,) = ModelLifecyclePlugin().fastapi_apps
     return [
-        (method, route.path.format(model_id="churn", version="1", exp_id="1"))
+        (method, route.path.format(model_id="churn", version="1", exp_id="1", evidence_id="1"))
         for route in said["app"].routes
         if isinstance(route, APIRoute)
         for method in route.methods

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,12 +106,17 @@ def test_page_prints_paths_that_open(tmp_path: Path) -> None:
     assert f"{place.url('airflow')}/model-lifecycle" not in words
 
 
-def test_log_servers_listen_on_this_host_alone(tmp_path: Path) -> None:
-    """Airflow's own processes would serve logs on all interfaces; parts of ours do it instead."""
+def test_no_log_server_listens_on_all_interfaces(tmp_path: Path) -> None:
+    """Airflow's own would, and has no setting for that; the logs are in a folder that all share."""
     place = Place.at(tmp_path)
+
     for name in ("airflow-scheduler", "airflow-triggerer"):
         assert "--skip-serve-logs" in BY_NAME[name].command(place)
-    for name in ("airflow-task-logs", "airflow-trigger-logs"):
-        command = BY_NAME[name].command(place)
-        assert command[command.index("--host") + 1] == "127.0.0.1"
-        assert str(place.ports[name]) in command
+
+
+def test_port_that_no_part_has_any_more_is_forgotten(tmp_path: Path) -> None:
+    """A stack of an earlier release starts with the ports of this one."""
+    place = Place.at(tmp_path)
+    replace(place, ports={**place.ports, "airflow-task-logs": 1}).save()
+
+    assert Place.load(tmp_path).ports == place.ports
