@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from scenery.http import served
 
+from model_lifecycle.api.guard import DESCRIPTION
 from model_lifecycle.plugin.airflow_plugin import URL_PREFIX, ModelLifecyclePlugin
 
 #: Airflow's API imports Starlette's test client.
@@ -62,7 +63,8 @@ def routes() -> list[tuple[str, str]]:
 
 
 def test_no_route_is_open(mounted: tuple[httpx.Client, Any]) -> None:
-    """Every route, probes, /docs and /openapi.json included, and every other path, is 401."""
+    """Every route, probes included, and every other path is 401; the API's description, the same
+    for everyone, opens."""
     client, _ = mounted
     paths = [*routes(), ("GET", "/static/x"), ("GET", "/"), ("GET", "/redoc"), ("GET", "/x")]
     answers = {
@@ -70,7 +72,9 @@ def test_no_route_is_open(mounted: tuple[httpx.Client, Any]) -> None:
         for method, path in paths
     }
 
-    assert {path for path, status in answers.items() if status != 401} == set()
+    opened = {path for (_, path), status in answers.items() if status != 401}
+
+    assert opened == DESCRIPTION
     assert len(answers) > 25
     assert ("GET", "/openapi.json") in answers
 
