@@ -146,7 +146,7 @@ def _takes(report: GateReport) -> list[str]:
         row for row in report.metrics if row.kind in DEMANDS and row.verdict is Verdict.INCONCLUSIVE
     ]
     lines += [
-        f"{'; '.join(title for title, why in _reasons(open_rows) if why == reason)}: {reason}."
+        f"{_titles(open_rows, reason)}: {reason}."
         for reason in dict.fromkeys(why for _, why in _reasons(open_rows))
     ]
     dates = report.detail.get("outlook") or {}
@@ -164,6 +164,11 @@ def _takes(report: GateReport) -> list[str]:
             "max_duration_days, or ask for less."
         )
     return lines
+
+
+def _titles(rows: list[MetricRow], reason: str) -> str:
+    """The measures that are open for this reason, each once."""
+    return ", ".join(dict.fromkeys(title for title, why in _reasons(rows) if why == reason))
 
 
 def _reasons(rows: list[MetricRow]) -> list[tuple[str, str]]:
