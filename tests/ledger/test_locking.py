@@ -157,14 +157,14 @@ async def test_an_abandoned_operation_can_begin_again(pages: Pages) -> None:
 
 @pytest.mark.parametrize("steps", [*range(0, 40, 3), 60, 100])
 async def test_a_cancelled_writer_leaves_all_or_nothing(
-    request: pytest.FixtureRequest, database: str, pages: Pages, steps: int
+    database: str, pages: Pages, steps: int
 ) -> None:
     """Wherever it is cancelled: its entry with the note of it, or neither; and the next writer
     does not wait."""
     if database.startswith("sqlite"):
         # The driver's thread may take the lock after its caller was cancelled.
         gap = "a writer that is cancelled at BEGIN may leave SQLite's lock to its pooled connection"
-        request.applymarker(pytest.mark.xfail(reason=gap, strict=False))
+        pytest.skip(gap)
     await pages.register(1)
 
     async def write() -> None:
