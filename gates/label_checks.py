@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -18,6 +19,10 @@ _LEVEL = 0.001
 #: Delays of two outcomes whose distributions are further apart than this are tied to the outcome.
 _TIED = 0.1
 _FEWEST = 100
+#: A class is gone where the scores lead to expect so many labels of it and there is none.
+_EXPECTED = 20
+#: A mean is clearly not zero when it is larger than this part of the spread of predictions.
+_CLEAR = 0.05
 
 
 def selection_check(table: Mapping[str, int], largest_gap: float = 0.05) -> Check:
@@ -48,6 +53,66 @@ def selection_check(table: Mapping[str, int], largest_gap: float = 0.05) -> Chec
         f"{message}: labels exist where the champion decided so, and a shadow test cannot judge "
         "the rest; use an A/B test",
     )
+
+
+def conflict_check(policy: ShadowPolicy, conflicting: int, labelled: int) -> Check:
+    """Requests have one label, or several that are the same. Where they differ the latest counts,
+    and too many of them say that the labels are not to be trusted."""
+    message = (
+        f"{count(conflicting)} of {count(labelled)} labelled requests have labels that contradict "
+        "each other"
+    )
+    if conflicting > policy.max_label_conflicts * labelled:
+        return Check(
+            "label conflicts",
+            False,
+            f"{message}, and the policy allows {policy.max_label_conflicts:.1%}; write one label a "
+            "request, or replace the file when a label is corrected",
+        )
+    return Check("label conflicts", not conflicting, f"{message}; the latest counts", None)
+
+
+def level_check(policy: ShadowPolicy, tally: Tally) -> list[Check]:
+    """Labels have the level of what the champion answers (the challenger, without one): percent
+    against fractions, or a class that is gone, is no fault of a model. Bins of scores or
+    predictions hold the sums of both; nothing is said where there are none, or few."""
+    name = "level of labels"
+    values = tally.distributions.values
+    bins = values.get("champion") or values.get("challenger")
+    edges = tally.distributions.edges
+    rows = int(bins.counts.sum()) if bins is not None else 0
+    if bins is None or edges is None or rows < _FEWEST:
+        return []
+    said, labels = float(bins.sums.sum()), float(bins.labels.sum())
+    message = f"labels are {amount(labels / rows)} in the mean, predictions {amount(said / rows)}"
+    if not edges.errors:
+        expected = {1: (labels, said), 0: (rows - labels, rows - said)}
+        for label, (seen, likely) in expected.items():
+            if seen <= 0 and likely >= _EXPECTED:
+                return [
+                    Check(
+                        name,
+                        False,
+                        f"no label is {label}, and the scores of {count(rows)} requests lead to "
+                        f"expect {likely:.0f}: a class is gone from the labels",
+                    )
+                ]
+    spread = float(edges.values[-1] - edges.values[0])
+    if said * labels <= 0 or max(abs(said), abs(labels)) / rows <= _CLEAR * spread:
+        return [Check(name, True, message)]
+    factor = max(said / labels, labels / said)
+    least = min(abs(said), abs(labels)) + 2 * math.sqrt(abs(labels)) if not edges.errors else 0.0
+    chance = not edges.errors and max(said, labels) <= policy.max_level_ratio * least
+    if factor <= policy.max_level_ratio or chance:
+        return [Check(name, True, message)]
+    return [
+        Check(
+            name,
+            False,
+            f"{message}, a factor of {amount(factor)}: they are of different units, or the labels "
+            "are of something else",
+        )
+    ]
 
 
 def delay_checks(

@@ -28,6 +28,7 @@ from .row_sums import RowSums
 from .shadow_checks import Window, shadow_checks
 from .tally import Tally
 from .traffic import parse_day, partitions, read_partition
+from .unlabelled import with_worst_check
 from .verdicts import combined
 from .wording import deciding_sentence
 
@@ -131,7 +132,13 @@ def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...
         datetime.fromisoformat(inputs["end"]),
         datetime.fromisoformat(inputs["judged_at"]),
     )
-    checks = shadow_checks(policy, demands, tally, window, inputs["training_ends"])
+    checks = with_worst_check(
+        shadow_checks(policy, demands, tally, window, inputs["training_ends"]),
+        policy,
+        demands,
+        rows,
+        tally.unlabelled,
+    )
     seen = [check for check in report.checks if check.name in KEPT_CHECKS]
     return rows, (*checks, *seen)
 

@@ -23,7 +23,7 @@ from .data_checks import column_problems, features, require_column
 from .distributions import Distributions, Edges
 from .label_kinds import drawn_labels, shown_label, unfit_labels
 from .losses import Answers
-from .metrics import CLASSIFICATION, CLUSTERING
+from .metrics import CLASSIFICATION, CLUSTERING, REGRESSION
 from .pairing import (
     Day,
     Mask,
@@ -33,21 +33,20 @@ from .pairing import (
     served,
     unfailed,
 )
-from .predicting import FITS, Needs, agreement, answers, clipped, scored
+from .predicting import FITS, Needs, answers, clipped, scored
 from .request_keys import request_keys
+from .self_replay import Precision, columns_of_one, replay_pairs, self_replay
 from .statistics.log_histogram import LogHistogram
 from .tally import Source, Tally
 from .timing import in_turn
 from .traffic import REQUEST_COLUMNS, Batch
+from .unlabelled import labels_by_score, worst_sums
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor
 
     from .request_keys import Keys
 
-#: So many requests of each batch are also put to the champion, to see that the replay of
-#: recorded requests gives what was served.
-SELF_REPLAY_SAMPLE = 500
 #: So many requests of each batch get a prediction where only scores are judged.
 PREDICTED_SAMPLE = 2000
 
@@ -81,6 +80,9 @@ class Replay:
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
     classes: Classes | None = None
     positive: Any = None
+    #: The challenger where its answers were recorded: a sample of them is put to it again.
+    recorded: Predictor | None = None
+    tolerance: float | None = None
 
     @property
     def needs(self) -> Needs:
@@ -158,7 +160,16 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
         tally.tables["classes"] = Counter({str(value): 1 for value in replay.classes.values})
     tally.blocks = cells(replay.claims, replay.unit, rows)
     tally.tables.update(together(replay.model_type, rows, labelled))
+    by_score = labels_by_score(replay.edges, rows, labelled)
+    if by_score:
+        tally.tables["labels by score"] = by_score
+    tally.unlabelled = worst_sums(replay.claims, rows, _classes(replay, day), replay.edges)
     tally.histograms.update(delays(rows, day, places))
+    alone = columns_of_one(replay.challenger or replay.recorded, replay.champion)
+    if alone:
+        tally.tables["columns of the challenger alone"] = Counter(
+            dict.fromkeys(alone, len(paired.frame))
+        )
     if judged.any():
         tally.distributions = Distributions.of(
             replay.edges,
@@ -259,6 +270,9 @@ def _asked(
         classes = replay.classes_of(None)
         said, failed, latency = mirrored(frame, ids, others, counts, classes)
         _latencies(tally, "challenger served", latency[warm])
+        counts["challenger_without_latency"] += int((~np.isfinite(latency) & ~failed).sum())
+        if replay.recorded is not None and len(others):
+            replay_pairs(replay.recorded, (frame, ids), others, _precision(replay), tally)
     champion, champion_failed = None, np.zeros(len(frame), dtype=bool)
     if replay.production is not None:
         champion, champion_failed = served(frame, replay.classes_of(replay.champion), counts)
@@ -267,9 +281,12 @@ def _asked(
         if "latency_ms" in frame.columns:
             latency = frame["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
             _latencies(tally, "champion served", latency[warm])
+            counts["champion_without_latency"] += int(
+                (~np.isfinite(latency) & ~champion_failed).sum()
+            )
     counts["challenger_unusable"] += int(failed.sum())
     if replay.champion is not None and champion is not None:
-        _self_replay(replay, replay.champion, frame, champion, ~champion_failed, counts)
+        self_replay(replay.champion, frame, (champion, ~champion_failed), _precision(replay), tally)
     return Paired(frame, ids, said, failed, champion, champion_failed, predicted)
 
 
@@ -331,22 +348,19 @@ def _model_clusters(replay: Replay) -> Sequence[Any]:
     return replay.challenger.classes or ()
 
 
-def _self_replay(
-    replay: Replay,
-    champion: Predictor,
-    frame: pd.DataFrame,
-    answered: Answers,
-    usable: Mask,
-    counts: Counter[str],
-) -> None:
-    found = np.flatnonzero(usable)
-    if not found.size:
-        return
-    size = min(found.size, SELF_REPLAY_SAMPLE)
-    sample = found[np.unique(np.linspace(0, found.size - 1, size).astype(int))]
-    again = answers(champion, _features(champion, frame.iloc[sample]), Needs(replay.positive))
-    counts["replayed"] += int(sample.size)
-    counts["replayed_alike"] += int(agreement(answered.of(sample), again).sum())
+def _precision(replay: Replay) -> Precision:
+    return Precision(replay.model_type == REGRESSION, replay.tolerance, Needs(replay.positive))
+
+
+def _classes(replay: Replay, day: Day) -> list[Any]:
+    """The classes that a missing label may be."""
+    if replay.classes is not None and not replay.classes.any_other:
+        return list(replay.classes.values)
+    for model in (replay.champion, replay.challenger, replay.recorded):
+        if model is not None and model.classes:
+            return list(model.classes)
+    kinds = pd.unique(day.values)
+    return sorted(kinds.tolist(), key=str)
 
 
 def _blocks(block: str, batch: Batch) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from .claims import Claim
 from .data_checks import TOLERATED, answers_check, demands_check, training_check
-from .label_checks import delay_checks, selection_check
+from .label_checks import conflict_check, delay_checks, level_check, selection_check
 from .label_kinds import unfit_labels_check
 from .looks import slice_selections
 from .maturity import block_length
@@ -18,6 +18,7 @@ from .slices import slice_checks
 from .statistics.design_effect import design_effect, largest_by_chance
 from .statistics.moments import Moments
 from .tally import Tally
+from .unlabelled import score_check
 from .verdicts import DEMANDS
 from .wording import amount, count, plural
 
@@ -49,17 +50,25 @@ def shadow_checks(
     if policy.needs_labels:
         checks += [
             _coverage(policy, counts["labelled"], answered),
-            selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap),
+            *_selection(policy, tally),
+            conflict_check(policy, counts["conflicting_labels"], counts["labelled"]),
+            *level_check(policy, tally),
             *delay_checks(policy, tally, window.end, window.mature_until),
             unfit_labels_check(tally.tables.get("unfit labels", {})),
         ]
     checks.append(_challenger_answers(policy, tally, answered))
     if policy.mode == "mirrored":
-        checks.append(_join_rate(policy, tally))
+        checks += [
+            _join_rate(policy, tally),
+            _pairs(counts["pairs_unlike"], counts["pairs_compared"]),
+            _self_replay(policy, tally, "challenger"),
+        ]
+        if policy.latency:
+            checks.append(_latencies(tally, answered))
     if compared:
         checks += [
             answers_check(counts["champion_unusable"], answered, "champion"),
-            _self_replay(policy, counts["replayed_alike"], counts["replayed"]),
+            _self_replay(policy, tally, "champion"),
             _left_out(
                 "champion errors",
                 counts["champion_errors"],
@@ -77,6 +86,8 @@ def shadow_checks(
         checks.append(_independence(claims, tally))
     if policy.feature_time is not None:
         checks.append(_future(policy.feature_time, counts["from_the_future"]))
+    elif alone := tally.tables.get("columns of the challenger alone"):
+        checks.append(_unproven_columns(alone))
     checks += [_categories(counts["unknown_categories"], counts["requests"])]
     checks += [training_check(who, ends, window.start) for who, ends in said.items()]
     return (
@@ -104,6 +115,14 @@ def _signature(found: Mapping[str, int], rows: int) -> Check:
         False,
         f"{count(rows)} requests do not match the models' signatures ({how}), and were not judged",
     )
+
+
+def _selection(policy: ShadowPolicy, tally: Tally) -> list[Check]:
+    """Whether labels exist where the champion decided so: by its decision, else by its score."""
+    by_decision = selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap)
+    if not by_decision.ok:
+        return [by_decision]
+    return [by_decision, score_check(tally.tables.get("labels by score", {}), policy.max_label_gap)]
 
 
 def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
@@ -151,16 +170,69 @@ def _join_rate(policy: ShadowPolicy, tally: Tally) -> Check:
     )
 
 
-def _self_replay(policy: ShadowPolicy, alike: int, replayed: int) -> Check:
-    share = alike / replayed if replayed else 0.0
-    message = f"the champion answers {share:.1%} of {count(replayed)} of its own requests as served"
-    if share >= policy.min_replay_agreement:
-        return Check("self-replay", True, message)
+def _pairs(unlike: int, compared: int) -> Check:
+    """The two rows of a pair are of one request."""
+    name = "pairs"
+    if not compared:
+        return Check(
+            name, True, "the log holds the features of one version only: not compared", None
+        )
+    message = f"{count(unlike)} of {count(compared)} pairs have features that differ"
+    if unlike <= TOLERATED * compared:
+        return Check(name, not unlike, message, None)
     return Check(
-        "self-replay",
+        name,
         False,
-        f"{message}, and the policy asks for {policy.min_replay_agreement:.1%}: the recorded "
-        "features are not what the champion saw, or it is not deterministic",
+        f"{message}: their two rows are not of one request, or the versions were given different "
+        "features",
+    )
+
+
+def _latencies(tally: Tally, answered: int) -> Check:
+    """Latencies are there for both versions: the ones that lack may be the slow ones."""
+    lacks = {who: tally.counts[f"{who}_without_latency"] for who in ("champion", "challenger")}
+    message = " and ".join(f"{count(lacks[who])} answers of the {who}" for who in lacks)
+    message = f"{message} of {count(answered)} requests have no latency"
+    good = max(lacks.values()) <= TOLERATED * max(answered, 1)
+    if good:
+        return Check("latencies", not any(lacks.values()), message, None)
+    return Check("latencies", False, f"{message}: those without one may be the slow ones")
+
+
+def _self_replay(policy: ShadowPolicy, tally: Tally, who: str) -> Check:
+    """A version answers its own recorded requests as recorded."""
+    name, prefix = ("self-replay", "") if who == "champion" else ("challenger replay", f"{who} ")
+    replayed = tally.counts[f"{prefix}replayed"]
+    if not replayed and who == "challenger":
+        return Check(name, True, "the log lacks what the challenger was given: not replayed", None)
+    share = tally.counts[f"{prefix}replayed_alike"] / replayed if replayed else 0.0
+    message = f"the {who} answers {share:.1%} of {count(replayed)} of its own requests as served"
+    if share >= policy.min_replay_agreement:
+        return Check(name, True, message)
+    differences = tally.histograms.get(f"{prefix}self-replay difference")
+    if differences is not None and differences.n:
+        message += (
+            f" (numbers differ by {amount(differences.quantile(0.5))} in the median and "
+            f"{amount(differences.quantile(1.0))} at most)"
+        )
+    return Check(
+        name,
+        False,
+        f"{message}, and the policy asks for {policy.min_replay_agreement:.1%}: features, model "
+        "files or libraries are not those that served, another model answered, or it is not "
+        "deterministic; where the log rounds its numbers, set replay_tolerance in the policy",
+    )
+
+
+def _unproven_columns(columns: Mapping[str, int]) -> Check:
+    """Features that only the challenger uses may have been written after the outcome."""
+    names = ", ".join(sorted(columns))
+    return Check(
+        "columns of the challenger alone",
+        False,
+        f"only the challenger uses {names}: the champion's self-replay does not show that they "
+        "were known when the request was served; log their time, and name it in feature_time",
+        None,
     )
 
 

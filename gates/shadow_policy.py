@@ -53,7 +53,12 @@ class ShadowPolicy:
     A label coverage below ``min_label_coverage``, a champion that answers less than
     ``min_replay_agreement`` of its own requests as recorded, or mirrored requests of which less
     than ``min_join_rate`` have both answers, make the test INVALID; so do shares of labelled
-    requests that differ by more than ``max_label_gap`` between two decisions of the champion.
+    requests that differ by more than ``max_label_gap`` between two decisions of the champion, or
+    between its low and high scores, and more than ``max_label_conflicts`` of requests with labels
+    that contradict each other. A PASS stands with the missing labels at their worst, unless their
+    share is at most ``tolerated_unlabelled``. ``replay_tolerance`` is how far a recorded score (or
+    predicted number) may be from the champion's answer; None: by the precision of the log.
+    Labels whose level is not that of the scores by a factor above ``max_level_ratio`` are INVALID.
 
     ``positive_label`` is the label whose probability the recorded scores are, where labels are not
     0 and 1; without it the models' own order of classes decides.
@@ -84,6 +89,10 @@ class ShadowPolicy:
     max_label_gap: float = 0.05
     weighting: str = "requests"
     positive_label: str | int | float | bool | None = None
+    max_label_conflicts: float = 0.01
+    tolerated_unlabelled: float = 0.0
+    replay_tolerance: float | None = None
+    max_level_ratio: float = 10.0
 
     def __post_init__(self) -> None:
         check_claims(self, "shadow")
@@ -119,10 +128,16 @@ class ShadowPolicy:
         number(self.max_duration_days, "shadow.max_duration_days", above=0)
         for name in ("min_label_coverage", "min_replay_agreement", "min_join_rate"):
             number(getattr(self, name), f"shadow.{name}", above=0, at_most=1)
-        number(self.max_label_gap, "shadow.max_label_gap", at_least=0, at_most=1)
+        for name in ("max_label_gap", "max_label_conflicts", "tolerated_unlabelled"):
+            number(getattr(self, name), f"shadow.{name}", at_least=0, at_most=1)
+        number(self.max_level_ratio, "shadow.max_level_ratio", above=1)
+        if self.replay_tolerance is not None:
+            number(self.replay_tolerance, "shadow.replay_tolerance", above=0)
+            object.__setattr__(self, "replay_tolerance", float(self.replay_tolerance))
         for name in (
             *("alpha", "label_horizon_hours", "min_label_coverage", "min_replay_agreement"),
             *("min_join_rate", "min_duration_hours", "max_duration_days", "max_label_gap"),
+            *("max_label_conflicts", "tolerated_unlabelled", "max_level_ratio"),
         ):
             object.__setattr__(self, name, float(getattr(self, name)))
         self._require_reachable()

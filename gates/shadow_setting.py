@@ -37,6 +37,7 @@ from .statistics.mcnemar import mid_p
 from .tally import Tally, named
 from .traffic import Partition, parse_day, read_labels, read_partitions
 from .traffic_plan import TrafficPlan, fixed_plan
+from .unlabelled import with_worst_check
 from .wording import plural
 
 if TYPE_CHECKING:
@@ -160,11 +161,8 @@ async def planned(registry: GateRegistry, found: Setting, start: str, end: str) 
 async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Replay:
     """The replay with its models loaded."""
     case, policy = found.case, found.policy
-    challenger = None
-    if policy.mode == "replay":
-        challenger = await registry.load_model(
-            case.tenant, case.model, version=case.version.version
-        )
+    candidate = await registry.load_model(case.tenant, case.model, version=case.version.version)
+    replays = policy.mode == "replay"
     champion = (
         await registry.load_model(case.tenant, case.model, version=case.champion.version)
         if case.champion
@@ -178,7 +176,9 @@ async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Re
     return Replay(
         claims=found.claims,
         block=policy.block,
-        challenger=challenger,
+        challenger=candidate if replays else None,
+        recorded=None if replays else candidate,
+        tolerance=policy.replay_tolerance,
         champion=champion,
         production=case.baseline,
         mature_until=datetime.fromisoformat(plan.mature_until),
@@ -194,7 +194,7 @@ async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Re
         times_every_batch=bool(policy.latency),
         judges_errors=policy.judges_errors,
         categories=_categories(case.version),
-        classes=_label_classes(found, [challenger, champion]),
+        classes=_label_classes(found, [candidate if replays else None, champion]),
         positive=policy.positive_label,
     )
 
@@ -222,7 +222,13 @@ async def judged(
     if case.champion is not None:
         said["champion"] = _training_end(case.champion)
     window = Window(first, last, datetime.fromisoformat(plan.mature_until))
-    checks = shadow_checks(policy, found.claims, tally, window, said)
+    checks = with_worst_check(
+        shadow_checks(policy, found.claims, tally, window, said),
+        policy,
+        found.claims,
+        rows,
+        tally.unlabelled,
+    )
     attempts = await attempts_on_window(registry, case, plan.start, plan.end)
     counts = {**tally.counts, "partitions": len(tally.sources), "blocks": len(tally.blocks)}
     finish = conclude if record else look

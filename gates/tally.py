@@ -15,6 +15,7 @@ from typing import Any
 from .cells import Cell
 from .distributions import Distributions
 from .statistics.log_histogram import LogHistogram
+from .statistics.sums import Sums
 
 __all__ = ["Cell", "Key", "Source", "Tally"]
 
@@ -54,6 +55,8 @@ class Tally:
     histograms: dict[str, LogHistogram] = field(default_factory=dict)
     identity: str = ""
     labels: set[Source] = field(default_factory=set)
+    #: By claim, sums of x over requests without a label, with the label that is worst.
+    unlabelled: dict[str, Sums] = field(default_factory=dict)
 
     def absorb(self, other: Tally) -> None:
         """Add ``other`` to this one, in time that depends on ``other`` only. Raises
@@ -70,6 +73,8 @@ class Tally:
         self.distributions = self.distributions + other.distributions
         self.sources.extend(other.sources)
         self.labels |= other.labels
+        for claim, sums in other.unlabelled.items():
+            self.unlabelled[claim] = self.unlabelled.get(claim, Sums()) + sums
         for name, table in other.tables.items():
             self.tables.setdefault(name, Counter()).update(table)
         for name, histogram in other.histograms.items():
@@ -105,6 +110,7 @@ class Tally:
             "distributions": self.distributions.document(),
             "sources": named(self.sources),
             "labels": named(self.labels),
+            "unlabelled": {key: self.unlabelled[key].document() for key in sorted(self.unlabelled)},
             "tables": {
                 name: dict(sorted(table.items())) for name, table in sorted(self.tables.items())
             },
@@ -130,4 +136,5 @@ class Tally:
             },
             document["identity"],
             {Source(**item) for item in document.get("labels", ())},
+            {k: Sums.from_document(item) for k, item in document.get("unlabelled", {}).items()},
         )

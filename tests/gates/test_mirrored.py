@@ -12,7 +12,9 @@ from model_lifecycle.registry.rules.evidence import Verdict
 FEATURES = ["recent", "older"]
 
 
-async def _mirrored(world, start, *, policy, lost=0.0, slower=1.0, failing=0.0):
+async def _mirrored(
+    world, start, *, policy, lost=0.0, slower=1.0, failing=0.0, change=lambda log: log
+):
     """A report on 40 hours that both versions answered; the challenger loses, or fails on, some."""
     champion = await world.register("weak")
     await world.promote(champion)
@@ -32,7 +34,7 @@ async def _mirrored(world, start, *, policy, lost=0.0, slower=1.0, failing=0.0):
         )
         other.loc[rng.random(len(log)) < failing, "error"] = "timeout"
         kept = other[rng.random(len(log)) >= lost]
-        return pd.concat([log, kept], ignore_index=True)
+        return change(pd.concat([log, kept], ignore_index=True))
 
     end = await world.serve(champion, change=both)
     return await shadow_test_version(
@@ -92,3 +94,54 @@ async def test_without_labels(world, start):
     assert report.verdict is Verdict.PASS, report.sentence
     assert sum(report.detail["answers"].values()) == 2400
     assert {check.name for check in report.checks}.isdisjoint({"label coverage"})
+
+
+def _shifted(log):
+    """The challenger's rows under the id of the next request."""
+    theirs = (log["role"] == "challenger").to_numpy()
+    ids = log["request_id"].to_numpy(dtype=object).copy()
+    ids[theirs] = np.roll(ids[theirs], 1)
+    return log.assign(request_id=ids)
+
+
+def _other_model(log):
+    """The challenger's rows with answers that another model gave."""
+    theirs = (log["role"] == "challenger").to_numpy()
+    return log.assign(score=np.where(theirs, 1 - log["score"] ** 2, log["score"]))
+
+
+def _without_features(log):
+    """The challenger's rows without the features, which the champion's row has."""
+    theirs = (log["role"] == "challenger").to_numpy()
+    return log.assign(**{name: log[name].where(~theirs) for name in FEATURES})
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        (_shifted, {"pairs"}),
+        (_other_model, {"challenger replay"}),
+        (_without_features, set()),
+    ],
+)
+async def test_rows_that_are_not_what_they_say(world, start, change, failed):
+    """Pairs of two requests, and answers of another model, make the test INVALID."""
+    report = await _mirrored(world, start, policy=MARGIN, change=change)
+
+    found = {check.name for check in report.checks if not check.ok and check.otherwise}
+    assert found == failed
+    assert (report.verdict is Verdict.INVALID) is bool(failed)
+
+
+async def test_latencies_that_are_missing(world, start):
+    """Where answers of one version lack their latency, latencies are not compared."""
+    policy = {**MARGIN, "latency": (LatencyLimit(0.9, ratio=1.5),)}
+
+    def lose(log):
+        slow = (log["role"] == "challenger") & (log["latency_ms"] > 10)
+        return log.assign(latency_ms=log["latency_ms"].where(~slow))
+
+    report = await _mirrored(world, start, policy=policy, change=lose)
+
+    assert report.verdict is Verdict.INVALID
+    assert "those without one may be the slow ones" in report.sentence
