@@ -78,12 +78,15 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
         told += _horizon(policy.label_horizon_hours)
         told.append(
             f"{policy.min_label_coverage:.0%} of requests must have a label, and that share may "
-            f"differ by {policy.max_label_gap:.0%} between decisions"
+            f"differ by {policy.max_label_gap:.0%} between decisions and scores; a PASS stands "
+            f"with the missing ones at their worst{_tolerated(policy.tolerated_unlabelled)}; "
+            f"{policy.max_label_conflicts:.1%} of them may have labels that contradict each other"
         )
     if policy.mode == "mirrored":
         told.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
     told.append(
         f"{policy.min_replay_agreement:.1%} of the champion's answers must come out as recorded"
+        + ("" if policy.replay_tolerance is None else f", to {amount(policy.replay_tolerance)}")
     )
     if policy.feature_time:
         told.append(f"no {policy.feature_time} may be later than its request")

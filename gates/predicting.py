@@ -126,22 +126,6 @@ def clipped(answers: Answers) -> tuple[Answers, int]:
     )
 
 
-def agreement(first: Answers, second: Answers) -> NDArray[np.bool_]:
-    """Which rows two runs of one model answered alike, to a relative 1e-6."""
-    if first.prediction.dtype.kind in "fiub" and second.prediction.dtype.kind in "fiub":
-        same = np.isclose(
-            first.prediction.astype(float), second.prediction.astype(float), rtol=1e-6, atol=1e-9
-        )
-    else:
-        same = np.asarray(first.prediction == second.prediction, dtype=bool)
-    if first.score is not None and second.score is not None:
-        same &= np.isclose(first.score, second.score, rtol=1e-6, atol=1e-9)
-    one, other = first.probabilities, second.probabilities
-    if one is not None and other is not None and one.shape == other.shape:
-        same &= np.isclose(one, other, rtol=1e-6, atol=1e-9).all(axis=1)
-    return np.asarray(same, dtype=bool)
-
-
 def _ask(model: Predictor, frame: pd.DataFrame, needs: Needs) -> Answers:
     """The answers to a frame at once; raises what the model raises."""
     rows = len(frame)
