@@ -35,7 +35,10 @@ TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycl
 TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
 
 #: Checks that depend on more than the sums: the ledger, and the clock.
-KEPT_CHECKS = ("champion unchanged", "duration", "policy unchanged", "salt")
+KEPT_CHECKS = (
+    *("champion unchanged", "duration", "policy unchanged", "salt"),
+    "level of the champion",
+)
 
 #: Share of rows for which the champion may lack an answer.
 TOLERATED = 0.01

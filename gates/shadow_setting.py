@@ -16,6 +16,7 @@ from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.rules.stages import Gate
 
 from .attempts import attempts_on_window
+from .champion_level import champion_level_check
 from .claims import Claim, claims
 from .classes import Classes, declared_classes
 from .data_checks import TRAINING_END, duration_check, restart_check
@@ -239,6 +240,7 @@ async def judged(
         rows,
         (
             *checks,
+            *await champion_level_check(registry, case, rows, policy.max_level_ratio),
             *duration_check(policy.longest, over),
             *restart_check([item.start for item in plan.restarts], plan.start),
         ),

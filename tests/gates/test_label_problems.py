@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
+from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy, ValidationPolicy
 from model_lifecycle.gates.recompute import recompute
 from model_lifecycle.gates.shadow import shadow_test_version
 from model_lifecycle.gates.traffic import partitions, read_labels, read_partition, write_labels
 from model_lifecycle.gates.unlabelled import score_check
+from model_lifecycle.gates.validation import validate_version
 from model_lifecycle.registry.rules.evidence import Verdict
 
 SHORT = {"block": "hour", "min_blocks": 30, "expected_blocks": 40, "min_duration_hours": 0}
@@ -127,3 +128,30 @@ async def test_a_class_that_is_gone(world, start):
 def test_shares_of_labels_by_score(table, good):
     """A difference beyond chance at any cut is found; few requests, or none, say nothing."""
     assert score_check(table, 0.05).ok is good
+
+
+async def test_a_champion_whose_loss_jumps(world, start, make_requests):
+    """A loss that is many times the one on the champion's own record is one of the labels, though
+    both models have it alike."""
+    champion = await world.register("minutes")
+    await world.policy(
+        validation=ValidationPolicy(limits=(Limit("squared_error", maximum=5.0),)),
+        shadow=ShadowPolicy(comparisons=(Comparison("squared_error", 0.5, bound=100),), **SHORT),
+    )
+    rows = make_requests(400, 9)
+    held_out = world.held_out(rows.assign(label=rows["recent"] * 3 + rows["label"]))
+    recorded = await validate_version(
+        world.registry, world.tenant, world.model, champion, data=held_out, actor="tests"
+    )
+    await world.promote(champion)
+    version = await world.register("minutes")
+    end = await world.serve(champion)
+
+    report = await shadow_test_version(
+        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
+    )
+
+    assert recorded.verdict is Verdict.PASS, recorded.sentence
+    assert not _check(report, "level of the champion").ok
+    assert report.verdict is Verdict.INVALID
+    assert recompute(report.document()).agrees
