@@ -33,7 +33,7 @@ def model_etag(model: ModelMetadata) -> str:
 def etag_at(tenant_id: str, model_id: str, epoch: int) -> str:
     """The tag of the model at this epoch, which every ledger entry raises; bound to tenant and
     name, so that another tenant's tag never matches."""
-    state = f"1\n{tenant_id}\n{model_id}\n{epoch}"
+    state = f"2\n{tenant_id}\n{model_id}\n{epoch}"
     return f'"{epoch}-{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 

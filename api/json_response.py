@@ -17,12 +17,24 @@ from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetada
 from .etags import names
 
 
+def model_document(model: ModelMetadata) -> dict[str, Any]:
+    """The model as the API answers it: the two fields that the specification types as text are
+    text; a version of its own, such as ``production_version``, is a number."""
+    return {
+        **vars(model),
+        "current_version": str(model.current_version),
+        "versions": [str(number) for number in model.versions],
+    }
+
+
 def _plain(value: Any) -> Any:
     """Instants, and the core's models and versions, whose fields are their document. Theirs makes
     deep copies, which is most of the time that a list takes."""
     if isinstance(value, datetime):
         return timestamp(value)
-    if isinstance(value, ModelMetadata | VersionMetadata):
+    if isinstance(value, ModelMetadata):
+        return model_document(value)
+    if isinstance(value, VersionMetadata):
         return vars(value)
     raise TypeError(f"{type(value).__name__} is not plain JSON")
 

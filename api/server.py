@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from model_lifecycle.registry.settings import PREFIX
 
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _APP = "model_lifecycle.api.serving:app"
 _PROTOCOL = "model_lifecycle.api.http_protocol:LimitedProtocol"
 #: Seconds for running requests after the signal to stop.
@@ -29,20 +30,23 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until the process gets a signal to stop; running requests are finished.
 
     ``workers`` is the number of processes. They share the secret of page tokens and a folder for
-    their metrics, which is made here unless the environment names them.
+    their metrics, which is made here: no two servers share theirs.
     """
-    # Imported here: each worker imports this module before it tells its parent that it lives.
-    import uvicorn
-
-    from .serving import log_as_json
-
-    log_as_json()
     # MLflow reports its use over the network when it is imported; an answer here must not wait.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault(f"{PREFIX}API_SECRET", secrets.token_urlsafe(32))
     with tempfile.TemporaryDirectory(prefix="model-lifecycle-metrics-") as folder:
+        # A folder that the environment names may be another server's.
+        os.environ.pop(_METRICS, None)
         if workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            os.environ[_METRICS] = folder
+        # Imported here: the metrics read the variable when they are imported, and each worker
+        # imports this module before it tells its parent that it lives.
+        import uvicorn
+
+        from .serving import log_as_json
+
+        log_as_json()
         uvicorn.run(
             _APP,
             factory=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from model_lifecycle.registry.rules.metadata import LedgerEntry
 from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
+from .confirmation import require_consent
 from .options import (
     Actor,
     AsJson,
@@ -162,9 +162,14 @@ def delete(
     tenant: Tenant,
     version: Annotated[
         int | None,
-        typer.Option(metavar="VERSION", help="Only this version; else all.", parser=parse_version),
+        typer.Option(metavar="VERSION", help="Only this version.", parser=parse_version),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    every_version: Annotated[
+        bool, typer.Option("--all", help="All versions of the model.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")
+    ] = False,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,
@@ -172,10 +177,15 @@ def delete(
 ) -> None:
     """Delete a version, or a whole model, that was never in production. Its history stays.
 
-    A person at a terminal is asked before a whole model goes.
+    A person at a terminal is asked first; a script has to say --yes.
     """
-    if version is None and not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete all versions of {model}, with their files?", abort=True, err=True)
+    if (version is None) is not every_version:
+        raise typer.BadParameter(
+            "say what to delete: one version by --version VERSION, or all of them by --all; "
+            "without a terminal also say --yes. Nothing was changed"
+        )
+    what = "all versions" if version is None else f"version {version}"
+    require_consent(f"Delete {what} of {model}, with the files?", yes=yes)
     who = acting(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> None:

@@ -56,6 +56,7 @@ class ModelRegistry:
     ``actor`` and ``created_by`` are a :class:`Principal`, whose roles are checked, or a name,
     which is trusted local use with every role. ``operation_id`` makes a repeated call harmless:
     the same id gives the same answer and one effect, and OperationConflict for another request.
+    ``version`` is a number or its text, ``3`` or ``"3"``.
     ``expected_epoch`` makes a write a compare-and-set on the model as the caller has seen it:
     who comes too late gets StaleModel and has changed nothing.
     """
@@ -212,7 +213,7 @@ class ModelRegistry:
         self,
         tenant_id: str,
         model_id: str,
-        version: int,
+        version: int | str,
         target_stage: Stage | str,
         *,
         actor: Principal | str,
@@ -252,7 +253,7 @@ class ModelRegistry:
         tenant_id: str,
         model_id: str,
         *,
-        to_version: int | None = None,
+        to_version: int | str | None = None,
         actor: Principal | str,
         reason: str,
         expected_production: ExpectedProduction = ANY,
@@ -284,7 +285,7 @@ class ModelRegistry:
         self,
         tenant_id: str,
         model_id: str,
-        version: int | None = None,
+        version: int | str | None = None,
         *,
         actor: Principal | str,
         reason: str,
@@ -309,7 +310,7 @@ class ModelRegistry:
     # --- Judgement
 
     async def readiness(
-        self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
+        self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
         """What a version still lacks for a stage, in words and codes; changes nothing."""
         return await self._judgement.readiness(tenant_id, model_id, version, target_stage)
@@ -318,7 +319,7 @@ class ModelRegistry:
         self,
         tenant_id: str,
         model_id: str,
-        version: int,
+        version: int | str,
         evidence: Evidence,
         *,
         actor: Principal | str,
@@ -386,7 +387,7 @@ class ModelRegistry:
         )
 
     async def get_version(
-        self, tenant_id: str, model_id: str, version: int
+        self, tenant_id: str, model_id: str, version: int | str
     ) -> VersionMetadata | None:
         """One version; None if it does not exist or was deleted."""
         return await self._catalog.get_version(tenant_id, model_id, version)
@@ -410,7 +411,9 @@ class ModelRegistry:
         One query for up to 10 000 models."""
         return await self._catalog.versions_of(models)
 
-    async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
+    async def list_evidence(
+        self, tenant_id: str, model_id: str, version: int | str
+    ) -> list[Evidence]:
         """What gates said about the version, oldest first. Raises VersionNotFound."""
         return await self._catalog.list_evidence(tenant_id, model_id, version)
 
@@ -440,7 +443,7 @@ class ModelRegistry:
     # --- Documents
 
     async def get_evidence(
-        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+        self, tenant_id: str, model_id: str, version: int | str, evidence_id: str
     ) -> Evidence:
         """One piece of evidence about a version. Raises EvidenceNotFound."""
         return await self._documents.get_evidence(tenant_id, model_id, version, evidence_id)
@@ -449,7 +452,7 @@ class ModelRegistry:
         self,
         tenant_id: str,
         model_id: str,
-        version: int,
+        version: int | str,
         evidence_id: str,
         file: str = REPORT_HTML,
     ) -> bytes:
@@ -457,11 +460,11 @@ class ModelRegistry:
         ArtifactNotFound for evidence without a report."""
         return await self._documents.read_report(tenant_id, model_id, version, evidence_id, file)
 
-    async def read_model_card(self, tenant_id: str, model_id: str, version: int) -> bytes:
+    async def read_model_card(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         """The version's model card, Markdown. Raises VersionNotFound, ArtifactNotFound."""
         return await self._documents.read_model_card(tenant_id, model_id, version)
 
-    async def read_training_log(self, tenant_id: str, model_id: str, version: int) -> bytes:
+    async def read_training_log(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         """The log of the version's training run, text. Raises VersionNotFound, and
         ArtifactNotFound where none was logged."""
         return await self._documents.read_training_log(tenant_id, model_id, version)
@@ -495,7 +498,7 @@ class ModelRegistry:
         self,
         tenant_id: str,
         model_id: str,
-        version: int | None = None,
+        version: int | str | None = None,
         stage: Stage | str | None = None,
     ) -> Predictor:
         """The model of a version, of the newest version in a stage, or of the production version.
@@ -506,7 +509,7 @@ class ModelRegistry:
         """
         return await self._loading.load_model(tenant_id, model_id, version, stage)
 
-    async def verify_files(self, tenant_id: str, model_id: str, version: int) -> None:
+    async def verify_files(self, tenant_id: str, model_id: str, version: int | str) -> None:
         """Read every file of a version again, and of the copy that MLflow serves where that is not
         the bundle itself. Raises BundleCorrupt, naming the first file that is missing, added or
         different; VersionNotFound."""

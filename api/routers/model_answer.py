@@ -19,4 +19,4 @@ def location(request: Request, model: ModelMetadata) -> str:
 
 def changed(model: ModelMetadata) -> Response:
     """The model as a write left it."""
-    return written(model.document(), headers={"ETag": model_etag(model)})
+    return written(model, headers={"ETag": model_etag(model)})

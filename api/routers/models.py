@@ -75,7 +75,7 @@ async def delete_model(
     caller: Remover,
     registry: Registry,
     operation_id: OperationId,
-    reason: ReasonQuery,
+    reason: ReasonQuery = "no reason was given",
     version: VersionQuery = None,
     if_match: IfMatch = None,
 ) -> Response:

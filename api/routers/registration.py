@@ -48,7 +48,7 @@ async def register_model(
             operation_id=operation_id,
         )
     headers = {"ETag": model_etag(model), "Location": location(request, model)}
-    return written(model.document(), status=201, headers=headers)
+    return written(model, status=201, headers=headers)
 
 
 @router.post(
@@ -77,4 +77,4 @@ async def create_version(
             operation_id=operation_id,
         )
     headers = {"ETag": model_etag(model), "Location": location(request, model)}
-    return written(model.document(), status=201, headers=headers)
+    return written(model, status=201, headers=headers)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from .. import docs_page
-from ..describing import problems
+from ..describing import Responses, problems
 from ..health import Health
 from ..json_response import encode
 from ..metrics import CONTENT_TYPE
@@ -14,7 +14,9 @@ from ..schemas.answers import Alive, Ready
 from ..strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["service"])
-_TEXT = {200: {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+_TEXT: Responses = {
+    200: {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get("/healthz", operation_id="alive", response_model=Alive, responses=problems())

@@ -33,8 +33,8 @@ class Model(BaseModel):
         description="Customers who leave within 30 days",
         model_type="classification",
         framework="sklearn",
-        current_version=2,
-        versions=[1, 2, 3],
+        current_version="2",
+        versions=["1", "2", "3"],
         stage="production",
         metrics={"auc": 0.91},
         parameters={"C": "1.0"},
@@ -53,8 +53,8 @@ class Model(BaseModel):
     description: str
     model_type: str
     framework: str
-    current_version: int
-    versions: list[int]
+    current_version: str
+    versions: list[str]
     stage: Stage
     metrics: dict[str, float]
     parameters: dict[str, str]

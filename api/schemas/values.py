@@ -42,8 +42,11 @@ def _whole_number(value: Any) -> Any:
     return value
 
 
-def _json_integer(value: Any) -> Any:
-    """To JSON, 1 and 1.0 are the same number."""
+def _version(value: Any) -> Any:
+    """A version as a number or as text, as the specification has it. To JSON, 1 and 1.0 are the
+    same number."""
+    if isinstance(value, str):
+        return parse_version(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -79,12 +82,17 @@ ExperimentId = Annotated[
         json_schema_extra={"example": "1", "minLength": 1, "maxLength": 64},
     ),
 ]
+VersionText = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")]
 VersionPath = Annotated[
     int,
     Path(ge=1, le=_LARGEST, description="A version's number.", json_schema_extra={"example": 1}),
     BeforeValidator(parse_version),
 ]
-VersionNumber = Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(_json_integer)]
+VersionNumber = Annotated[
+    int,
+    Field(ge=1, le=_LARGEST),
+    BeforeValidator(_version, json_schema_input_type=int | VersionText),
+]
 VersionQuery = Annotated[
     Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(parse_version)] | None,
     Query(description="A version's number."),
@@ -109,7 +117,7 @@ NeededReason = Annotated[str, Field(min_length=1, max_length=5000, json_schema_e
 ReasonQuery = Annotated[
     str,
     Query(
-        description="Why; kept in the ledger.",
+        description="Why; kept in the ledger, which says so if none is given.",
         min_length=1,
         max_length=5000,
         json_schema_extra=_NEEDED,

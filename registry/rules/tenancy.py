@@ -18,6 +18,7 @@ ModelId = NewType("ModelId", str)
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII)
 _OPERATION = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?")
+_VERSION = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
 
 
@@ -44,34 +45,27 @@ def model_id(value: Any) -> ModelId:
 
 
 def version_number(value: Any, *, field: str = "version") -> int:
-    """``value`` as a version number, a positive integer. Raises :class:`InvalidName`.
+    """``value``, a positive integer or its text, as a version number. Raises :class:`InvalidName`.
 
-    Text is not accepted: each surface parses its own text before it calls the core.
+    Text has plain ASCII digits only, without a leading zero: ``1_0``, ``01``, ``+1`` and
+    full-width digits are refused, although ``int()`` would take them.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_VERSION:
-        return value
+    number = value
+    if isinstance(value, str) and _VERSION.fullmatch(value):
+        number = int(value)
+    elif isinstance(value, Integral) and not isinstance(value, bool):
+        # numpy's integers, as a task that counts with numpy returns them.
+        number = int(value)
+    if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= _MAX_VERSION:
+        return number
     raise InvalidName(
         f"version {_shown(value)} is not valid: versions are whole numbers from 1", field=field
     )
 
 
-def parse_version(text: Any) -> int:
-    """A version number from text, as operators, the command line and URLs receive it.
-
-    Only plain ASCII digits without a leading zero: ``1_0``, ``01``, ``+1`` and full-width digits
-    are refused with :class:`InvalidName`, although ``int()`` would take them.
-    """
-    if isinstance(text, str) and re.fullmatch(r"[1-9][0-9]{0,9}", text, re.ASCII):
-        return version_number(int(text))
-    if isinstance(text, str):
-        raise InvalidName(
-            f"version {_shown(text)} is not valid: versions are whole numbers from 1",
-            field="version",
-        )
-    if isinstance(text, Integral) and not isinstance(text, bool):
-        # numpy's integers, as a task that counts with numpy returns them.
-        return version_number(int(text))
-    return version_number(text)
+def parse_version(value: Any) -> int:
+    """:func:`version_number`, for converters that take a function of one argument."""
+    return version_number(value)
 
 
 def operation_id(value: Any) -> str:

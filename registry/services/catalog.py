@@ -54,7 +54,7 @@ class Catalog:
         )
 
     async def get_version(
-        self, tenant_id: str, model_id: str, version: int
+        self, tenant_id: str, model_id: str, version: int | str
     ) -> VersionMetadata | None:
         return await self._read.version(
             tenancy.tenant_id(tenant_id),
@@ -88,7 +88,9 @@ class Catalog:
                 found.setdefault((item.tenant_id, item.model_id), []).append(item)
         return found
 
-    async def list_evidence(self, tenant_id: str, model_id: str, version: int) -> list[Evidence]:
+    async def list_evidence(
+        self, tenant_id: str, model_id: str, version: int | str
+    ) -> list[Evidence]:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = tenancy.version_number(version)
         if await self._read.version(tenant, model, number) is None:

@@ -30,7 +30,7 @@ class Deletion:
         self,
         tenant_id: str,
         model_id: str,
-        version: int | None = None,
+        version: int | str | None = None,
         *,
         actor: Principal | str,
         reason: str,

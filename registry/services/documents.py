@@ -18,13 +18,13 @@ class Documents:
         self._artifacts = stores.artifacts
 
     async def get_evidence(
-        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+        self, tenant_id: str, model_id: str, version: int | str, evidence_id: str
     ) -> Evidence:
         _, _, item = await self._evidence(tenant_id, model_id, version, evidence_id)
         return item
 
     async def read_report(
-        self, tenant_id: str, model_id: str, version: int, evidence_id: str, file: str
+        self, tenant_id: str, model_id: str, version: int | str, evidence_id: str, file: str
     ) -> bytes:
         if file not in _REPORT_FILES:
             raise InvalidInput(
@@ -39,12 +39,12 @@ class Documents:
             raise ArtifactNotFound(f"report of evidence {evidence_id}")
         return await self._artifacts.get_bytes(f"{path.rstrip('/')}/{file}")
 
-    async def read_model_card(self, tenant_id: str, model_id: str, version: int) -> bytes:
+    async def read_model_card(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         tenant, model, item = await self._version(tenant_id, model_id, version)
         folder = paths.bundle(tenant, model, item.version)
         return await self._artifacts.get_bytes(f"{folder}/{paths.MODEL_CARD}")
 
-    async def read_training_log(self, tenant_id: str, model_id: str, version: int) -> bytes:
+    async def read_training_log(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         tenant, _, item = await self._version(tenant_id, model_id, version)
         if item.run_id is None:
             raise ArtifactNotFound(f"training log of {model_id}/{item.version}")
@@ -53,7 +53,7 @@ class Documents:
         )
 
     async def _evidence(
-        self, tenant_id: str, model_id: str, version: int, evidence_id: str
+        self, tenant_id: str, model_id: str, version: int | str, evidence_id: str
     ) -> tuple[TenantId, ModelId, Evidence]:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = tenancy.version_number(version)
@@ -65,7 +65,7 @@ class Documents:
         return tenant, model, item
 
     async def _version(
-        self, tenant_id: str, model_id: str, version: int
+        self, tenant_id: str, model_id: str, version: int | str
     ) -> tuple[TenantId, ModelId, VersionMetadata]:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = tenancy.version_number(version)

@@ -116,7 +116,7 @@ class Judgement:
         self,
         tenant_id: str,
         model_id: str,
-        version: int,
+        version: int | str,
         evidence: Evidence,
         *,
         actor: Principal | str,
@@ -190,7 +190,7 @@ class Judgement:
         return Origin.GATE
 
     async def readiness(
-        self, tenant_id: str, model_id: str, version: int, target_stage: Stage | str
+        self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number, target = tenancy.version_number(version), parse_stage(target_stage)
@@ -232,7 +232,12 @@ def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime
         verdict=parse_verdict(evidence.verdict),
         tenant_id=tenant if evidence.tenant_id is None else evidence.tenant_id,
         model_id=model if evidence.model_id is None else evidence.model_id,
-        version=version if evidence.version is None else evidence.version,
+        version=version
+        if evidence.version is None
+        else tenancy.version_number(evidence.version, field="evidence.version"),
+        baseline=None
+        if evidence.baseline is None
+        else tenancy.version_number(evidence.baseline, field="evidence.baseline"),
     )
     if (item.tenant_id, item.model_id, item.version) != (tenant, model, version):
         raise InvalidInput(
@@ -259,8 +264,6 @@ def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime
             f"the gate {item.gate} leave it out",
             field="evidence.check",
         )
-    if item.baseline is not None:
-        tenancy.version_number(item.baseline, field="evidence.baseline")
     for name in ("bundle_digest", "policy_fingerprint"):
         if not _DIGEST.fullmatch(text(getattr(item, name), field=f"evidence.{name}")):
             raise InvalidInput(

@@ -35,7 +35,7 @@ class Loading:
         self,
         tenant_id: str,
         model_id: str,
-        version: int | None = None,
+        version: int | str | None = None,
         stage: Stage | str | None = None,
     ) -> Predictor:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
@@ -77,7 +77,7 @@ class Loading:
         return predictor
 
     async def _find(
-        self, tenant_id: str, model_id: str, version: int | None, stage: Stage | str | None
+        self, tenant_id: str, model_id: str, version: int | str | None, stage: Stage | str | None
     ) -> VersionMetadata:
         """The version that is meant: by number, or the newest in a stage, or production. Never one
         that nobody has put there: what is in development has proved nothing."""

@@ -21,7 +21,7 @@ class VersionFiles:
         self._stores = stores
         self._sources = sources
 
-    async def verify_version(self, tenant_id: str, model_id: str, version: int) -> None:
+    async def verify_version(self, tenant_id: str, model_id: str, version: int | str) -> None:
         """:meth:`verify` for a version by its number. Raises VersionNotFound."""
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = tenancy.version_number(version)

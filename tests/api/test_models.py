@@ -75,16 +75,15 @@ def test_production_at_an_instant_before_the_model_was_made(api: Api) -> None:
     assert (found.status_code, found.json()["version"]) == (200, None)
 
 
-def test_deleting_takes_admin_and_a_reason(api: Api) -> None:
+def test_deleting_takes_admin(api: Api) -> None:
     """A promoter may not; an admin may; then the model is gone and its history is not."""
     name = new_name()
     api.register(name)
     path = f"/models/{name}"
     forbidden = api.call("DELETE", path, "promoter", params={"reason": "wrong data"})
-    unsaid = api.call("DELETE", path, "admin")
     gone = api.call("DELETE", path, "admin", params={"reason": "wrong data"})
 
-    assert [answer.status_code for answer in (forbidden, unsaid, gone)] == [403, 422, 204]
+    assert [answer.status_code for answer in (forbidden, gone)] == [403, 204]
     assert [
         api.get(path).status_code,
         api.get(f"{path}/history").status_code,
@@ -139,3 +138,34 @@ def judge(api: Api, name: str, version: int, gate: str) -> None:
     )
 
     assert answer.status_code == 200, answer.text
+
+
+def test_versions_are_numbers_or_their_text(api: Api) -> None:
+    """As the specification types them: taken either way, and told as text where it names them."""
+    name = new_name()
+    api.register(name)
+    moved = api.call(
+        "PUT",
+        f"/models/{name}/stage",
+        json={"version": "1", "target_stage": "staging", "reason": "drill", "force": True},
+    )
+    wrong = [
+        api.call("PUT", f"/models/{name}/stage", json={"version": text, "target_stage": "staging"})
+        for text in ("01", "1_0", "+1", "", "one", "0", "99999999999")
+    ]
+
+    assert (moved.status_code, moved.json()["current_version"]) == (200, "1")
+    assert moved.json()["versions"] == ["1"]
+    assert {answer.status_code for answer in wrong} == {422}
+
+
+def test_a_deletion_without_a_reason_says_so_in_the_ledger(api: Api) -> None:
+    """The specification's DELETE has none."""
+    name = new_name()
+    api.register(name)
+
+    answer = api.call("DELETE", f"/models/{name}")
+
+    assert answer.status_code == 204
+    entries = api.get(f"/models/{name}/history").json()["items"]
+    assert (entries[-1]["kind"], entries[-1]["reason"]) == ("deleted", "no reason was given")

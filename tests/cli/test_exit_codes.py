@@ -93,7 +93,7 @@ def test_bad_input_and_usage_exit_with_two(run: Run, arguments: tuple[str, ...],
         ("promote", "MODEL", "1"),
         ("rollback", "MODEL", "--reason", "why"),
         ("retire", "MODEL", "--reason", "why"),
-        ("delete", "MODEL", "--reason", "why"),
+        ("delete", "MODEL", "--all", "--yes", "--reason", "why"),
         ("policy", "MODEL"),
         ("verify", "MODEL"),
         ("production", "MODEL"),
@@ -153,7 +153,7 @@ def test_an_operation_id_of_another_request_exits_with_five(
         ("promote", "MODEL", "1"),
         ("rollback", "MODEL", "--reason", "why"),
         ("retire", "MODEL", "--reason", "why"),
-        ("delete", "MODEL", "--reason", "why"),
+        ("delete", "MODEL", "--all", "--yes", "--reason", "why"),
         ("reconcile",),
         ("policy", "MODEL", "--set", "-", "--reason", "why"),
     ],
@@ -242,7 +242,7 @@ def test_a_home_without_a_registry_exits_with_two_and_makes_nothing(
         ("promote", "m", "1"),
         ("reconcile",),
         ("verify", "--all"),
-        ("delete", "m", "--reason", "why"),
+        ("delete", "m", "--all", "--yes", "--reason", "why"),
     ]
 
     answers = [run(*command, "--home", home) for command in commands]

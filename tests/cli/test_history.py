@@ -76,7 +76,7 @@ def test_a_task_of_airflow_is_told_in_full(place: Place, run: Run, model: str) -
     """Its long name is broken where it can be, and never shortened."""
     actor = "airflow:flight_delay_retrain/manual__2026-11-23T19:01:56.601162+00:00"
     place.step(lambda world: world.version(model))
-    run("delete", model, "--reason", "never used", "--actor", actor)
+    run("delete", model, "--all", "--yes", "--reason", "never used", "--actor", actor)
 
     for width in (60, 100, 140, 200):
         text = run("history", model, width=width).out
@@ -119,7 +119,7 @@ def test_a_reason_cannot_steer_the_terminal(place: Place, run: Run, model: str) 
 def test_a_deleted_model_keeps_its_history(place: Place, run: Run, model: str) -> None:
     """The story goes on to its end."""
     place.step(lambda world: world.version(model))
-    run("delete", model, "--reason", "never used")
+    run("delete", model, "--all", "--yes", "--reason", "never used")
 
     answer = run("history", model)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from model_lifecycle.registry.rules.stages import Gate
 
 Place = Any
@@ -116,9 +118,33 @@ def test_delete_takes_one_version_or_the_whole_model(place: Place, run: Run, mod
     for _ in range(3):
         place.step(lambda world: world.version(model))
 
-    one = run("delete", model, "--version", 2, "--reason", "wrong data")
-    rest = run("delete", model, "--reason", "never used", "--json")
+    one = run("delete", model, "--version", 2, "--yes", "--reason", "wrong data")
+    rest = run("delete", model, "--all", "--yes", "--reason", "never used", "--json")
 
     assert one.out.startswith(f"{model} version 2: development → deleted\n")
     assert [move["version"] for move in rest.json["entry"]["moves"]] == [1, 3]
     assert run("show", model).code == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ((), "--all"),
+        (("--yes",), "--all"),
+        (("--all",), "--yes"),
+        (("--version", 1), "--yes"),
+        (("--all", "--version", 1, "--yes"), "--all"),
+    ],
+)
+def test_nothing_is_deleted_in_silence(
+    place: Place, run: Run, model: str, options: tuple[Any, ...], advice: str
+) -> None:
+    """Without a terminal: exit code 2 unless the command says what, and --yes."""
+    place.step(lambda world: world.version(model))
+    place.step(lambda world: world.version(model))
+
+    answer = run("delete", model, "--reason", "clean up", *options)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert advice in answer.err
+    assert len(place.step(lambda world: world.stages(model))) == 2

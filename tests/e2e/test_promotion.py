@@ -134,4 +134,4 @@ def test_the_api_beside_airflow_says_the_same(run: str, stack: Stack) -> None:
         headers={"Authorization": f"Bearer {stack.place.secrets.api_key}"},
     ).json()
 
-    assert (answer["current_version"], answer["stage"]) == (1, "production")
+    assert (answer["current_version"], answer["stage"]) == ("1", "production")
