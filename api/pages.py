@@ -13,6 +13,9 @@ from typing import Any
 
 from .refusals import bad_page_token
 
+#: What a list is ordered by: a name, a number, or an instant (ISO 8601) with an id.
+Position = str | int | list[str | None]
+
 _TAG_BYTES = 16
 _LONGEST = 2000
 
@@ -25,14 +28,14 @@ class PageTokens:
         key = secret.encode() or secrets.token_bytes(32)
         self._key = hmac.digest(key, b"model-lifecycle page tokens", "sha256")
 
-    def token(self, tenant_id: str, query: Mapping[str, Any], position: str | int) -> str:
+    def token(self, tenant_id: str, query: Mapping[str, Any], position: Position) -> str:
         """The token that continues ``query`` after ``position``."""
         place = json.dumps(position).encode()
         return base64.urlsafe_b64encode(self._tag(tenant_id, query, place) + place).decode()
 
     def position(
         self, tenant_id: str, query: Mapping[str, Any], token: str | None
-    ) -> str | int | None:
+    ) -> Position | None:
         """What the token was made with; None without a token. Raises a Refusal."""
         if token is None:
             return None
@@ -45,14 +48,14 @@ class PageTokens:
         tag, place = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(tenant_id, query, place)):
             raise bad_page_token()
-        position: str | int = json.loads(place)
+        position: Position = json.loads(place)
         return position
 
     def page(
         self,
         tenant_id: str,
         query: Mapping[str, Any],
-        found: Sequence[tuple[str | int, Any]],
+        found: Sequence[tuple[Position, Any]],
         limit: int,
     ) -> dict[str, Any]:
         """The first ``limit`` of ``found``, which are positions and documents, and the token of

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 
 from .caller import Caller
-from .pages import PageTokens
+from .pages import PageTokens, Position
 
 
 class Paging:
@@ -24,22 +25,28 @@ class Paging:
         self.limit = limit
         self.after: Any = tokens.position(self._tenant, self._query, after)
 
+    @property
+    def after_recorded(self) -> tuple[datetime, str] | None:
+        """Where the page begins in a list of what was recorded: an instant and an id."""
+        if self.after is None:
+            return None
+        at, name = self.after
+        return datetime.fromisoformat(at), name
+
+    @property
+    def after_time(self) -> tuple[datetime | None, str] | None:
+        """Where the page begins in a list by time: an instant, if there is one, and an id."""
+        if self.after is None:
+            return None
+        at, name = self.after
+        return None if at is None else datetime.fromisoformat(at), name
+
     def page(
         self,
         found: Iterable[Any],
-        position: Callable[[Any], str | int],
+        position: Callable[[Any], Position],
         document: Callable[[Any], Any] = lambda item: item,
     ) -> dict[str, Any]:
         """The page of ``found``, one more than which was asked of the core."""
         rows = [(position(item), document(item)) for item in found]
         return self._tokens.page(self._tenant, self._query, rows, self.limit)
-
-    def slice(self, found: Iterable[dict[str, Any]], name: str) -> dict[str, Any]:
-        """The page of a list that the core gives whole, which goes on behind the item whose
-        ``name`` is that of the token; from the start where that item is gone."""
-        rows = [(item[name], item) for item in found]
-        names = [row[0] for row in rows]
-        start = names.index(self.after) + 1 if self.after in names else 0
-        return self._tokens.page(
-            self._tenant, self._query, rows[start : start + self.limit + 1], self.limit
-        )

@@ -412,10 +412,19 @@ class ModelRegistry:
         return await self._catalog.versions_of(models)
 
     async def list_evidence(
-        self, tenant_id: str, model_id: str, version: int | str
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | str,
+        *,
+        after: tuple[datetime, str] | None = None,
+        limit: int | None = None,
     ) -> list[Evidence]:
-        """What gates said about the version, oldest first. Raises VersionNotFound."""
-        return await self._catalog.list_evidence(tenant_id, model_id, version)
+        """What gates said about the version, oldest first: at most ``limit`` after the time and
+        the id of ``after``; all without. Raises VersionNotFound."""
+        return await self._catalog.list_evidence(
+            tenant_id, model_id, version, after=after, limit=limit
+        )
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
         """What gates said about every version of the model, deleted ones included, oldest first.
@@ -484,13 +493,25 @@ class ModelRegistry:
         a run has not is None. Raises RunNotFound for the first run that is not the tenant's."""
         return await self._experiments.compare_runs(tenant_id, run_ids, metrics)
 
-    async def list_experiments(self, tenant_id: str) -> list[ExperimentRecord]:
-        """The tenant's experiments, one a model."""
-        return await self._experiments.list_experiments(tenant_id)
+    async def list_experiments(
+        self, tenant_id: str, *, after: str = "", limit: int | None = None
+    ) -> list[ExperimentRecord]:
+        """The tenant's experiments by name, one a model: at most ``limit`` after the name
+        ``after``; all without."""
+        return await self._experiments.list_experiments(tenant_id, after=after, limit=limit)
 
-    async def list_runs(self, tenant_id: str, experiment_id: str) -> list[RunRecord]:
-        """The runs of an experiment of the tenant. Raises ExperimentNotFound."""
-        return await self._experiments.list_runs(tenant_id, experiment_id)
+    async def list_runs(
+        self,
+        tenant_id: str,
+        experiment_id: str,
+        *,
+        after: tuple[datetime | None, str] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """The runs of an experiment of the tenant, newest first: at most ``limit`` after the start
+        and the id of ``after``, whether or not that run is still there; all without. Raises
+        ExperimentNotFound."""
+        return await self._experiments.list_runs(tenant_id, experiment_id, after=after, limit=limit)
 
     # --- Use and upkeep
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from model_lifecycle.registry.rules.evidence import Evidence
+from model_lifecycle.registry.rules.metadata import timestamp
 
 from ..caller import Gatekeeper, Reader
 from ..describing import reads, writes
@@ -39,9 +40,15 @@ async def list_evidence(
 ) -> Response:
     """Verdicts on the version, oldest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_evidence(caller.tenant_id, model_id, version)
-    documents = (evidence_document(request, item) for item in found)
-    return read(request, paging.slice(documents, "evidence_id"))
+    found = await registry.list_evidence(
+        caller.tenant_id, model_id, version, after=paging.after_recorded, limit=limit + 1
+    )
+    page = paging.page(
+        found,
+        lambda item: [timestamp(item.recorded_at), item.evidence_id],
+        lambda item: evidence_document(request, item),
+    )
+    return read(request, page)
 
 
 @router.post(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from model_lifecycle.registry.rules.metadata import plain
+from model_lifecycle.registry.rules.metadata import plain, timestamp
+from model_lifecycle.registry.tracking.records import ExperimentRecord, RunRecord
 
 from ..caller import Reader
 from ..describing import link, reads
@@ -36,8 +37,10 @@ async def list_experiments(
 ) -> Response:
     """The tenant's experiments by name, one a model. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_experiments(caller.tenant_id)
-    return read(request, paging.slice((plain(asdict(item)) for item in found), "experiment_id"))
+    found = await registry.list_experiments(
+        caller.tenant_id, after=paging.after or "", limit=limit + 1
+    )
+    return read(request, paging.page(found, lambda item: item.name, _document))
 
 
 @router.get(
@@ -83,5 +86,16 @@ async def list_runs(
 ) -> Response:
     """The experiment's runs, newest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_runs(caller.tenant_id, exp_id)
-    return read(request, paging.slice((plain(asdict(item)) for item in found), "run_id"))
+    found = await registry.list_runs(
+        caller.tenant_id, exp_id, after=paging.after_time, limit=limit + 1
+    )
+    return read(request, paging.page(found, _run_position, _document))
+
+
+def _document(item: ExperimentRecord | RunRecord) -> dict[str, Any]:
+    document: dict[str, Any] = plain(asdict(item))
+    return document
+
+
+def _run_position(run: RunRecord) -> list[str | None]:
+    return [timestamp(run.started_at) if run.started_at else None, run.run_id]

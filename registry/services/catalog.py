@@ -89,13 +89,19 @@ class Catalog:
         return found
 
     async def list_evidence(
-        self, tenant_id: str, model_id: str, version: int | str
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | str,
+        *,
+        after: tuple[datetime, str] | None = None,
+        limit: int | None = None,
     ) -> list[Evidence]:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
         number = tenancy.version_number(version)
         if await self._read.version(tenant, model, number) is None:
             raise VersionNotFound(model, number)
-        return await self._read.evidence(tenant, model, number)
+        return await self._read.evidence(tenant, model, number, after=after, limit=limit)
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
         tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)

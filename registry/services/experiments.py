@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..rules import tenancy
@@ -79,14 +80,26 @@ class Experiments:
         self._experiments[tenant] = (time.monotonic() + _REMEMBERED, ids)
         return ids
 
-    async def list_experiments(self, tenant_id: str) -> list[ExperimentRecord]:
-        return await self._tracking.experiments(tenancy.tenant_id(tenant_id))
+    async def list_experiments(
+        self, tenant_id: str, *, after: str = "", limit: int | None = None
+    ) -> list[ExperimentRecord]:
+        # MLflow compares no names by order: the tenant's are read, one a model, and cut here.
+        found = await self._tracking.experiments(tenancy.tenant_id(tenant_id))
+        names = sorted(found, key=lambda item: item.name)
+        return [item for item in names if item.name > after][:limit]
 
-    async def list_runs(self, tenant_id: str, experiment_id: str) -> list[RunRecord]:
-        own = await self.list_experiments(tenant_id)
-        if experiment_id not in {item.experiment_id for item in own}:
+    async def list_runs(
+        self,
+        tenant_id: str,
+        experiment_id: str,
+        *,
+        after: tuple[datetime | None, str] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        tenant = tenancy.tenant_id(tenant_id)
+        if await self._tracking.experiment(tenant, experiment_id) is None:
             raise ExperimentNotFound(experiment_id)
-        return await self._tracking.search_runs([experiment_id])
+        return await self._tracking.list_runs(experiment_id, after=after, limit=limit)
 
 
 def _compared(run: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:

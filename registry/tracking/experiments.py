@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..rules.errors import AlreadyExists
+from ..rules.errors import AlreadyExists, NotFound
 from ..rules.tenancy import ModelId, TenantId, experiment_name, experiment_prefix
 from . import filters
 from .connection import Connection
@@ -50,6 +50,21 @@ class Experiments:
             ),
         )
         return [_record(item, prefix) for item in found if item.name.startswith(prefix)]
+
+    async def experiment(self, tenant: TenantId, experiment_id: str) -> ExperimentRecord | None:
+        """The tenant's experiment with this id; None if it has none, or deleted it."""
+        if not filters.is_experiment_id(experiment_id):
+            return None
+        prefix = experiment_prefix(tenant)
+        try:
+            item = await self._connection.call(
+                lambda stores: stores.tracking.get_experiment(experiment_id)
+            )
+        except NotFound:
+            return None
+        if item.lifecycle_stage != "active" or not item.name.startswith(prefix):
+            return None
+        return _record(item, prefix)
 
     async def _find(self, name: str) -> str | None:
         found = await self._connection.call(

@@ -49,6 +49,11 @@ def runs_in(run_ids: Iterable[str]) -> str:
     return f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in run_ids)})"
 
 
+def started_by(millis: int) -> str:
+    """Filter for runs that started at this instant or before."""
+    return f"attributes.start_time <= {int(millis)}"
+
+
 def experiments_of(tenant: TenantId) -> str:
     return f"name LIKE '{experiment_prefix(tenant)}%'"
 

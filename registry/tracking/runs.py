@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from .paging import all_pages
 from .records import MetricPoint, RunRecord
 from .stores import Stores
 from .tags import with_operation_key
-from .times import instant, now_millis, when
+from .times import instant, millis, now_millis, when
 
 _METRICS_PER_CALL = 1000
 _TEXTS_PER_CALL = 100
@@ -147,6 +148,33 @@ class Runs:
             found += await self._search(experiments, filters.runs_in(chunk), len(chunk))
         return found[:limit]
 
+    async def list_runs(
+        self,
+        experiment_id: str,
+        *,
+        after: tuple[datetime | None, str] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """Runs of the experiment, newest first and by id where they started together: at most
+        ``limit`` of those that follow the start and the id of ``after``, whether or not that run
+        is still there. MLflow reads no more than these, and the runs that started with ``after``.
+        """
+        if not filters.is_experiment_id(experiment_id):
+            return []
+        condition = "" if after is None else filters.started_by(_started_millis(after[0]))
+        last = None if after is None else (-_started_millis(after[0]), after[1])
+        found: list[RunRecord] = []
+        token: str | None = None
+        while True:
+            page = await self._connection.call(
+                self._run_search([experiment_id], condition, (limit or _PAGE) + 1, token)
+            )
+            records = (_record(run) for run in page)
+            found += [item for item in records if last is None or _order(item) > last]
+            token = page.token
+            if not token or (limit is not None and len(found) >= limit):
+                return found[:limit]
+
     async def metric_history(self, run_id: str) -> dict[str, list[MetricPoint]]:
         """Every logged point of every metric, by step and time. Raises RunNotFound."""
         run = await self.run(run_id)
@@ -168,6 +196,16 @@ class Runs:
 
     async def _search(self, experiments: list[str], condition: str, limit: int) -> list[RunRecord]:
         def fetch(stores: Stores, token: str | None) -> Any:
+            return self._run_search(experiments, condition, limit, token)(stores)
+
+        return [_record(run) for run in await all_pages(self._connection.call, fetch, limit=limit)]
+
+    def _run_search(
+        self, experiments: list[str], condition: str, limit: int, token: str | None
+    ) -> Callable[[Stores], Any]:
+        """One page of a search; MLflow breaks ties of the start by the run's id."""
+
+        def fetch(stores: Stores) -> Any:
             from mlflow.entities import ViewType
 
             return stores.tracking.search_runs(
@@ -179,7 +217,16 @@ class Runs:
                 page_token=token,
             )
 
-        return [_record(run) for run in await all_pages(self._connection.call, fetch, limit=limit)]
+        return fetch
+
+
+def _started_millis(at: datetime | None) -> int:
+    """As MLflow has it: a run without a start began at 0."""
+    return 0 if at is None else millis(at)
+
+
+def _order(run: RunRecord) -> tuple[int, str]:
+    return -_started_millis(run.started_at), run.run_id
 
 
 def _batches(

@@ -41,6 +41,7 @@ class MlflowTracking:
         experiments = Experiments(connection)
         self.ensure_experiment = experiments.ensure_experiment
         self.experiments = experiments.experiments
+        self.experiment = experiments.experiment
 
         runs = Runs(connection)
         self.create_run = runs.create_run
@@ -50,6 +51,7 @@ class MlflowTracking:
         self.finish_run = runs.finish_run
         self.run = runs.run
         self.search_runs = runs.search_runs
+        self.list_runs = runs.list_runs
         self.metric_history = runs.metric_history
 
         logged_models = LoggedModels(connection)

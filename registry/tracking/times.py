@@ -12,10 +12,15 @@ def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
-def when(millis: int | None) -> datetime | None:
-    """The instant, or None where MLflow has none."""
-    return None if millis is None else instant(millis)
+def when(at: int | None) -> datetime | None:
+    """The instant, from milliseconds, or None where MLflow has none."""
+    return None if at is None else instant(at)
 
 
-def instant(millis: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=millis)
+def millis(at: datetime) -> int:
+    """Milliseconds since 1970, as MLflow keeps instants."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def instant(at: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=at)
