@@ -125,7 +125,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a verdict in lower case": {"verdict": "pass"},
     "no verdict": {"verdict": None},
     "an unknown gate": {"gate": "gut feeling"},
-    "a baseline in words": {"baseline": "1"},
+    "a baseline in words": {"baseline": "one"},
     "a baseline of NaN": {"baseline": float("nan")},
     "baseline zero": {"baseline": 0},
     "NaN in the summary": {"summary": {"estimate": float("nan")}},
