@@ -169,6 +169,11 @@ def _sequence(x: Floats, null: float, span: float | None = None) -> NDArray[np.b
     return shown
 
 
+def _anywhere(looks: NDArray[np.bool_]) -> list[bool]:
+    """Whether any look of each run shows PASS."""
+    return [bool(run.any()) for run in looks]
+
+
 def _peeked(x: Floats, null: float) -> NDArray[np.bool_]:
     """The z-test on single requests, as if each look were the only one."""
     n = np.arange(1, x.shape[1] + 1) * x.shape[2]
@@ -190,8 +195,8 @@ def measure(setting: Setting, runs: int, seed: int) -> Result:
     rng = np.random.default_rng(seed)
     for some in _portions(runs, max(1, 4_000_000 // (LOOKS * step))):
         x = setting.draw(rng, (some, LOOKS, step), -setting.margin)
-        wrong += passes(setting, x).any(axis=1).tolist()
-        peeked += _peeked(x, -setting.margin).any(axis=1).tolist()
+        wrong += _anywhere(passes(setting, x))
+        peeked += _anywhere(_peeked(x, -setting.margin))
         if len(first) < runs // 4:
             equal = passes(setting, setting.draw(rng, (some, LOOKS, step), 0.0))
             at = np.where(equal.any(axis=1), (equal.argmax(axis=1) + 1) * step, np.inf)

@@ -103,7 +103,7 @@ def memory() -> float:
 
 async def trigger_runner(seconds: float, wait: float) -> None:
     """Run the triggers that standard input names, and tell on standard output what they cost."""
-    from airflow.executors.workloads import RunTrigger
+    from airflow.executors.workloads.trigger import RunTrigger
     from airflow.jobs.triggerer_job_runner import TriggerRunner
     from airflow.models.trigger import Trigger
     from sqlalchemy import event
@@ -116,9 +116,8 @@ async def trigger_runner(seconds: float, wait: float) -> None:
         """Airflow's runner; what would come from and go to Airflow's database stays here."""
 
         async def init_comms(self) -> None:
-            self.comms_decoder = SimpleNamespace(
-                _reader_task=asyncio.create_task(asyncio.sleep(1e6))
-            )
+            nobody: Any = SimpleNamespace(_reader_task=asyncio.create_task(asyncio.sleep(1e6)))
+            self.comms_decoder = nobody
 
         async def sync_state_to_supervisor(self, finished_ids: list[int]) -> None:
             """What fired stays in ``self.events``."""

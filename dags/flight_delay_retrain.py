@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from model_lifecycle.dags.flights import forms, lake, policy, tasks, training
 from model_lifecycle.operators import retrain_and_promote
 
+shadow = forms.chosen("shadow")
+
 dag = retrain_and_promote(
     dag_id="flight_delay_retrain",
     tenant_id=tasks.TENANT,
@@ -21,8 +23,8 @@ dag = retrain_and_promote(
     validation_kwargs=forms.chosen("validation"),
     # On the stack, where the flights are in S3, nobody plays the serving system before.
     record_traffic=tasks.answer_unrecorded_requests if lake.in_s3() else None,
-    traffic_kwargs=forms.chosen("shadow"),
-    shadow_window=tuple(forms.chosen("shadow").values()),
+    traffic_kwargs=shadow,
+    shadow_window=(shadow["start"], shadow["end"]),
     policy=policy.FLIGHT_DELAY_POLICY,
     description=training.DESCRIPTION,
     # A person triggers the example: with a schedule, Airflow would start a run of its own first.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from model_lifecycle.registry.rules.canonical import digest
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
@@ -36,8 +36,8 @@ async def ab_test_version(
     model_id: str,
     version: int,
     *,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> GateReport:
@@ -116,8 +116,8 @@ async def plan_ab_test(
     model_id: str,
     version: int,
     *,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> TrafficPlan | GateReport:

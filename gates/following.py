@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
@@ -37,7 +37,7 @@ async def follow_traffic(
     model_id: str,
     version: int,
     *,
-    start: str,
+    start: str | date,
     actor: Principal | str,
     evidence_id: str,
     gate: Gate = Gate.SHADOW,

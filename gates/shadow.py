@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from model_lifecycle.registry.rules.principals import Principal
@@ -32,8 +32,8 @@ async def shadow_test_version(
     model_id: str,
     version: int,
     *,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     actor: Principal | str,
     evidence_id: str | None = None,
     progress: Progress | None = None,
@@ -80,8 +80,8 @@ async def plan_shadow_test(
     model_id: str,
     version: int,
     *,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> TrafficPlan | GateReport:
@@ -100,8 +100,8 @@ async def plan_shadow_look(
     model_id: str,
     version: int,
     *,
-    start: str,
-    end: str,
+    start: str | date,
+    end: str | date,
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> TrafficPlan | GateReport:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.canonical import digest
@@ -120,7 +120,7 @@ async def setting(
     return found
 
 
-def require_window(policy: ShadowPolicy, start: str, end: str) -> None:
+def require_window(policy: ShadowPolicy, start: str | date, end: str | date) -> None:
     """A window to replay is long enough for a verdict. Raises :class:`InvalidInput` with what the
     window holds and what the policy asks for, before anything is read."""
     first, last = parse_day(start, "start"), parse_day(end, "end")
@@ -143,7 +143,9 @@ def require_window(policy: ShadowPolicy, start: str, end: str) -> None:
         )
 
 
-async def planned(registry: GateRegistry, found: Setting, start: str, end: str) -> TrafficPlan:
+async def planned(
+    registry: GateRegistry, found: Setting, start: str | date, end: str | date
+) -> TrafficPlan:
     """Fix the window. Raises InvalidInput where it cannot be, InvalidDataset without traffic."""
     plan, hours = await fixed_plan(
         registry.artifacts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from model_lifecycle.registry.rules import tenancy
@@ -89,7 +89,13 @@ class TrafficPlan:
 
 
 async def fixed_plan(
-    store: Files, case: Case, start: str, end: str, *, horizon_hours: float, identity: str
+    store: Files,
+    case: Case,
+    start: str | date,
+    end: str | date,
+    *,
+    horizon_hours: float,
+    identity: str,
 ) -> tuple[TrafficPlan, tuple[Partition, ...]]:
     """The plan of a test of ``[start, end)``, and the hours in it; requests younger than
     ``horizon_hours`` now do not count. Raises InvalidInput for what is no window, InvalidDataset

@@ -126,7 +126,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         newest = next((page for page in reversed(pages.values()) if page), None)
         self._link(context, newest)
         self.subject = self.subject or question.subject()
-        self.body = approval_body(question, evidence, pages, self.body)
+        self.body = approval_body(question, evidence, pages, self.body or "")
         self.log.info("%s\n%s", self.subject, self.body)
         try:
             ApprovalOperator.execute(self, context)
@@ -149,10 +149,11 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         HITLOperator.execute_complete(self, context=context, event=event)
         if asked is None:
             raise AirflowFailException("the answer came back without what was asked")
-        answered = {"asked": dict(asked), "said": _answer(event).document(), "page": page}
+        said = _answer(event).document()
         # Kept first: if the registry does not answer now, the next try need not ask again.
+        answered = {"asked": dict(asked), "said": said, "page": page}
         _store(context).set(self._key(context), answered)
-        return self._conclude(context, **answered)
+        return self._conclude(context, asked, said, page)
 
     def _conclude(
         self, context: Context, asked: Mapping[str, Any], said: Mapping[str, Any], page: str | None

@@ -28,7 +28,9 @@ class AwsS3Client:
             ) from None
         from airflow.sdk.exceptions import AirflowNotFoundException
 
-        hook = AwsGenericHook(aws_conn_id=self.aws_conn_id, client_type="s3", config=config)
+        hook: AwsGenericHook[Any] = AwsGenericHook(
+            aws_conn_id=self.aws_conn_id, client_type="s3", config=config
+        )
         try:
             # The provider would go on without it, with whatever the worker's environment holds.
             hook.get_connection(self.aws_conn_id)

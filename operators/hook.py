@@ -167,7 +167,7 @@ class ModelRegistryHook(BaseHook):
 def _secrets(connection: Connection) -> set[str]:
     """What must not appear in a log, from every field of the connection: also from those that will
     be refused, and from an ``extra`` that cannot be read."""
-    extra = connection.extra
+    extra: Any = connection.extra
     with suppress(TypeError, ValueError):
         extra = json.loads(extra)
     values = {name: getattr(connection, name) for name in STANDARD_FIELDS}

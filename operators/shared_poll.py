@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Opening = Callable[[], AbstractAsyncContextManager["ModelRegistry"]]
-Told = "list[VersionMetadata] | Exception"
+Told: TypeAlias = "list[VersionMetadata] | Exception"
 
 
 class SharedPoll:
@@ -44,7 +44,9 @@ class SharedPoll:
         self._seen: dict[tuple[str, str], int | None] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def versions(self, tenant_id: str, model_id: str) -> AsyncIterator[list[VersionMetadata]]:
+    async def versions(
+        self, tenant_id: str, model_id: str
+    ) -> AsyncGenerator[list[VersionMetadata], None]:
         """The model's versions: first as they are, then again whenever something has changed.
 
         None of them, as long as the model does not exist. Close it when you have waited enough.

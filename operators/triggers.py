@@ -111,4 +111,4 @@ class NewModelVersionTrigger(ModelTrigger):
 
 def event(**payload: Any) -> TriggerEvent:
     """What a trigger tells the task that waits for it: plain JSON."""
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+    return TriggerEvent(payload)

@@ -43,7 +43,7 @@ class NewModelVersionSensor(ModelSensor):
             return said
         store, key = context["task_state_store"], state_key(context, "after")
         kept = store.get(key)
-        if kept is None:
+        if not isinstance(kept, int):
             kept = max((item.version for item in self.versions()), default=0)
             store.set(key, kept)
-        return int(kept)
+        return kept

@@ -90,7 +90,8 @@ class RegisteredElsewhereTrigger(RegistryTrigger, BaseEventTrigger):
     ) -> AsyncIterator[TriggerEvent]:
         subject = (self.tenant_id, self.model_id)
         store = self.asset_state_store
-        mark = await store.aget(_MARK) if store else None
+        kept = await store.aget(_MARK) if store else None
+        mark = kept if isinstance(kept, int) else None
         with _watching(self.shared_stream_key(), subject):
             async for look in shared_stream:
                 if subject not in look.asked:
@@ -196,4 +197,4 @@ def _event(entry: LedgerEntry) -> TriggerEvent:
         "at": entry.at.isoformat(),
         "sequence": entry.sequence,
     }
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+    return TriggerEvent(payload)

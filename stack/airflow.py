@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import flights, registry
 from .http import ask
+from .mlflow import QUIET
 from .part import Part
 from .place import TENANT, Place, write_private
 
@@ -49,7 +50,7 @@ def settings(place: Place) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(place.airflow_home),
         **ours,
-        **registry.QUIET,
+        **QUIET,
         **registry.connections(place),
         **flights.settings(),
         "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),

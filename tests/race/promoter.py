@@ -90,7 +90,7 @@ class Promoter:
     async def step(self) -> dict[str, Any]:
         model = await self.registry.get_model(TENANT, MODEL)
         assert model is not None
-        common = {"actor": f"process-{os.getpid()}", "reason": "a race"}
+        common: dict[str, Any] = {"actor": f"process-{os.getpid()}", "reason": "a race"}
         expected = model.production_version
         if self.choice.random() < 0.25:
             return await self.attempt(
