@@ -57,7 +57,7 @@ def test_production_is_never_deleted(in_production, register, delete, ask, histo
     register()
     before = history()
 
-    with pytest.raises(AirflowFailException, match=r"^invalid_transition.*never deleted"):
+    with pytest.raises(AirflowFailException, match=r"^invalid_transition.*kept as a record"):
         delete()
 
     assert history() == before
