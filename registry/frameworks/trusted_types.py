@@ -2,8 +2,9 @@
 
 skops rebuilds a model from named types and plain data, and refuses names it does not know. A type
 belongs here only if building and using it from *any* data runs no code that the data chose. Where
-a type's numbers are used as addresses, those are checked after loading (``trees.py``). For types
-of one's own there is the setting ``MODEL_LIFECYCLE_TRUSTED_TYPES``.
+a type's numbers are used as addresses, those are checked after loading (``trees.py``). A name that
+the installed release lacks does no harm: a payload that uses it fails to load. For types of one's
+own there is the setting ``MODEL_LIFECYCLE_TRUSTED_TYPES``.
 """
 
 from __future__ import annotations
@@ -55,6 +56,17 @@ REVIEWED: dict[str, str] = {
     "scipy.sparse._csr.csr_array": "its indices are checked after loading",
     "scipy.sparse._csc.csc_array": "its indices are checked after loading",
 }
+
+#: What models of earlier releases name, and the newest releases lack.
+EARLIER: dict[str, str] = {
+    "sklearn.compose._column_transformer._RemainderColsList": (
+        "list of columns that warns when it is read (scikit-learn 1.5 to 1.8)"
+    ),
+    "sklearn.model_selection._classification_threshold._CurveScorer": (
+        "calls a score function, which skops checks by its own name (scikit-learn 1.5)"
+    ),
+}
+REVIEWED |= EARLIER
 
 
 def _of(module: str, names: str, reason: str) -> dict[str, str]:
