@@ -39,7 +39,7 @@ from ..rules.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..rules.tenancy import ModelId, TenantId
 from ..together import together
 from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
-from .projection import Projection
+from .projection import Projection, VersionRecords
 from .stores import Stores
 from .version_files import VersionFiles
 
@@ -91,10 +91,7 @@ class Lifecycle:
                 require(who, Action.ROLL_BACK)
                 return await self._rolled_back(command, asked, leaving=number)
             # Before the lock, as in a rollback: reading a large bundle takes time.
-            await together(
-                self._projection.prepare(tenant, model),
-                self._verify_candidate(tenant, model, number, target),
-            )
+            records = await self._prepared(tenant, model, number, target)
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
@@ -109,7 +106,7 @@ class Lifecycle:
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, change)
+        await self._projection.follow(tenant, model, change, records)
         return answer
 
     async def rollback(
@@ -196,16 +193,24 @@ class Lifecycle:
         row = await self._stores.ledger.read.row(tenant, model)
         return row is not None and row.production_version == number
 
-    async def _verify_candidate(
+    async def _prepared(
         self, tenant: TenantId, model: ModelId, number: int, target: Stage
-    ) -> None:
-        """Raise :class:`BundleCorrupt` if the version is about to serve other files than those
-        that were judged. Whether it may go there at all, its move decides."""
-        if target is not Stage.PRODUCTION:
-            return
-        version = await self._stores.ledger.read.version(tenant, model, number)
-        if version is not None and (version.stage, target, Cause.REQUEST) in TRANSITIONS:
-            await self._files.verify(version)
+    ) -> VersionRecords:
+        """MLflow ready for the move, and the records of the versions that it is about. Raises
+        :class:`BundleCorrupt` if the version is about to serve other files than those that were
+        judged. Whether it may go there at all, its move decides."""
+        version = None
+        if target is Stage.PRODUCTION:
+            version = await self._stores.ledger.read.version(tenant, model, number)
+        if version is None or (version.stage, target, Cause.REQUEST) not in TRANSITIONS:
+            await self._projection.prepare(tenant, model)
+            return VersionRecords({})
+        manifest, records = await together(
+            self._files.verify_bundle(version),
+            self._projection.prepare_promotion(tenant, model, number),
+        )
+        await self._files.verify_served(version, records.by_number.get(number), manifest)
+        return records
 
     async def _transition(
         self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool

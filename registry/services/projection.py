@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from ..ledger.rows import Change
 from ..rules.errors import BackendUnavailable, NotFound
@@ -27,6 +29,27 @@ log = logging.getLogger(__name__)
 
 #: At most so many versions are read one by one; more come from one search.
 _ONE_BY_ONE = 8
+#: So long a record that was read before a change says which version MLflow has after it. Reading a
+#: large bundle takes longer, and meanwhile somebody may make the version in MLflow again.
+_RECENT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class VersionRecords:
+    """MLflow's records of some versions by number, and when they were read (monotonic seconds).
+    A version that MLflow does not have is not among them."""
+
+    by_number: Mapping[int, ModelVersionRecord]
+    read_at: float = field(default_factory=time.monotonic)
+
+    def recent(self) -> Mapping[int, ModelVersionRecord]:
+        """The records as long as they need not be read again; then none."""
+        age = time.monotonic() - self.read_at
+        return self.by_number if age < _RECENT_SECONDS else {}
+
+
+#: For a change of which no record was read before.
+_UNREAD = VersionRecords({})
 
 
 class Projection:
@@ -34,10 +57,13 @@ class Projection:
         self._stores = stores
         self._following: set[asyncio.Task[None]] = set()
 
-    async def follow(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+    async def follow(
+        self, tenant: TenantId, model: ModelId, change: Change, records: VersionRecords = _UNREAD
+    ) -> None:
         """Show a committed change, to its end also where the caller is cancelled: what was sent to
-        MLflow cannot be called back, and whoever sent it has to see what it arrives on."""
-        task = asyncio.create_task(self._follow(tenant, model, change))
+        MLflow cannot be called back, and whoever sent it has to see what it arrives on.
+        ``records`` that :meth:`prepare_promotion` read just before need not be read again."""
+        task = asyncio.create_task(self._follow(tenant, model, change, records))
         self._following.add(task)
         task.add_done_callback(self._ended)
         await asyncio.shield(task)
@@ -53,7 +79,9 @@ class Projection:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("a change could not be shown in MLflow: %s", error)
 
-    async def _follow(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+    async def _follow(
+        self, tenant: TenantId, model: ModelId, change: Change, records: VersionRecords
+    ) -> None:
         """Show a committed change.
 
         It is committed, so trouble here is no failure of it: its note stays, and the next
@@ -61,7 +89,7 @@ class Projection:
         meanwhile shown the change: what was sent from here and not answered may still arrive.
         """
         try:
-            await self._write(tenant, model, mirror_change(change))
+            await self._write(tenant, model, mirror_change(change), records.recent())
             epoch = change.after.epoch
             if not await self._stores.ledger.projected(tenant, model, [change.token], epoch):
                 await self.show(tenant, model, change.versions, [change.token], since=epoch)
@@ -94,6 +122,27 @@ class Projection:
             and record.aliases.get(tags.PRODUCTION_ALIAS) != row.production_version
         ):
             await self.show(tenant, model, [], [])
+
+    async def prepare_promotion(
+        self, tenant: TenantId, model: ModelId, candidate: int
+    ) -> VersionRecords:
+        """:meth:`prepare`, and the records of the candidate and the production version, which show
+        as well where the alias points. That it points nowhere, only the registered model shows."""
+        read, name = self._stores.ledger.read, registered_name(tenant, model)
+        row, notes = await together(read.row(tenant, model), read.projections(tenant, model))
+        if row is None or row.production_version is None:
+            _, by_number = await together(
+                self.prepare(tenant, model), self._records(name, {candidate})
+            )
+            return VersionRecords(by_number)
+        by_number = await self._records(name, {candidate, row.production_version})
+        records = VersionRecords(by_number)
+        champion = by_number.get(row.production_version)
+        if notes:
+            await self.repair(tenant, model)
+        elif champion is None or tags.PRODUCTION_ALIAS not in champion.aliases:
+            await self.show(tenant, model, [], [])
+        return records
 
     async def catch_up(self, tenant: TenantId, model: ModelId) -> None:
         """:meth:`prepare` for a call that is answered from the ledger, whatever MLflow does."""
@@ -131,15 +180,21 @@ class Projection:
                 for entry in await read.entries(tenant, model, after=since):
                     wanted.update(move.version for move in entry.moves)
             found = await read.versions_by_number(tenant, model, wanted)
-            await self._write(tenant, model, mirror_all(row, found))
+            await self._write(tenant, model, mirror_all(row, found), {})
             if await self._stores.ledger.projected(tenant, model, tokens, row.epoch):
                 return
             since = row.epoch
 
-    async def _write(self, tenant: TenantId, model: ModelId, mirroring: Mirroring) -> None:
+    async def _write(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        mirroring: Mirroring,
+        recent: Mapping[int, ModelVersionRecord],
+    ) -> None:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
-        own = await self._own(tenant, model, mirroring.versions)
+        own = await self._own(tenant, model, mirroring.versions, recent)
         writes = [
             _unless_lost(tracking.set_version_tags(name, version, shown))
             for version, shown in sorted(mirroring.version_tags.items())
@@ -157,15 +212,22 @@ class Projection:
         for version in own.intersection(mirroring.deleted):
             await tracking.delete_version(name, version)
 
-    async def _own(self, tenant: TenantId, model: ModelId, numbers: Collection[int]) -> set[int]:
+    async def _own(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        numbers: Collection[int],
+        recent: Mapping[int, ModelVersionRecord],
+    ) -> set[int]:
         """Those of ``numbers`` that MLflow has as the versions that the ledger has. The others are
         shown nowhere: after its registered model was made again, a number of MLflow's belongs to
         other files."""
         name = registered_name(tenant, model)
         versions, records = await together(
             self._stores.ledger.read.versions_by_number(tenant, model, numbers),
-            self._records(name, numbers),
+            self._records(name, set(numbers) - set(recent)),
         )
+        records |= recent
         own = set()
         for version in versions:
             record = records.get(version.version)

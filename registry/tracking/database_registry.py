@@ -122,4 +122,5 @@ def _version(version: Any) -> ModelVersionRecord:
         tags=dict(version.tags),
         created_millis=version.creation_timestamp,
         status=str(version.status),
+        aliases=version.aliases,
     )

@@ -59,7 +59,8 @@ class LoggedModelRecord:
 
 @dataclass(frozen=True)
 class ModelVersionRecord:
-    """One model version as MLflow knows it. It has no stage: the ledger has."""
+    """One model version as MLflow knows it. It has no stage: the ledger has. ``aliases`` are those
+    that point to it; a search does not show them, so a record of a search may have none."""
 
     name: str
     version: int
@@ -69,6 +70,7 @@ class ModelVersionRecord:
     tags: Mapping[str, str]
     created_at: datetime | None
     status: str
+    aliases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

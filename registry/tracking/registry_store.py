@@ -92,6 +92,7 @@ def version_record(
     tags: Mapping[str, str],
     created_millis: int | None,
     status: str,
+    aliases: Iterable[str],
 ) -> ModelVersionRecord:
     """The record of a version from what MLflow tells about it."""
     from_source = source.removeprefix(LOGGED_MODEL_SOURCE)
@@ -105,4 +106,5 @@ def version_record(
         tags=tags,
         created_at=when(created_millis),
         status=status,
+        aliases=frozenset(aliases),
     )

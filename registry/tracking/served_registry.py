@@ -149,6 +149,7 @@ def _version(document: Mapping[str, Any]) -> ModelVersionRecord:
         tags=_tags(document),
         created_millis=int(document["creation_timestamp"]),
         status=document.get("status", ""),
+        aliases=document.get("aliases", ()),
     )
 
 

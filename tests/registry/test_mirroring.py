@@ -16,9 +16,9 @@ class Told:
         self.mirrorings: list[Mirroring] = []
         follow = world.registry._lifecycle._projection.follow
 
-        async def keeping(tenant: Any, model: Any, change: Any) -> None:
+        async def keeping(tenant: Any, model: Any, change: Any, *records: Any) -> None:
             self.mirrorings.append(mirror_change(change))
-            await follow(tenant, model, change)
+            await follow(tenant, model, change, *records)
 
         monkeypatch.setattr(world.registry._lifecycle._projection, "follow", keeping)
 

@@ -77,9 +77,18 @@ class MemoryMlflow:
 
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         self._answer()
+        aliases = self.models[name].aliases if name in self.models else {}
         return [
             ModelVersionRecord(
-                name, number, self.sources[name, number], None, None, dict(tags), _AT, "READY"
+                name,
+                number,
+                self.sources[name, number],
+                None,
+                None,
+                dict(tags),
+                _AT,
+                "READY",
+                frozenset(alias for alias, target in aliases.items() if target == number),
             )
             for number, tags in sorted(self.versions.get(name, {}).items())
         ]

@@ -94,6 +94,18 @@ async def test_a_version_keeps_its_lineage(
     assert not (tmp_path / "mlflow.db").exists()
 
 
+async def test_a_version_shows_the_aliases_that_point_to_it(
+    tracking: MlflowTracking, name: str
+) -> None:
+    """And no others: an alias that moves on is shown by its new version alone."""
+    first, second = await create(tracking, name), await create(tracking, name)
+    for alias, number in (("production", first), ("canary", first), ("production", second)):
+        await tracking.set_alias(name, alias, number)
+    versions = [await tracking.model_version(name, number) for number in (first, second)]
+
+    assert [item.aliases for item in versions if item] == [{"canary"}, {"production"}]
+
+
 async def test_a_version_is_found_by_its_operation(tracking: MlflowTracking, name: str) -> None:
     """All that carry its tag, ascending: which of them it made, their sources have to show."""
     first = await create(tracking, name, **{tags.OPERATION_ID: OPERATION})
