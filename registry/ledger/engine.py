@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -111,6 +112,15 @@ def _sqlite(url: URL, limits: Limits) -> AsyncEngine:
         begin = connection.get_execution_options().get("ledger_begin", "BEGIN")
         if begin:
             connection.exec_driver_sql(begin)
+
+    # A connection whose caller was cancelled is closed; but SQLite keeps a closed connection, and
+    # its lock, for as long as anything refers to a statement of it, as the caller's error does.
+    # The driver's thread works in order: what it was doing, even a BEGIN, comes before this.
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _release(connection: Any, _record: Any, _error: Any) -> None:
+        # Cancelled again, it is in the queue all the same, and the first error goes on.
+        with suppress(Exception, asyncio.CancelledError):
+            connection.rollback()
 
     return engine
 
