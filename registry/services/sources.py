@@ -10,6 +10,7 @@ from typing import Any
 
 from ..rules import paths
 from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
+from ..rules.metadata import VersionMetadata
 from ..rules.tenancy import TenantId
 from ..tracking import tags
 from ..tracking.records import LoggedModelRecord, ModelVersionRecord, RunRecord
@@ -71,13 +72,7 @@ class Sources:
 
     async def of_logged(self, tenant: TenantId, logged: LoggedModelRecord) -> Source:
         """The source that a LoggedModel is, if its files lie where the tenant's have to."""
-        path = self._stores.artifacts.path_of(logged.artifact_uri)
-        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
-            raise InvalidInput(
-                "the files of this model are not in the tenant's folder of the artifact store; "
-                "log it to an experiment made by the registry",
-                field="source",
-            )
+        path = self._folder(tenant, logged)
         run = await self._stores.tracking.run(logged.run_id) if logged.run_id else None
         return Source(f"models:/{logged.model_id}", path, run, logged)
 
@@ -104,6 +99,30 @@ class Sources:
         assert path is not None
         run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
         return Source(self._stores.artifacts.uri(path), path, run, None)
+
+    async def folder_of(self, version: VersionMetadata, record: ModelVersionRecord) -> str:
+        """The path of the files that MLflow serves as ``record``, which is ``version`` of the
+        ledger. That the version's LoggedModel is the tenant's was checked when it was registered,
+        and a LoggedModel stays in its experiment: so this asks for its folder alone. Raises as
+        :meth:`resolve` does."""
+        tenant = TenantId(version.tenant_id)
+        model_id = logged_model_of(tenant, record, self._stores.artifacts)
+        if model_id is None or model_id != version.logged_model_id:
+            return (await self.of_version(tenant, record)).path
+        logged = await self._stores.tracking.logged_model(model_id)
+        if logged is None:
+            raise ArtifactNotFound(f"models:/{model_id}")
+        return self._folder(tenant, logged)
+
+    def _folder(self, tenant: TenantId, logged: LoggedModelRecord) -> str:
+        path = self._stores.artifacts.path_of(logged.artifact_uri)
+        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
+            raise InvalidInput(
+                "the files of this model are not in the tenant's folder of the artifact store; "
+                "log it to an experiment made by the registry",
+                field="source",
+            )
+        return path
 
     async def _logged_model(self, tenant: TenantId, text: str, logged_id: str) -> Source:
         logged = await self._stores.tracking.logged_model(logged_id)

@@ -71,5 +71,5 @@ class VersionFiles:
         if folder == paths.bundle(tenant, model, version.version):
             return
         if folder is None:
-            folder = (await self._sources.of_version(tenant, record)).path
+            folder = await self._sources.folder_of(version, record)
         await verify_copy(artifacts, manifest, folder, model, version.version)
