@@ -54,7 +54,7 @@ def train() -> Any:
 
 def lifecycle(tenant: str, held_out: str) -> list[tuple[str, dict[str, Any]]]:
     """The tasks of one round, in order: class and arguments."""
-    from model_lifecycle.gates.policies import Limit, ValidationPolicy, promotion_policy
+    from model_lifecycle.gates.policy.promotion import Limit, ValidationPolicy, promotion_policy
 
     limits = (Limit("accuracy", minimum=0.5),)
     policy = promotion_policy(validation=ValidationPolicy(limits=limits), require_approval=True)

@@ -33,15 +33,11 @@ import pandas as pd
 from rich.console import Console
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from model_lifecycle.gates.claims import claims
-from model_lifecycle.gates.distributions import Edges
-from model_lifecycle.gates.looks import judge_blocks
-from model_lifecycle.gates.pairing import Day
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
-from model_lifecycle.gates.reading_ahead import one_ahead
-from model_lifecycle.gates.replay import Replay, replay_batch
-from model_lifecycle.gates.tally import Tally
-from model_lifecycle.gates.traffic import (
+from model_lifecycle.gates.aggregates.distributions import Edges
+from model_lifecycle.gates.aggregates.replay import Tally
+from model_lifecycle.gates.data.pairing import Day
+from model_lifecycle.gates.data.prefetch import one_ahead
+from model_lifecycle.gates.data.traffic import (
     batches,
     partitions,
     read_labels,
@@ -49,6 +45,10 @@ from model_lifecycle.gates.traffic import (
     write_labels,
     write_traffic,
 )
+from model_lifecycle.gates.evaluation.replay import Replay, replay_batch
+from model_lifecycle.gates.inference.sequential import judge_blocks
+from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.registry.artifacts.local import LocalArtifacts
 
 TENANT, MODEL = "bench", "clicks"

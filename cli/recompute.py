@@ -44,7 +44,7 @@ def recompute(
         document, read, stated, problems = ask(
             home, lambda found: _with(found, report, _content(local))
         )
-    from model_lifecycle.gates.recompute import recompute as again
+    from model_lifecycle.gates.evaluation.recompute import recompute as again
 
     found = again(document)
     differences = [*found.differences, *problems]
@@ -73,7 +73,7 @@ def recompute(
 async def _with(
     registry: ModelRegistry, report: str, content: bytes | None
 ) -> tuple[dict[str, Any], int, int, list[str]]:
-    from model_lifecycle.gates.recompute import compare_digests
+    from model_lifecycle.gates.evaluation.recompute import compare_digests
 
     store = registry.artifacts
     if content is None:

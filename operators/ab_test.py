@@ -41,7 +41,7 @@ class ABTestOperator(GateOperator):
         )
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
-            from model_lifecycle.gates.ab_test import ab_test_version
+            from model_lifecycle.gates.evaluation.ab_test import ab_test_version
 
             report = await ab_test_version(
                 registry,

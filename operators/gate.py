@@ -78,7 +78,7 @@ def told(registry: ModelRegistry, report: GateReport) -> tuple[dict[str, Any], s
 
 def report_page(registry: ModelRegistry, report_uri: str | None) -> str | None:
     """The path of a report's page under the artifact root; None where there is none."""
-    from model_lifecycle.gates.recording import REPORT_HTML
+    from model_lifecycle.gates.evaluation.context import REPORT_HTML
 
     folder = registry.artifacts.path_of(report_uri) if report_uri else None
     return f"{folder.rstrip('/')}/{REPORT_HTML}" if folder else None

@@ -92,7 +92,7 @@ class GateVerdictSensor(GateOperator):
         async def act(
             registry: ModelRegistry,
         ) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
-            from model_lifecycle.gates.following import follow_traffic
+            from model_lifecycle.gates.evaluation.monitor import follow_traffic
             from model_lifecycle.registry.rules.stages import Gate
 
             found = await follow_traffic(

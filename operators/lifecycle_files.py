@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 
-from model_lifecycle.gates.policy_files import blamed, complete_policy
-from model_lifecycle.gates.strict_yaml import Located, NotStrict, read_yaml
+from model_lifecycle.gates.policy.files import blamed, complete_policy
+from model_lifecycle.gates.policy.strict_yaml import Located, NotStrict, read_yaml
 from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.policy import PromotionPolicy

@@ -46,9 +46,9 @@ class PlanShadowTestOperator(GateOperator):
         )
 
         async def act(registry: ModelRegistry) -> list[dict[str, Any]]:
+            from model_lifecycle.gates.evaluation.plan import recorded_plan
+            from model_lifecycle.gates.evaluation.shadow_test import plan_shadow_test
             from model_lifecycle.gates.report import GateReport
-            from model_lifecycle.gates.shadow import plan_shadow_test
-            from model_lifecycle.gates.traffic_plan import recorded_plan
 
             plan = await plan_shadow_test(
                 registry,
@@ -85,8 +85,8 @@ class ReplayDayOperator(LifecycleOperator):
         actor, operation = self.actor(context), operation_id(context)
 
         async def act(registry: ModelRegistry) -> dict[str, Any]:
-            from model_lifecycle.gates.shadow import replay_day
-            from model_lifecycle.gates.traffic_plan import TrafficPlan
+            from model_lifecycle.gates.evaluation.plan import TrafficPlan
+            from model_lifecycle.gates.evaluation.shadow_test import replay_day
 
             plan = TrafficPlan.from_document(self.part["plan"])
             return await replay_day(
@@ -113,13 +113,13 @@ class JudgeShadowTestOperator(GateOperator):
         self.parts = parts
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from model_lifecycle.gates.traffic_plan import TrafficPlan
+        from model_lifecycle.gates.evaluation.plan import TrafficPlan
 
         plan = TrafficPlan.from_document(self.parts[0]["plan"])
         actor, evidence = self.actor(context), evidence_id(context, plan.evidence_id)
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
-            from model_lifecycle.gates.shadow import judge_shadow_test
+            from model_lifecycle.gates.evaluation.shadow_test import judge_shadow_test
 
             report = await judge_shadow_test(registry, plan, actor=actor, evidence_id=evidence)
             return told(registry, report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.gates.policy_files import complete_policy
+from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
 from .base import LifecycleOperator

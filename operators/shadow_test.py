@@ -48,7 +48,7 @@ class ShadowTestOperator(GateOperator):
         )
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
-            from model_lifecycle.gates.shadow import shadow_test_version
+            from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 
             report = await shadow_test_version(
                 registry,

@@ -19,7 +19,7 @@ from .shared_poll import registry_of
 from .triggers import RegistryTrigger, event
 
 if TYPE_CHECKING:
-    from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
+    from model_lifecycle.gates.policy.promotion import ABPolicy, ShadowPolicy
 
 #: Seconds after which a policy that was changed meanwhile is noticed, at the latest.
 LONGEST_SLEEP = 3600.0
@@ -43,7 +43,7 @@ class NewTrafficTrigger(RegistryTrigger):
         return path, {**names, "after": self.after, "gate": self.gate}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from model_lifecycle.gates.maturity import matured, next_matured
+        from model_lifecycle.gates.data.label_maturity import matured, next_matured
 
         while True:
             pause = self.poll_interval
@@ -66,7 +66,7 @@ class NewTrafficTrigger(RegistryTrigger):
             await asyncio.sleep(pause)
 
     async def _policy(self) -> ABPolicy | ShadowPolicy:
-        from model_lifecycle.gates.policies import ABPolicy, ShadowPolicy
+        from model_lifecycle.gates.policy.promotion import ABPolicy, ShadowPolicy
 
         async with registry_of(self.model_registry_conn_id) as registry:
             found = await registry.get_policy(self.tenant_id, self.model_id)

@@ -35,7 +35,7 @@ class ValidateModelOperator(GateOperator):
         self.log.info("Validating %s version %s on %s", self.model_id, self.version, self.data)
 
         async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
-            from model_lifecycle.gates.validation import validate_version
+            from model_lifecycle.gates.evaluation.validation import validate_version
 
             report = await validate_version(
                 registry,

@@ -18,7 +18,7 @@ from .tracking.store import MlflowTracking
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not
 #: imported: the core depends on no gate, and every registry that is opened checks its policies.
-_POLICY_RULES = "model_lifecycle.gates.policy_files"
+_POLICY_RULES = "model_lifecycle.gates.policy.files"
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ network in another language, so a version needs an ONNX model too.
 
 from __future__ import annotations
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,

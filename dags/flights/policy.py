@@ -14,7 +14,7 @@ than a day wait for theirs.
 
 from __future__ import annotations
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     LatencyLimit,
     Limit,

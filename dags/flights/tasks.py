@@ -38,7 +38,7 @@ def answer_requests(*, start: str, end: str) -> dict[str, Any]:
 
 def answer_unrecorded_requests(*, start: str, end: str) -> dict[str, Any] | None:
     """:func:`answer_requests`, unless the window has traffic already."""
-    from model_lifecycle.gates.traffic import parse_day, partitions
+    from model_lifecycle.gates.data.traffic import parse_day, partitions
 
     window = (parse_day(start, "start"), parse_day(end, "end"))
     recorded = ModelRegistryHook().call_registry(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.gates.policies import Comparison, ValidationPolicy, promotion_policy
+from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy, promotion_policy
 
 Place = Any
 Run = Any

@@ -9,7 +9,7 @@ from model_lifecycle.dags.flights.data import load_flights, load_labelled
 from model_lifecycle.dags.flights.features import FEATURES, LABEL
 from model_lifecycle.dags.flights.serving import publish_holdout, serve
 from model_lifecycle.dags.flights.training import train_flight_delay
-from model_lifecycle.gates.traffic import partitions, read_labels, read_partition
+from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 
 MODEL = ("demo", "flight-delay")
 DAY = ("2013-02-01", "2013-02-02")

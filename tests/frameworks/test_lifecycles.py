@@ -17,16 +17,16 @@ import pytest
 from frameworks.networks import COLUMNS, NEEDS, Fitted, absent, fitted, frame
 from servers.seaweed import seaweed
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import write_labels, write_traffic
-from model_lifecycle.gates.validation import validate_version
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.rules import paths

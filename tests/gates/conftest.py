@@ -17,14 +17,14 @@ import pandas as pd
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.gates.traffic import write_labels, write_traffic
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.rules import paths

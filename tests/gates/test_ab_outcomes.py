@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.ab_checks import arm_checks
-from model_lifecycle.gates.ab_judging import judge_arms
-from model_lifecycle.gates.ab_units import Units, batch_units
-from model_lifecycle.gates.pairing import Day
-from model_lifecycle.gates.policies import ABPolicy, OutcomeDemand
-from model_lifecycle.gates.traffic import Batch, ReadHour
-from model_lifecycle.gates.verdicts import combined
+from model_lifecycle.gates.aggregates.arms import Units, batch_units
+from model_lifecycle.gates.checks.ab_test import arm_checks
+from model_lifecycle.gates.data.pairing import Day
+from model_lifecycle.gates.data.traffic import Batch, ReadHour
+from model_lifecycle.gates.inference.decision import combined
+from model_lifecycle.gates.inference.two_sample import judge_arms
+from model_lifecycle.gates.policy.promotion import ABPolicy, OutcomeDemand
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 

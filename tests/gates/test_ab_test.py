@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.ab_test import ab_test_version
-from model_lifecycle.gates.ab_units import PARTS, Units, exposure
-from model_lifecycle.gates.assignment import arm, place
-from model_lifecycle.gates.following import follow_traffic
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.aggregates.arms import PARTS, Units, exposure
+from model_lifecycle.gates.data.assignment import arm, place
+from model_lifecycle.gates.data.traffic import read_partitions, write_traffic
+from model_lifecycle.gates.evaluation.ab_test import ab_test_version
+from model_lifecycle.gates.evaluation.monitor import follow_traffic
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
     Comparison,
     OutcomeDemand,
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.gates.recompute import recompute
 from model_lifecycle.gates.statistics.two_arms import Arm, difference, ratio_arm
-from model_lifecycle.gates.traffic import read_partitions, write_traffic
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
@@ -285,7 +285,7 @@ async def test_look_after_look(world, versions, monkeypatch):
         read.extend(hour.name for hour in hours)
         return await read_partitions(store, hours, **where)
 
-    monkeypatch.setattr("model_lifecycle.gates.ab_days.read_partitions", counting)
+    monkeypatch.setattr("model_lifecycle.gates.evaluation.ab_day.read_partitions", counting)
     await _serve(world, versions, lift=0.1)
     looks = [await _look(world, versions, hours) for hours in (20, 100, 167, 169)]
     whole = await ab_test_version(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from model_lifecycle.gates.arrow_columns import id_texts, utc_timestamps, whole_numbers
+from model_lifecycle.gates.data.arrow_columns import id_texts, utc_timestamps, whole_numbers
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
 LARGE = 2**60 + 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model_lifecycle.gates.assignment import arm, place
+from model_lifecycle.gates.data.assignment import arm, place
 
 PAGE = Path(__file__).parents[2] / "docs" / "ab-tests.md"
 ROW = re.compile(r"\| (\S+) \| (\S+) \| ([0-9a-f]{16}) \| (0\.\d+) \| (\w+) \| (\w+) \|")

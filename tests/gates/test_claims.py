@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.claims import claims
-from model_lifecycle.gates.thresholds import Comparison, Limit, SliceLimit
+from model_lifecycle.gates.policy.criteria import Comparison, Limit, SliceLimit
+from model_lifecycle.gates.policy.hypotheses import claims
 
 CHAMPION, CHALLENGER = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0, 0.0])
 

@@ -9,16 +9,16 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.data.traffic import write_traffic
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import write_traffic
-from model_lifecycle.gates.validation import validate_version
 from model_lifecycle.registry.rules.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

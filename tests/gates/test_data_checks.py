@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.data_checks import (
+from model_lifecycle.gates.checks.common import (
     answers_check,
     check_columns,
     check_rows,
@@ -14,7 +14,7 @@ from model_lifecycle.gates.data_checks import (
     signature_check,
     training_check,
 )
-from model_lifecycle.gates.losses import Answers
+from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.registry.frameworks.protocol import Column
 from model_lifecycle.registry.rules.errors import InvalidDataset
 from model_lifecycle.registry.rules.evidence import Verdict

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model_lifecycle.gates import policies
-from model_lifecycle.gates.policy_files import complete_policy
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.strict_yaml import read_yaml
-from model_lifecycle.gates.validation import validate_version
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy import promotion
+from model_lifecycle.gates.policy.files import complete_policy
+from model_lifecycle.gates.policy.strict_yaml import read_yaml
 from model_lifecycle.registry.rules.evidence import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def _documented():
                     and getattr(node.func, "id", "") == "promotion_policy"
                 ):
                     code = compile(ast.Expression(node), file, "eval")
-                    yield pytest.param(eval(code, dict(vars(policies))), id=f"{file}, Python")
+                    yield pytest.param(eval(code, dict(vars(promotion))), id=f"{file}, Python")
         for block in _blocks(file, "yaml"):
             if "comparisons:" in block:
                 document = read_yaml(block).value

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.following import follow_traffic
-from model_lifecycle.gates.policies import Comparison, ValidationPolicy
-from model_lifecycle.gates.recompute import recompute
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import read_partitions, write_labels
+from model_lifecycle.gates.data.traffic import read_partitions, write_labels
+from model_lifecycle.gates.evaluation.monitor import follow_traffic
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
 from model_lifecycle.registry.rules import paths
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -49,7 +49,7 @@ async def test_each_look_reads_what_is_new(world, start, monkeypatch):
         read.extend(hour.name for hour in hours)
         return await read_partitions(store, hours, **where)
 
-    monkeypatch.setattr("model_lifecycle.gates.shadow_days.read_partitions", counting)
+    monkeypatch.setattr("model_lifecycle.gates.evaluation.shadow_day.read_partitions", counting)
     nothing = await _look(world, version, start, 0)
     looks = []
     for hours in (10, 20, 35):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates import engines
-from model_lifecycle.gates.cells import Cell
-from model_lifecycle.gates.claims import Claim
-from model_lifecycle.gates.metrics import METRICS
-from model_lifecycle.gates.policies import Comparison
+from model_lifecycle.gates.aggregates.block import Cell
+from model_lifecycle.gates.inference import estimators
+from model_lifecycle.gates.metrics.definitions import METRICS
+from model_lifecycle.gates.policy.hypotheses import Claim
+from model_lifecycle.gates.policy.promotion import Comparison
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
 
@@ -62,7 +62,7 @@ def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
     policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
     def shown(run):
-        judge, verdicts = engines.engine(policy, claim, 0.05), []
+        judge, verdicts = estimators.engine(policy, claim, 0.05), []
         for number, block in enumerate(run, 1):
             judge.add(Cell.of(block, None, block, span=span if unit == "request" else None))
             enough = unit == "request" or number >= benchmark.FIRST_BLOCKS

@@ -12,10 +12,10 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from model_lifecycle.gates.datasets import read_dataset
-from model_lifecycle.gates.policies import Comparison, Limit, ValidationPolicy
-from model_lifecycle.gates.recompute import recompute
-from model_lifecycle.gates.validation import validate_version
+from model_lifecycle.gates.data.datasets import read_dataset
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from model_lifecycle.gates.identical_rows import data_fingerprint, identical_groups, shared
+from model_lifecycle.gates.data.identical_rows import data_fingerprint, identical_groups, shared
 
 
 def rows(seed, size=300):

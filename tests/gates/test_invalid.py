@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import Comparison, Limit
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import write_labels
+from model_lifecycle.gates.data.traffic import write_labels
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.policy.promotion import Comparison, Limit
 from model_lifecycle.registry.rules.evidence import Verdict
 
 MARGIN = (Comparison("brier", 0.01),)
@@ -36,7 +36,7 @@ async def champion(world):
 
 async def _relabel(world, start, hours, change):
     """Write the labels of the traffic anew, as ``change`` makes them from id, label and time."""
-    from model_lifecycle.gates.traffic import partitions, read_labels, read_partition
+    from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 
     store, begin = world.registry.artifacts, datetime.fromisoformat(start)
     found = await partitions(

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy, ValidationPolicy
-from model_lifecycle.gates.recompute import recompute
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import partitions, read_labels, read_partition, write_labels
-from model_lifecycle.gates.unlabelled import score_check
-from model_lifecycle.gates.validation import validate_version
+from model_lifecycle.gates.aggregates.unlabelled import score_check
+from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition, write_labels
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, ValidationPolicy
 from model_lifecycle.registry.rules.evidence import Verdict
 
 SHORT = {"block": "hour", "min_blocks": 30, "expected_blocks": 40, "min_duration_hours": 0}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.claims import claims
-from model_lifecycle.gates.looks import judge_blocks, look_at
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
-from model_lifecycle.gates.tally import Cell, Tally
-from model_lifecycle.gates.wording import count
+from model_lifecycle.gates.aggregates.replay import Cell, Tally
+from model_lifecycle.gates.formatting import count
+from model_lifecycle.gates.inference.sequential import judge_blocks, look_at
+from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.registry.rules.evidence import Verdict
 
 POLICY = hourly(comparisons=(Comparison("brier", 0.01),))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from model_lifecycle.gates.losses import Answers, losses
-from model_lifecycle.gates.metrics import METRICS
+from model_lifecycle.gates.metrics.definitions import METRICS
+from model_lifecycle.gates.metrics.losses import Answers, losses
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
 RNG = np.random.default_rng(2)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_lifecycle.gates.maturity import matured, next_matured
+from model_lifecycle.gates.data.label_maturity import matured, next_matured
 
 SECOND = timedelta(seconds=1)
 

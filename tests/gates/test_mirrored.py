@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import Comparison, LatencyLimit, Limit
-from model_lifecycle.gates.shadow import shadow_test_version
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit
 from model_lifecycle.registry.rules.evidence import Verdict
 
 FEATURES = ["recent", "older"]

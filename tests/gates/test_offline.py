@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.claims import claims
-from model_lifecycle.gates.losses import Answers
-from model_lifecycle.gates.offline import judge_rows
-from model_lifecycle.gates.policies import Comparison, Limit, ValidationPolicy
-from model_lifecycle.gates.row_sums import HeldOut, row_sums
+from model_lifecycle.gates.aggregates.holdout import HeldOut, row_sums
+from model_lifecycle.gates.inference.fixed_sample import judge_rows
+from model_lifecycle.gates.metrics.losses import Answers
+from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
 from model_lifecycle.gates.statistics import tango
 from model_lifecycle.registry.rules.evidence import Verdict
 

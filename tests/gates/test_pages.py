@@ -3,10 +3,10 @@ import re
 
 import pytest
 
-from model_lifecycle.gates.pages import report_page
-from model_lifecycle.gates.plots import pictures
+from model_lifecycle.gates.formatting import amount, count, interval
+from model_lifecycle.gates.rendering.html import report_page
+from model_lifecycle.gates.rendering.plots import pictures
 from model_lifecycle.gates.report import Check, GateReport, MetricRow
-from model_lifecycle.gates.wording import amount, count, interval
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.stages import Gate
 

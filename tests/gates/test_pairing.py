@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.pairing import Day
+from model_lifecycle.gates.data.pairing import Day
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from model_lifecycle.gates.parquet_tables import (
+from model_lifecycle.gates.data.parquet import (
     StoredBytes,
     data_files,
     is_data_path,

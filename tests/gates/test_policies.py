@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
@@ -52,8 +52,8 @@ def test_one_fingerprint():
 def test_needs_no_heavy_import():
     """A DAG file can state a policy without numpy, pandas or scipy being imported."""
     code = (
-        "import sys; import model_lifecycle.gates.policies, model_lifecycle.gates.report, "
-        "model_lifecycle.gates.traffic; "
+        "import sys; import model_lifecycle.gates.policy.promotion, model_lifecycle.gates.report, "
+        "model_lifecycle.gates.data.traffic; "
         "print([m for m in ('numpy', 'pandas', 'scipy', 'pyarrow', 'matplotlib', 'mlflow') "
         "if m in sys.modules])"
     )

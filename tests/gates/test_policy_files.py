@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.files import parse_policy, read_policy
+from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
     Comparison,
     LatencyLimit,
@@ -15,7 +16,6 @@ from model_lifecycle.gates.policies import (
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.gates.policy_files import parse_policy, read_policy
 from model_lifecycle.registry.rules.errors import InvalidInput
 
 STATED = promotion_policy(

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.describe import policy_sentences
+from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
     Comparison,
     LatencyLimit,
@@ -12,7 +13,6 @@ from model_lifecycle.gates.policies import (
     SliceLimit,
     ValidationPolicy,
 )
-from model_lifecycle.gates.policy_wording import policy_sentences
 from model_lifecycle.registry.rules.stages import Gate
 
 

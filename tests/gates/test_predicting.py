@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from model_lifecycle.gates import predicting
-from model_lifecycle.gates.data_checks import finite
-from model_lifecycle.gates.losses import Answers
-from model_lifecycle.gates.predicting import Needs, answers, clipped, recorded
+from model_lifecycle.gates.checks.common import finite
+from model_lifecycle.gates.data import predictions
+from model_lifecycle.gates.data.predictions import Needs, answers, clipped, recorded
+from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.registry.frameworks.predictor import SklearnPredictor
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
@@ -42,7 +42,7 @@ def test_bad_rows_do_not_lose_the_others(rows, model, bad):
 
 def test_model_that_raises_on_every_row(rows, model, monkeypatch):
     """The number of calls is limited, and no row has an answer."""
-    monkeypatch.setattr(predicting, "MOST_CALLS", 50)
+    monkeypatch.setattr(predictions, "MOST_CALLS", 50)
 
     found = answers(model, rows.assign(a=np.nan))
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.files import complete_policy, parse_policy
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
     SliceLimit,
     promotion_policy,
 )
-from model_lifecycle.gates.policies import ValidationPolicy as Validation
-from model_lifecycle.gates.policy_files import complete_policy, parse_policy
+from model_lifecycle.gates.policy.promotion import ValidationPolicy as Validation
 from model_lifecycle.registry.rules.errors import InvalidInput
 
 BETTER = (Comparison("brier", 0.01),)

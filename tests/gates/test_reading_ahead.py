@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from model_lifecycle.gates.reading_ahead import one_ahead
+from model_lifecycle.gates.data.prefetch import one_ahead
 
 
 class Disk:

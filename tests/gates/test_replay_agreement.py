@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.losses import Answers
-from model_lifecycle.gates.replay_agreement import compare
+from model_lifecycle.gates.data.replay_agreement import compare
+from model_lifecycle.gates.metrics.losses import Answers
 
 SCORES = np.random.default_rng(3).beta(2, 5, 400)
 

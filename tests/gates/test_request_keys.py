@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from model_lifecycle.gates.request_keys import request_keys
+from model_lifecycle.gates.data.request_ids import request_keys
 
 IDS = ["", "a", "a\0", "a\0\0\0\0\0\0\0", "é", "r1", "r10", "2024-03-01T05-000017", "x" * 300]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import Comparison, Limit, ShadowPolicy, SliceLimit
-from model_lifecycle.gates.recompute import recompute
-from model_lifecycle.gates.shadow import shadow_test_version
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, SliceLimit
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -189,7 +189,7 @@ async def test_repeated_requests_count_once(world, champion, start):
     version = await world.register("good")
     end = await world.serve(champion)
     frame_at = datetime.fromisoformat(start) + timedelta(hours=1)
-    from model_lifecycle.gates.traffic import partitions, read_partition, write_traffic
+    from model_lifecycle.gates.data.traffic import partitions, read_partition, write_traffic
 
     store = world.registry.artifacts
     first, *_ = await partitions(

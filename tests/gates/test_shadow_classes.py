@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy
-from model_lifecycle.gates.shadow import shadow_test_version
-from model_lifecycle.gates.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.registry.rules.errors import InvalidDataset
 from model_lifecycle.registry.rules.evidence import Verdict
 

@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.claims import claims
-from model_lifecycle.gates.looks import judge_blocks
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy, SliceLimit
-from model_lifecycle.gates.shadow_checks import slice_selections
-from model_lifecycle.gates.slices import select_slices, slice_checks
-from model_lifecycle.gates.tally import Cell, Tally
-from model_lifecycle.gates.verdicts import combined
-from model_lifecycle.gates.wording import deciding_sentence
+from model_lifecycle.gates.aggregates.replay import Cell, Tally
+from model_lifecycle.gates.checks.traffic import slice_selections
+from model_lifecycle.gates.formatting import deciding_sentence
+from model_lifecycle.gates.inference.decision import combined
+from model_lifecycle.gates.inference.sequential import judge_blocks
+from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
+from model_lifecycle.gates.policy.slices import select_slices, slice_checks
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 

@@ -4,10 +4,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.distributions import Distributions, Edges
-from model_lifecycle.gates.losses import Answers
+from model_lifecycle.gates.aggregates.distributions import Distributions, Edges
+from model_lifecycle.gates.aggregates.replay import Cell, Source, Tally
+from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.gates.statistics.log_histogram import LogHistogram
-from model_lifecycle.gates.tally import Cell, Source, Tally
 
 RNG = np.random.default_rng(30)
 EDGES = Edges("classification", tuple(np.linspace(0, 1, 21)))

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from model_lifecycle.gates.request_keys import request_keys
-from model_lifecycle.gates.traffic import (
+from model_lifecycle.gates.data.request_ids import request_keys
+from model_lifecycle.gates.data.traffic import (
     Partition,
     batches,
     parse_day,

@@ -7,21 +7,16 @@ import numpy as np
 import pytest
 from scenery.shadow_policies import hourly
 
-from model_lifecycle.gates.policies import (
-    Comparison,
-    LatencyLimit,
-    Limit,
-    SliceLimit,
-)
-from model_lifecycle.gates.recompute import compare_digests, recompute
-from model_lifecycle.gates.shadow import (
+from model_lifecycle.gates.data.traffic import batches, read_partitions
+from model_lifecycle.gates.evaluation.plan import TrafficPlan
+from model_lifecycle.gates.evaluation.recompute import compare_digests, recompute
+from model_lifecycle.gates.evaluation.shadow_test import (
     judge_shadow_test,
     plan_shadow_test,
     replay_day,
     shadow_test_version,
 )
-from model_lifecycle.gates.traffic import batches, read_partitions
-from model_lifecycle.gates.traffic_plan import TrafficPlan
+from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit, SliceLimit
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.evidence import Verdict
 
@@ -101,7 +96,7 @@ async def test_resuming_reads_what_is_missing(world, served, start, monkeypatch)
         read.extend(hour.name for hour in hours)
         return await read_partitions(store, hours, **where)
 
-    monkeypatch.setattr("model_lifecycle.gates.shadow_days.read_partitions", counting)
+    monkeypatch.setattr("model_lifecycle.gates.evaluation.shadow_day.read_partitions", counting)
 
     report = await shadow_test_version(*where, **window, evidence_id=f"cut-off-{world.model}")
 
@@ -112,7 +107,9 @@ async def test_resuming_reads_what_is_missing(world, served, start, monkeypatch)
 @pytest.fixture
 def hour_by_hour(monkeypatch):
     """Each hour is a batch of its own, however small."""
-    monkeypatch.setattr("model_lifecycle.gates.shadow_days.batches", partial(batches, most=1))
+    monkeypatch.setattr(
+        "model_lifecycle.gates.evaluation.shadow_day.batches", partial(batches, most=1)
+    )
 
 
 async def test_size_of_batches(world, served, start, request):

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.policies import Comparison, Limit, SliceLimit, ValidationPolicy
-from model_lifecycle.gates.recompute import recompute
-from model_lifecycle.gates.validation import validate_version
+from model_lifecycle.gates.evaluation.recompute import recompute
+from model_lifecycle.gates.evaluation.validation import validate_version
+from model_lifecycle.gates.policy.promotion import Comparison, Limit, SliceLimit, ValidationPolicy
 from model_lifecycle.registry.rules.errors import (
     ArtifactNotFound,
     InvalidDataset,
@@ -246,7 +246,7 @@ async def test_same_evidence_id(world, champion, make_requests):
 
 async def test_evidence_id_of_another_gate(world, champion, make_requests):
     """An evidence id used for one gate is refused for another."""
-    from model_lifecycle.gates.shadow import shadow_test_version
+    from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 
     version = await world.register("good")
     await _validate(world, version, world.held_out(make_requests(2000, 5)), evidence_id="e1")

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from model_lifecycle.gates.inference.decision import combined, from_bounds, latched
 from model_lifecycle.gates.report import Check, MetricRow
-from model_lifecycle.gates.verdicts import combined, from_bounds, latched
 from model_lifecycle.registry.rules.evidence import Verdict
 
 PASS, FAIL, INCONCLUSIVE, INVALID = (

@@ -20,7 +20,7 @@ START = datetime(2013, 7, 1, tzinfo=UTC)
 def versions(in_production, register, judge, promote, ask, model):
     """A champion in production, and a version in staging that passed validation. The policy asks
     for an A/B test, and for nothing else."""
-    from model_lifecycle.gates.policies import (
+    from model_lifecycle.gates.policy.promotion import (
         ABPolicy,
         Limit,
         OutcomeDemand,
@@ -63,7 +63,7 @@ def serve(ask, model, versions):
         rng = np.random.default_rng(3)
 
         async def write(registry):
-            from model_lifecycle.gates.traffic import write_traffic
+            from model_lifecycle.gates.data.traffic import write_traffic
 
             for day in range(DAYS):
                 at = START + timedelta(days=day, hours=9)

@@ -197,13 +197,13 @@ class TestMappedShadow:
     def version(self, register, ask, model):
         import pandas as pd
 
-        from model_lifecycle.gates.policies import (
+        from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+        from model_lifecycle.gates.policy.promotion import (
             Limit,
             ShadowPolicy,
             ValidationPolicy,
             promotion_policy,
         )
-        from model_lifecycle.gates.traffic import write_labels, write_traffic
 
         number = register()
         limits = {"limits": (Limit("accuracy", minimum=0.6),)}
@@ -254,16 +254,16 @@ class TestMappedShadow:
     @pytest.fixture
     def days_read(self, monkeypatch):
         """The hours that were read from the traffic, in order."""
-        from model_lifecycle.gates import shadow_days
+        from model_lifecycle.gates.evaluation import shadow_day
 
         read = []
-        original = shadow_days.read_partitions
+        original = shadow_day.read_partitions
 
         async def counting(store, hours, **given):
             read.extend(hour.name for hour in hours)
             return await original(store, hours, **given)
 
-        monkeypatch.setattr(shadow_days, "read_partitions", counting)
+        monkeypatch.setattr(shadow_day, "read_partitions", counting)
         return read
 
     def test_cleared_replay_reads_its_day_again(self, tasks, context, days_read):

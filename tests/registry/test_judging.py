@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scenery.world import World, new_name, trained
 
-from model_lifecycle.gates.policy_files import complete_policy
+from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
     GateRefused,

@@ -6,7 +6,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from model_lifecycle.gates.policies import (
+from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
     ShadowPolicy,
@@ -58,7 +58,7 @@ async def hold_out(registry: Any, tenant: str, model: str, seed: int) -> str:
 
 async def serve(registry: Any, tenant: str, model: str, start: str) -> int:
     """Answer fourteen days of requests with the production version, if there is one."""
-    from model_lifecycle.gates.traffic import write_labels, write_traffic
+    from model_lifecycle.gates.data.traffic import write_labels, write_traffic
 
     known = await registry.get_model(tenant, model)
     version = known.production_version if known else None

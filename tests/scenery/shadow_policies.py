@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_lifecycle.gates.policies import ShadowPolicy
+from model_lifecycle.gates.policy.promotion import ShadowPolicy
 
 
 def hourly(**values: Any) -> ShadowPolicy:

@@ -1,0 +1,1 @@
+"""Checks of data and assumptions that a verdict rests on."""

@@ -1,0 +1,273 @@
+"""Looks at data before it is judged.
+
+What cannot be judged at all (no rows, columns unlike the model's signature) is an error and leaves
+nothing behind. What makes a judgement worthless (a model trained on the window, a replay that does
+not reproduce the champion) is recorded, as INVALID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from model_lifecycle.registry.column_types import misfit
+from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from ..formatting import count
+from ..metrics.losses import Answers
+from ..report import Check, not_checked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from model_lifecycle.registry.frameworks.protocol import Column
+
+#: Under which keys a version may say when its training data ends, in tags or parameters.
+TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
+
+#: Under which keys a version may say the digest of its training data.
+TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
+
+#: Checks that depend on more than the sums: the ledger, and the clock.
+KEPT_CHECKS = (
+    *("champion unchanged", "duration", "policy unchanged", "salt"),
+    "level of the champion",
+)
+
+#: Share of rows for which the champion may lack an answer.
+TOLERATED = 0.01
+
+
+def check_rows(frame: pd.DataFrame, what: str) -> None:
+    """There is something to judge. Raises :class:`InvalidDataset`."""
+    if frame.empty:
+        raise InvalidDataset(f"{what} has no rows: there is nothing to judge")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise InvalidDataset(f"{what} has the column {twice[0]!r} twice")
+
+
+def column_problems(frame: pd.DataFrame, columns: Sequence[Column] | None) -> list[str]:
+    """Which columns of a model's signature are missing or of another type; others may be there
+    too."""
+    if columns is None:
+        return []
+    return [
+        f"{item.name} is missing"
+        for item in columns
+        if item.required and item.name not in frame.columns
+    ] + [
+        f"{item.name} is {frame[item.name].dtype}, not {item.type}: {problem}"
+        for item in columns
+        if item.name in frame.columns and (problem := misfit(frame[item.name], item.type))
+    ]
+
+
+def check_columns(frame: pd.DataFrame, columns: Sequence[Column] | None, what: str) -> None:
+    """The columns of a model's signature are there and of their types. Raises
+    :class:`InvalidDataset`, naming all that are not."""
+    problems = column_problems(frame, columns)
+    if problems:
+        raise InvalidDataset(
+            f"{what} does not match the model's signature: {', '.join(problems)}; "
+            f"the signature is {', '.join(f'{item.name} {item.type}' for item in columns or ())}"
+        )
+
+
+def signature_check(
+    challenger: Sequence[Column] | None,
+    champion: Sequence[Column] | None,
+    *,
+    may_drop: bool,
+) -> Check:
+    """Whoever calls the champion can call the challenger: it still takes the champion's columns,
+    and as types that hold the same values. Models without a signature are not looked at."""
+    if challenger is None or champion is None:
+        return not_checked("signature", "a model has no signature to compare")
+    taken = {item.name: item for item in challenger}
+    removed = [item.name for item in champion if item.name not in taken and not may_drop]
+    retyped = [
+        f"{item.name} is {taken[item.name].type}, was {item.type}"
+        for item in champion
+        if item.name in taken and not _holds(taken[item.name].type, item.type)
+    ]
+    problems = [f"{name} is gone" for name in removed] + retyped
+    if problems:
+        return Check(
+            "signature",
+            False,
+            f"the challenger does not take the champion's columns: {', '.join(problems)}",
+        )
+    return Check("signature", True, "the challenger takes the champion's columns")
+
+
+def require_column(frame: pd.DataFrame, column: str | None, what: str) -> None:
+    """A column that the policy names is there. Raises :class:`InvalidDataset`."""
+    if column is not None and column not in frame.columns:
+        raise InvalidDataset(f"{what} lacks the column {column}, which the policy names")
+
+
+def features(frame: pd.DataFrame, columns: Sequence[Column] | None, other: Sequence[str]) -> Any:
+    """The columns a model is given: those of its signature, else all but ``other``."""
+    if columns is None:
+        return frame.drop(columns=[name for name in other if name in frame.columns])
+    return frame[[item.name for item in columns if item.name in frame.columns]]
+
+
+def finite(answers: Answers) -> NDArray[np.bool_]:
+    """Which rows have a usable prediction and, where there are scores, scores within 0 and 1."""
+    good: NDArray[np.bool_] = ~np.asarray(pd.isna(answers.prediction), dtype=bool)
+    if answers.prediction.dtype.kind in "fc":
+        good &= np.isfinite(answers.prediction)
+    if answers.score is not None:
+        good &= np.isfinite(answers.score) & (answers.score >= 0) & (answers.score <= 1)
+    if answers.probabilities is not None:
+        table = answers.probabilities
+        good &= (np.isfinite(table) & (table >= 0) & (table <= 1)).all(axis=1)
+    for values in answers.fits.values():
+        good &= np.isfinite(values)
+    return good
+
+
+def answers_check(bad: int, rows: int, who: str, failure: str = "") -> Check:
+    """Every row got a usable answer. One missing answer fails the challenger; the champion may
+    lack one in a hundred, which are left out, before the comparison is worth nothing. ``failure``
+    is what the model raised on the first of them."""
+    name = f"{who} answers"
+    if not bad:
+        return Check(name, True, f"all {count(rows)} answers are finite")
+    message = (
+        f"the {who} gave no usable answer (an error, NaN, infinite, or a score outside 0 to 1) to "
+        f"{count(bad)} of {count(rows)} rows"
+    )
+    if failure:
+        message += f"; the first error is {failure}"
+    if who == "challenger":
+        return Check(name, False, message, Verdict.FAIL)
+    return Check(name, False, message, Verdict.INVALID if bad > TOLERATED * rows else None)
+
+
+def training_check(who: str, said: Mapping[str, str], window_start: datetime | None) -> Check:
+    """The model was not trained on the window it is judged on. ``said`` are its tags and
+    parameters; a model that does not say when its training data ends gets a warning."""
+    name = f"{who} training data"
+    text = next((said[key] for key in TRAINING_END if said.get(key)), None)
+    end = _instant(text)
+    if end is None or window_start is None:
+        missing = "when its training data ends" if end is None else "the time of its rows"
+        where = f"the {who} does" if end is None else "the data set does"
+        return not_checked(name, f"{where} not say {missing}; overlap was not checked")
+    if end > window_start:
+        return Check(
+            name,
+            False,
+            f"the {who}'s training data reaches to {end:%Y-%m-%d %H:%M}, into the window judged, "
+            f"which starts at {window_start:%Y-%m-%d %H:%M}",
+        )
+    return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
+
+
+def same_data_check(who: str, said: Mapping[str, str], data_digest: str) -> Check:
+    """The held-out data is not what the model was trained on. ``said`` are its tags and
+    parameters, which may hold the digest of the training data."""
+    name = f"{who} training digest"
+    declared = next((said[key] for key in TRAINING_DIGEST if said.get(key)), None)
+    if declared is None:
+        return not_checked(
+            name, f"the {who} does not say the digest of its training data (dataset.digest)"
+        )
+    if declared == data_digest:
+        return Check(
+            name,
+            False,
+            f"the {who} was trained on this data set: its dataset.digest is {declared}, the digest "
+            "of the rows judged; judge it on rows that it has not seen",
+        )
+    return Check(name, True, f"the {who}'s training data has another digest")
+
+
+def required(checks: Sequence[Check], why: str) -> list[Check]:
+    """The checks, where one that could not be made is INVALID. A model's training data counts as
+    checked when any of its checks could be made."""
+    made = {check.name.split()[0] for check in checks if check.checked}
+    return [
+        check
+        if check.checked or check.name.split()[0] in made
+        else replace(check, message=f"{check.message}, {why}", otherwise=Verdict.INVALID)
+        for check in checks
+    ]
+
+
+def demands_check(demands: Sequence[object]) -> list[Check]:
+    """There is something to show: with no champion only limits are left of a policy."""
+    if demands:
+        return []
+    return [
+        Check(
+            "demands",
+            False,
+            "there is no champion to compare with, and the policy has no absolute limit: state one "
+            "for the first version",
+        )
+    ]
+
+
+def production_check(before: int | None, after: int | None) -> Check:
+    """The champion is still in production when the verdict is made."""
+    return Check(
+        "champion unchanged",
+        before == after,
+        "production is the same at the start and at the end"
+        if before == after
+        else f"the champion changed meanwhile, from version {before} to version {after}",
+    )
+
+
+def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
+    """A test of live traffic that has reached its longest duration says so."""
+    if not over:
+        return ()
+    allowed = f"{longest / timedelta(days=1):g} days" if longest != timedelta(days=1) else "one day"
+    message = (
+        f"the longest duration, {allowed}, is over: this is the last word, and the version stays "
+        "in its stage"
+    )
+    return (Check("duration", False, message, None),)
+
+
+def restart_check(starts: Sequence[str], start: str) -> tuple[Check, ...]:
+    """A test of live traffic whose policy was changed says from when it counts; ``starts`` are the
+    begins of its earlier attempts."""
+    if not starts:
+        return ()
+    message = (
+        f"the policy was changed while the test was running: it started anew at {start}, as "
+        f"attempt {len(starts) + 1}, and what was judged from {starts[0]} until then does not count"
+    )
+    return (Check("policy unchanged", False, message, None),)
+
+
+def _holds(wider: str, narrower: str) -> bool:
+    """Whether every value of the second of MLflow's types can be given as the first."""
+    if wider == narrower:
+        return True
+    sizes = ("integer", "long", "float", "double")
+    if narrower not in sizes or wider not in sizes:
+        return False
+    return wider == "double" or (wider, narrower) == ("long", "integer")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

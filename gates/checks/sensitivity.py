@@ -1,0 +1,64 @@
+"""Demands that cannot tell a useless model from a good one: they are warned of, never judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..aggregates.holdout import HeldOut, RowSums
+from ..formatting import amount
+from ..policy.hypotheses import Claim
+from ..report import Check
+
+#: Where the rarest class has a smaller share, a mean over all rows hardly sees it.
+RARE = 0.05
+_BLIND = ("accuracy", "zero_one", "brier")
+
+
+def sensitivity_checks(
+    demands: Sequence[Claim], sums: Sequence[RowSums], data: HeldOut
+) -> list[Check]:
+    """Warnings about margins that are as large as the champion's own loss, and about measures in
+    which a rare class is lost."""
+    first = {item.claim: item for item in reversed(sums)}
+    checks = []
+    for claim in demands:
+        own = first[claim.key].champion_loss if claim.key in first else None
+        if claim.kind == "comparison" and own is not None and claim.demand >= own > 0:
+            title = claim.metric.title
+            loss = f"{title} {amount(claim.metric.measure(own))}"
+            if claim.metric.higher_is_better:
+                loss += f", {amount(own)} from the best"
+            checks.append(
+                Check(
+                    "margin",
+                    False,
+                    f"the margin of {title}, {amount(claim.demand)}, is as large as the champion's "
+                    f"own loss ({loss}): a version with twice that loss can pass; state a smaller "
+                    "margin",
+                    None,
+                )
+            )
+    return [*checks, *_rare_class(demands, data)]
+
+
+def _rare_class(demands: Sequence[Claim], data: HeldOut) -> list[Check]:
+    blind = [claim.metric for claim in demands if claim.metric.name in _BLIND]
+    seeing = any(claim.metric.name == "log_loss" for claim in demands)
+    if not blind or seeing or data.classes is None:
+        return []
+    codes = data.classes.codes(data.labels)
+    counts = np.bincount(codes[codes >= 0], minlength=data.classes.size)
+    share = float(counts.min() / max(counts.sum(), 1))
+    if share >= RARE:
+        return []
+    return [
+        Check(
+            "rare class",
+            False,
+            f"the rarest class has {share:.2%} of the rows: a model that never predicts it loses "
+            f"at most that much {blind[0].title}; demand log_loss, or a slice of the label column",
+            None,
+        )
+    ]

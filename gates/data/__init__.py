@@ -1,0 +1,1 @@
+"""Recorded requests, labels, held-out rows and predictions."""

@@ -1,0 +1,51 @@
+"""How long both models take for one request: asked in turn, in one process, after a warm-up.
+
+What is measured in replay is not what users wait for: no network, no queue, other hardware. Only
+the ratio of two models says something, and the report says how it was measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..checks.common import features
+from ..statistics.log_histogram import LogHistogram
+from .predictions import MODEL_FAILURES
+from .traffic import REQUEST_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model_lifecycle.registry.frameworks.protocol import Predictor
+
+REPLAYED = "replay: one request a call, models in turn in one process, after a warm-up"
+SERVED = "as served, without the first minutes of the window"
+#: Each model is asked so often, one request a call, before the clock counts.
+_WARM_UP = 1
+
+
+def in_turn(
+    models: Mapping[str, Predictor], frame: pd.DataFrame, calls: int
+) -> dict[str, LogHistogram]:
+    """Milliseconds of each model for single requests of ``frame``; the model that begins changes
+    with each request."""
+    chosen = np.linspace(0, len(frame) - 1, min(len(frame), calls + _WARM_UP)).astype(int)
+    rows = frame.iloc[chosen]
+    asked = {who: features(rows, model.columns, REQUEST_COLUMNS) for who, model in models.items()}
+    found: dict[str, list[float]] = {who: [] for who in models}
+    order = list(models)
+    for number in range(len(rows)):
+        for who in order if number % 2 else order[::-1]:
+            request = asked[who].iloc[[number]]
+            begun = time.perf_counter()
+            try:
+                models[who].predict(request)
+            except MODEL_FAILURES:
+                continue
+            if number >= _WARM_UP:
+                found[who].append(1000 * (time.perf_counter() - begun))
+    return {f"{who} replayed": LogHistogram.of(times) for who, times in found.items() if times}

@@ -1,0 +1,180 @@
+"""Which recorded requests are judged, and what both models said to each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model_lifecycle.registry.rules.canonical import digest_bytes
+
+from ..checks.common import finite
+from ..metrics.losses import Answers
+from .predictions import clipped, recorded
+from .request_ids import request_keys
+from .traffic import LabelData
+
+if TYPE_CHECKING:
+    from .request_ids import Keys
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Day:
+    """One day's labels by request, and the requests seen on it, in order of their keys: the only
+    state kept between batches, dropped with the day."""
+
+    index: pd.Index[Any] = field(default_factory=lambda: pd.Index([], dtype="uint64"))
+    values: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    labelled_at: NDArray[np.datetime64] = field(
+        default_factory=lambda: np.empty(0, dtype="datetime64[ns]")
+    )
+    seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    #: Which labels are one of several, not all the same, of their request.
+    conflicting: Mask = field(default_factory=lambda: np.empty(0, dtype=bool))
+
+    @classmethod
+    def of(cls, labels: LabelData | None, seen: Keys | None = None) -> Day:
+        day = cls()
+        if seen is not None:
+            day.seen = np.sort(seen)
+        if labels is not None and len(labels.frame):
+            frame = labels.frame
+            at = pd.to_datetime(frame["labelled_at"], utc=True, errors="coerce")
+            day.index = pd.Index(labels.keys)
+            day.values = frame["label"].to_numpy()
+            day.labelled_at = at.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+            day.conflicting = labels.conflicting
+        return day
+
+    @property
+    def begun(self) -> bool:
+        """Whether any of its requests were seen."""
+        return bool(self.seen.size)
+
+    def new(self, ids: Keys) -> Mask:
+        """Which of the requests come for the first time; they count as seen from now on.
+        Takes about as long as the batch is large, however many were seen before."""
+        arrived = np.sort(ids)
+        once = np.ones(ids.size, dtype=bool)
+        once[1:] = arrived[1:] != arrived[:-1]
+        arrived = arrived[once]
+        places = np.searchsorted(self.seen, arrived)
+        known = places < self.seen.size
+        known[known] = self.seen[places[known]] == arrived[known]
+        fresh = np.ones(ids.size, dtype=bool)
+        if known.any() or not once.all():
+            each = pd.Series(ids)
+            fresh = ~(each.duplicated() | each.isin(arrived[known])).to_numpy()
+        self.seen = np.insert(self.seen, places[~known], arrived[~known])
+        return fresh
+
+    def labels_digest(self) -> str:
+        """Changes when a label of the requests seen comes, goes, or is another one."""
+        places = self.places(self.seen)
+        known = places >= 0
+        if not known.any():
+            return ""
+        chosen = places[known]
+        rows = pd.DataFrame(
+            {
+                "request": self.seen[known],
+                "label": self.values[chosen],
+                "labelled_at": self.labelled_at[chosen],
+                "conflicting": self.conflicting[chosen],
+            }
+        )
+        return digest_bytes(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+
+    def places(self, ids: Keys) -> NDArray[np.int64]:
+        """Where each request's label is; -1 for none."""
+        if not len(self.index):
+            return np.full(ids.size, -1, dtype=np.int64)
+        return np.asarray(self.index.get_indexer(pd.Index(ids)))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Requests with what each model said; ``failed`` marks requests that it did not answer, or
+    not usably. ``champion`` is None where there is none to compare with."""
+
+    frame: pd.DataFrame
+    ids: Keys
+    challenger: Answers
+    challenger_failed: Mask
+    champion: Answers | None
+    champion_failed: Mask
+    #: Requests for which the challenger's prediction is known; None: all of them.
+    predicted: Mask | None = None
+
+    @property
+    def said(self) -> dict[str, Answers]:
+        found = {"challenger": self.challenger}
+        return found if self.champion is None else {**found, "champion": self.champion}
+
+    @property
+    def usable(self) -> Mask:
+        """Requests that every model answered."""
+        return np.asarray(~(self.challenger_failed | self.champion_failed))
+
+
+def unfailed(failed: Mask, said: Answers) -> Mask:
+    """Which requests have no usable answer."""
+    return np.asarray(failed | ~finite(said))
+
+
+def served(
+    frame: pd.DataFrame, classes: Sequence[Any] | None = None, counts: Counter[str] | None = None
+) -> tuple[Answers, Mask]:
+    """What a version with these ``classes`` answered to its rows, and which it did not; scores
+    that rounding put outside of 0 to 1 are counted in ``counts``."""
+    said, rounded = clipped(recorded(frame, classes))
+    if counts is not None:
+        counts["scores_rounded"] += rounded
+    error = frame["error"].notna().to_numpy() if "error" in frame.columns else False
+    return said, unfailed(np.zeros(len(frame), dtype=bool) | error, said)
+
+
+def mirrored(
+    frame: pd.DataFrame,
+    ids: Keys,
+    others: pd.DataFrame,
+    counts: Counter[str],
+    classes: Sequence[Any] | None = None,
+) -> tuple[Answers, Mask, NDArray[np.float64]]:
+    """The challenger's recorded answers to the champion's requests, which have none, and its
+    latencies. A request without an answer counts as one that failed."""
+    theirs = request_keys(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
+    first = ~pd.Series(theirs).duplicated().to_numpy()
+    counts["challenger_duplicates"] += int((~first).sum())
+    others, theirs = others[first], theirs[first]
+    counts["without_champion"] += int((~np.isin(theirs, ids)).sum())
+    if not len(others):
+        counts["without_challenger"] += len(frame)
+        nothing = Answers(np.full(len(frame), None, dtype=object), None)
+        return nothing, np.ones(len(frame), dtype=bool), np.full(len(frame), np.nan)
+    at = pd.Index(theirs).get_indexer(pd.Index(ids))
+    missing = at < 0
+    counts["without_challenger"] += int(missing.sum())
+    said, failed = served(others, classes, counts)
+    latency = (
+        others["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
+        if "latency_ms" in others.columns
+        else np.full(len(others), np.nan)
+    )
+    return said.of(at), failed[at] | missing, np.where(missing, np.nan, latency[at])
+
+
+def categories_unknown(frame: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> int:
+    """Requests with a category that the model's training data did not have."""
+    unknown = np.zeros(len(frame), dtype=bool)
+    for column, values in known.items():
+        if column in frame.columns:
+            unknown |= ~frame[column].astype(str).isin(values).to_numpy()
+    return int(unknown.sum())

@@ -1,0 +1,1 @@
+"""Run a gate: load its context, collect data, infer, check, report, record."""

@@ -1,0 +1,84 @@
+"""The champion's loss now against its loss when it was promoted: a jump is one of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.stages import Gate
+
+from ..formatting import amount
+from ..metrics.definitions import metric
+from ..protocols import GateRegistry
+from ..report import Check, MetricRow
+from .context import Case, read_report
+
+NAME = "level of the champion"
+#: Gates that record a version's loss; the last one that it passed is asked first.
+_GATES = (Gate.SHADOW, Gate.VALIDATION)
+
+
+async def champion_level_check(
+    registry: GateRegistry, case: Case, rows: Sequence[MetricRow], largest_ratio: float
+) -> list[Check]:
+    """Whether the champion's losses are at most ``largest_ratio`` times what its own evidence
+    recorded, or that part of them; nothing where there is no such evidence. Labels in percent, or
+    of something else, change the losses of both models and no difference of them."""
+    if case.champion is None:
+        return []
+    before = await _recorded_losses(registry, case, case.champion.version)
+    compared = []
+    for row in rows:
+        if row.kind not in ("comparison", "limit") or row.champion is None:
+            continue
+        now, then = _loss(row.name, row.champion), before.get(row.name)
+        if now is None or then is None or min(now, then) <= 0:
+            continue
+        factor = max(now / then, then / now)
+        message = (
+            f"{row.title} of version {case.champion.version} is {amount(row.champion)}, and its "
+            f"evidence recorded a loss of {amount(then)}"
+        )
+        if factor > largest_ratio:
+            return [
+                Check(
+                    NAME,
+                    False,
+                    f"{message}, {amount(factor)} times as much or little: the labels are in "
+                    "another unit, or of something else",
+                )
+            ]
+        compared.append(message)
+    return [Check(NAME, True, compared[0])] if compared else []
+
+
+async def _recorded_losses(registry: GateRegistry, case: Case, version: int) -> Mapping[str, float]:
+    """The version's losses by measure, from the newest evidence that it passed."""
+    evidence = await registry.list_evidence(case.tenant, case.model, version)
+    for gate in _GATES:
+        for item in reversed(evidence):
+            if item.gate is not gate or item.verdict is not Verdict.PASS:
+                continue
+            try:
+                report = await read_report(registry, item.report_uri)
+            except (ArtifactNotFound, InvalidInput):
+                continue
+            losses = {row.name: _loss(row.name, row.challenger) for row in report.metrics}
+            known = {name: value for name, value in losses.items() if value is not None}
+            if known:
+                return known
+    return {}
+
+
+def _loss(name: str, value: float | None) -> float | None:
+    """The measure as a loss; None for what is no measure of labels."""
+    if value is None:
+        return None
+    try:
+        measure = metric(name)
+    except InvalidInput:
+        return None
+    if not measure.labels:
+        return None
+    return 1 - value if measure.higher_is_better else value

@@ -1,0 +1,377 @@
+"""What a version shows on held-out rows: both models asked, checked and judged.
+
+Pure of I/O: a data set and two models in, rows of numbers out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model_lifecycle.registry.rules.errors import InvalidDataset
+
+from ..aggregates.distributions import Distributions, Edges
+from ..aggregates.holdout import HeldOut, RowSums, claim_values, row_sums
+from ..checks.common import (
+    answers_check,
+    check_columns,
+    check_rows,
+    demands_check,
+    features,
+    finite,
+    required,
+    same_data_check,
+    signature_check,
+    training_check,
+)
+from ..checks.label_values import label_checks
+from ..checks.sensitivity import sensitivity_checks
+from ..data.datasets import Dataset
+from ..data.identical_rows import data_fingerprint, identical_groups
+from ..data.predictions import FITS, SCORE_TOLERANCE, Needs, answers, clipped
+from ..formatting import amount, count
+from ..inference.fixed_sample import judge_rows
+from ..metrics.classes import Classes, declared_classes
+from ..metrics.clustering import cluster_names, silhouette_sample, silhouettes
+from ..metrics.definitions import CLASSIFICATION, CLUSTERING
+from ..metrics.losses import Answers
+from ..policy.hypotheses import Claim, of_classes
+from ..policy.promotion import ValidationPolicy
+from ..policy.slices import slice_checks
+from ..rendering.descriptive import auc_row, flips
+from ..report import Check, MetricRow
+from ..statistics.design_effect import design_effect, largest_by_chance
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.frameworks.protocol import Predictor
+
+    from .context import Case
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What judging gave, before it is recorded. ``fingerprint`` identifies the rows by the columns
+    that the models use."""
+
+    rows: tuple[MetricRow, ...]
+    checks: tuple[Check, ...]
+    counts: Mapping[str, int]
+    detail: Mapping[str, Any]
+    fingerprint: tuple[str, ...] = ()
+
+
+def judge_dataset(
+    case: Case,
+    policy: ValidationPolicy,
+    demands: tuple[Claim, ...],
+    dataset: Dataset,
+    challenger: Predictor,
+    champion: Predictor | None,
+) -> Judged:
+    """Both models on the rows of ``dataset``, judged. Raises :class:`InvalidDataset` for rows that
+    are unlike the models' signatures or lack a column of the policy, and :class:`InvalidInput` for
+    a positive label that is no class."""
+    models = {"challenger": challenger, **({"champion": champion} if champion else {})}
+    compatible = signature_check(
+        challenger.columns, champion.columns if champion else None, may_drop=policy.may_drop_columns
+    )
+    if compatible.state == "failed":
+        return Judged((), (compatible,), {"rows": len(dataset.frame)}, {})
+    rows = _Rows.of(dataset, policy, demands, models)
+    classes = None
+    if case.model_type == CLASSIFICATION:
+        classes = declared_classes(
+            [model.classes for model in models.values()],
+            policy.positive_label,
+            field="policy.validation.positive_label",
+        )
+        demands = of_classes(demands, classes.size if classes else 2)
+    checks = [
+        *([compatible] if champion is not None else []),
+        *rows.checks,
+        *_training_checks(case, policy, rows.times, dataset.digest),
+        *demands_check(demands),
+    ]
+    if policy.needs_labels:
+        checks += label_checks(policy.label, rows.labels, classes, dataset.not_numbers)
+    counts = {"rows": len(dataset.frame), "identical_rows": rows.identical}
+    fingerprint = tuple(data_fingerprint(rows.used, policy.label if policy.needs_labels else None))
+    if any(check.state == "failed" for check in checks):
+        return Judged((), tuple(checks), counts, {}, fingerprint)
+    said, failed, more = _answers(case, policy, demands, models, rows)
+    checks += more
+    usable = ~np.logical_or.reduce(list(failed.values()))
+    counts["usable_rows"] = int(usable.sum())
+    if not usable.any():
+        return Judged((), tuple(checks), counts, {}, fingerprint)
+    held_out = HeldOut(
+        labels=rows.labels,
+        challenger=said["challenger"],
+        champion=said.get("champion"),
+        units=rows.units(policy),
+        slices=rows.slices(demands),
+        failed=failed,
+        classes=classes,
+        clusters=cluster_names(said["challenger"].prediction[usable], challenger.classes)
+        if case.model_type == CLUSTERING
+        else None,
+        silhouettes=_silhouettes(challenger, demands, rows, said, usable),
+    )
+    sums, selections = row_sums(demands, held_out)
+    judged = judge_rows(policy, demands, sums)
+    checks += slice_checks(selections, "rows")
+    checks += sensitivity_checks(demands, sums, held_out)
+    if policy.unit == "row" and rows.times is not None:
+        checks += _dependence(held_out, demands, rows.times)
+    kept = {who: item.of(usable) for who, item in said.items()}
+    return Judged(
+        (*judged, *auc_row(rows.labels[usable], kept, policy.alpha, classes)),
+        tuple(checks),
+        {**counts, "units": max((row.units for row in judged), default=0)},
+        _detail(case, held_out.of(usable), kept, sums, classes),
+        fingerprint,
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that are judged: those that have a label, where one is needed, each request once.
+    ``used`` are their features and labels, ``groups`` codes of rows with the same values in all of
+    these, ``identical`` how many rows are the same as an earlier one."""
+
+    frame: pd.DataFrame
+    labels: NDArray[Any]
+    used: pd.DataFrame
+    groups: NDArray[np.int64]
+    identical: int
+    times: pd.Series[Any] | None
+    own: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        policy: ValidationPolicy,
+        demands: tuple[Claim, ...],
+        models: Mapping[str, Predictor],
+    ) -> _Rows:
+        check_rows(dataset.frame, "the data set")
+        label = policy.label if policy.needs_labels else None
+        _require_columns(dataset.frame, policy, demands, label)
+        for model in models.values():
+            check_columns(dataset.frame, model.columns, "the data set")
+        frame, notes = _clean(dataset.frame, label)
+        names = [policy.label, policy.time, policy.cluster, "request_id"]
+        own = tuple(name for name in names if name and name in frame.columns)
+        columns = {
+            name: None
+            for model in models.values()
+            for name in features(frame, model.columns, own).columns
+        }
+        used = frame[list(dict.fromkeys([*columns, *([label] if label else [])]))]
+        groups = identical_groups(used)
+        identical = len(groups) - int(groups.max()) - 1
+        return cls(
+            frame,
+            frame[label].to_numpy() if label else np.full(len(frame), None, dtype=object),
+            used,
+            groups,
+            identical,
+            _times(frame, policy),
+            own,
+            (*notes, _identical_check(policy, identical, len(frame))),
+        )
+
+    def units(self, policy: ValidationPolicy) -> NDArray[np.int64] | None:
+        """A code for what counts as one observation; None where each row does."""
+        if policy.unit == "row":
+            alike = self.identical and policy.identical_rows == "cluster"
+            return self.groups if alike else None
+        if policy.unit == "cluster" or self.times is None:
+            column = self.frame[policy.cluster]
+            if column.isna().any():
+                raise InvalidDataset(f"column {policy.cluster!r} must hold a cluster in every row")
+            return np.asarray(pd.factorize(column)[0])
+        floor = self.times.dt.floor("h" if policy.unit == "hour" else "D")
+        return np.asarray(pd.factorize(floor)[0])
+
+    def slices(self, demands: tuple[Claim, ...]) -> dict[str, NDArray[Any]]:
+        columns = {claim.column for claim in demands if claim.column is not None}
+        return {
+            name: self.frame[name].astype(str).to_numpy(dtype=object) for name in sorted(columns)
+        }
+
+
+def _require_columns(
+    frame: pd.DataFrame, policy: ValidationPolicy, demands: tuple[Claim, ...], label: str | None
+) -> None:
+    wanted = [label, policy.time, policy.cluster, *(claim.column for claim in demands)]
+    missing = sorted({name for name in wanted if name is not None and name not in frame.columns})
+    if missing:
+        raise InvalidDataset(
+            f"the data set lacks the column {', '.join(missing)}, which the policy names"
+        )
+
+
+def _clean(frame: pd.DataFrame, label: str | None) -> tuple[pd.DataFrame, tuple[Check, ...]]:
+    """The rows that have a label, where one is needed, each request once, numbered from 0."""
+    notes: list[Check] = []
+    labelled = frame
+    if label is not None:
+        labelled = frame[frame[label].notna()]
+        if labelled.empty:
+            raise InvalidDataset(f"no row of the data set has a label in {label!r}")
+        without = len(frame) - len(labelled)
+        message = f"{count(without)} rows without a label in column {label} left out"
+        notes.append(Check("labels", not without, message, None))
+    once = labelled.drop_duplicates("request_id") if "request_id" in labelled.columns else labelled
+    twice = len(labelled) - len(once)
+    notes.append(
+        Check("duplicates", not twice, f"{count(twice)} rows with a repeated id left out", None)
+    )
+    return once.reset_index(drop=True), tuple(notes)
+
+
+def _identical_check(policy: ValidationPolicy, identical: int, rows: int) -> Check:
+    name = "identical rows"
+    if not identical:
+        return Check(name, True, "no two rows have the same features and label")
+    message = (
+        f"{count(identical)} of {count(rows)} rows have the same features and label as another"
+    )
+    if policy.unit != "row":
+        return Check(name, False, f"{message}; each {policy.unit} counts as one observation", None)
+    if policy.identical_rows == "independent":
+        return Check(name, False, f"{message}; the policy counts each of them", None)
+    return Check(name, False, f"{message}; rows that are the same count as one observation", None)
+
+
+def _times(frame: pd.DataFrame, policy: ValidationPolicy) -> pd.Series[Any] | None:
+    if policy.time is None:
+        return None
+    times = pd.to_datetime(frame[policy.time], utc=True, errors="coerce")
+    if times.isna().any():
+        raise InvalidDataset(f"column {policy.time!r} must hold a time in every row")
+    return times
+
+
+def _answers(
+    case: Case,
+    policy: ValidationPolicy,
+    demands: tuple[Claim, ...],
+    models: Mapping[str, Predictor],
+    rows: _Rows,
+) -> tuple[dict[str, Answers], dict[str, NDArray[np.bool_]], list[Check]]:
+    """Both models' answers, the rows that each failed on, and checks of them."""
+    fits = [claim.metric.name for claim in demands if claim.metric.uses == "fit"]
+    needs = Needs(
+        policy.positive_label,
+        tuple(name for name in FITS if name in fits),
+        scores=case.model_type == CLASSIFICATION,
+    )
+    judged = any(claim.metric.uses == "answer" for claim in demands)
+    said: dict[str, Answers] = {}
+    failed: dict[str, NDArray[np.bool_]] = {}
+    checks: list[Check] = []
+    for who, model in models.items():
+        given = answers(model, features(rows.frame, model.columns, rows.own), needs)
+        said[who], rounded = clipped(given)
+        failed[who] = ~finite(said[who])
+        found = answers_check(int(failed[who].sum()), len(rows.frame), who, given.failure)
+        checks.append(replace(found, otherwise=None) if judged and not found.ok else found)
+        if rounded:
+            message = (
+                f"{count(rounded)} rows have a score of the {who} that rounding put outside of 0 "
+                f"to 1 by at most {SCORE_TOLERANCE:g}; it counts as 0 or 1"
+            )
+            checks.append(Check(f"{who} scores", False, message, None))
+    return said, failed, checks
+
+
+def _silhouettes(
+    challenger: Predictor,
+    demands: tuple[Claim, ...],
+    rows: _Rows,
+    said: Mapping[str, Answers],
+    usable: NDArray[np.bool_],
+) -> dict[str, NDArray[np.float64]]:
+    if not any(claim.metric.uses == "distances" for claim in demands):
+        return {}
+    columns = features(rows.frame, challenger.columns, rows.own)
+    found = {}
+    sample = np.zeros(len(columns), dtype=bool)
+    sample[usable] = silhouette_sample(columns[usable])
+    for who, item in said.items():
+        found[who] = silhouettes(columns, item.prediction, sample)
+    return found
+
+
+def _training_checks(
+    case: Case, policy: ValidationPolicy, times: pd.Series[Any] | None, data_digest: str
+) -> list[Check]:
+    start: datetime | None = None if times is None else times.min().to_pydatetime()
+    checks: list[Check] = []
+    for who, item in {"challenger": case.version, "champion": case.champion}.items():
+        if item is not None:
+            declared = {**item.parameters, **item.tags}
+            checks.append(training_check(who, declared, start))
+            checks.append(same_data_check(who, declared, data_digest))
+    if policy.require_training_check:
+        return required(checks, "and the policy requires this check")
+    return checks
+
+
+def _dependence(data: HeldOut, demands: tuple[Claim, ...], times: pd.Series[Any]) -> list[Check]:
+    """Rows may count as independent only if the days they are from do not matter."""
+    usable = data.usable
+    codes = pd.factorize(times[usable].dt.floor("D"))[0]
+    rows = data.of(usable)
+    sizes = np.bincount(codes)
+    most = largest_by_chance(sizes.size)
+    effects = []
+    for claim in demands:
+        if claim.kind == "slice" or claim.metric.uses in ("share", "distances", "answer"):
+            continue
+        x = claim_values(claim, rows)
+        means = np.bincount(codes, weights=x) / sizes
+        effects.append(design_effect(means, sizes, float(x.var(ddof=1))) or 0.0)
+    worst = max(effects, default=0.0)
+    if worst <= most:
+        message = f"rows of one day look independent (design effect {amount(worst)})"
+        return [Check("independence", True, message)]
+    return [
+        Check(
+            "independence",
+            False,
+            f"rows of one day depend on each other (design effect {amount(worst)}): single rows "
+            "would prove too much; set unit='day' in the policy",
+        )
+    ]
+
+
+def _detail(
+    case: Case,
+    data: HeldOut,
+    said: Mapping[str, Answers],
+    sums: tuple[RowSums, ...],
+    classes: Classes | None,
+) -> dict[str, Any]:
+    labels: NDArray[Any] = data.labels
+    if classes is not None and classes.size == 2 and case.model_type == CLASSIFICATION:
+        codes = classes.codes(labels)
+        labels = codes if (codes >= 0).all() else labels
+    edges = Edges.fitting(case.model_type, labels, data.challenger)
+    return {
+        "distributions": Distributions.of(edges, labels, said).document(),
+        "flips": flips(case.model_type, data),
+        "sums": [item.document() for item in sums],
+        **({"classes": [str(value) for value in classes.values]} if classes else {}),
+        **({"class_count": classes.size} if classes else {}),
+    }

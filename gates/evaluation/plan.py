@@ -1,0 +1,210 @@
+"""What a test of traffic fixes before it reads a request, so that any worker can judge its days."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from model_lifecycle.registry.rules import tenancy
+from model_lifecycle.registry.rules.canonical import digest
+from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.rules.stages import Gate
+
+from ..data.traffic import Partition, parse_day, partitions
+from ..protocols import Files
+from ..report import GateReport
+from .context import Case, report_folder
+
+PLAN_JSON = "plan.json"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """An earlier attempt of the same live test: its begin, and the fingerprint of the policy that
+    it was judged by until the policy changed."""
+
+    start: str
+    policy_fingerprint: str
+
+
+@dataclass(frozen=True)
+class TrafficPlan:
+    """Plain JSON in :meth:`document`. ``days`` of the window have traffic; ``mature_until`` is the
+    time of the latest request that counts; ``identity`` that of the sums; ``edges`` of the plots of
+    a regression. ``section`` is the digest of the gate's part of the policy; ``restarts`` are the
+    attempts before the policy was changed during a live test."""
+
+    tenant_id: str
+    model_id: str
+    version: int
+    evidence_id: str
+    baseline: int | None
+    start: str
+    end: str
+    mature_until: str
+    identity: str
+    policy_fingerprint: str
+    days: tuple[str, ...]
+    edges: Mapping[str, Any] | None = None
+    gate: str = Gate.SHADOW.value
+    section: str = ""
+    restarts: tuple[Restart, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """Where the report and the days' sums are, under the artifact root."""
+        return report_folder(
+            tenancy.tenant_id(self.tenant_id),
+            tenancy.model_id(self.model_id),
+            self.version,
+            self.gate,
+            self.evidence_id,
+        )
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        return datetime.fromisoformat(self.start), datetime.fromisoformat(self.end)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "days": list(self.days),
+            "restarts": [asdict(item) for item in self.restarts],
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> TrafficPlan:
+        """What :meth:`document` wrote. Raises :class:`InvalidInput`."""
+        try:
+            restarts = tuple(Restart(**item) for item in document.get("restarts", ()))
+            return cls(**{**document, "days": tuple(document["days"]), "restarts": restarts})
+        except (TypeError, KeyError, ValueError) as error:
+            raise InvalidInput(f"this is no plan of a test: {error}", field="plan") from None
+
+    def content(self) -> bytes:
+        return json.dumps(self.document(), sort_keys=True).encode()
+
+
+async def fixed_plan(
+    store: Files,
+    case: Case,
+    start: str | date,
+    end: str | date,
+    *,
+    horizon_hours: float,
+    identity: str,
+) -> tuple[TrafficPlan, tuple[Partition, ...]]:
+    """The plan of a test of ``[start, end)``, and the hours in it; requests younger than
+    ``horizon_hours`` now do not count. Raises InvalidInput for what is no window, InvalidDataset
+    without traffic."""
+    first, last = parse_day(start, "start"), parse_day(end, "end")
+    if first >= last:
+        raise InvalidInput(f"start {start} must be before end {end}", field="end")
+    hours = await partitions(store, case.tenant, case.model, first, last)
+    if not hours:
+        raise InvalidDataset(
+            f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
+        )
+    plan = TrafficPlan(
+        tenant_id=case.tenant,
+        model_id=case.model,
+        version=case.version.version,
+        evidence_id=case.evidence_id,
+        baseline=case.baseline,
+        start=first.isoformat(),
+        end=last.isoformat(),
+        mature_until=(datetime.now(UTC) - timedelta(hours=horizon_hours)).isoformat(),
+        identity=identity,
+        policy_fingerprint=case.policy.fingerprint,
+        days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
+        gate=case.gate.value,
+        section=section_digest(case),
+    )
+    return plan, hours
+
+
+def section_digest(case: Case) -> str:
+    """Identifies the gate's part of the policy: a live test starts anew when it changes."""
+    return digest(getattr(case.policy, case.gate.value), field="policy")
+
+
+async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
+    """The hours of one day of the plan. Their rows are limited by the window alone: a request that
+    was filed under a neighbouring day is still one of the window."""
+    first, last = plan.window
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = await partitions(
+        store,
+        plan.tenant_id,
+        plan.model_id,
+        max(first, begin),
+        min(last, begin + timedelta(days=1)),
+    )
+    return tuple(replace(hour, start=first, end=last) for hour in hours)
+
+
+async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
+    """The plan that was kept earlier for the same test, with the days that have traffic now; else
+    this one, kept from now on with the test's restarts so far."""
+    earlier = await _read(store, plan.folder)
+    if earlier is not None and _of_same_test(earlier, plan):
+        if earlier.days == plan.days:
+            return earlier
+        plan = replace(earlier, days=plan.days)
+    elif earlier is not None and earlier.start == plan.start:
+        plan = replace(plan, restarts=earlier.restarts)
+    await store.put_bytes(f"{plan.folder}/{PLAN_JSON}", plan.content())
+    return plan
+
+
+async def kept_plan(store: Files, case: Case) -> TrafficPlan | None:
+    """The plan of an earlier try or look with the case's evidence id."""
+    version = case.version.version
+    return await _read(
+        store,
+        report_folder(case.tenant, case.model, version, case.gate.value, case.evidence_id),
+    )
+
+
+async def restart_plan(store: Files, plan: TrafficPlan, case: Case, start: datetime) -> TrafficPlan:
+    """Keep that the live test starts anew at ``start``, under the policy of now: what the earlier
+    attempt has seen does not count."""
+    again = replace(
+        plan,
+        start=start.isoformat(),
+        end=start.isoformat(),
+        baseline=case.baseline,
+        days=(),
+        policy_fingerprint=case.policy.fingerprint,
+        section=section_digest(case),
+        restarts=(*plan.restarts, Restart(plan.start, plan.policy_fingerprint)),
+    )
+    await store.put_bytes(f"{again.folder}/{PLAN_JSON}", again.content())
+    return again
+
+
+async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:
+    """The plan that a recorded report was made by. Raises ArtifactNotFound."""
+    folder = report_folder(
+        tenancy.tenant_id(report.tenant_id),
+        tenancy.model_id(report.model_id),
+        report.version,
+        report.gate.value,
+        report.evidence_id,
+    )
+    return TrafficPlan.from_document(json.loads(await store.get_bytes(f"{folder}/{PLAN_JSON}")))
+
+
+async def _read(store: Files, folder: str) -> TrafficPlan | None:
+    try:
+        content = await store.get_bytes(f"{folder}/{PLAN_JSON}")
+        return TrafficPlan.from_document(json.loads(content))
+    except (ArtifactNotFound, InvalidInput, ValueError):
+        return None
+
+
+def _of_same_test(first: TrafficPlan, second: TrafficPlan) -> bool:
+    return (first.identity, first.start, first.end) == (second.identity, second.start, second.end)

@@ -1,0 +1,183 @@
+"""Making a verdict again from what its report holds, to see that the report says what it shows.
+
+Every gate is judged anew from the sums that its report holds: of blocks, of arms, of held-out rows.
+Partitions of traffic, where they can be reached, must have the digests that were read. What a
+validation says of its data (its checks) is taken as recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
+from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.rules.stages import Gate
+
+from ..aggregates.holdout import RowSums
+from ..aggregates.replay import Tally
+from ..aggregates.unlabelled import with_worst_check
+from ..checks.common import KEPT_CHECKS
+from ..checks.traffic import Window, shadow_checks
+from ..data.traffic import parse_day, partitions, read_partition
+from ..formatting import deciding_sentence
+from ..inference.decision import combined
+from ..inference.fixed_sample import judge_rows
+from ..inference.sequential import judge_blocks
+from ..policy.hypotheses import claims, of_classes
+from ..policy.promotion import ShadowPolicy, ValidationPolicy
+from ..protocols import Files
+from ..report import Check, GateReport, MetricRow
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """``differences`` in words, none where the report agrees. ``digests_read`` of
+    ``digests_stated`` partitions or files could be reached and were compared."""
+
+    recorded: Verdict
+    verdict: Verdict
+    sentence: str
+    differences: tuple[str, ...]
+    digests_read: int = 0
+    digests_stated: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        return not self.differences
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "agrees": self.agrees,
+            "recorded": self.recorded.value,
+            "recomputed": self.verdict.value,
+            "sentence": self.sentence,
+            "differences": list(self.differences),
+            "digests_read": self.digests_read,
+            "digests_stated": self.digests_stated,
+        }
+
+
+def recompute(document: Mapping[str, Any]) -> Recomputed:
+    """The verdict from the report alone. Raises :class:`InvalidInput` for what is no report."""
+    try:
+        report = GateReport.from_document(document)
+        rows, checks = report.metrics, report.checks
+        if report.gate is Gate.SHADOW and "sums" in report.detail:
+            rows, checks = _shadow(report)
+        elif report.gate is Gate.AB_TEST and "sums" in report.detail:
+            from .ab_test import recomputed_rows
+
+            rows, checks = recomputed_rows(report)
+        elif report.gate is Gate.VALIDATION and "sums" in report.detail:
+            rows = _validation(report)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, RegistryError):
+            raise
+        raise InvalidInput(
+            f"this is no report of a gate, or one of another release: {error!s:.200}",
+            field="report",
+        ) from error
+    verdict = combined(rows, checks)
+    sentence = deciding_sentence(verdict, tuple(rows), tuple(checks))
+    found: list[str] = []
+    if verdict is not report.verdict:
+        found.append(f"the report says {report.verdict}, its numbers say {verdict}")
+    if sentence != report.sentence:
+        found.append(f"its numbers say: {sentence}")
+    found += _rows(report.metrics, rows)
+    found += _checks(report.checks, checks)
+    return Recomputed(report.verdict, verdict, sentence, tuple(found))
+
+
+async def compare_digests(store: Files, document: Mapping[str, Any]) -> tuple[int, int, list[str]]:
+    """How many of the report's partitions could be read, how many it names, and which differ."""
+    stated = {
+        item["name"]: item["digest"] for item in document["reproduction"].get("partitions", ())
+    }
+    if not stated:
+        return 0, 0, []
+    hours = await partitions(
+        store,
+        document["tenant_id"],
+        document["model_id"],
+        parse_day(document["reproduction"]["start"], "start"),
+        parse_day(document["reproduction"]["end"], "end"),
+    )
+    read, problems = 0, []
+    for hour in hours:
+        if hour.name in stated:
+            read += 1
+            if (await read_partition(store, hour)).digest != stated[hour.name]:
+                problems.append(f"the traffic of {hour.name} is not what was judged")
+        else:
+            problems.append(f"there is traffic of {hour.name} that was not judged")
+    return read, len(stated), problems
+
+
+def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...]]:
+    policy = ShadowPolicy.from_document(report.policy)
+    inputs = report.reproduction
+    tally = Tally.from_document(report.detail["sums"])
+    if tally.identity != inputs["identity"]:
+        raise ValueError("its sums are of another policy or model")
+    compared = report.baseline is not None
+    demands = claims(policy.comparisons, policy.limits, policy.slices, champion=compared)
+    rows, _ = judge_blocks(policy, demands, tally, with_champion=compared)
+    window = Window(
+        datetime.fromisoformat(inputs["start"]),
+        datetime.fromisoformat(inputs["end"]),
+        datetime.fromisoformat(inputs["judged_at"]),
+    )
+    checks = with_worst_check(
+        shadow_checks(policy, demands, tally, window, inputs["training_ends"]),
+        policy,
+        demands,
+        rows,
+        tally.unlabelled,
+    )
+    seen = [check for check in report.checks if check.name in KEPT_CHECKS]
+    return rows, (*checks, *seen)
+
+
+def _validation(report: GateReport) -> tuple[MetricRow, ...]:
+    """Rows from their sums; those that decide nothing stay as they are."""
+    policy = ValidationPolicy.from_document(report.policy)
+    demands = claims(
+        policy.comparisons, policy.limits, policy.slices, champion=report.baseline is not None
+    )
+    demands = of_classes(demands, int(report.detail.get("class_count", 2)))
+    sums = [RowSums(**item) for item in report.detail["sums"]]
+    return (
+        *judge_rows(policy, demands, sums),
+        *(row for row in report.metrics if row.kind == "shown"),
+    )
+
+
+def _rows(recorded: Sequence[MetricRow], again: Sequence[MetricRow]) -> list[str]:
+    if len(recorded) != len(again):
+        return [f"the report has {len(recorded)} rows, its numbers give {len(again)}"]
+    return [
+        f"{mine.title}: the report says {mine.sentence!r}, its numbers give {now.sentence!r}"
+        for mine, now in zip(recorded, again, strict=True)
+        if not _alike(mine.document(), now.document())
+    ]
+
+
+def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Numbers may differ in their last digits, where another machine computed them."""
+    return all(
+        math.isclose(mine, second[name], rel_tol=1e-9, abs_tol=1e-12)
+        if isinstance(mine, float) and isinstance(second[name], float)
+        else mine == second[name]
+        for name, mine in first.items()
+    )
+
+
+def _checks(recorded: Sequence[Check], again: Sequence[Check]) -> list[str]:
+    return [
+        f"check {now.name}: its numbers say {now.message!r}" for now in again if now not in recorded
+    ] + [f"check {mine.name} does not follow" for mine in recorded if mine not in again]

@@ -1,0 +1,73 @@
+"""How bounds become a verdict, and how several become one.
+
+PASS and FAIL reject complementary hypotheses, so both cannot be true and neither needs a split
+error rate. PASS asks for all demands (an intersection-union test: no correction); FAIL is any of
+m demands, each tested at alpha / m. What cannot be computed never counts as shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from ..report import Check, MetricRow
+
+#: Rows of these kinds have to pass; a slice only can stand in the way.
+DEMANDS = ("comparison", "limit")
+
+
+def from_bounds(lower: float, upper: float, threshold: float) -> Verdict:
+    """PASS when the whole interval lies above ``threshold``, FAIL when it lies below.
+
+    A bound may be infinite; NaN in any of the three is INVALID.
+    """
+    if math.isnan(lower) or math.isnan(upper) or math.isnan(threshold):
+        return Verdict.INVALID
+    if lower > threshold:
+        return Verdict.PASS
+    return Verdict.FAIL if upper < threshold else Verdict.INCONCLUSIVE
+
+
+def latched(verdicts: Iterable[Verdict]) -> tuple[Verdict, int | None]:
+    """The verdict after a sequence of looks, and the index of the look at which it fell.
+
+    What was shown at one look stays shown. Should a later look show the opposite of an earlier
+    PASS, the difference is not stable and the verdict is FAIL: that keeps both error rates, and a
+    drifting candidate out.
+    """
+    fallen: tuple[Verdict, int | None] = (Verdict.INCONCLUSIVE, None)
+    for look, verdict in enumerate(verdicts):
+        if verdict is Verdict.FAIL:
+            return verdict, look
+        if verdict is Verdict.PASS and fallen[1] is None:
+            fallen = (verdict, look)
+    return fallen
+
+
+def standing(verdict: Verdict, estimate: float, threshold: float) -> Verdict:
+    """A verdict that an earlier look reached, after the last one: where the ``estimate`` from all
+    data lies on the other side of ``threshold`` by now, neither PASS nor FAIL stands, and the
+    verdict is INCONCLUSIVE. So no report shows an estimate that contradicts its verdict."""
+    if verdict is Verdict.PASS and not estimate > threshold:
+        return Verdict.INCONCLUSIVE
+    if verdict is Verdict.FAIL and not estimate < threshold:
+        return Verdict.INCONCLUSIVE
+    return verdict
+
+
+def combined(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
+    """The gate's verdict. INVALID comes first: a model is not blamed for unusable data. A failed
+    check whose ``otherwise`` is INCONCLUSIVE keeps the gate from PASS."""
+    said = {check.otherwise for check in checks if not check.ok}
+    said |= {row.verdict for row in rows if row.verdict in (Verdict.FAIL, Verdict.INVALID)}
+    for verdict in (Verdict.INVALID, Verdict.FAIL):
+        if verdict in said:
+            return verdict
+    demands = [row for row in rows if row.kind in DEMANDS]
+    if Verdict.INCONCLUSIVE in said:
+        return Verdict.INCONCLUSIVE
+    if demands and all(row.verdict is Verdict.PASS for row in demands):
+        return Verdict.PASS
+    return Verdict.INCONCLUSIVE

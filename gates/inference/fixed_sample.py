@@ -1,0 +1,208 @@
+"""Judging held-out rows, in one look: each claim by the method that fits its measure.
+
+Single rows of a binary measure: Tango's test against the champion, Wilson's bounds against a
+limit. Everything else, and everything in clusters: Student's t on the mean of x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from ..aggregates.holdout import RowSums
+from ..formatting import count, plural
+from ..policy.hypotheses import Claim
+from ..policy.promotion import ValidationPolicy
+from ..report import MetricRow
+from ..statistics import proportion, tango
+from ..statistics.rare_variance import ENOUGH_DIFFERING, least_variance
+from .decision import DEMANDS, from_bounds
+from .results import Finding
+
+#: A forecast aims at being right four times of five.
+_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    estimate: float
+    lower: float
+    upper: float
+    p_pass: float
+    p_fail: float
+    units: int
+
+    def wider(self, other: _Bounds) -> _Bounds:
+        """The estimate of ``other``, with the less decided bounds of both."""
+        return _Bounds(
+            other.estimate,
+            min(self.lower, other.lower),
+            max(self.upper, other.upper),
+            max(self.p_pass, other.p_pass),
+            max(self.p_fail, other.p_fail),
+            other.units,
+        )
+
+
+def judge_rows(
+    policy: ValidationPolicy, claims: Sequence[Claim], sums: Sequence[RowSums]
+) -> tuple[MetricRow, ...]:
+    """One row a claim, and one a slice. FAIL is tested at alpha over the number of demands, and
+    for slices over the number of slices."""
+    known = {claim.key: claim for claim in claims}
+    parts = [item for item in sums if known[item.claim].kind not in DEMANDS]
+    demands = [item for item in sums if known[item.claim].kind in DEMANDS]
+    groups: dict[str, list[RowSums]] = {}
+    for item in demands:
+        groups.setdefault(item.claim, []).append(item)
+    rows = []
+    for key, group in groups.items():
+        rows.append(_demand(policy, known[key], group, policy.alpha / len(groups)))
+    for item in parts:
+        rows.append(_row(policy, known[item.claim], item, policy.alpha / len(parts)))
+    return tuple(rows)
+
+
+def _demand(
+    policy: ValidationPolicy, claim: Claim, sums: Sequence[RowSums], alpha_fail: float
+) -> MetricRow:
+    """A demand's row. One about the share of clusters holds for each of them: PASS takes all,
+    FAIL any, each tested at its part of ``alpha_fail``; the row is that of the cluster which
+    decides, of several the one furthest on the wrong side."""
+    rows = [_row(policy, claim, item, alpha_fail / len(sums)) for item in sums]
+    order = (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.PASS)
+    deciding = next(verdict for verdict in order if any(row.verdict is verdict for row in rows))
+    return max(
+        (row for row in rows if row.verdict is deciding),
+        key=lambda row: (row.estimate or 0.0) * (-1 if row.passes == "above" else 1),
+    )
+
+
+def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> MetricRow:
+    bounds = _bounds(policy, claim, sums, alpha_fail)
+    too_little = _too_little(policy, claim, sums)
+    verdict = (
+        Verdict.INCONCLUSIVE
+        if too_little
+        else from_bounds(bounds.lower, bounds.upper, claim.threshold)
+    )
+    finding = Finding(
+        claim=claim,
+        verdict=verdict,
+        estimate=bounds.estimate,
+        lower=bounds.lower,
+        upper=bounds.upper,
+        p_pass=bounds.p_pass,
+        p_fail=bounds.p_fail,
+        rows=sums.rows,
+        units=bounds.units,
+        unit=policy.unit,
+        things="rows",
+        forecast=_forecast(policy.alpha, claim, bounds),
+        too_little=too_little,
+    )
+    return finding.row(sums.champion_loss, sums.challenger_loss, sums.slice_value)
+
+
+def _bounds(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+    counted = claim.metric.binary and policy.unit == "row" and claim.bound is None
+    if not counted:
+        return _mean(policy, claim, sums, alpha_fail)
+    counts = _counts(policy, claim, sums, alpha_fail)
+    # Of identical rows some may be repeated more often than others, which counts cannot show.
+    return (
+        counts if sums.units == sums.rows else counts.wider(_mean(policy, claim, sums, alpha_fail))
+    )
+
+
+def _mean(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+    observations = sums.units if policy.unit == "row" else sums.rows
+    least = least_variance(claim.threshold, claim.span, _differing(policy, sums))
+    mean = sums.estimate.with_least_error(math.sqrt((least or 0.0) / observations))
+    return _Bounds(
+        mean.estimate,
+        mean.lower_bound(policy.alpha),
+        mean.upper_bound(alpha_fail),
+        mean.p_greater(claim.threshold),
+        mean.p_less(claim.threshold),
+        mean.units,
+    )
+
+
+def _counts(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+    """Bounds from how many rows are in favour of either model, identical rows counted once."""
+    n, alpha = sums.units, policy.alpha
+    better, worse = _once(sums, sums.above), _once(sums, sums.below)
+    if not claim.comparative:
+        return _proportion(claim, better + worse, n, alpha, alpha_fail)
+    return _Bounds(
+        (better - worse) / n,
+        tango.lower_bound(better, worse, n, alpha),
+        tango.upper_bound(better, worse, n, alpha_fail),
+        tango.p_greater(better, worse, n, claim.threshold),
+        tango.p_less(better, worse, n, claim.threshold),
+        n,
+    )
+
+
+def _once(sums: RowSums, number: int) -> int:
+    return number if sums.units == sums.rows else round(number * sums.units / sums.rows)
+
+
+def _differing(policy: ValidationPolicy, sums: RowSums) -> int:
+    number = sums.above + sums.below
+    return _once(sums, number) if policy.unit == "row" else number
+
+
+def _proportion(claim: Claim, wrong: int, n: int, alpha: float, alpha_fail: float) -> _Bounds:
+    """A limit on the share of wrong answers; x is 1 or -1 for a wrong one, by orientation."""
+    null = abs(claim.threshold)
+    if claim.sign == 1:
+        return _Bounds(
+            wrong / n,
+            proportion.lower_bound(wrong, n, alpha),
+            proportion.upper_bound(wrong, n, alpha_fail),
+            proportion.p_greater(wrong, n, null),
+            proportion.p_less(wrong, n, null),
+            n,
+        )
+    return _Bounds(
+        -wrong / n,
+        -proportion.upper_bound(wrong, n, alpha),
+        -proportion.lower_bound(wrong, n, alpha_fail),
+        proportion.p_less(wrong, n, null),
+        proportion.p_greater(wrong, n, null),
+        n,
+    )
+
+
+def _too_little(policy: ValidationPolicy, claim: Claim, sums: RowSums) -> str:
+    """Why no verdict may be made yet, in words; empty where it may."""
+    rows = sums.units if policy.unit == "row" else sums.rows
+    if claim.column is None and rows < policy.min_rows:
+        different = "different " if rows < sums.rows else ""
+        return f"the policy asks for at least {count(policy.min_rows)} {different}rows"
+    if policy.unit != "row" and sums.units < policy.min_units:
+        units = plural(policy.unit, policy.min_units)
+        return f"the policy asks for at least {policy.min_units} {units}"
+    counted = claim.metric.binary and policy.unit == "row"
+    differing = _differing(policy, sums)
+    if not counted and least_variance(claim.threshold, claim.span, differing) is None:
+        return f"only {differing} rows tell anything; it takes {ENOUGH_DIFFERING}"
+    return ""
+
+
+def _forecast(alpha: float, claim: Claim, bounds: _Bounds) -> int | None:
+    """Units after which a verdict is likely, the estimate and its spread staying as they are."""
+    distance = abs(bounds.estimate - claim.threshold)
+    reach = bounds.estimate - bounds.lower
+    if not (distance > 0 and math.isfinite(reach) and reach > 0):
+        return None
+    wanted = float(norm.isf(alpha) + norm.ppf(_POWER))
+    needed = bounds.units * (wanted * reach / (float(norm.isf(alpha)) * distance)) ** 2
+    return math.ceil(needed) if needed < 1e9 else None

@@ -1,0 +1,42 @@
+"""A gate's policy as plain JSON, and back. Standard library only.
+
+Fields that came later than the first release are left out while they hold their defaults: the
+policies that were set before keep their fingerprints, and what was proven under them stays proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from model_lifecycle.registry.rules.errors import InvalidInput
+
+from .criteria import claims_from_document, latency_from_document
+from .fields import no_unknown_fields
+
+
+def policy_document(policy: Any, first: frozenset[str]) -> dict[str, Any]:
+    """``first`` are the fields that are always written."""
+    found: dict[str, Any] = {}
+    for item in fields(policy):
+        value = getattr(policy, item.name)
+        if item.name in first or value != item.default:
+            found[item.name] = (
+                [part.document() for part in value] if isinstance(value, tuple) else value
+            )
+    return found
+
+
+def policy_arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
+    """Arguments of ``cls``. Raises :class:`InvalidInput`."""
+    if isinstance(document, Mapping) and not document:
+        raise InvalidInput(
+            f"the model's policy says nothing about the {gate} gate; set one with set_policy",
+            field=f"policy.{gate}",
+        )
+    values = no_unknown_fields(cls, document, gate)
+    found = {**values, **claims_from_document(values, gate)}
+    if "latency" in values:
+        found["latency"] = latency_from_document(values["latency"], gate)
+    return found

@@ -1,0 +1,79 @@
+"""Which values of a slice's column a gate judges, and what its report says of the others.
+
+No value is left out in silence: values below the policy's ``min_rows`` are counted, and values
+beyond its ``max_values`` keep the gate from PASS unless the policy says that they may be ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from model_lifecycle.registry.rules.evidence import Verdict
+
+from ..formatting import count, plural
+from ..report import Check
+from .hypotheses import Claim
+
+
+@dataclass(frozen=True)
+class SliceSelection:
+    """The values of one claim's column: ``judged``, largest first, and how many values with how
+    many rows are ``small`` (below the claim's ``min_rows``) or ``beyond`` its ``max_values``."""
+
+    claim: Claim
+    judged: tuple[str, ...]
+    small: int = 0
+    small_rows: int = 0
+    beyond: int = 0
+    beyond_rows: int = 0
+
+
+def select_slices(claim: Claim, sizes: Mapping[str, int]) -> SliceSelection:
+    """The values to judge, from the number of rows of each value; of equal sizes the first by
+    name, so that the choice does not depend on the order of the data."""
+    order = sorted(sizes, key=lambda value: (-sizes[value], value))
+    large = [value for value in order if sizes[value] >= claim.min_rows]
+    judged, beyond = large[: claim.max_values], large[claim.max_values :]
+    small = order[len(large) :]
+    return SliceSelection(
+        claim,
+        tuple(judged),
+        len(small),
+        sum(sizes[value] for value in small),
+        len(beyond),
+        sum(sizes[value] for value in beyond),
+    )
+
+
+def slice_checks(selections: Iterable[SliceSelection], things: str) -> list[Check]:
+    """One check for each claim about slices; ``things`` names the rows (rows, requests)."""
+    return [_check(selection, things) for selection in selections]
+
+
+def _check(selection: SliceSelection, things: str) -> Check:
+    claim = selection.claim
+    every = len(selection.judged) + selection.small + selection.beyond
+    message = (
+        f"{count(len(selection.judged))} of {count(every)} {plural('value', every)} of "
+        f"{claim.column} judged by {claim.metric.title}"
+    )
+    if selection.small:
+        message += (
+            f"; {count(selection.small)} with fewer than {count(claim.min_rows)} {things} each "
+            f"({count(selection.small_rows)} in all) not judged, as the policy says"
+        )
+    if not selection.beyond:
+        return Check("slices", True, message)
+    message += (
+        f"; {count(selection.beyond)} more ({count(selection.beyond_rows)} {things}) not judged: "
+        f"the policy's max_values is {count(claim.max_values)}"
+    )
+    if claim.unjudged == "ignore":
+        return Check("slices", False, f"{message}, and it says to ignore the others", None)
+    return Check(
+        "slices",
+        False,
+        f"{message}. Raise max_values, or state unjudged: ignore",
+        Verdict.INCONCLUSIVE,
+    )
