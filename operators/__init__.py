@@ -11,61 +11,61 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .ab_test import ABTestOperator
     from .approve import ApproveModelOperator
-    from .assets import any_model_asset, each_model_asset, production_asset, stage_asset
-    from .data import DataOperator
+    from .dag_factory.lifecycle import retrain_and_promote, rollback_dag
+    from .dag_factory.yaml_folder import check_lifecycles, lifecycles_from
     from .delete import DeleteModelOperator
-    from .gate_verdict_sensor import GateVerdictSensor
-    from .hook import ModelRegistryHook
-    from .lifecycle_folder import check_lifecycles, lifecycles_from
-    from .lifecycles import retrain_and_promote, rollback_dag
+    from .hooks.model_registry import ModelRegistryHook
     from .links import GateReportLink, ModelVersionLink
-    from .mapped_shadow import mapped_shadow_test
-    from .policy import SetPolicyOperator
+    from .mapped_shadow_test import mapped_shadow_test
+    from .prepare_data import DataOperator
     from .promote import PromoteModelOperator
     from .reconcile import ReconcileOperator, reconcile_dag
     from .register import RegisterModelOperator
     from .rollback import RollbackModelOperator
+    from .runtime.assets import any_model_asset, each_model_asset, production_asset, stage_asset
+    from .sensors.gate_verdict import GateVerdictSensor
+    from .sensors.model_stage import ModelStageSensor
+    from .sensors.model_version import NewModelVersionSensor
+    from .set_policy import SetPolicyOperator
     from .shadow_test import ShadowTestOperator
-    from .stage_sensor import ModelStageSensor
     from .train import TrainModelOperator
-    from .triggers import ModelStageTrigger, NewModelVersionTrigger
+    from .triggers.asset_watcher import RegisteredElsewhereTrigger, registered_elsewhere
+    from .triggers.model import ModelStageTrigger, NewModelVersionTrigger
     from .validate import ValidateModelOperator
-    from .version_sensor import NewModelVersionSensor
-    from .watching import RegisteredElsewhereTrigger, registered_elsewhere
 
 _HOMES = {
     "ABTestOperator": "ab_test",
     "ApproveModelOperator": "approve",
-    "DataOperator": "data",
+    "DataOperator": "prepare_data",
     "DeleteModelOperator": "delete",
     "GateReportLink": "links",
-    "GateVerdictSensor": "gate_verdict_sensor",
-    "ModelRegistryHook": "hook",
-    "ModelStageSensor": "stage_sensor",
-    "ModelStageTrigger": "triggers",
+    "GateVerdictSensor": "sensors.gate_verdict",
+    "ModelRegistryHook": "hooks.model_registry",
+    "ModelStageSensor": "sensors.model_stage",
+    "ModelStageTrigger": "triggers.model",
     "ModelVersionLink": "links",
-    "NewModelVersionSensor": "version_sensor",
-    "NewModelVersionTrigger": "triggers",
+    "NewModelVersionSensor": "sensors.model_version",
+    "NewModelVersionTrigger": "triggers.model",
     "PromoteModelOperator": "promote",
     "ReconcileOperator": "reconcile",
     "RegisterModelOperator": "register",
-    "RegisteredElsewhereTrigger": "watching",
+    "RegisteredElsewhereTrigger": "triggers.asset_watcher",
     "RollbackModelOperator": "rollback",
-    "SetPolicyOperator": "policy",
+    "SetPolicyOperator": "set_policy",
     "ShadowTestOperator": "shadow_test",
     "TrainModelOperator": "train",
     "ValidateModelOperator": "validate",
-    "any_model_asset": "assets",
-    "check_lifecycles": "lifecycle_folder",
-    "each_model_asset": "assets",
-    "lifecycles_from": "lifecycle_folder",
-    "mapped_shadow_test": "mapped_shadow",
-    "production_asset": "assets",
+    "any_model_asset": "runtime.assets",
+    "check_lifecycles": "dag_factory.yaml_folder",
+    "each_model_asset": "runtime.assets",
+    "lifecycles_from": "dag_factory.yaml_folder",
+    "mapped_shadow_test": "mapped_shadow_test",
+    "production_asset": "runtime.assets",
     "reconcile_dag": "reconcile",
-    "registered_elsewhere": "watching",
-    "retrain_and_promote": "lifecycles",
-    "rollback_dag": "lifecycles",
-    "stage_asset": "assets",
+    "registered_elsewhere": "triggers.asset_watcher",
+    "retrain_and_promote": "dag_factory.lifecycle",
+    "rollback_dag": "dag_factory.lifecycle",
+    "stage_asset": "runtime.assets",
 }
 
 __all__ = [

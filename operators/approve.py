@@ -17,19 +17,12 @@ from model_lifecycle.registry.rules.metadata import Readiness
 from model_lifecycle.registry.rules.stages import Gate, Stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .approval import (
-    REJECT,
-    Answer,
-    Question,
-    approval_body,
-    approval_evidence,
-    judge_answer,
-)
+from .approval_rules import REJECT, Answer, Question, approval_body, approval_evidence, judge_answer
 from .base import LifecycleOperator
-from .gate import report_page
-from .identity import evidence_id, person, state_key
+from .gate_operator import report_page
 from .links import GateReportLink, ModelVersionLink
-from .notifying import as_list, count, event, notify
+from .runtime.notifications import as_list, count, event, notify
+from .runtime.task_identity import evidence_id, person, state_key
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -58,7 +51,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
     :param response_timeout: how long there is to answer; default: a day.
     :param assigned_users: who may answer, as ``{"id": …, "name": …}``; none: whoever Airflow lets.
     :param notifiers: Airflow notifiers that tell people that they are asked, and of a rejection;
-        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.notifying`.
+        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 
     template_fields: Sequence[str] = (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
 
-from .errors import airflow_errors
-from .hook import ModelRegistryHook
-from .retrying import RETRY_POLICY
+from .hooks.model_registry import ModelRegistryHook
+from .runtime.errors import airflow_errors
+from .runtime.retry_policy import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,7 +57,7 @@ class LifecycleOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """What the task read and made, for OpenLineage; None without it. Never raises."""
-        from .lineage import drawn
+        from .runtime.openlineage import drawn
 
         return drawn(self)
 

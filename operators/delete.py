@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from .base import LifecycleOperator
-from .identity import operation_id
-from .ledger import entry_of
-from .versions import optional_version
+from .runtime.ledger_entries import entry_of
+from .runtime.task_identity import operation_id
+from .runtime.template_values import optional_version
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -15,13 +15,13 @@ from airflow.sdk import BaseOperatorLink, conf
 
 from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
 
-from .mount import URL_PREFIX
+from .runtime.api_mount import URL_PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-    from .hook import ModelRegistryHook
+    from .hooks.model_registry import ModelRegistryHook
 
 #: Attribute of a running task that holds the addresses it published.
 _PUBLISHED = "_published_links"

@@ -11,15 +11,15 @@ from model_lifecycle.registry.rules.errors import GateRefused
 from model_lifecycle.registry.rules.stages import Stage, parse_stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
-from .identity import operation_id
-from .ledger import arrival_of, entry_of
-from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
-from .notifying import as_list, count, notify, notify_once
-from .notifying import event as told
-from .versions import ANYTHING, expected_production
+from .runtime.assets import announce, event_extra, stage_outlets
+from .runtime.ledger_entries import arrival_of, entry_of
+from .runtime.notifications import as_list, count, notify, notify_once
+from .runtime.notifications import event as told
+from .runtime.openlineage import draw, stage_dataset, version_dataset
+from .runtime.task_identity import operation_id
+from .runtime.template_values import ANYTHING, expected_production
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -37,7 +37,7 @@ class PromoteModelOperator(LifecycleOperator):
 
     Returns ``version``, ``stage``, ``previous_production``, ``production``, ``actor``, ``at``,
     ``sequence`` (of the ledger entry) and ``changed``. Updates the assets of the stage, that of
-    the model and those of any model: see :mod:`model_lifecycle.operators.assets`.
+    the model and those of any model: see :mod:`model_lifecycle.operators.runtime.assets`.
 
     :param version: the version to move; text from a template will do.
     :param target_stage: ``staging`` or ``production``. Not a template: the asset depends on it.
@@ -45,7 +45,7 @@ class PromoteModelOperator(LifecycleOperator):
         otherwise the promotion fails as a conflict. Default: any.
     :param reason: for the ledger.
     :param notifiers: Airflow notifiers that are told that the version was promoted, or refused;
-        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.notifying`.
+        their context has ``lifecycle``: see :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 
     template_fields: Sequence[str] = (

@@ -10,9 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from model_lifecycle.registry.rules.principals import Action, require
 
-from .errors import airflow_errors
-from .hook import ModelRegistryHook
-from .retrying import RETRY_POLICY
+from .hooks.model_registry import ModelRegistryHook
+from .runtime.errors import airflow_errors
+from .runtime.retry_policy import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

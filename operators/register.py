@@ -9,12 +9,12 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from model_lifecycle.registry.rules.stages import Stage
 
-from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
-from .identity import operation_id
-from .ledger import entry_of
-from .lineage import draw, version_dataset
 from .links import ModelVersionLink
+from .runtime.assets import announce, event_extra, stage_outlets
+from .runtime.ledger_entries import entry_of
+from .runtime.openlineage import draw, version_dataset
+from .runtime.task_identity import operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,7 +28,7 @@ class RegisterModelOperator(LifecycleOperator):
     Returns ``version``, ``stage``, ``framework``, ``model_type``, ``metrics``, ``artifact_uri``,
     ``bundle_digest``, ``run_id`` and ``created``, which is false if an earlier try of this task
     had registered it. Updates the assets of development: see
-    :mod:`model_lifecycle.operators.assets`.
+    :mod:`model_lifecycle.operators.runtime.assets`.
 
     :param source: ``models:/m-…`` or ``runs:/<run>/<path>`` of the same tenant.
     :param framework: what the model was made with; none: what the source says.

@@ -9,14 +9,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from model_lifecycle.registry.rules.stages import Stage
 
-from .assets import announce, event_extra, stage_outlets
 from .base import LifecycleOperator
-from .identity import operation_id
-from .ledger import entry_of
-from .lineage import draw, stage_dataset, version_dataset
 from .links import ModelVersionLink
-from .notifying import as_list, count, event, notify_once
-from .versions import ANYTHING, expected_production, optional_version
+from .runtime.assets import announce, event_extra, stage_outlets
+from .runtime.ledger_entries import entry_of
+from .runtime.notifications import as_list, count, event, notify_once
+from .runtime.openlineage import draw, stage_dataset, version_dataset
+from .runtime.task_identity import operation_id
+from .runtime.template_values import ANYTHING, expected_production, optional_version
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -29,7 +29,7 @@ class RollbackModelOperator(LifecycleOperator):
 
     Returns ``version`` (in production now), ``previous_production``, ``reason``, ``actor``,
     ``at``, ``sequence`` and ``changed``, which is false if an earlier try had done it. Updates
-    the assets of production: see :mod:`model_lifecycle.operators.assets`.
+    the assets of production: see :mod:`model_lifecycle.operators.runtime.assets`.
 
     :param to_version: the version to bring back; none or empty: the previous one in production.
     :param expected_production: the version that must be in production now, none for no version;
@@ -37,7 +37,7 @@ class RollbackModelOperator(LifecycleOperator):
         names it here, so that production does not go back twice.
     :param reason: why; the ledger keeps it.
     :param notifiers: Airflow notifiers that are told; their context has ``lifecycle``: see
-        :mod:`model_lifecycle.operators.notifying`.
+        :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 
     template_fields: Sequence[str] = (

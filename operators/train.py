@@ -12,8 +12,8 @@ from model_lifecycle.registry.rules.errors import OperationConflict
 from model_lifecycle.registry.rules.metadata import TrainedModel
 
 from .base import LifecycleOperator
-from .errors import airflow_errors
-from .identity import operation_id
+from .runtime.errors import airflow_errors
+from .runtime.task_identity import operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .gate import GateOperator, told
-from .identity import evidence_id
+from .gate_operator import GateOperator, told
+from .runtime.task_identity import evidence_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from model_lifecycle.operators.mount import URL_PREFIX
+from model_lifecycle.operators.runtime.api_mount import URL_PREFIX
 
 
 class ModelLifecyclePlugin(AirflowPlugin):

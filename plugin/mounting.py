@@ -23,6 +23,6 @@ def mounted_app() -> FastAPI:
 
 
 def _settings() -> Settings:
-    from model_lifecycle.operators.hook import ModelRegistryHook
+    from model_lifecycle.operators.hooks.model_registry import ModelRegistryHook
 
     return ModelRegistryHook().complete_settings()

@@ -73,7 +73,7 @@ def test_events_tell_one_story(context):
     """The model's event, that of any model and that of each model hold the same; the last has the
     model as its partition."""
     from model_lifecycle.operators import any_model_asset, each_model_asset, production_asset
-    from model_lifecycle.operators.assets import announce
+    from model_lifecycle.operators.runtime.assets import announce
 
     ctx = context(_promote(tenant_id="acme", model_id="churn"))
     announce(ctx, _EXTRA)
@@ -89,7 +89,7 @@ def test_events_tell_one_story(context):
 def test_event_of_a_model_named_at_run_time_goes_through_the_alias(context):
     """Where only the run knows the model, the event reaches the model's asset all the same."""
     from model_lifecycle.operators import any_model_asset
-    from model_lifecycle.operators.assets import announce, changes_alias
+    from model_lifecycle.operators.runtime.assets import announce, changes_alias
 
     ctx = context(_promote(tenant_id="acme", model_id="{{ params.model }}"))
     announce(ctx, _EXTRA)

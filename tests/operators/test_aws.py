@@ -86,7 +86,7 @@ def test_settings_show_the_name_of_the_connection_alone(connect: Any, s3: Seawee
 def test_reading_the_connection_imports_nothing_heavy() -> None:
     """A task that needs no file does not pay for boto3 or the provider."""
     program = (
-        "import sys; from model_lifecycle.operators.connection import read_connection\n"
+        "import sys; from model_lifecycle.operators.hooks.connection import read_connection\n"
         "read_connection({'artifact_root': 's3://lake', 'aws_conn_id': 'lake'})\n"
         "print(sorted({'boto3', 'airflow.providers.amazon.aws.hooks'} & set(sys.modules)))"
     )

@@ -217,7 +217,7 @@ def test_text_of_a_connection_uri_is_read(no_registry, monkeypatch):
 )
 def test_secrets_are_found_wherever_they_stand(value, expected):
     """As written and decoded, nested, in queries, and in what is no JSON."""
-    from model_lifecycle.operators.connection_secrets import secrets_of
+    from model_lifecycle.operators.hooks.connection_secrets import secrets_of
 
     assert secrets_of(value) == expected
 

@@ -56,7 +56,7 @@ def test_the_page_names_everything_public():
 
 def test_the_page_names_every_key_of_a_lifecycle_file():
     """What a YAML file may say is what the page says."""
-    from model_lifecycle.operators.lifecycle_schema import LIFECYCLE
+    from model_lifecycle.operators.dag_factory.schema import LIFECYCLE
 
     assert {name for name in LIFECYCLE["properties"] if name not in _PAGE} == set()
 

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from model_lifecycle.operators.errors import airflow_errors
+from model_lifecycle.operators.runtime.errors import airflow_errors
 from model_lifecycle.registry.rules import errors
 from model_lifecycle.registry.running import run_sync
 

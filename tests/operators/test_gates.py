@@ -61,7 +61,7 @@ def version(register, ask, model):
 
 def test_mapped_shadow_test(version, model, context):
     """Plan, a task for each day and the judge give the verdict, all as plain JSON."""
-    from model_lifecycle.operators.mapped_shadow import (
+    from model_lifecycle.operators.mapped_shadow_test import (
         JudgeShadowTestOperator,
         PlanShadowTestOperator,
         ReplayDayOperator,
@@ -84,7 +84,7 @@ def test_mapped_shadow_test_as_a_group(model):
     """The group maps its middle task over what the plan returns."""
     from airflow.sdk import DAG
 
-    from model_lifecycle.operators.mapped_shadow import mapped_shadow_test
+    from model_lifecycle.operators.mapped_shadow_test import mapped_shadow_test
 
     with DAG("mapped", schedule=None) as dag:
         mapped_shadow_test(version=1, **WINDOW, **model)
@@ -99,7 +99,7 @@ def test_mapped_shadow_test_as_a_group(model):
 
 def test_sensor_ends_with_the_verdict(version, model, context):
     """Traffic that decides ends the wait at the first look."""
-    from model_lifecycle.operators.gate_verdict_sensor import GateVerdictSensor
+    from model_lifecycle.operators.sensors.gate_verdict import GateVerdictSensor
 
     task = GateVerdictSensor(task_id="follow", version=version, start="2013-07-01", **model)
 
@@ -111,7 +111,7 @@ def test_sensor_waits_for_traffic(version, model, context):
     from airflow.sdk._shared.module_loading import import_string
     from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
-    from model_lifecycle.operators.gate_verdict_sensor import GateVerdictSensor
+    from model_lifecycle.operators.sensors.gate_verdict import GateVerdictSensor
 
     start = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     task = GateVerdictSensor(
@@ -133,11 +133,11 @@ def test_sensor_waits_for_traffic(version, model, context):
 def test_who_waits_for_the_end_of_a_block_asks_once(version, model, monkeypatch):
     """The trigger knows from the policy when it can be judged, and sleeps until then: of a policy
     that is changed meanwhile it hears within the hour."""
-    from model_lifecycle.operators import traffic_trigger
+    from model_lifecycle.operators.triggers import traffic
 
     asked: list[str] = []
     slept: list[float] = []
-    opening = traffic_trigger.registry_of
+    opening = traffic.registry_of
 
     def counted(name: str):
         asked.append(name)
@@ -147,9 +147,9 @@ def test_who_waits_for_the_end_of_a_block_asks_once(version, model, monkeypatch)
         slept.append(seconds)
         raise TimeoutError
 
-    monkeypatch.setattr(traffic_trigger, "registry_of", counted)
-    monkeypatch.setattr(traffic_trigger.asyncio, "sleep", sleep)
-    trigger = traffic_trigger.NewTrafficTrigger(
+    monkeypatch.setattr(traffic, "registry_of", counted)
+    monkeypatch.setattr(traffic.asyncio, "sleep", sleep)
+    trigger = traffic.NewTrafficTrigger(
         after=datetime.now(UTC).isoformat(),
         poll_interval=0.001,
         model_registry_conn_id="model_registry_default",
@@ -159,7 +159,7 @@ def test_who_waits_for_the_end_of_a_block_asks_once(version, model, monkeypatch)
         asyncio.run(anext(trigger.run()))
 
     assert len(asked) == 1
-    assert 0.001 < slept[0] <= traffic_trigger.LONGEST_SLEEP
+    assert 0.001 < slept[0] <= traffic.LONGEST_SLEEP
 
 
 def test_ab_test_needs_a_champion(version, model, context):

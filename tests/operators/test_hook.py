@@ -112,6 +112,6 @@ def test_scheduled_run_acts_for_nobody(hook, monkeypatch, context, user):
 )
 def test_links_lead_to_pages_only(no_registry, extra, site):
     """A link is an HTTP address without credentials, or there is none."""
-    from model_lifecycle.operators.connection import read_connection
+    from model_lifecycle.operators.hooks.connection import read_connection
 
     assert read_connection(extra).tracking_site == site

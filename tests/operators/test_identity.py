@@ -4,7 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from model_lifecycle.operators.identity import evidence_id, operation_id, principal_name
+from model_lifecycle.operators.runtime.task_identity import (
+    evidence_id,
+    operation_id,
+    principal_name,
+)
 
 
 @pytest.fixture

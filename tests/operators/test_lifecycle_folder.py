@@ -60,7 +60,10 @@ def _other(model_id):
 
 def _wrong(folder, old, new):
     """What the check says about a folder with one file in which ``old`` was replaced."""
-    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles, check_lifecycles
+    from model_lifecycle.operators.dag_factory.yaml_folder import (
+        InvalidLifecycles,
+        check_lifecycles,
+    )
 
     assert old in GOOD
     made = folder(churn=GOOD.replace(old, new))
@@ -160,7 +163,10 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder):
 
 def test_two_files_for_one_dag_are_a_mistake(folder):
     """The second of two files with the same id is named, with the first."""
-    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles, check_lifecycles
+    from model_lifecycle.operators.dag_factory.yaml_folder import (
+        InvalidLifecycles,
+        check_lifecycles,
+    )
 
     with pytest.raises(InvalidLifecycles, match=r"b\.yaml:1:1: .*a\.yaml; give this one a"):
         check_lifecycles(folder(a=GOOD, b=GOOD))
@@ -169,7 +175,7 @@ def test_two_files_for_one_dag_are_a_mistake(folder):
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     """A misspelt path is not an empty folder."""
     from model_lifecycle.operators import lifecycles_from
-    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles
+    from model_lifecycle.operators.dag_factory.yaml_folder import InvalidLifecycles
 
     with pytest.raises(InvalidLifecycles, match="there is no folder"):
         lifecycles_from(tmp_path / "x")
@@ -270,7 +276,7 @@ def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path):
 def test_wrong_setting_of_a_platform_is_refused_by_name(tmp_path, text, message):
     """The mistake has the key's name, and what is allowed there."""
     from model_lifecycle.operators import check_lifecycles
-    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles
+    from model_lifecycle.operators.dag_factory.yaml_folder import InvalidLifecycles
 
     (tmp_path / "churn.yaml").write_text(f"{_LIFECYCLE}{text}\n")
 
@@ -284,7 +290,7 @@ def test_setting_that_needs_a_start_date_says_so(tmp_path, text):
     without = _LIFECYCLE.replace("start_date: 2026-01-01\n", "")
 
     from model_lifecycle.operators import check_lifecycles
-    from model_lifecycle.operators.lifecycle_folder import InvalidLifecycles
+    from model_lifecycle.operators.dag_factory.yaml_folder import InvalidLifecycles
 
     (tmp_path / "churn.yaml").write_text(f"{without}{text}\n")
 

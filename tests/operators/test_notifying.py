@@ -169,6 +169,6 @@ def test_lineage_says_what_was_read_and_made(promote, register, judge, ask, tena
 )
 def test_files_are_named_as_openlineage_does(uri, expected):
     """The bucket is the namespace, the path is the name."""
-    from model_lifecycle.operators.lineage import file_dataset
+    from model_lifecycle.operators.runtime.openlineage import file_dataset
 
     assert file_dataset(uri) == expected

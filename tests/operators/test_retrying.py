@@ -17,7 +17,7 @@ def test_what_may_succeed_later_is_tried_again_and_nothing_else(error):
     """The retry policy says of each error of the registry what the error itself says."""
     from airflow.sdk import RetryAction
 
-    from model_lifecycle.operators.retrying import RETRY_POLICY
+    from model_lifecycle.operators.runtime.retry_policy import RETRY_POLICY
 
     decision = RETRY_POLICY.evaluate(error.__new__(error), try_number=1, max_tries=3)
 
@@ -28,7 +28,7 @@ def test_other_errors_are_left_to_airflow():
     """What we do not know is tried again as often as the task says."""
     from airflow.sdk import RetryAction
 
-    from model_lifecycle.operators.retrying import RETRY_POLICY
+    from model_lifecycle.operators.runtime.retry_policy import RETRY_POLICY
 
     assert RETRY_POLICY.evaluate(KeyError("x"), 1, 3).action is RetryAction.DEFAULT
     assert RETRY_POLICY.evaluate(ConnectionResetError(), 1, 3).action is RetryAction.RETRY
@@ -39,7 +39,7 @@ def test_every_task_has_the_policy_unless_it_has_another(model):
     from airflow.sdk import DAG, ExceptionRetryPolicy
 
     from model_lifecycle.operators import DataOperator, ModelStageSensor, SetPolicyOperator
-    from model_lifecycle.operators.retrying import RETRY_POLICY
+    from model_lifecycle.operators.runtime.retry_policy import RETRY_POLICY
 
     mine = ExceptionRetryPolicy(rules=[])
 

@@ -56,7 +56,7 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(said, ask, tenant):
     waits = [
         asyncio.create_task(_first(_trigger(tenant, f"model-{number}"))) for number in range(1000)
     ]
-    from model_lifecycle.operators.shared_poll import shared_poll
+    from model_lifecycle.operators.triggers.shared_poll import shared_poll
 
     poll = shared_poll("model_registry_default", 0.2)
     async with aclosing(poll.versions(tenant, "model-0")) as told:
@@ -124,7 +124,7 @@ async def test_waiting_does_not_block_the_loop(register, ask, tenant):
 
 async def test_a_store_that_is_away_is_asked_again(ask, tenant, register):
     """An outage of the ledger ends no wait; the answer comes when the ledger is back."""
-    from model_lifecycle.operators.shared_poll import SharedPoll, registry_of
+    from model_lifecycle.operators.triggers.shared_poll import SharedPoll, registry_of
     from model_lifecycle.registry.rules.errors import BackendUnavailable
 
     await asyncio.to_thread(register)

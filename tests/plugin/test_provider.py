@@ -92,7 +92,7 @@ def test_listed_classes_import():
 
 def test_form_has_every_field_that_the_hook_reads():
     """What the hook understands can be filled in, and what can be filled in is understood."""
-    from model_lifecycle.operators.connection import FIELDS
+    from model_lifecycle.operators.hooks.connection import FIELDS
 
     (connection,) = get_provider_info()["connection-types"]
 

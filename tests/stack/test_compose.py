@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from model_lifecycle.operators.connection import read_connection
+from model_lifecycle.operators.hooks.connection import read_connection
 from model_lifecycle.stack import airflow
 from model_lifecycle.stack.parts import BY_NAME
 from model_lifecycle.stack.place import Place

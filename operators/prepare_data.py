@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from .errors import airflow_errors
-from .retrying import RETRY_POLICY
+from .runtime.errors import airflow_errors
+from .runtime.retry_policy import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

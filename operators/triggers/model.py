@@ -13,8 +13,8 @@ from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import RegistryError
 from model_lifecycle.registry.rules.stages import parse_stage
 
+from .conditions import in_stage, newer_than
 from .shared_poll import shared_poll
-from .stages import in_stage, newer_than
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.rules.metadata import VersionMetadata

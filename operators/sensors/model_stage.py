@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.stages import Stage
 
-from .versions import optional_version
-from .waiting import ModelSensor
+from ..runtime.template_values import optional_version
+from .base import ModelSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from .triggers import ModelStageTrigger
+    from ..triggers.model import ModelStageTrigger
 
 
 class ModelStageSensor(ModelSensor):
@@ -37,7 +37,7 @@ class ModelStageSensor(ModelSensor):
         self.version = version
 
     def trigger(self, context: Context, **names: Any) -> ModelStageTrigger:
-        from .triggers import ModelStageTrigger
+        from ..triggers.model import ModelStageTrigger
 
         return ModelStageTrigger(version=optional_version(self.version), stage=self.stage, **names)
 

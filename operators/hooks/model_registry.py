@@ -19,6 +19,7 @@ from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
 from model_lifecycle.registry.rules.principals import Principal
 from model_lifecycle.registry.settings import Settings
 
+from ..runtime.task_identity import person, principal_name
 from .connection import (
     CONN_TYPE,
     STANDARD_FIELDS,
@@ -28,7 +29,6 @@ from .connection import (
     read_extra,
 )
 from .connection_secrets import secrets_of
-from .identity import person, principal_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context

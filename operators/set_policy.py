@@ -9,7 +9,7 @@ from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
 from .base import LifecycleOperator
-from .identity import operation_id
+from .runtime.task_identity import operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

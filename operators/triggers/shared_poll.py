@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable
 
-from .hook import ModelRegistryHook
+from ..hooks.model_registry import ModelRegistryHook
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -10,9 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from model_lifecycle.registry.rules.metadata import plain
 
 from .base import LifecycleOperator
-from .lineage import draw, file_dataset, version_dataset
 from .links import GateReportLink
-from .notifying import count
+from .runtime.notifications import count
+from .runtime.openlineage import draw, file_dataset, version_dataset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,15 +11,15 @@ from airflow.sdk import DAG, Param, chain
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.stages import Stage
 
-from .data import DataOperator
-from .hook import ModelRegistryHook
-from .policy import SetPolicyOperator
-from .promote import PromoteModelOperator
-from .register import RegisterModelOperator
-from .rollback import RollbackModelOperator
-from .shadow_test import ShadowTestOperator
-from .train import TrainModelOperator
-from .validate import ValidateModelOperator
+from ..hooks.model_registry import ModelRegistryHook
+from ..prepare_data import DataOperator
+from ..promote import PromoteModelOperator
+from ..register import RegisterModelOperator
+from ..rollback import RollbackModelOperator
+from ..set_policy import SetPolicyOperator
+from ..shadow_test import ShadowTestOperator
+from ..train import TrainModelOperator
+from ..validate import ValidateModelOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
@@ -144,7 +144,7 @@ def retrain_and_promote(
 def _approve(
     approval: bool | Mapping[str, Any], policy: PromotionPolicy | None, model: Mapping[str, Any]
 ) -> Any:
-    from .approve import ApproveModelOperator
+    from ..approve import ApproveModelOperator
 
     if policy is not None and not policy.require_approval:
         raise InvalidInput(

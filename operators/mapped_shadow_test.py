@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup
 
 from .base import LifecycleOperator
-from .gate import GateOperator, told
-from .hook import ModelRegistryHook
-from .identity import evidence_id, operation_id
+from .gate_operator import GateOperator, told
+from .hooks.model_registry import ModelRegistryHook
+from .runtime.task_identity import evidence_id, operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -22,10 +22,10 @@ from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import BackendUnavailable
 
-from .assets import SCHEME
-from .hook import ModelRegistryHook
+from ..hooks.model_registry import ModelRegistryHook
+from ..runtime.assets import SCHEME
+from .model import RegistryTrigger
 from .shared_poll import registry_of
-from .triggers import RegistryTrigger
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

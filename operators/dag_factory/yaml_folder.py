@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .lifecycle_files import InvalidLifecycle, Lifecycle, Problem, read_lifecycle
-from .lifecycle_schema import DURATIONS, TASK_SETTINGS
-from .lifecycles import retrain_and_promote
+from .lifecycle import retrain_and_promote
+from .schema import DURATIONS, TASK_SETTINGS
+from .yaml_file import InvalidLifecycle, Lifecycle, Problem, read_lifecycle
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowException
 
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .gate import GateOperator, told
-from .identity import evidence_id
+from ..gate_operator import GateOperator, told
+from ..runtime.task_identity import evidence_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,7 +113,7 @@ class GateVerdictSensor(GateOperator):
         return self.ask(act)
 
     def _wait(self, until: datetime) -> None:
-        from .traffic_trigger import NewTrafficTrigger
+        from ..triggers.traffic import NewTrafficTrigger
 
         self.defer(
             trigger=NewTrafficTrigger(

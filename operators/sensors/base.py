@@ -13,16 +13,16 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, NotFound
 
-from .errors import airflow_errors
-from .hook import ModelRegistryHook
-from .retrying import RETRY_POLICY
+from ..hooks.model_registry import ModelRegistryHook
+from ..runtime.errors import airflow_errors
+from ..runtime.retry_policy import RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from model_lifecycle.registry.rules.metadata import VersionMetadata
 
-    from .triggers import ModelTrigger
+    from ..triggers.model import ModelTrigger
 
 
 class ModelSensor(BaseSensorOperator):

@@ -15,8 +15,8 @@ from airflow.triggers.base import TriggerEvent
 
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 
+from .model import RegistryTrigger, event
 from .shared_poll import registry_of
-from .triggers import RegistryTrigger, event
 
 if TYPE_CHECKING:
     from model_lifecycle.gates.policy.promotion import ABPolicy, ShadowPolicy

@@ -17,7 +17,7 @@ from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.policy import PromotionPolicy
 
-from .lifecycle_schema import LIFECYCLE, TASK_SETTINGS
+from .schema import LIFECYCLE, TASK_SETTINGS
 
 
 @dataclass(frozen=True, order=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .identity import state_key
-from .versions import optional_version
-from .waiting import ModelSensor
+from ..runtime.task_identity import state_key
+from ..runtime.template_values import optional_version
+from .base import ModelSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from .triggers import NewModelVersionTrigger
+    from ..triggers.model import NewModelVersionTrigger
 
 
 class NewModelVersionSensor(ModelSensor):
@@ -30,7 +30,7 @@ class NewModelVersionSensor(ModelSensor):
         self.after = after
 
     def trigger(self, context: Context, **names: Any) -> NewModelVersionTrigger:
-        from .triggers import NewModelVersionTrigger
+        from ..triggers.model import NewModelVersionTrigger
 
         return NewModelVersionTrigger(after=self._above(context), **names)
 

@@ -1,0 +1,1 @@
+"""Whole lifecycle DAGs from Python or YAML."""

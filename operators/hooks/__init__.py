@@ -1,0 +1,1 @@
+"""Airflow connections to the registry and to AWS."""

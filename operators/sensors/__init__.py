@@ -1,0 +1,1 @@
+"""Sensors that wait for a model's stage, version or verdict."""
