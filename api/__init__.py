@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import create_app
-    from .caller import Caller, NotAuthenticated
+    from .auth.caller import Caller, NotAuthenticated
     from .settings import ApiSettings
 
 __all__ = ["ApiSettings", "Caller", "NotAuthenticated", "create_app"]
 
 _HOMES = {
     "ApiSettings": "settings",
-    "Caller": "caller",
-    "NotAuthenticated": "caller",
+    "Caller": "auth.caller",
+    "NotAuthenticated": "auth.caller",
     "create_app": "app",
 }
 

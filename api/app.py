@@ -11,27 +11,28 @@ from fastapi import FastAPI
 from model_lifecycle import __version__
 from model_lifecycle.registry.settings import Settings
 
-from . import docs_page, problems
 from .auth.bearer import BearerCredentials
+from .auth.caller import Authenticate
 from .auth.jwt import JwtVerifier
-from .caller import Authenticate
-from .description import describe
-from .guard import ASSETS, DESCRIPTION, PROBES, Guard
-from .head_requests import HeadRequests
 from .health import Health
-from .limits import Deadline, Limits
+from .http import problem_details
+from .http.page_token import PageTokens
+from .lifespan import OpenRegistry
 from .metrics import Metrics
-from .opening import OpenRegistry
-from .pages import PageTokens
-from .recording import Recording
+from .middleware.access_log import Recording
+from .middleware.authentication import ASSETS, DESCRIPTION, PROBES, Guard
+from .middleware.head_requests import HeadRequests
+from .middleware.limits import Deadline, Limits
+from .openapi import docs_page
+from .openapi.document import describe
 from .routers import (
     documents,
     evidence,
     experiments,
     models,
+    monitoring,
     policies,
     registration,
-    service,
     stages,
     versions,
 )
@@ -87,9 +88,9 @@ def create_app(
     app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]
     for router in _ROUTERS:
         app.include_router(router.router, prefix="/api/v1")
-    app.include_router(service.router)
+    app.include_router(monitoring.router)
     app.mount(ASSETS.rstrip("/"), docs_page.assets(), name="docs-assets")
-    problems.install(app)
+    problem_details.install(app)
     # The last one added is the outermost.
     app.add_middleware(HeadRequests)
     app.add_middleware(Limits, api=api)

@@ -10,7 +10,7 @@ from typing import Any
 from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.together import together
 
-from .opening import OpenRegistry
+from .lifespan import OpenRegistry
 
 _FRESH = 1.0
 _PATIENCE = 5.0

@@ -16,7 +16,7 @@ from model_lifecycle.registry.settings import PREFIX
 
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _APP = "model_lifecycle.api.serving:app"
-_PROTOCOL = "model_lifecycle.api.http_protocol:LimitedProtocol"
+_PROTOCOL = "model_lifecycle.api.http.protocol:LimitedProtocol"
 #: Seconds for running requests after the signal to stop.
 _LAST_REQUESTS = 30
 #: Seconds; longer than load balancers keep idle connections, so that it is they who close them.

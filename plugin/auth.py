@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.api.caller import Caller, NotAuthenticated
-from model_lifecycle.api.refusals import forged, no_tenant
+from model_lifecycle.api.auth.caller import Caller, NotAuthenticated
+from model_lifecycle.api.http.errors import forged, no_tenant
 from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.rules.principals import Principal, Role, parse_roles

@@ -11,7 +11,7 @@ from fastapi import Request
 from model_lifecycle.registry.ledger.api_keys import ApiKey, ApiKeys
 from model_lifecycle.registry.rules.principals import Principal
 
-from ..caller import Caller, NotAuthenticated
+from .caller import Caller, NotAuthenticated
 from .jwt import JwtVerifier
 
 _ASK = "send Authorization: Bearer with an API key or a token that is valid"

@@ -18,9 +18,9 @@ from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.rules.principals import Principal, Role
 
-from ..caller import Caller, NotAuthenticated
 from ..settings import ApiSettings
 from ..shared_attempt import SharedAttempt
+from .caller import Caller, NotAuthenticated
 
 _INVALID = "the token is not valid here"
 _LEEWAY = 30

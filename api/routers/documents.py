@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from model_lifecycle.registry.rules.paths import REPORT_HTML, REPORT_JSON
 
-from ..caller import Reader
-from ..describing import documents
-from ..json_response import file_response
-from ..opening import Registry
-from ..schemas.values import ModelId, VersionPath
-from ..strict_route import StrictRoute
+from ..auth.caller import Reader
+from ..http.responses import file_response
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import documents
+from ..schemas.fields import ModelId, VersionPath
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
 

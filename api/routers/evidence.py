@@ -10,15 +10,15 @@ from fastapi import APIRouter, Request, Response
 from model_lifecycle.registry.rules.evidence import Evidence
 from model_lifecycle.registry.rules.metadata import timestamp
 
-from ..caller import Gatekeeper, Reader
-from ..describing import reads, writes
-from ..json_response import read, written
-from ..opening import Registry
-from ..paging import Paging
-from ..schemas import answers
+from ..auth.caller import Gatekeeper, Reader
+from ..http.pagination import Paging
+from ..http.responses import read, written
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import reads, writes
+from ..schemas import responses
+from ..schemas.fields import After, Limit, ModelId, VersionPath
 from ..schemas.requests import RecordEvidence
-from ..schemas.values import After, Limit, ModelId, VersionPath
-from ..strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["evidence"])
 
@@ -26,7 +26,7 @@ router = APIRouter(route_class=StrictRoute, tags=["evidence"])
 @router.get(
     "/models/{model_id}/versions/{version}/evidence",
     operation_id="list_evidence",
-    response_model=answers.Page[answers.EvidenceItem],
+    response_model=responses.Page[responses.EvidenceItem],
     responses=reads(404),
 )
 async def list_evidence(
@@ -54,7 +54,7 @@ async def list_evidence(
 @router.post(
     "/models/{model_id}/versions/{version}/evidence",
     operation_id="record_evidence",
-    response_model=answers.EvidenceItem,
+    response_model=responses.EvidenceItem,
     responses=writes(etag=False),
 )
 async def record_evidence(

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 from model_lifecycle.registry.rules.metadata import plain, timestamp
 from model_lifecycle.registry.tracking.records import ExperimentRecord, RunRecord
 
-from ..caller import Reader
-from ..describing import link, reads
-from ..json_response import read
-from ..opening import Registry
-from ..paging import Paging
-from ..schemas import answers
-from ..schemas.values import METRIC_PATTERN, After, ExperimentId, Limit
-from ..strict_route import StrictRoute
+from ..auth.caller import Reader
+from ..http.pagination import Paging
+from ..http.responses import read
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import link, reads
+from ..schemas import responses
+from ..schemas.fields import METRIC_PATTERN, After, ExperimentId, Limit
 
 router = APIRouter(route_class=StrictRoute, tags=["experiments"])
 _RUN_IDS = {"items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
@@ -27,7 +27,7 @@ _METRICS = {"items": {"type": "string", "pattern": METRIC_PATTERN}}
 @router.get(
     "/experiments",
     operation_id="list_experiments",
-    response_model=answers.Page[answers.Experiment],
+    response_model=responses.Page[responses.Experiment],
     responses=reads(
         links={"ListRuns": link("list_runs", exp_id="$response.body#/items/0/experiment_id")}
     ),
@@ -46,7 +46,7 @@ async def list_experiments(
 @router.get(
     "/experiments/compare",
     operation_id="compare_runs",
-    response_model=answers.Comparison,
+    response_model=responses.Comparison,
     responses=reads(404),
 )
 async def compare_runs(
@@ -70,7 +70,7 @@ async def compare_runs(
 @router.get(
     "/experiments/{exp_id}/runs",
     operation_id="list_runs",
-    response_model=answers.Page[answers.Run],
+    response_model=responses.Page[responses.Run],
     responses=reads(
         404,
         links={"Compare": link("compare_runs", run_ids="$response.body#/items/0/run_id")},

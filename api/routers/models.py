@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from model_lifecycle.registry.rules.errors import ModelNotFound
 from model_lifecycle.registry.rules.metadata import Framework, LedgerEntry, timestamp
 
-from ..caller import Reader, Remover
-from ..describing import link, problems, reads
-from ..etags import IfMatch, expected_epoch, model_etag
-from ..idempotency import OperationId
-from ..json_response import read
-from ..opening import Registry
-from ..paging import Paging
-from ..schemas import answers
-from ..schemas.values import After, At, Limit, LiveStage, ModelId, ReasonQuery, VersionQuery, now
-from ..strict_route import StrictRoute
+from ..auth.caller import Reader, Remover
+from ..http.etags import IfMatch, expected_epoch, model_etag
+from ..http.idempotency import OperationId
+from ..http.pagination import Paging
+from ..http.responses import read
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import link, problems, reads
+from ..schemas import responses
+from ..schemas.fields import After, At, Limit, LiveStage, ModelId, ReasonQuery, VersionQuery, now
 
 router = APIRouter(route_class=StrictRoute, tags=["models"])
 
@@ -26,7 +26,7 @@ router = APIRouter(route_class=StrictRoute, tags=["models"])
 @router.get(
     "/models",
     operation_id="list_models",
-    response_model=answers.Page[answers.Model],
+    response_model=responses.Page[responses.Model],
     responses=reads(),
 )
 async def list_models(
@@ -49,7 +49,7 @@ async def list_models(
 @router.get(
     "/models/{model_id}",
     operation_id="get_model",
-    response_model=answers.Model,
+    response_model=responses.Model,
     responses=reads(
         404, links={"Versions": link("list_versions", model_id="$request.path.model_id")}
     ),
@@ -95,7 +95,7 @@ async def delete_model(
 @router.get(
     "/models/{model_id}/history",
     operation_id="model_history",
-    response_model=answers.Page[answers.Entry],
+    response_model=responses.Page[responses.Entry],
     responses=reads(404),
 )
 async def model_history(
@@ -117,7 +117,7 @@ async def model_history(
 @router.get(
     "/models/{model_id}/production",
     operation_id="production_at",
-    response_model=answers.Production,
+    response_model=responses.Production,
     responses=reads(404),
 )
 async def production_at(

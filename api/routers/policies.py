@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ..caller import PolicySetter, Reader
-from ..describing import reads, writes
-from ..etags import IfMatch, expected_epoch
-from ..idempotency import OperationId
-from ..json_response import read, written
-from ..opening import Registry
-from ..schemas.answers import Policy
+from ..auth.caller import PolicySetter, Reader
+from ..http.etags import IfMatch, expected_epoch
+from ..http.idempotency import OperationId
+from ..http.responses import read, written
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import reads, writes
+from ..schemas.fields import ModelId
 from ..schemas.requests import SetPolicy
-from ..schemas.values import ModelId
-from ..strict_route import StrictRoute
+from ..schemas.responses import Policy
 
 router = APIRouter(route_class=StrictRoute, tags=["policies"])
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ..caller import Registrar
-from ..describing import link, registration_body, writes
-from ..etags import model_etag
-from ..idempotency import OperationId
-from ..json_response import written
-from ..opening import Registry
-from ..schemas.answers import Model
+from ..auth.caller import Registrar
+from ..http.etags import model_etag
+from ..http.idempotency import OperationId
+from ..http.responses import written
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import link, registration_body, writes
+from ..schemas.fields import ModelId
 from ..schemas.requests import CreateVersion, RegisterModel, UploadModel, UploadVersion
-from ..schemas.values import ModelId
-from ..strict_route import StrictRoute
-from ..uploads.receiving import received
-from .model_answer import location
+from ..schemas.responses import Model
+from ..uploads.form import received
+from .model_response import location
 
 router = APIRouter(route_class=StrictRoute, tags=["register"])
 _LINKS = {

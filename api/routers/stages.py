@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from ..caller import Mover, Restorer
-from ..describing import writes
-from ..etags import IfMatch, expected_epoch
-from ..idempotency import OperationId
-from ..opening import Registry
-from ..schemas.answers import Model
+from ..auth.caller import Mover, Restorer
+from ..http.etags import IfMatch, expected_epoch
+from ..http.idempotency import OperationId
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import writes
+from ..schemas.fields import ModelId
 from ..schemas.requests import MoveStage, RollBack
-from ..schemas.values import ModelId
-from ..strict_route import StrictRoute
-from .model_answer import changed
+from ..schemas.responses import Model
+from .model_response import changed
 
 router = APIRouter(route_class=StrictRoute, tags=["stages"])
 

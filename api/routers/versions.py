@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from model_lifecycle.registry.rules.errors import VersionNotFound
 
-from ..caller import Reader
-from ..describing import link, reads
-from ..json_response import read
-from ..opening import Registry
-from ..paging import Paging
-from ..schemas import answers
-from ..schemas.values import After, Limit, LiveStage, ModelId, VersionPath
-from ..strict_route import StrictRoute
+from ..auth.caller import Reader
+from ..http.pagination import Paging
+from ..http.responses import read
+from ..http.strict_route import StrictRoute
+from ..lifespan import Registry
+from ..openapi.route_responses import link, reads
+from ..schemas import responses
+from ..schemas.fields import After, Limit, LiveStage, ModelId, VersionPath
 
 router = APIRouter(route_class=StrictRoute, tags=["versions"])
 _OF_FIRST = {"model_id": "$request.path.model_id", "version": "$response.body#/items/0/version"}
@@ -24,7 +24,7 @@ _OF_FIRST = {"model_id": "$request.path.model_id", "version": "$response.body#/i
 @router.get(
     "/models/{model_id}/versions",
     operation_id="list_versions",
-    response_model=answers.Page[answers.Version],
+    response_model=responses.Page[responses.Version],
     responses=reads(
         404,
         links={
@@ -53,7 +53,7 @@ async def list_versions(
 @router.get(
     "/models/{model_id}/versions/{version}",
     operation_id="get_version",
-    response_model=answers.Version,
+    response_model=responses.Version,
     responses=reads(404),
 )
 async def get_version(
@@ -69,7 +69,7 @@ async def get_version(
 @router.get(
     "/models/{model_id}/versions/{version}/readiness",
     operation_id="readiness",
-    response_model=answers.Readiness,
+    response_model=responses.Readiness,
     responses=reads(404),
 )
 async def readiness(

@@ -11,7 +11,7 @@ from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
 from model_lifecycle.registry.rules.metadata import Framework, ModelType
 from model_lifecycle.registry.rules.stages import Gate
 
-from .values import (
+from .fields import (
     SOURCE_PATTERN,
     Document,
     LiveStage,

@@ -12,7 +12,7 @@ import pytest
 from scenery.http import Api
 from scenery.world import new_name
 
-from model_lifecycle.api.schemas.values import SOURCE_PATTERN
+from model_lifecycle.api.schemas.fields import SOURCE_PATTERN
 
 CASES = int(os.environ.get("MODEL_LIFECYCLE_FUZZ_CASES", "3"))
 #: A run of the whole, so that a small bound on cases does not become a long one in time.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from model_lifecycle.api.json_response import encode
+from model_lifecycle.api.http.responses import encode
 from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
 from model_lifecycle.registry.rules.stages import Stage
 

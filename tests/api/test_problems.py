@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from model_lifecycle.api.problems import STATUSES
+from model_lifecycle.api.http.problem_details import STATUSES
 from model_lifecycle.registry.rules import errors
 
 TREE = [

@@ -7,8 +7,8 @@ from pathlib import Path
 from fastapi.routing import APIRoute
 
 from model_lifecycle.api import ApiSettings, create_app
-from model_lifecycle.api.reference import page
-from model_lifecycle.api.schemas.values import MODEL_PATTERN
+from model_lifecycle.api.openapi.reference import page
+from model_lifecycle.api.schemas.fields import MODEL_PATTERN
 from model_lifecycle.registry.rules import tenancy
 from model_lifecycle.registry.settings import Settings
 
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def test_the_page_is_what_the_api_says_of_itself() -> None:
-    """docs/api.md is made anew with `python -m model_lifecycle.api.reference > docs/api.md`."""
+    """docs/api.md is made anew with `python -m model_lifecycle.api.openapi.reference > docs/api.md`."""
     assert DOCS.read_text(encoding="utf-8") == page(APP.openapi())
 
 

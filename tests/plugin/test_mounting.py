@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from scenery.http import served
 
-from model_lifecycle.api.guard import DESCRIPTION
+from model_lifecycle.api.middleware.authentication import DESCRIPTION
 from model_lifecycle.plugin.airflow_plugin import URL_PREFIX, ModelLifecyclePlugin
 
 #: Airflow's API imports Starlette's test client.
@@ -127,7 +127,7 @@ def test_a_change_by_cookie_needs_a_header_of_its_own(mounted: tuple[httpx.Clien
 )  # fmt: skip
 def test_a_mistake_in_the_setting_admits_nobody(text: str, caplog: Any) -> None:
     """It is told in the log, and does not stop Airflow's server."""
-    from model_lifecycle.api.refusals import Refusal
+    from model_lifecycle.api.http.errors import Refusal
     from model_lifecycle.plugin.auth import AirflowAccess
 
     class User:
@@ -144,7 +144,7 @@ def test_a_mistake_in_the_setting_admits_nobody(text: str, caplog: Any) -> None:
 
 def test_roles_of_two_tenants_lead_to_none() -> None:
     """Nothing is guessed: such a user has to be named."""
-    from model_lifecycle.api.refusals import Refusal
+    from model_lifecycle.api.http.errors import Refusal
     from model_lifecycle.plugin.auth import AirflowAccess
 
     class User:

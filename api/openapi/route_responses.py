@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .problems import MEDIA_TYPE
-from .uploads.receiving import DOCUMENT, FORM, ONNX, ZIP
+from ..http.problem_details import MEDIA_TYPE
+from ..uploads.form import DOCUMENT, FORM, ONNX, ZIP
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _SAID = {

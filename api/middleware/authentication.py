@@ -7,9 +7,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model_lifecycle.registry.rules.errors import RegistryError
 
-from .caller import NotAuthenticated
-from .problems import problem
-from .refusals import Refusal
+from ..auth.caller import NotAuthenticated
+from ..http.errors import Refusal
+from ..http.problem_details import problem
 
 #: What a server of its own answers to anyone: probes, which tell nothing about any tenant.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
-from .refusals import Refusal
+from .errors import Refusal
 from .strict_json import json_body
 
 

@@ -10,7 +10,7 @@ from model_lifecycle.registry.rules.evidence import Origin, Verdict
 from model_lifecycle.registry.rules.metadata import EntryKind
 from model_lifecycle.registry.rules.stages import Gate, Stage
 
-from .values import example
+from .fields import example
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .metrics import Metrics
-from .problems import log_failure, problem
+from ..http.problem_details import log_failure, problem
+from ..metrics import Metrics
 
 _log = logging.getLogger("model_lifecycle.api.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from .refusals import Refusal
+from .errors import Refusal
 
 _LONGEST = 200
 

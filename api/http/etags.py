@@ -12,7 +12,7 @@ from pydantic import Field
 from model_lifecycle.registry.rules.expectation import ANY, ExpectedEpoch
 from model_lifecycle.registry.rules.metadata import ModelMetadata
 
-from .caller import Caller
+from ..auth.caller import Caller
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 

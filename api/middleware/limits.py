@@ -7,9 +7,9 @@ import asyncio
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import problem
-from .refusals import Refusal, body_too_large, too_slow, uri_too_long
-from .settings import ApiSettings
+from ..http.errors import Refusal, body_too_large, too_slow, uri_too_long
+from ..http.problem_details import problem
+from ..settings import ApiSettings
 
 #: Room for 500 run ids to compare.
 MAX_URI = 32 * 1024

@@ -1,6 +1,6 @@
 """The reference of every route, with curl, made from the OpenAPI document.
 
-``python -m model_lifecycle.api.reference`` prints docs/api.md: its introduction and every route.
+``python -m model_lifecycle.api.openapi.reference`` prints docs/api.md: its introduction and every route.
 """
 
 from __future__ import annotations
@@ -104,6 +104,6 @@ def page(document: Json) -> str:
 
 
 if __name__ == "__main__":
-    from .app import create_app
+    from ..app import create_app
 
     sys.stdout.write(page(create_app().openapi()))

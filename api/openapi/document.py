@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from .schemas import answers, requests
+from ..schemas import requests, responses
 
 _SUMMARY = """\
 Versions of machine-learning models, their stages, and the evidence behind every move.
@@ -17,7 +17,7 @@ The tenant comes from the credential alone. Another tenant's things are "not fou
 problem documents (RFC 9457) with a stable `code`. Every POST, PUT and DELETE takes an
 `Idempotency-Key`; reads have an `ETag`."""
 _EXTRA_SCHEMAS = (
-    answers.Problem,
+    responses.Problem,
     requests.RegisterModel,
     requests.UploadModel,
     requests.CreateVersion,

@@ -14,10 +14,10 @@ from starlette.routing import Match
 
 from model_lifecycle.registry.rules import errors
 
-from .caller import NotAuthenticated
+from ..auth.caller import NotAuthenticated
+from .errors import Refusal
 from .etags import etag_at
-from .json_response import encode
-from .refusals import Refusal
+from .responses import encode
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("model_lifecycle.api")

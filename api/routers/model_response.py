@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from model_lifecycle.registry.rules.metadata import ModelMetadata
 
-from ..etags import model_etag
-from ..json_response import written
+from ..http.etags import model_etag
+from ..http.responses import written
 
 
 def location(request: Request, model: ModelMetadata) -> str:

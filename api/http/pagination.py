@@ -8,8 +8,8 @@ from typing import Any
 
 from fastapi import Request
 
-from .caller import Caller
-from .pages import PageTokens, Position
+from ..auth.caller import Caller
+from .page_token import PageTokens, Position
 
 
 class Paging:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .refusals import bad_page_token
+from .errors import bad_page_token
 
 #: What a list is ordered by: a name, a number, or an instant (ISO 8601) with an id.
 Position = str | int | list[str | None]

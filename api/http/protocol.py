@@ -3,7 +3,7 @@
 uvicorn gives a request to the application once its headers are complete. What is sent before that,
 or after the answer, is bounded here: the size of headers, the time for them, the time for a body
 that nobody reads any more, and the number of open connections. uvicorn takes a protocol class by
-name (``--http``); this one is ``model_lifecycle.api.http_protocol:LimitedProtocol``.
+name (``--http``); this one is ``model_lifecycle.api.http.protocol:LimitedProtocol``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .settings import ApiSettings
+from ..settings import ApiSettings
 
 #: Seconds in which the rest of a body must arrive once its request has been answered.
 _AFTER_ANSWER = 5.0

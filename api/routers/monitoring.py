@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from .. import docs_page
-from ..describing import Responses, problems
 from ..health import Health
-from ..json_response import encode
+from ..http.responses import encode
+from ..http.strict_route import StrictRoute
 from ..metrics import CONTENT_TYPE
-from ..schemas.answers import Alive, Ready
-from ..strict_route import StrictRoute
+from ..openapi import docs_page
+from ..openapi.route_responses import Responses, problems
+from ..schemas.responses import Alive, Ready
 
 router = APIRouter(route_class=StrictRoute, tags=["service"])
 _TEXT: Responses = {

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from fastapi import Request
 
-from .refusals import Refusal, malformed_json, unsupported_media_type
+from .errors import Refusal, malformed_json, unsupported_media_type
 
 MAX_DEPTH = 32
 

@@ -15,13 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from ..refusals import Refusal, unsupported_media_type
+from ..http.errors import Refusal, unsupported_media_type
+from ..http.strict_json import is_json, json_body, parse
 from ..schemas.requests import UploadVersion
 from ..settings import ApiSettings
-from ..strict_json import is_json, json_body, parse
-from .archives import ArchiveLimits, unpack
-from .contents import model_folder
+from .model_folder import model_folder
 from .onnx import onnx_folder
+from .zip_archive import ArchiveLimits, unpack
 
 D = TypeVar("D", bound=UploadVersion)
 DOCUMENT, ZIP, ONNX = "document", "mlflow_model", "onnx_model"

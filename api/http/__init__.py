@@ -1,0 +1,1 @@
+"""HTTP semantics: problem details, ETags, idempotency, pagination, strict JSON."""
