@@ -8,11 +8,21 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, judging, moving, recompute, report, serve, story, upkeep, verifying
+from .commands import (
+    catalog,
+    history,
+    maintenance,
+    policy,
+    recompute,
+    report,
+    serve,
+    transitions,
+    verify,
+)
+from .commands.keys import keys
+from .errors import LifecycleGroup
 from .exit_codes import legend
-from .failures import LifecycleGroup
-from .keys import keys
-from .noise import hush_libraries
+from .logging import hush_libraries
 
 _EPILOG = f"""\b
 Exit codes:
@@ -32,25 +42,25 @@ app = typer.Typer(
 database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
 
 _LOOK, _CHANGE, _KEEP = "Look", "Change", "Keep in order"
-app.command(rich_help_panel=_LOOK)(catalogue.models)
-app.command(rich_help_panel=_LOOK)(catalogue.show)
-app.command(rich_help_panel=_LOOK)(story.history)
-app.command(rich_help_panel=_LOOK)(story.production)
-app.command(rich_help_panel=_LOOK)(catalogue.evidence)
+app.command(rich_help_panel=_LOOK)(catalog.models)
+app.command(rich_help_panel=_LOOK)(catalog.show)
+app.command(rich_help_panel=_LOOK)(history.history)
+app.command(rich_help_panel=_LOOK)(history.production)
+app.command(rich_help_panel=_LOOK)(catalog.evidence)
 app.command(rich_help_panel=_LOOK)(report.report)
-app.command(rich_help_panel=_LOOK)(judging.readiness)
-app.command(rich_help_panel=_CHANGE)(moving.promote)
-app.command(rich_help_panel=_CHANGE)(moving.rollback)
-app.command(rich_help_panel=_CHANGE)(moving.retire)
-app.command(rich_help_panel=_CHANGE)(moving.delete)
-app.command(rich_help_panel=_CHANGE)(judging.policy)
-app.command(rich_help_panel=_KEEP)(verifying.verify)
+app.command(rich_help_panel=_LOOK)(policy.readiness)
+app.command(rich_help_panel=_CHANGE)(transitions.promote)
+app.command(rich_help_panel=_CHANGE)(transitions.rollback)
+app.command(rich_help_panel=_CHANGE)(transitions.retire)
+app.command(rich_help_panel=_CHANGE)(transitions.delete)
+app.command(rich_help_panel=_CHANGE)(policy.policy)
+app.command(rich_help_panel=_KEEP)(verify.verify)
 app.command(rich_help_panel=_KEEP)(recompute.recompute)
-app.command(rich_help_panel=_KEEP)(upkeep.reconcile)
+app.command(rich_help_panel=_KEEP)(maintenance.reconcile)
 app.add_typer(database, name="db", rich_help_panel=_KEEP)
 app.add_typer(keys, name="keys", rich_help_panel=_KEEP)
 app.command(rich_help_panel=_KEEP)(serve.serve)
-database.command("upgrade")(upkeep.upgrade)
+database.command("upgrade")(maintenance.upgrade)
 
 
 def _print_version(wanted: bool) -> None:

@@ -219,7 +219,7 @@ def test_a_mistake_in_the_program_exits_with_one(run: Run, monkeypatch: pytest.M
     def broken(**_values: object) -> None:
         raise RuntimeError("postgresql://me:secret@host")
 
-    monkeypatch.setattr("model_lifecycle.cli.session.Settings", broken)
+    monkeypatch.setattr("model_lifecycle.cli.context.Settings", broken)
 
     words, program = run("models"), run("models", "--json")
     monkeypatch.setenv("MODEL_LIFECYCLE_TRACEBACK", "1")

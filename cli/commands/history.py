@@ -13,11 +13,11 @@ from model_lifecycle.registry.rules.evidence import Evidence
 from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, timestamp
 from model_lifecycle.registry.rules.stages import LIVE_STAGES
 
-from .options import AsJson, Home, Model, Tenant
-from .output import answer, line
-from .session import ask
-from .sheet import Column, Sheet
-from .wording import instant, lines, move, version_name, who
+from ..context import ask
+from ..options import AsJson, Home, Model, Tenant
+from ..output import answer, line
+from ..rendering.formatting import instant, lines, move, version_name, who
+from ..rendering.table import Column, Sheet
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .output import line
+from ..output import line
 
 #: Narrower than this, sentences are no fun to read; a long name should stay in one piece.
 _SENTENCE, _NAME = 14, 30

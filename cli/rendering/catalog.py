@@ -10,9 +10,9 @@ from rich.table import Table
 from model_lifecycle.registry.rules.evidence import Evidence
 from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
 
-from .output import line
-from .sheet import Column, Sheet, facts
-from .wording import instant, numbers, pairs, verdict, version_name, who
+from ..output import line
+from .formatting import instant, numbers, pairs, verdict, version_name, who
+from .table import Column, Sheet, facts
 
 
 def models_view(

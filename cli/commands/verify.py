@@ -10,11 +10,11 @@ import typer
 
 from model_lifecycle.registry.rules.errors import BundleCorrupt, LedgerCorrupt, ModelNotFound
 
-from .exit_codes import ExitCode
-from .options import AsJson, Home, Tenant
-from .output import answer, line
-from .session import ask
-from .sheet import Column, Sheet
+from ..context import ask
+from ..exit_codes import ExitCode
+from ..options import AsJson, Home, Tenant
+from ..output import answer, line
+from ..rendering.table import Column, Sheet
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -16,7 +16,7 @@ from model_lifecycle.registry.rules.errors import RegistryError
 from model_lifecycle.registry.settings import PREFIX
 
 from .exit_codes import ExitCode, exit_code
-from .noise import own_warnings
+from .logging import own_warnings
 from .output import harmless
 
 

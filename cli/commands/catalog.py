@@ -11,10 +11,10 @@ from model_lifecycle.registry.rules.metadata import Framework
 from model_lifecycle.registry.rules.stages import LIVE_STAGES
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .catalogue_views import evidence_view, model_view, models_view, version_view
-from .options import AsJson, Home, Model, Tenant, VersionNumber
-from .output import answer
-from .session import ask
+from ..context import ask
+from ..options import AsJson, Home, Model, Tenant, VersionNumber
+from ..output import answer
+from ..rendering.catalog import evidence_view, model_view, models_view, version_view
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .exit_codes import ExitCode
-from .moving import Target
-from .options import Actor, AsJson, Home, Model, OperationId, Tenant, VersionNumber
-from .output import answer, line
-from .policy_file import read_policy
-from .session import acting, ask, repeatable
-from .wording import version_name
+from ..context import acting, ask, repeatable
+from ..exit_codes import ExitCode
+from ..options import Actor, AsJson, Home, Model, OperationId, Tenant, VersionNumber
+from ..output import answer, line
+from ..policy_file import read_policy
+from ..rendering.formatting import version_name
+from .transitions import Target
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -12,9 +12,9 @@ import typer
 from model_lifecycle.registry.rules.errors import FrameworkUnavailable
 from model_lifecycle.registry.settings import PREFIX, Settings
 
-from .noise import environment_of_the_caller
-from .options import Home
-from .session import ask
+from ..context import ask
+from ..logging import environment_of_the_caller
+from ..options import Home
 
 #: Named, not imported: the command line and the API are neighbours that do not know each other.
 _SERVER = "model_lifecycle.api.server"

@@ -12,9 +12,9 @@ import typer
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
 from model_lifecycle.registry.rules.paths import REPORT_HTML, REPORT_JSON
 
-from .options import AsJson, Home, Model, Tenant, VersionNumber
-from .output import answer
-from .session import ask
+from ..context import ask
+from ..options import AsJson, Home, Model, Tenant, VersionNumber
+from ..output import answer
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -11,11 +11,11 @@ from model_lifecycle.registry.rules.principals import Action, require
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 
-from .exit_codes import ExitCode
-from .options import Actor, AsJson, Home
-from .output import answer, line
-from .session import acting, ask
-from .sheet import Column, Sheet
+from ..context import acting, ask
+from ..exit_codes import ExitCode
+from ..options import Actor, AsJson, Home
+from ..output import answer, line
+from ..rendering.table import Column, Sheet
 
 
 def reconcile(

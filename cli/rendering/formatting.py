@@ -11,7 +11,7 @@ from rich.text import Text
 from model_lifecycle.registry.rules.evidence import Verdict
 from model_lifecycle.registry.rules.metadata import StageMove
 
-from .output import line
+from ..output import line
 
 _COLOURS = {
     Verdict.PASS.value: "green",

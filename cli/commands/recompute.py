@@ -11,10 +11,10 @@ import typer
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
-from .exit_codes import ExitCode
-from .options import AsJson, Home
-from .output import answer, line
-from .session import ask
+from ..context import ask
+from ..exit_codes import ExitCode
+from ..options import AsJson, Home
+from ..output import answer, line
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

@@ -14,8 +14,9 @@ from model_lifecycle.registry.rules.metadata import LedgerEntry
 from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.rules.tenancy import parse_version
 
-from .confirmation import require_consent
-from .options import (
+from ..confirmation import require_consent
+from ..context import acting, ask, repeatable
+from ..options import (
     Actor,
     AsJson,
     Home,
@@ -26,10 +27,9 @@ from .options import (
     VersionNumber,
     expected_production,
 )
-from .output import answer, line
-from .session import acting, ask, repeatable
-from .story import waived
-from .wording import move, version_name
+from ..output import answer, line
+from ..rendering.formatting import move, version_name
+from .history import waived
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry

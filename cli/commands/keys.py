@@ -12,10 +12,10 @@ from model_lifecycle.registry.rules.principals import Action, Role, require
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 
-from .options import Actor, AsJson, Home, Tenant
-from .output import answer
-from .session import acting
-from .sheet import Column, Sheet
+from ..context import acting
+from ..options import Actor, AsJson, Home, Tenant
+from ..output import answer
+from ..rendering.table import Column, Sheet
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.ledger.api_keys import ApiKey, ApiKeys

@@ -1,0 +1,1 @@
+"""The commands of ``model-lifecycle``, one module per panel."""
