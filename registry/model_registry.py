@@ -14,6 +14,7 @@ from typing import Any
 
 from .artifacts.store import ArtifactStore
 from .frameworks.protocol import Predictor
+from .mlflow_adapter.records import ExperimentRecord, RunRecord
 from .rules.evidence import Evidence
 from .rules.expectation import ANY, ExpectedEpoch, ExpectedProduction
 from .rules.metadata import (
@@ -47,7 +48,6 @@ from .services.stores import Stores
 from .services.training import LoggedTraining, Training
 from .services.version_files import VersionFiles
 from .settings import Settings
-from .tracking.records import ExperimentRecord, RunRecord
 
 
 class ModelRegistry:

@@ -10,11 +10,11 @@ from importlib import import_module
 from .artifacts.opening import open_artifacts
 from .ledger.clock import utc_now
 from .ledger.ledger import Ledger
+from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
 from .rules.policy import PromotionPolicy
 from .services.stores import Stores
 from .settings import Settings
-from .tracking.store import MlflowTracking
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not
 #: imported: the core depends on no gate, and every registry that is opened checks its policies.

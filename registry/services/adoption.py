@@ -13,6 +13,8 @@ from typing import Any
 from ..artifacts.bundle import kept_bundle
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import ModelVersionRecord
 from ..rules import paths
 from ..rules.commands import AdoptVersion
 from ..rules.errors import BackendUnavailable, NotFound, RegistryError
@@ -20,8 +22,6 @@ from ..rules.inputs import MAX_TEXT
 from ..rules.metadata import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
 from ..rules.principals import Principal
 from ..rules.tenancy import ModelId, TenantId
-from ..tracking import tags
-from ..tracking.records import ModelVersionRecord
 from .mlflow_identity import bundle_number, is_own_bundle
 from .mlflow_versions import MlflowVersions
 from .operations import Request, request

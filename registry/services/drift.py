@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ledger.rows import ModelRow
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
 from ..rules.metadata import Finding, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId
-from ..tracking import tags
-from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
 from .mirroring import model_tags, version_tags
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..mlflow_adapter.records import ExperimentRecord, RunRecord
 from ..rules import tenancy
 from ..rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
 from ..rules.inputs import finite_metrics
 from ..rules.metadata import timestamp
 from ..rules.tenancy import TenantId
-from ..tracking.records import ExperimentRecord, RunRecord
 from .stores import Stores
 from .training import Training
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ledger.rows import Change, ModelRow
+from ..mlflow_adapter import tags
 from ..rules.metadata import VersionMetadata
 from ..rules.stages import Stage
-from ..tracking import tags
 
 
 @dataclass(frozen=True)

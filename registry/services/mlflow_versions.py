@@ -11,12 +11,12 @@ import asyncio
 import random
 from itertools import count
 
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import ModelVersionRecord
 from ..rules import paths
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
-from ..tracking import tags
-from ..tracking.records import ModelVersionRecord
 from .mlflow_identity import is_own_bundle, logged_model_of
 from .operations import Request
 from .plans import VersionPlan

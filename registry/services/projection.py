@@ -15,12 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..ledger.rows import Change
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import ModelVersionRecord
 from ..rules.errors import BackendUnavailable, NotFound
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
-from ..tracking import tags
-from ..tracking.records import ModelVersionRecord
 from .mirroring import Mirroring, mirror_all, mirror_change
 from .mlflow_identity import mismatch
 from .stores import Stores

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from ..mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
 from ..rules import paths, tenancy
 from ..rules.errors import BundleCorrupt
 from ..rules.metadata import Finding, VersionMetadata
 from ..rules.stages import Stage
 from ..rules.tenancy import ModelId, TenantId, registered_name, split_registered_name
-from ..tracking.records import ModelVersionRecord, RegisteredModelRecord
 from .adoption import Adoption
 from .drift import Seen, differences
 from .mlflow_identity import mismatch

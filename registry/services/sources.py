@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
 from ..rules import paths
 from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ..rules.metadata import VersionMetadata
 from ..rules.tenancy import TenantId
-from ..tracking import tags
-from ..tracking.records import LoggedModelRecord, ModelVersionRecord, RunRecord
 from .mlflow_identity import is_own_bundle, logged_model_of
 from .stores import Stores
 from .training import Training

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ..artifacts.store import ArtifactStore
 from ..ledger.ledger import Ledger
+from ..mlflow_adapter.client import MlflowTracking
 from ..rules.policy import PromotionPolicy
 from ..settings import Settings
-from ..tracking.store import MlflowTracking
 
 #: A policy with its gates' sections checked as a whole and complete with their defaults. Raises
 #: InvalidInput for a policy that the gates do not understand, or that can never PASS.

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..frameworks import adapter_for
+from ..mlflow_adapter import tags
+from ..mlflow_adapter.records import LoggedModelRecord, RunRecord
 from ..rules import paths
 from ..rules.errors import OperationConflict, RunNotFound
 from ..rules.metadata import timestamp
 from ..rules.model_outputs import model_outputs
 from ..rules.tenancy import ModelId, TenantId
-from ..tracking import tags
-from ..tracking.records import LoggedModelRecord, RunRecord
 from .operations import Request
 from .plans import VersionPlan
 from .stores import Stores

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..artifacts.bundle import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
+from ..mlflow_adapter.records import ModelVersionRecord
 from ..rules import paths, tenancy
 from ..rules.errors import BundleCorrupt, VersionNotFound
 from ..rules.metadata import VersionMetadata
 from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
-from ..tracking.records import ModelVersionRecord
 from .artifact_root import require_same_root
 from .mlflow_identity import mismatch
 from .sources import Sources

@@ -9,13 +9,13 @@ from sqlalchemy import select
 from model_lifecycle.registry.artifacts.bundle import verify_bundle
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import reading
+from model_lifecycle.registry.mlflow_adapter import tags
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.rules import paths
 from model_lifecycle.registry.rules.errors import RegistryError
 from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.rules.tenancy import TenantId, registered_name
 from model_lifecycle.registry.services.mirroring import version_tags
-from model_lifecycle.registry.tracking import tags
 
 
 async def broken_for_readers(

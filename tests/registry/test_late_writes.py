@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from scenery.world import World
 
+from model_lifecycle.registry.mlflow_adapter.sql_registry import DatabaseRegistry
 from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
-from model_lifecycle.registry.tracking.database_registry import DatabaseRegistry
 
 
 def _alias(by_hand: Any, world: World, model_id: str) -> int | None:

@@ -20,13 +20,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.registry_utils import add_prompt_filter_string
 from servers.canned import Canned, canned_server
 
+from model_lifecycle.registry.mlflow_adapter import filter_strings
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
+from model_lifecycle.registry.mlflow_adapter.rest import auth
+from model_lifecycle.registry.mlflow_adapter.rest.client import Server
+from model_lifecycle.registry.mlflow_adapter.rest.responses import AnswerError, document_of
+from model_lifecycle.registry.mlflow_adapter.rest.tracking import SendOnceTracking
 from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.rules.tenancy import tenant_id
-from model_lifecycle.registry.tracking import access, filters
-from model_lifecycle.registry.tracking.answers import AnswerError, document_of
-from model_lifecycle.registry.tracking.sending import SendOnceTracking
-from model_lifecycle.registry.tracking.server import Server
-from model_lifecycle.registry.tracking.store import MlflowTracking
 
 NAME = "MLFLOW_TRACKING_USERNAME"
 PASSWORD = "MLFLOW_TRACKING_PASSWORD"
@@ -107,7 +108,7 @@ def test_a_credentials_file_that_cannot_be_read_is_told_without_its_content(home
     """The error says which file, not what is in it."""
     keep(home, "[mlflow]\nmlflow_tracking_password = 100%s3cret\n")
     with pytest.raises(InvalidInput, match=r"\.mlflow/credentials") as caught:
-        access.read_access()
+        auth.read_access()
 
     assert "s3cret" not in str(caught.value)
 
@@ -157,7 +158,9 @@ def outcome(send: Any) -> Any:
 def test_what_is_searched_leaves_prompts_out_as_mlflows_client_does() -> None:
     """MLflow keeps prompts as registered models with a tag."""
     for condition in (None, "name = 'acme.churn'"):
-        assert filters.without_prompts(condition) == add_prompt_filter_string(condition, False)
+        assert filter_strings.without_prompts(condition) == add_prompt_filter_string(
+            condition, False
+        )
 
 
 def certificate(folder: Path) -> Path:
@@ -291,7 +294,7 @@ def test_what_only_mlflows_client_can_do(
     """Plugins, signatures and workspaces are left to it; names and tokens are not."""
     monkeypatch.setenv(name, value)
 
-    assert access.needs_mlflow() is needed
+    assert auth.needs_mlflow() is needed
 
 
 def test_a_plugin_that_adds_headers_is_left_to_mlflows_client(
@@ -304,7 +307,7 @@ def test_a_plugin_that_adds_headers_is_left_to_mlflows_client(
     (info / "entry_points.txt").write_text(
         "[mlflow.request_header_provider]\nplugin = plugin:Headers\n"
     )
-    before = access.needs_mlflow()
+    before = auth.needs_mlflow()
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
-    assert (before, access.needs_mlflow()) == (False, True)
+    assert (before, auth.needs_mlflow()) == (False, True)

@@ -10,6 +10,12 @@ from mlflow import exceptions
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import ErrorCode
 
+from model_lifecycle.registry.mlflow_adapter.errors import (
+    MEANING_OF,
+    Meaning,
+    is_lost_race,
+    translate,
+)
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
     BackendUnavailable,
@@ -17,12 +23,6 @@ from model_lifecycle.registry.rules.errors import (
     NotFound,
     RegistryError,
     RunNotFound,
-)
-from model_lifecycle.registry.tracking.translation import (
-    MEANING_OF,
-    Meaning,
-    is_lost_race,
-    translate,
 )
 
 SECRET = "s3cret"

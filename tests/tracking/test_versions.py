@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from model_lifecycle.registry.mlflow_adapter import tags
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
+from model_lifecycle.registry.mlflow_adapter.records import LoggedModelRecord
 from model_lifecycle.registry.rules.errors import (
     ArtifactNotFound,
     InvalidInput,
@@ -14,9 +17,6 @@ from model_lifecycle.registry.rules.errors import (
     VersionNotFound,
 )
 from model_lifecycle.registry.rules.tenancy import TenantId, model_id, registered_name
-from model_lifecycle.registry.tracking import tags
-from model_lifecycle.registry.tracking.records import LoggedModelRecord
-from model_lifecycle.registry.tracking.store import MlflowTracking
 
 OPERATION = "it's/an `operation`"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from ..rules.errors import AlreadyExists, NotFound
 from ..rules.tenancy import ModelId, TenantId, experiment_name, experiment_prefix
-from . import filters
-from .connection import Connection
-from .paging import all_pages
+from . import filter_strings
+from .executor import Connection
+from .pagination import all_pages
 from .records import ExperimentRecord
-from .times import when
+from .timestamps import when
 
 _PAGE = 1000
 
@@ -43,7 +43,7 @@ class Experiments:
         found = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_experiments(
-                filter_string=filters.experiments_of(tenant),
+                filter_string=filter_strings.experiments_of(tenant),
                 max_results=_PAGE,
                 order_by=["name ASC"],
                 page_token=token,
@@ -53,7 +53,7 @@ class Experiments:
 
     async def experiment(self, tenant: TenantId, experiment_id: str) -> ExperimentRecord | None:
         """The tenant's experiment with this id; None if it has none, or deleted it."""
-        if not filters.is_experiment_id(experiment_id):
+        if not filter_strings.is_experiment_id(experiment_id):
             return None
         prefix = experiment_prefix(tenant)
         try:

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..rules.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from ..together import together
-from . import filters
-from .connection import Connection
-from .paging import all_pages
+from . import filter_strings
+from .executor import Connection
+from .factory import Stores
+from .pagination import all_pages
 from .records import MetricPoint, RunRecord
-from .stores import Stores
 from .tags import with_operation_key
-from .times import instant, millis, now_millis, when
+from .timestamps import instant, millis, now_millis, when
 
 _METRICS_PER_CALL = 1000
 _TEXTS_PER_CALL = 100
@@ -48,7 +48,7 @@ class Runs:
 
     async def find_run(self, experiment_id: str, operation_id: str) -> RunRecord | None:
         """The newest run that the operation created in the experiment."""
-        found = await self._search([experiment_id], filters.made_by(operation_id), 1)
+        found = await self._search([experiment_id], filter_strings.made_by(operation_id), 1)
         return found[0] if found else None
 
     async def log_run(
@@ -121,7 +121,7 @@ class Runs:
 
     async def run(self, run_id: str) -> RunRecord | None:
         """The run, or None if there is none or it was deleted."""
-        if not filters.is_run_id(run_id):
+        if not filter_strings.is_run_id(run_id):
             return None
         try:
             run = await self._connection.call(lambda stores: stores.tracking.get_run(run_id))
@@ -138,14 +138,16 @@ class Runs:
     ) -> list[RunRecord]:
         """Runs of these experiments, newest first; of ``run_ids`` only those that lie in them, so
         that another tenant's run is not found. One call for up to 500 ids or one page."""
-        experiments = [item for item in experiment_ids if filters.is_experiment_id(item)]
+        experiments = [item for item in experiment_ids if filter_strings.is_experiment_id(item)]
         if not experiments:
             return []
         if run_ids is None:
             return await self._search(experiments, "", limit)
         found: list[RunRecord] = []
-        for chunk in filters.chunks(dict.fromkeys(filter(filters.is_run_id, run_ids))):
-            found += await self._search(experiments, filters.runs_in(chunk), len(chunk))
+        for chunk in filter_strings.chunks(
+            dict.fromkeys(filter(filter_strings.is_run_id, run_ids))
+        ):
+            found += await self._search(experiments, filter_strings.runs_in(chunk), len(chunk))
         return found[:limit]
 
     async def list_runs(
@@ -159,9 +161,9 @@ class Runs:
         ``limit`` of those that follow the start and the id of ``after``, whether or not that run
         is still there. MLflow reads no more than these, and the runs that started with ``after``.
         """
-        if not filters.is_experiment_id(experiment_id):
+        if not filter_strings.is_experiment_id(experiment_id):
             return []
-        condition = "" if after is None else filters.started_by(_started_millis(after[0]))
+        condition = "" if after is None else filter_strings.started_by(_started_millis(after[0]))
         last = None if after is None else (-_started_millis(after[0]), after[1])
         found: list[RunRecord] = []
         token: str | None = None

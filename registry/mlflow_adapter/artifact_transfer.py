@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..rules.errors import ArtifactNotFound, BackendUnavailable, RegistryError
-from .stores import Stores
-from .translation import translate
+from .errors import translate
+from .factory import Stores
 
 _STORE = "artifact store"
 

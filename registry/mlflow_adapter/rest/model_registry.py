@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from .answers import AnswerError
-from .records import ModelVersionRecord, RegisteredModelRecord
-from .registry_store import LOGGED_MODEL_SOURCE, Page, version_record
+from ..records import ModelVersionRecord, RegisteredModelRecord
+from ..registry_protocol import LOGGED_MODEL_SOURCE, Page, version_record
+from .responses import AnswerError
 
 T = TypeVar("T")
 

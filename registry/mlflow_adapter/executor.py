@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ..rules.errors import BackendUnavailable, RegistryError
-from .probe import probe
-from .registry_store import RegistryStore
-from .stores import Stores, check_uri, is_sqlite, open_stores
-from .translation import BACKEND, late, translate, without_credentials
+from .errors import BACKEND, late, translate, without_credentials
+from .factory import Stores, check_uri, is_sqlite, open_stores
+from .registry_protocol import RegistryStore
+from .rest.probe import probe
 
 T = TypeVar("T")
 

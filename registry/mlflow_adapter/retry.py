@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .translation import is_lost_race
+from .errors import is_lost_race
 
 
 def again_if_raced(write: Callable[[], None]) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from ..rules.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
 from ..rules.tenancy import version_number
-from . import filters
-from .connection import Connection
-from .paging import all_pages
-from .racing import again_if_raced
+from . import filter_strings
+from .executor import Connection
+from .factory import is_served
+from .pagination import all_pages
 from .records import ModelVersionRecord
-from .registry_store import LOGGED_MODEL_SOURCE, RegistryStore
-from .stores import is_served
+from .registry_protocol import LOGGED_MODEL_SOURCE, RegistryStore
+from .retry import again_if_raced
 from .tags import LOGGED_MODEL_ID, OPERATION_ID, with_operation_key
 
 _PAGE = 1000
@@ -35,8 +35,8 @@ class ModelVersions:
         """Number of a new version. Sent once: after a lost answer, look with
         :meth:`versions_tagged` before trying again. Raises ModelNotFound, and ArtifactNotFound
         for a ``models:/m-…`` that is not there."""
-        filters.checked_name(name)
-        if logged_model_id is not None and not filters.is_logged_model_id(logged_model_id):
+        filter_strings.checked_name(name)
+        if logged_model_id is not None and not filter_strings.is_logged_model_id(logged_model_id):
             raise InvalidInput(
                 f"logged model id {logged_model_id!r:.80} is not valid; it is 'm-' and 32 "
                 "hexadecimal digits",
@@ -61,12 +61,14 @@ class ModelVersions:
     async def versions_tagged(self, name: str, operation_id: str) -> list[ModelVersionRecord]:
         """The versions that carry the operation's id as a tag, ascending. Anybody can set a tag:
         whether the operation made them, their source has to show."""
-        versions = await self._search(f"{filters.named(name)} AND {filters.made_by(operation_id)}")
+        versions = await self._search(
+            f"{filter_strings.named(name)} AND {filter_strings.made_by(operation_id)}"
+        )
         return [item for item in versions if item.tags.get(OPERATION_ID) == operation_id]
 
     async def newest_version(self, name: str) -> int:
         """The highest number of a version that was not deleted; 0 if there is none."""
-        condition = filters.named(name)
+        condition = filter_strings.named(name)
         newest = await self._connection.call_registry(
             lambda registry: registry.newest_model_version(condition)
         )
@@ -79,11 +81,11 @@ class ModelVersions:
 
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         """Every version that was not deleted, ascending; empty for a model that is not there."""
-        return await self._search(filters.named(name))
+        return await self._search(filter_strings.named(name))
 
     async def model_version(self, name: str, version: int) -> ModelVersionRecord | None:
         """One version, or None."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
         number = version_number(version)
         try:
             return await self._connection.call_registry(
@@ -94,7 +96,7 @@ class ModelVersions:
 
     async def set_version_tags(self, name: str, version: int, tags: Mapping[str, str]) -> None:
         """Set these tags and leave others. Raises VersionNotFound."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
         number = version_number(version)
 
         def set_tag(registry: RegistryStore, key: str, value: str) -> None:
@@ -108,7 +110,7 @@ class ModelVersions:
 
     async def delete_version(self, name: str, version: int) -> None:
         """Delete a version; one that is not there is fine. Its number is not given again."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
         number = version_number(version)
         try:
             await self._connection.call_registry(
@@ -120,7 +122,7 @@ class ModelVersions:
     async def _address_of(self, source: str) -> str:
         """What MLflow is told as the source: for a LoggedModel, what its store wants to hear."""
         model_id = source.removeprefix(LOGGED_MODEL_SOURCE)
-        if not filters.is_logged_model_id(model_id):
+        if not filter_strings.is_logged_model_id(model_id):
             return source
         return await self._connection.call_registry(
             lambda registry: registry.source_of(model_id), missing=ArtifactNotFound(source)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .records import ModelVersionRecord, RegisteredModelRecord
-from .registry_store import Page, version_record
+from .registry_protocol import Page, version_record
 
 
 class DatabaseRegistry:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
-from . import filters
+from . import filter_strings
 from .records import ModelVersionRecord, RegisteredModelRecord
 from .tags import LOGGED_MODEL_ID
-from .times import when
+from .timestamps import when
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def version_record(
 ) -> ModelVersionRecord:
     """The record of a version from what MLflow tells about it."""
     from_source = source.removeprefix(LOGGED_MODEL_SOURCE)
-    derived = from_source if filters.is_logged_model_id(from_source) else None
+    derived = from_source if filter_strings.is_logged_model_id(from_source) else None
     return ModelVersionRecord(
         name=name,
         version=int(version),

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..rules.errors import InvalidInput, NotFound
-from . import filters
-from .connection import Connection
-from .files import download_folder, upload_folder
-from .paging import all_pages
+from . import filter_strings
+from .artifact_transfer import download_folder, upload_folder
+from .executor import Connection
+from .factory import Stores
+from .pagination import all_pages
 from .records import LoggedModelRecord
-from .stores import Stores
 from .tags import FRAMEWORK, OPERATION_ID, with_operation_key
 
 _READY = "READY"
@@ -82,7 +82,7 @@ class LoggedModels:
 
     async def logged_model(self, model_id: str) -> LoggedModelRecord | None:
         """The LoggedModel with this id (``m-…``), or None."""
-        if not filters.is_logged_model_id(model_id):
+        if not filter_strings.is_logged_model_id(model_id):
             return None
         try:
             return await self._connection.call(
@@ -98,7 +98,7 @@ class LoggedModels:
         found = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
-                [experiment_id], filters.made_by(operation_id), page_token=token
+                [experiment_id], filter_strings.made_by(operation_id), page_token=token
             ),
         )
         for record in sorted(found, key=lambda item: -item.creation_timestamp):
@@ -111,12 +111,12 @@ class LoggedModels:
         self, experiment_id: str, run_id: str
     ) -> list[LoggedModelRecord]:
         """The LoggedModels that the run made, newest first."""
-        if not filters.is_run_id(run_id):
+        if not filter_strings.is_run_id(run_id):
             return []
         found = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
-                [experiment_id], filters.of_run(run_id), page_token=token
+                [experiment_id], filter_strings.of_run(run_id), page_token=token
             ),
         )
         return [_record(item) for item in sorted(found, key=lambda item: -item.creation_timestamp)]

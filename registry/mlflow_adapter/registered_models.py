@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from ..rules.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
 from ..rules.tenancy import TenantId, split_registered_name
-from . import filters
-from .connection import Connection
-from .paging import all_pages
-from .racing import again_if_raced
+from . import filter_strings
+from .executor import Connection
+from .pagination import all_pages
 from .records import RegisteredModelRecord
-from .registry_store import RegistryStore
+from .registry_protocol import RegistryStore
+from .retry import again_if_raced
 
 _PAGE = 1000
 
@@ -24,7 +24,7 @@ class RegisteredModels:
         self, name: str, *, tags: Mapping[str, str], description: str
     ) -> None:
         """Create the registered model if it is not there; one that is there is left as it is."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
         if await self.registered_model(name) is not None:
             return
 
@@ -37,7 +37,7 @@ class RegisteredModels:
 
     async def set_registered_model_tags(self, name: str, tags: Mapping[str, str]) -> None:
         """Set these tags and leave others. Raises ModelNotFound."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
 
         def set_tag(registry: RegistryStore, key: str, value: str) -> None:
             again_if_raced(lambda: registry.set_registered_model_tag(name, key, value))
@@ -53,19 +53,19 @@ class RegisteredModels:
     ) -> list[RegisteredModelRecord]:
         """The tenant's registered models by name, or those of every tenant; with aliases and
         tags, in one call a thousand. Names that are not of our form are left out."""
-        found = await self._search(filters.models_of(tenant) if tenant else None)
+        found = await self._search(filter_strings.models_of(tenant) if tenant else None)
         owned = [(item, split_registered_name(item.name)) for item in found]
         return [item for item, owner in owned if owner is not None and tenant in (None, owner[0])]
 
     async def registered_model(self, name: str) -> RegisteredModelRecord | None:
         """The registered model with its aliases and tags, or None; a constant number of queries,
         where MLflow's own ``get_registered_model`` loads every version."""
-        found = await self._search(filters.named(name))
+        found = await self._search(filter_strings.named(name))
         return found[0] if found else None
 
     async def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point ``alias`` at ``version``. Raises VersionNotFound."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
 
         def set_alias(registry: RegistryStore) -> None:
             again_if_raced(lambda: registry.set_registered_model_alias(name, alias, version))
@@ -74,7 +74,7 @@ class RegisteredModels:
 
     async def delete_alias(self, name: str, alias: str) -> None:
         """Remove ``alias``; one that is not there is fine."""
-        filters.checked_name(name)
+        filter_strings.checked_name(name)
         try:
             await self._connection.call_registry(
                 lambda registry: registry.delete_registered_model_alias(name, alias)
@@ -83,7 +83,7 @@ class RegisteredModels:
             return
 
     async def _search(self, condition: str | None) -> list[RegisteredModelRecord]:
-        searched = filters.without_prompts(condition)
+        searched = filter_strings.without_prompts(condition)
         return await all_pages(
             self._connection.call_registry,
             lambda registry, token: registry.search_registered_models(searched, _PAGE, token),

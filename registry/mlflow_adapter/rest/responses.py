@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .translation import MEANING_OF
+from ..errors import MEANING_OF
 
 #: Codes for answers that name none, as MLflow's own client reads them.
 _CODE_OF_STATUS = {

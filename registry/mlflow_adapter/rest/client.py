@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from .access import read_access
-from .answers import document_of
+from .auth import read_access
+from .responses import document_of
 
 #: Where the REST API is, below the server's address.
 API = "/api/2.0/mlflow/"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .connection import Connection
+from .executor import Connection
 from .experiments import Experiments
 from .logged_models import LoggedModels
+from .model_versions import ModelVersions
 from .registered_models import RegisteredModels
 from .runs import Runs
-from .versions import ModelVersions
 
 
 class MlflowTracking:

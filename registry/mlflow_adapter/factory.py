@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..rules.errors import InvalidInput
-from .access import needs_mlflow
-from .registry_store import RegistryStore
+from .registry_protocol import RegistryStore
+from .rest.auth import needs_mlflow
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
@@ -74,10 +74,10 @@ def open_stores(uri: str, timeout: float) -> Stores:
 
 
 def _served(uri: str, timeout: float) -> Stores:
-    from .served_registry import ServedRegistry
+    from .rest.model_registry import ServedRegistry
 
     def tracking() -> Any:
-        from .sending import SendOnceTracking
+        from .rest.tracking import SendOnceTracking
 
         return SendOnceTracking(uri, timeout)
 
@@ -85,7 +85,7 @@ def _served(uri: str, timeout: float) -> Stores:
         both = tracking()
         return Stores(uri, ServedRegistry(both), lambda: both)
 
-    from .server import Server
+    from .rest.client import Server
 
     return Stores(uri, ServedRegistry(Server(uri, timeout)), tracking)
 
@@ -94,7 +94,7 @@ def _on_database(uri: str) -> Stores:
     from mlflow.tracking._model_registry import utils as registries
     from mlflow.tracking._tracking_service import utils as trackings
 
-    from .database_registry import DatabaseRegistry
+    from .sql_registry import DatabaseRegistry
 
     with _migrating_alone(uri):
         tracking = trackings._get_sqlalchemy_store(uri, _default_artifacts(uri))
