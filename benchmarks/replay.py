@@ -49,7 +49,7 @@ from model_lifecycle.gates.evaluation.replay import Replay, replay_batch
 from model_lifecycle.gates.inference.sequential import judge_blocks
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
-from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 
 TENANT, MODEL = "bench", "clicks"
 START = datetime(2024, 3, 1, tzinfo=UTC)

@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from servers.seaweed import Seaweed, seaweed
 
 from model_lifecycle.registry.artifacts import open_artifacts, write_bundle
-from model_lifecycle.registry.artifacts.content import PART_SIZE
+from model_lifecycle.registry.artifacts.checksums import PART_SIZE
 from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 from model_lifecycle.registry.settings import Settings
 

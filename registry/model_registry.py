@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .artifacts.store import ArtifactStore
+from .artifacts.protocol import ArtifactStore
 from .frameworks.protocol import Predictor
 from .mlflow_adapter.records import ExperimentRecord, RunRecord
 from .rules.evidence import Evidence

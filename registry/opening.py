@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from importlib import import_module
 
-from .artifacts.opening import open_artifacts
+from .artifacts.factory import open_artifacts
 from .ledger.clock import utc_now
 from .ledger.ledger import Ledger
 from .mlflow_adapter.client import MlflowTracking

@@ -19,10 +19,10 @@ from model_lifecycle.registry.rules.errors import (
 from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 from model_lifecycle.registry.together import together
 
-from .addresses import checked_path
-from .content import Content, content_of, content_of_file, folder_files
+from .checksums import Content, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest
-from .store import BACKEND, ArtifactStore
+from .protocol import BACKEND, ArtifactStore
+from .uris import checked_path
 
 #: What the registry writes into a bundle beside the files of the model.
 _WRITTEN = frozenset({paths.MODEL_CARD, paths.REQUIREMENTS})

@@ -11,8 +11,8 @@ from typing import Any
 from model_lifecycle.registry.rules.canonical import canonical_json, digest_bytes
 from model_lifecycle.registry.rules.errors import InvalidInput
 
-from .addresses import checked_path
-from .content import Content
+from .checksums import Content
+from .uris import checked_path
 
 SCHEMA = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)

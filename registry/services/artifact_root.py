@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..artifacts.bundle import read_manifest
-from ..artifacts.store import ArtifactStore
+from ..artifacts.protocol import ArtifactStore
 from ..rules import paths
 from ..rules.errors import BundleCorrupt, InvalidInput
 from ..rules.metadata import VersionMetadata

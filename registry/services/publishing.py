@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.bundle import Bundle, write_bundle
-from ..artifacts.card import model_card
+from ..artifacts.model_card import model_card
 from ..frameworks import adapter_for
 from ..frameworks.folder import record_outputs
 from ..frameworks.onnx_file import require_sound

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.content import folder_digest
+from ..artifacts.checksums import folder_digest
 from ..frameworks import adapter_for, framework_of
 from ..rules import tenancy
 from ..rules.canonical import digest_bytes

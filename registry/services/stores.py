@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..artifacts.store import ArtifactStore
+from ..artifacts.protocol import ArtifactStore
 from ..ledger.ledger import Ledger
 from ..mlflow_adapter.client import MlflowTracking
 from ..rules.policy import PromotionPolicy

@@ -22,7 +22,7 @@ EXTRAS = dict(CONFIG["options.extras_require"])
 MODULES = {
     "api": ["model_lifecycle.api.app"],
     "postgres": ["asyncpg"],
-    "s3": ["boto3", "model_lifecycle.registry.artifacts.s3"],
+    "s3": ["boto3", "model_lifecycle.registry.artifacts.s3_store"],
     "amazon": ["airflow.providers.amazon.aws.hooks.base_aws", "aiobotocore.session"],
     "celery": ["airflow.providers.celery.executors.celery_executor", "celery.bin.celery"],
     "pytorch": ["model_lifecycle.registry.frameworks.pytorch", "torch", "onnxscript"],

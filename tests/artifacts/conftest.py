@@ -10,7 +10,7 @@ import pytest
 from servers.seaweed import Seaweed, seaweed
 
 from model_lifecycle.registry.artifacts import ArtifactStore, LocalArtifacts
-from model_lifecycle.registry.artifacts.s3 import S3Artifacts
+from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
 
 
 @pytest.fixture(scope="session")

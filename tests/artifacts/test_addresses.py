@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_lifecycle.registry.artifacts import ArtifactStore, LocalArtifacts, open_artifacts
-from model_lifecycle.registry.artifacts.addresses import checked_path
-from model_lifecycle.registry.artifacts.s3 import S3Artifacts
+from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
+from model_lifecycle.registry.artifacts.uris import checked_path
 from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.settings import Settings
 

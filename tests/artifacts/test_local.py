@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.registry.artifacts import LocalArtifacts, StoredFile
-from model_lifecycle.registry.artifacts.enclosure import INCOMING, Enclosure
+from model_lifecycle.registry.artifacts.confined_directory import INCOMING, Enclosure
 from model_lifecycle.registry.rules.errors import (
     AlreadyExists,
     ArtifactNotFound,

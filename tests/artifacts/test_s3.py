@@ -12,8 +12,8 @@ from servers.postgres import free_port
 from servers.seaweed import Seaweed
 
 from model_lifecycle.registry.artifacts import StoredFile
-from model_lifecycle.registry.artifacts.content import content_of
-from model_lifecycle.registry.artifacts.s3 import S3Artifacts
+from model_lifecycle.registry.artifacts.checksums import content_of
+from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
 from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.registry.artifacts import ArtifactStore, StoredFile
-from model_lifecycle.registry.artifacts.content import PART_SIZE, Content, content_of
+from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Content, content_of
 from model_lifecycle.registry.rules.errors import AlreadyExists, ArtifactNotFound, InvalidInput
 
 FolderOf = Callable[[dict[str, bytes]], Path]

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from model_lifecycle.registry.artifacts.store import ArtifactStore
+from model_lifecycle.registry.artifacts.protocol import ArtifactStore
 from model_lifecycle.registry.services.stores import Stores
 
 

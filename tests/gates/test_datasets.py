@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_lifecycle.gates.data.datasets import read_dataset
-from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset
 
 

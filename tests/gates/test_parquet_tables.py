@@ -15,7 +15,7 @@ from model_lifecycle.gates.data.parquet import (
     read_table,
     to_frame,
 )
-from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.rules.errors import InvalidDataset
 
 

@@ -27,7 +27,7 @@ from scenery.plain_model import PlainModel
 from scenery.world import new_name
 
 from model_lifecycle.registry.artifacts.bundle import write_bundle
-from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.rules.errors import (

@@ -20,7 +20,7 @@ from typing import Any
 
 from scenery.memory_mlflow import MemoryMlflow
 
-from model_lifecycle.registry.artifacts.local import LocalArtifacts
+from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
-from .addresses import checked_path
+from .uris import checked_path
 
 #: Part size of boto3's and MLflow's transfers; an S3 ETag depends on it.
 PART_SIZE = 8 * 1024 * 1024

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
 from model_lifecycle.registry.together import together
 
-from .addresses import checked_path, path_below
-from .content import PART_SIZE, Content, content_of_parts, folder_files
-from .s3_connection import S3Connection, translated
-from .s3_sending import PARTS_AT_ONCE, send_bytes, send_file
-from .store import StoredFile
+from .checksums import PART_SIZE, Content, content_of_parts, folder_files
+from .protocol import StoredFile
+from .s3_client import S3Connection, translated
+from .s3_upload import PARTS_AT_ONCE, send_bytes, send_file
+from .uris import checked_path, path_below
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

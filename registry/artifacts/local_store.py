@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from model_lifecycle.registry.rules.errors import ArtifactNotFound, BackendUnavailable, InvalidInput
 
-from .addresses import checked_path, local_path, local_root, path_below
-from .content import Content, Hashing, content_of_parts, folder_files, parts
-from .enclosure import Enclosure
-from .store import BACKEND, StoredFile
+from .checksums import Content, Hashing, content_of_parts, folder_files, parts
+from .confined_directory import Enclosure
+from .protocol import BACKEND, StoredFile
+from .uris import checked_path, local_path, local_root, path_below
 
 Result = TypeVar("Result")
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .content import PART_SIZE, Content, Hashing
+from .checksums import PART_SIZE, Content, Hashing
 
 #: Parts in flight at a time.
 PARTS_AT_ONCE = 8

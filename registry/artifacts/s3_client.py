@@ -16,8 +16,8 @@ from model_lifecycle.registry.rules.errors import (
     InvalidInput,
 )
 
-from .content import PART_SIZE
-from .store import BACKEND
+from .checksums import PART_SIZE
+from .protocol import BACKEND
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})

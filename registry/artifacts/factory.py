@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from model_lifecycle.registry.settings import Settings
 
-from .local import LocalArtifacts
-from .store import ArtifactStore
+from .local_store import LocalArtifacts
+from .protocol import ArtifactStore
 
 
 def open_artifacts(settings: Settings) -> ArtifactStore:
@@ -14,7 +14,7 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     No I/O, and no import of boto3. Raises InvalidInput for other schemes.
     """
     if settings.artifact_root.startswith("s3://"):
-        from .s3 import S3Artifacts
+        from .s3_store import S3Artifacts
 
         return S3Artifacts(
             settings.artifact_root,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .content import Content
+from .checksums import Content
 
 #: The store's name in :class:`~model_lifecycle.registry.rules.errors.BackendUnavailable`.
 BACKEND = "artifact store"

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from model_lifecycle.registry.rules.errors import AlreadyExists, InvalidInput
 
-from .addresses import checked_path
+from .uris import checked_path
 
 #: Files being written lie here until they are whole; no path may name it.
 INCOMING = ".incoming"
