@@ -43,7 +43,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_lifecycle.registry.frameworks.trusted_types import trusted_types
+from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import trusted_types
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.rules import paths

@@ -1,8 +1,8 @@
 """Frameworks: how their models are saved without pickle, and loaded as predictors."""
 
-from .adapters import SUPPORTED, adapter_for
+from .detection import framework_of
+from .factory import SUPPORTED, adapter_for
 from .protocol import Column, FrameworkAdapter, Predictor, SavedModel
-from .recognition import framework_of
 
 __all__ = [
     "SUPPORTED",

@@ -12,7 +12,7 @@ from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs, model_outputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
-from .parity import KEY, OnnxParity, not_exported
+from .onnx_parity import KEY, OnnxParity, not_exported
 from .protocol import Column
 
 MLMODEL = "MLmodel"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from .parity import OnnxParity, not_exported
+from .onnx_parity import OnnxParity, not_exported
 
 if TYPE_CHECKING:
     import numpy as np

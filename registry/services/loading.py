@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..artifacts.bundle import fetch_bundle
 from ..frameworks import adapter_for
-from ..frameworks.installed import unmet_requirements
+from ..frameworks.dependencies import unmet_requirements
 from ..frameworks.protocol import Predictor
 from ..rules import paths, tenancy
 from ..rules.errors import (

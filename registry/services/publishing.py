@@ -16,8 +16,8 @@ from typing import Any
 from ..artifacts.bundle import Bundle, write_bundle
 from ..artifacts.model_card import model_card
 from ..frameworks import adapter_for
-from ..frameworks.folder import record_outputs
-from ..frameworks.onnx_file import require_sound
+from ..frameworks.mlflow_folder import record_outputs
+from ..frameworks.onnx_model.validation import require_sound
 from ..frameworks.protocol import SavedModel
 from ..ledger.ledger import Ledger
 from ..ledger.rows import ModelRow

@@ -29,7 +29,7 @@ def test_the_same_window_gives_the_same_model(algorithm, features):
 @pytest.mark.parametrize(("algorithm", "features"), CASES)
 def test_a_trained_model_is_saved_without_pickle(algorithm, features, tmp_path):
     """The reviewed types are enough to save each model and to load it again."""
-    from model_lifecycle.registry.frameworks.adapters import adapter_for
+    from model_lifecycle.registry.frameworks.factory import adapter_for
 
     trained = train_flight_delay(**WINDOW, algorithm=algorithm, features=features)
     adapter = adapter_for("sklearn")

@@ -101,7 +101,7 @@ def test_the_bundle_has_an_onnx_model_that_answers_alike(
     if missing := absent("onnx"):
         pytest.skip(f"{missing} is not installed")
     parity = own.check(folder).onnx
-    from model_lifecycle.registry.frameworks.onnx_session import OnnxPredictor
+    from model_lifecycle.registry.frameworks.onnx_model.predictor import OnnxPredictor
 
     alone = OnnxPredictor(folder / "model.onnx", own.check(folder).columns, "classification")
     rows = frame(200, seed=9)

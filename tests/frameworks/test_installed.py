@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from model_lifecycle.registry.frameworks.installed import require_installed, unmet_requirements
+from model_lifecycle.registry.frameworks.dependencies import require_installed, unmet_requirements
 from model_lifecycle.registry.rules.errors import FrameworkUnavailable
 
 

@@ -11,7 +11,7 @@ import pytest
 from frameworks.networks import absent, frame
 
 from model_lifecycle.registry.frameworks import adapter_for
-from model_lifecycle.registry.frameworks.keras_archive import _unreviewed
+from model_lifecycle.registry.frameworks.tensorflow_model.keras_archive import _unreviewed
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 needs_keras = pytest.mark.skipif(bool(absent("tensorflow")), reason="TensorFlow is not installed")

@@ -37,7 +37,7 @@ def test_superset_of_mlflows_inference(
     """What MLflow finds by loading the model in a second process, we have found without."""
     import mlflow.sklearn
 
-    from model_lifecycle.registry.frameworks.trusted_types import trusted_types
+    from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import trusted_types
 
     model = fitted(kind)
     example = frame.head()

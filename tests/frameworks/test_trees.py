@@ -13,7 +13,7 @@ import pytest
 import skops.io
 
 from model_lifecycle.registry.frameworks import FrameworkAdapter
-from model_lifecycle.registry.frameworks.trees import check_trees
+from model_lifecycle.registry.frameworks.sklearn_model.tree_validation import check_trees
 from model_lifecycle.registry.rules.errors import UntrustedModel
 
 Fitted = Callable[[str], Any]

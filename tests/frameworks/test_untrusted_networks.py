@@ -16,7 +16,7 @@ from frameworks.networks import absent, fitted, frame, keras_model, torch_module
 from frameworks.test_untrusted import Canary
 
 from model_lifecycle.registry.frameworks import adapter_for
-from model_lifecycle.registry.frameworks.quiet import quiet
+from model_lifecycle.registry.frameworks.suppress_output import quiet
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 needs_torch = pytest.mark.skipif(bool(absent("pytorch")), reason="PyTorch is not installed")
@@ -430,9 +430,9 @@ def test_an_onnx_export_that_answers_otherwise_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is saved without it, and the reason has both numbers."""
-    from model_lifecycle.registry.frameworks import onnx_export
+    from model_lifecycle.registry.frameworks.onnx_model import export
 
-    monkeypatch.setattr(onnx_export, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(export, "TOLERANCE", 1e-12)
     told = adapter_for("sklearn").save(
         fitted("sklearn").model, tmp_path / "model", input_example=frame()
     )

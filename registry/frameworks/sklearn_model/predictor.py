@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
-from .protocol import ClusterFit, Column
-from .signature import select_columns
+from ..protocol import ClusterFit, Column
+from ..signature import select_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,19 +10,19 @@ from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from . import payload
-from .folder import keep_parity, limit_of_pickle, output_spec, written_whole
-from .mlmodel import ModelFile, read_mlmodel
-from .onnx_export import exported
-from .outputs import require_probabilities
-from .parity import ROWS
+from ..mlflow_folder import keep_parity, limit_of_pickle, output_spec, written_whole
+from ..mlmodel import ModelFile, read_mlmodel
+from ..onnx_model.export import exported
+from ..onnx_parity import ROWS
+from ..outputs import require_probabilities
+from ..protocol import UNDECLARED, Column, SavedModel
+from ..requirements import pinned_requirements
+from ..signature import example_columns
+from ..suppress_output import quiet
+from . import skops_archive
+from .onnx_export import to_onnx
 from .predictor import SklearnPredictor
-from .protocol import UNDECLARED, Column, SavedModel
-from .quiet import quiet
-from .requirements import pinned_requirements
-from .signature import example_columns
-from .sklearn_onnx import to_onnx
-from .trees import check_trees
+from .tree_validation import check_trees
 from .trusted_types import trusted_types
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class SklearnAdapter:
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
         if kind == "skops":
-            payload.require_trusted(path, self.extra_types)
+            skops_archive.require_trusted(path, self.extra_types)
         return _saved(file, kind, ())
 
     def load(
@@ -117,7 +117,7 @@ class SklearnAdapter:
         model brings along in its own MLmodel file is not believed. Raises UntrustedModel."""
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
-        model = payload.load(path, self.extra_types) if kind == "skops" else _unpickle(path)
+        model = skops_archive.load(path, self.extra_types) if kind == "skops" else _unpickle(path)
         check_trees(model)
         return SklearnPredictor(model, file.columns)
 
@@ -132,13 +132,13 @@ class SklearnAdapter:
     def _form(self, model: Any) -> tuple[str, set[str]]:
         """How the model is to be saved, and the modules that it names then."""
         try:
-            data = payload.dump(model)
-            payload.require_trusted(data, self.extra_types)
+            data = skops_archive.dump(model)
+            skops_archive.require_trusted(data, self.extra_types)
         except UntrustedModel as error:
             if not self.allow_pickle:
                 raise _with_way_out(model, error) from error
             return "cloudpickle", {"cloudpickle", type(model).__module__}
-        return "skops", {"skops", *payload.modules(data)}
+        return "skops", {"skops", *skops_archive.modules(data)}
 
     def _write(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .protocol import Column
+from ..protocol import Column
 
 
 def to_onnx(model: Any, columns: Sequence[Column], file: Path) -> None:

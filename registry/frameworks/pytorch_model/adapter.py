@@ -13,8 +13,9 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, 
 from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from . import pt2
-from .folder import (
+from ..dependencies import require_installed
+from ..input_arrays import input_array
+from ..mlflow_folder import (
     keep_parity,
     limit_of_pickle,
     network_signature,
@@ -22,16 +23,21 @@ from .folder import (
     sign,
     written_whole,
 )
-from .input_arrays import input_array
-from .installed import require_installed
-from .mlmodel import ModelFile, read_mlmodel
-from .network import NetworkPredictor, Run, require_answers, require_example, require_numbers
-from .onnx_export import exported
-from .parity import ROWS
-from .protocol import UNDECLARED, Column, SavedModel
-from .quiet import quiet
-from .requirements import pinned_requirements
-from .signature import example_columns, select_columns
+from ..mlmodel import ModelFile, read_mlmodel
+from ..onnx_model.export import exported
+from ..onnx_parity import ROWS
+from ..protocol import UNDECLARED, Column, SavedModel
+from ..requirements import pinned_requirements
+from ..signature import example_columns, select_columns
+from ..suppress_output import quiet
+from ..tensor_predictor import (
+    NetworkPredictor,
+    Run,
+    require_answers,
+    require_example,
+    require_numbers,
+)
+from . import pt2_archive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +123,7 @@ class PytorchAdapter:
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
         if kind == "pt2":
-            pt2.require_reviewed(path)
+            pt2_archive.require_reviewed(path)
         version = str(file.flavor(_FLAVOR).get("pytorch_version", "unknown"))
         return SavedModel(
             file.requirements(),
@@ -335,7 +341,7 @@ def _program(path: Path) -> tuple[Any, str]:
 
     try:
         with quiet():
-            program = torch.export.load(io.BytesIO(pt2.reviewed(path)))
+            program = torch.export.load(io.BytesIO(pt2_archive.reviewed(path)))
             return program.module(), _program_input(program)
     except UntrustedModel:
         raise

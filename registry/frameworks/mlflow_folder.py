@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
 from .mlmodel import MLMODEL, OUTPUTS
-from .parity import KEY, OnnxParity
+from .onnx_parity import KEY, OnnxParity
 from .protocol import Column
 
 if TYPE_CHECKING:

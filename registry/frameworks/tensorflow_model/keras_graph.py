@@ -8,8 +8,8 @@ from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput
 
-from .protocol import Column
-from .quiet import quiet
+from ..protocol import Column
+from ..suppress_output import quiet
 
 
 def as_graph(model: Any, columns: Sequence[Column]) -> Any:

@@ -27,25 +27,25 @@ def adapter_for(
 
 
 def _sklearn(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
-    from .sklearn import SklearnAdapter
+    from .sklearn_model.adapter import SklearnAdapter
 
     return SklearnAdapter(trusted, allow_pickle=allow_pickle)
 
 
 def _pytorch(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
-    from .pytorch import PytorchAdapter
+    from .pytorch_model.adapter import PytorchAdapter
 
     return PytorchAdapter(allow_pickle=allow_pickle)
 
 
 def _tensorflow(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
-    from .tensorflow import TensorflowAdapter
+    from .tensorflow_model.adapter import TensorflowAdapter
 
     return TensorflowAdapter(trusted)
 
 
 def _onnx(trusted: tuple[str, ...], allow_pickle: bool) -> FrameworkAdapter:
-    from .onnx import OnnxAdapter
+    from .onnx_model.adapter import OnnxAdapter
 
     return OnnxAdapter()
 

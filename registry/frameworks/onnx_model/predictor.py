@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from model_lifecycle.registry.rules.errors import InvalidDataset, UntrustedModel
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
-from .input_arrays import input_array
-from .outputs import OutputSpec, answers_of, choose_outputs
-from .protocol import ClusterFit, Column
-from .signature import select_columns
+from ..input_arrays import input_array
+from ..outputs import OutputSpec, answers_of, choose_outputs
+from ..protocol import ClusterFit, Column
+from ..signature import select_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,10 +12,10 @@ from model_lifecycle.registry.rules.errors import RegistryError
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
-from .installed import install_line
-from .parity import ROWS, TOLERANCE, OnnxParity, largest_difference
-from .protocol import UNDECLARED, Column
-from .quiet import quiet
+from ..dependencies import install_line
+from ..onnx_parity import ROWS, TOLERANCE, OnnxParity, largest_difference
+from ..protocol import UNDECLARED, Column
+from ..suppress_output import quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,8 +75,8 @@ def _compared(
     model_type: str,
     outputs: ModelOutputs,
 ) -> float:
-    from .onnx_file import require_sound
-    from .onnx_session import OnnxPredictor
+    from .predictor import OnnxPredictor
+    from .validation import require_sound
 
     require_sound(file)
     predictor = OnnxPredictor(file, columns, model_type, outputs)

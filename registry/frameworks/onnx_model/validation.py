@@ -8,9 +8,9 @@ from typing import Any
 
 from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
-from .installed import require_installed
-from .outputs import OutputSpec
-from .quiet import quiet
+from ..dependencies import require_installed
+from ..outputs import OutputSpec
+from ..suppress_output import quiet
 
 #: ``TensorProto.EXTERNAL``
 _EXTERNAL = 1

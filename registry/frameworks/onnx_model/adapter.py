@@ -11,17 +11,17 @@ from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 from model_lifecycle.registry.rules.paths import ONNX_MODEL
 
-from .folder import keep_parity, output_spec, record_outputs, written_whole
-from .installed import require_installed
-from .mlmodel import ModelFile, read_mlmodel
-from .onnx_file import output_specs, require_sound
-from .onnx_session import OnnxPredictor
-from .outputs import choose_outputs, require_probabilities
-from .parity import ROWS, OnnxParity
-from .protocol import UNDECLARED, Column, SavedModel
-from .quiet import quiet
-from .requirements import pin, pinned_requirements
-from .signature import example_columns
+from ..dependencies import require_installed
+from ..mlflow_folder import keep_parity, output_spec, record_outputs, written_whole
+from ..mlmodel import ModelFile, read_mlmodel
+from ..onnx_parity import ROWS, OnnxParity
+from ..outputs import choose_outputs, require_probabilities
+from ..protocol import UNDECLARED, Column, SavedModel
+from ..requirements import pin, pinned_requirements
+from ..signature import example_columns
+from ..suppress_output import quiet
+from .predictor import OnnxPredictor
+from .validation import output_specs, require_sound
 
 if TYPE_CHECKING:
     import pandas as pd

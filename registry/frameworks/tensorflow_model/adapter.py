@@ -12,19 +12,25 @@ from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, 
 from model_lifecycle.registry.rules.metadata import ModelType
 from model_lifecycle.registry.rules.model_outputs import ModelOutputs
 
+from ..dependencies import require_installed
+from ..input_arrays import input_array
+from ..mlflow_folder import keep_parity, network_signature, record_outputs, sign, written_whole
+from ..mlmodel import ModelFile, read_mlmodel
+from ..onnx_model.export import exported
+from ..onnx_parity import ROWS
+from ..protocol import UNDECLARED, SavedModel
+from ..requirements import pinned_requirements
+from ..signature import example_columns, select_columns
+from ..suppress_output import quiet
+from ..tensor_predictor import (
+    NetworkPredictor,
+    Run,
+    require_answers,
+    require_example,
+    require_numbers,
+)
 from . import keras_archive
-from .folder import keep_parity, network_signature, record_outputs, sign, written_whole
-from .input_arrays import input_array
-from .installed import require_installed
 from .keras_graph import as_graph
-from .mlmodel import ModelFile, read_mlmodel
-from .network import NetworkPredictor, Run, require_answers, require_example, require_numbers
-from .onnx_export import exported
-from .parity import ROWS
-from .protocol import UNDECLARED, SavedModel
-from .quiet import quiet
-from .requirements import pinned_requirements
-from .signature import example_columns, select_columns
 
 if TYPE_CHECKING:
     import numpy as np
