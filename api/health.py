@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
+from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.together import together
 
 from .lifespan import OpenRegistry

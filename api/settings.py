@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import PREFIX
 
 #: Signatures that need no secret shared with us; HMAC and "none" can never be configured.

@@ -44,7 +44,7 @@ def train() -> Any:
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
 
-    from model_lifecycle.registry.rules.metadata import TrainedModel
+    from model_lifecycle.registry.domain.models import TrainedModel
 
     frame = pd.DataFrame({"x": [float(number) for number in range(400)]})
     label = frame["x"] > 200
@@ -145,9 +145,9 @@ def _context(task: Any, run: str) -> dict[str, Any]:
 
 async def judged(tenant: str, *gates: str) -> None:
     """What other gates would have found about version 1."""
+    from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+    from model_lifecycle.registry.domain.stages import Gate
     from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-    from model_lifecycle.registry.rules.stages import Gate
 
     async with open_registry() as registry:
         found = await registry.get_version(tenant, MODEL, 1)

@@ -43,12 +43,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import ONNX_PARITY
 from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import trusted_types
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.metadata import ONNX_PARITY
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 from model_lifecycle.registry.settings import Settings
 
 #: Times faster than MLflow. For scikit-learn it is the target; the others export and compare an
@@ -191,9 +191,9 @@ async def register_ours(registry: ModelRegistry, case: Case) -> None:
         created_by="benchmark",
     )
     case.ours.append(time.perf_counter() - started)
-    folder = paths.bundle(TENANT, ModelId(case.name), version.current_version)
-    case.requirements = await _lines(registry, f"{folder}/{paths.REQUIREMENTS}")
-    for name in (paths.MANIFEST, paths.MODEL_CARD, "MLmodel"):
+    folder = artifact_paths.bundle(TENANT, ModelId(case.name), version.current_version)
+    case.requirements = await _lines(registry, f"{folder}/{artifact_paths.REQUIREMENTS}")
+    for name in (artifact_paths.MANIFEST, artifact_paths.MODEL_CARD, "MLmodel"):
         assert await registry.artifacts.get_bytes(f"{folder}/{name}")
     case.folder = f"{registry.settings.artifact_root}/{folder}"
     case.onnx = version.tags.get(ONNX_PARITY, "none")

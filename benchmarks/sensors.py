@@ -65,9 +65,9 @@ async def staged() -> None:
     """One model with a version in staging that has all it needs for production."""
     from sklearn.linear_model import LogisticRegression
 
+    from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+    from model_lifecycle.registry.domain.stages import Gate
     from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-    from model_lifecycle.registry.rules.stages import Gate
 
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     async with open_registry() as registry:

@@ -37,7 +37,7 @@ from servers.seaweed import Seaweed, seaweed
 
 from model_lifecycle.registry.artifacts import open_artifacts, write_bundle
 from model_lifecycle.registry.artifacts.checksums import PART_SIZE
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.settings import Settings
 
 OF_LIMIT = 0.9

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
-from model_lifecycle.registry.rules.principals import Principal, Role, parse_roles
+from model_lifecycle.registry.domain.authorization import Principal, Role, parse_roles
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import PREFIX, Settings
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.domain.errors import RegistryError
 from model_lifecycle.registry.settings import PREFIX
 
 from .exit_codes import ExitCode, exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from model_lifecycle.registry.rules import errors
+from model_lifecycle.registry.domain import errors
 
 
 class ExitCode(IntEnum):

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.preconditions import ANY, ExpectedProduction
 
 _COMMON = "Common options"
 

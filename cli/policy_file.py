@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
 def read_policy(file: Path) -> PromotionPolicy:

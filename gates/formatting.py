@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from .inference.decision import DEMANDS
 from .report import Check, MetricRow

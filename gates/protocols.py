@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.authorization import Principal
+    from model_lifecycle.registry.domain.evidence import Evidence
+    from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata
+    from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
     from model_lifecycle.registry.frameworks.protocol import Predictor
-    from model_lifecycle.registry.rules.evidence import Evidence
-    from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
-    from model_lifecycle.registry.rules.policy import PromotionPolicy
-    from model_lifecycle.registry.rules.principals import Principal
 
 
 class StoredFile(Protocol):

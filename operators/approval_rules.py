@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 APPROVE, REJECT = "Approve", "Reject"
 

@@ -12,10 +12,10 @@ from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
 
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.metadata import Readiness
-from model_lifecycle.registry.rules.stages import Gate, Stage
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.models import Readiness
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 from .approval_rules import REJECT, Answer, Question, approval_body, approval_evidence, judge_answer
 from .base import LifecycleOperator

@@ -15,8 +15,8 @@ from .runtime.retry_policy import RETRY_POLICY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from model_lifecycle.registry.domain.authorization import Principal
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.principals import Principal
 
 T = TypeVar("T")
 

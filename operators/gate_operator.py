@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from model_lifecycle.registry.rules.metadata import plain
+from model_lifecycle.registry.domain.models import plain
 
 from .base import LifecycleOperator
 from .links import GateReportLink

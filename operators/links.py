@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink, conf
 
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 
 from .runtime.api_mount import URL_PREFIX
 

@@ -38,7 +38,7 @@ class PlanShadowTestOperator(GateOperator):
         self.end = end
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        from model_lifecycle.registry.rules.tenancy import parse_version
+        from model_lifecycle.registry.domain.identifiers import parse_version
 
         actor, evidence = (
             self.actor(context),

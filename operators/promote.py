@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from model_lifecycle.registry.rules.errors import GateRefused
-from model_lifecycle.registry.rules.stages import Stage, parse_stage
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.errors import GateRefused
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.stages import Stage, parse_stage
 
 from .base import LifecycleOperator
 from .links import ModelVersionLink
@@ -24,8 +24,8 @@ from .runtime.template_values import ANYTHING, expected_production
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
 
+    from model_lifecycle.registry.domain.models import LedgerEntry, VersionMetadata
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
 
 
 class PromoteModelOperator(LifecycleOperator):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from model_lifecycle.registry.rules.principals import Action, require
+from model_lifecycle.registry.domain.authorization import Action, require
 
 from .hooks.model_registry import ModelRegistryHook
 from .runtime.errors import airflow_errors
@@ -17,7 +17,7 @@ from .runtime.retry_policy import RETRY_POLICY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from model_lifecycle.registry.rules.metadata import Finding
+    from model_lifecycle.registry.domain.models import Finding
 
 #: Findings that are returned; all of them are in the log.
 _MOST = 100

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.stages import Stage
 
 from .base import LifecycleOperator
 from .links import ModelVersionLink

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.gates.policy.files import complete_policy
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from .base import LifecycleOperator
 from .runtime.task_identity import operation_id

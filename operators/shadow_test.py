@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.identifiers import parse_version
 
 from .gate_operator import GateOperator, told
 from .runtime.task_identity import evidence_id

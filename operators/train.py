@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from model_lifecycle.registry.rules.errors import OperationConflict
-from model_lifecycle.registry.rules.metadata import TrainedModel
+from model_lifecycle.registry.domain.errors import OperationConflict
+from model_lifecycle.registry.domain.models import TrainedModel
 
 from .base import LifecycleOperator
 from .runtime.errors import airflow_errors
@@ -30,7 +30,7 @@ class TrainModelOperator(LifecycleOperator):
     the earlier try logged; another result is logged beside it. A cleared task logs a new model.
 
     :param train: function of the keyword arguments ``op_kwargs`` that returns a
-        :class:`~model_lifecycle.registry.rules.metadata.TrainedModel`.
+        :class:`~model_lifecycle.registry.domain.models.TrainedModel`.
     :param op_kwargs: its arguments; templates in them are rendered.
     """
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.api.auth.caller import Caller, NotAuthenticated
 from model_lifecycle.api.http.errors import forged, no_tenant
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.principals import Principal, Role, parse_roles
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.authorization import Principal, Role, parse_roles
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -105,7 +105,7 @@ def _grants(document: Mapping[str, Any]) -> dict[str, Grant]:
     for name, said in document.items():
         if set(said) != {"tenant", "roles"} or not isinstance(said["roles"], list):
             raise ValueError(f"{name!r} needs a 'tenant' and a list 'roles'")
-        found[name] = Grant(tenancy.tenant_id(said["tenant"]), parse_roles(said["roles"]))
+        found[name] = Grant(identifiers.tenant_id(said["tenant"]), parse_roles(said["roles"]))
     return found
 
 

@@ -8,39 +8,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .domain.authorization import Principal, Role
+    from .domain.evidence import Evidence, Verdict
+    from .domain.models import LedgerEntry, ModelMetadata, Readiness, TrainedModel, VersionMetadata
+    from .domain.preconditions import ANY
+    from .domain.promotion_policy import PromotionPolicy
+    from .domain.stages import Gate, Stage
     from .model_registry import ModelRegistry
     from .opening import open_registry
-    from .rules.evidence import Evidence, Verdict
-    from .rules.expectation import ANY
-    from .rules.metadata import (
-        LedgerEntry,
-        ModelMetadata,
-        Readiness,
-        TrainedModel,
-        VersionMetadata,
-    )
-    from .rules.policy import PromotionPolicy
-    from .rules.principals import Principal, Role
-    from .rules.stages import Gate, Stage
     from .running import run_sync
     from .settings import Settings
 
 _HOMES = {
-    "ANY": "rules.expectation",
-    "Evidence": "rules.evidence",
-    "Gate": "rules.stages",
-    "LedgerEntry": "rules.metadata",
-    "ModelMetadata": "rules.metadata",
+    "ANY": "domain.preconditions",
+    "Evidence": "domain.evidence",
+    "Gate": "domain.stages",
+    "LedgerEntry": "domain.models",
+    "ModelMetadata": "domain.models",
     "ModelRegistry": "model_registry",
-    "Principal": "rules.principals",
-    "PromotionPolicy": "rules.policy",
-    "Readiness": "rules.metadata",
-    "Role": "rules.principals",
+    "Principal": "domain.authorization",
+    "PromotionPolicy": "domain.promotion_policy",
+    "Readiness": "domain.models",
+    "Role": "domain.authorization",
     "Settings": "settings",
-    "Stage": "rules.stages",
-    "TrainedModel": "rules.metadata",
-    "Verdict": "rules.evidence",
-    "VersionMetadata": "rules.metadata",
+    "Stage": "domain.stages",
+    "TrainedModel": "domain.models",
+    "Verdict": "domain.evidence",
+    "VersionMetadata": "domain.models",
     "open_registry": "opening",
     "run_sync": "running",
 }

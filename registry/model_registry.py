@@ -2,7 +2,7 @@
 
 The façade holds no logic: each method is that of the service of its kind. Another tenant's
 model, version, run or experiment is "not found", in the same words as one that does not exist.
-All methods raise only errors of :mod:`model_lifecycle.registry.rules.errors`.
+All methods raise only errors of :mod:`model_lifecycle.registry.domain.errors`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts.protocol import ArtifactStore
-from .frameworks.protocol import Predictor
-from .mlflow_adapter.records import ExperimentRecord, RunRecord
-from .rules.evidence import Evidence
-from .rules.expectation import ANY, ExpectedEpoch, ExpectedProduction
-from .rules.metadata import (
+from .domain.artifact_paths import REPORT_HTML
+from .domain.authorization import Principal
+from .domain.evidence import Evidence
+from .domain.models import (
     Finding,
     Framework,
     LedgerEntry,
@@ -27,10 +26,11 @@ from .rules.metadata import (
     TrainedModel,
     VersionMetadata,
 )
-from .rules.paths import REPORT_HTML
-from .rules.policy import PromotionPolicy
-from .rules.principals import Principal
-from .rules.stages import Stage
+from .domain.preconditions import ANY, ExpectedEpoch, ExpectedProduction
+from .domain.promotion_policy import PromotionPolicy
+from .domain.stages import Stage
+from .frameworks.protocol import Predictor
+from .mlflow_adapter.records import ExperimentRecord, RunRecord
 from .services.adoption import Adoption
 from .services.catalog import Catalog
 from .services.deletion import Deletion

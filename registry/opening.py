@@ -8,11 +8,11 @@ from datetime import datetime
 from importlib import import_module
 
 from .artifacts.factory import open_artifacts
+from .domain.promotion_policy import PromotionPolicy
 from .ledger.clock import utc_now
 from .ledger.ledger import Ledger
 from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
-from .rules.policy import PromotionPolicy
 from .services.stores import Stores
 from .settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .rules.errors import InvalidInput
+from .domain.errors import InvalidInput
 
 PREFIX = "MODEL_LIFECYCLE_"
 #: What only a program can give: no text in the environment stands for it.

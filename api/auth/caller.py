@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from model_lifecycle.registry.rules.principals import Action, Principal, require
+from model_lifecycle.registry.domain.authorization import Action, Principal, require
 
 
 class NotAuthenticated(Exception):

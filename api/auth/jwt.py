@@ -14,9 +14,9 @@ from urllib.request import urlopen
 import jwt
 from jwt import PyJWK, PyJWKSet
 
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 
 from ..settings import ApiSettings
 from ..shared_attempt import SharedAttempt
@@ -94,7 +94,7 @@ class JwtVerifier:
         name no tenant; BackendUnavailable while the provider's keys cannot be had."""
         claims = await self._claims(token)
         try:
-            tenant = tenancy.tenant_id(claims.get(self._api.jwt_tenant_claim))
+            tenant = identifiers.tenant_id(claims.get(self._api.jwt_tenant_claim))
             principal = Principal(f"jwt:{claims['sub']}", self._roles(claims))
         except InvalidInput:
             raise NotAuthenticated(_INVALID) from None

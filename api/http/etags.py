@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import Header
 from pydantic import Field
 
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedEpoch
-from model_lifecycle.registry.rules.metadata import ModelMetadata
+from model_lifecycle.registry.domain.models import ModelMetadata
+from model_lifecycle.registry.domain.preconditions import ANY, ExpectedEpoch
 
 from ..auth.caller import Caller
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from model_lifecycle.registry.rules import errors
+from model_lifecycle.registry.domain import errors
 
 from ..auth.caller import NotAuthenticated
 from .errors import Refusal

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata, timestamp
+from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata, timestamp
 
 from .etags import names
 

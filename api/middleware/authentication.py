@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.domain.errors import RegistryError
 
 from ..auth.caller import NotAuthenticated
 from ..http.errors import Refusal

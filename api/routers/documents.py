@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from model_lifecycle.registry.rules.paths import REPORT_HTML, REPORT_JSON
+from model_lifecycle.registry.domain.artifact_paths import REPORT_HTML, REPORT_JSON
 
 from ..auth.caller import Reader
 from ..http.responses import file_response

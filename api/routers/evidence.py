@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from model_lifecycle.registry.rules.evidence import Evidence
-from model_lifecycle.registry.rules.metadata import timestamp
+from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.models import timestamp
 
 from ..auth.caller import Gatekeeper, Reader
 from ..http.pagination import Paging

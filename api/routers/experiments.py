@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from model_lifecycle.registry.domain.models import plain, timestamp
 from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
-from model_lifecycle.registry.rules.metadata import plain, timestamp
 
 from ..auth.caller import Reader
 from ..http.pagination import Paging

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from model_lifecycle.registry.rules.metadata import ModelMetadata
+from model_lifecycle.registry.domain.models import ModelMetadata
 
 from ..http.etags import model_etag
 from ..http.responses import written

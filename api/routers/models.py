@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from model_lifecycle.registry.rules.errors import ModelNotFound
-from model_lifecycle.registry.rules.metadata import Framework, LedgerEntry, timestamp
+from model_lifecycle.registry.domain.errors import ModelNotFound
+from model_lifecycle.registry.domain.models import Framework, LedgerEntry, timestamp
 
 from ..auth.caller import Reader, Remover
 from ..http.etags import IfMatch, expected_epoch, model_etag

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from model_lifecycle.registry.rules.errors import VersionNotFound
+from model_lifecycle.registry.domain.errors import VersionNotFound
 
 from ..auth.caller import Reader
 from ..http.pagination import Paging

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.identifiers import parse_version
 
 MODEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
 SOURCE_PATTERN = (

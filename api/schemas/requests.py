@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
-from model_lifecycle.registry.rules.metadata import Framework, ModelType
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.models import Framework, ModelType
+from model_lifecycle.registry.domain.preconditions import ANY, ExpectedProduction
+from model_lifecycle.registry.domain.stages import Gate
 
 from .fields import (
     SOURCE_PATTERN,

@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from model_lifecycle.registry.rules.evidence import Origin, Verdict
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.domain.evidence import Origin, Verdict
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 from .fields import example
 

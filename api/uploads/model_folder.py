@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.domain.models import Framework
 from model_lifecycle.registry.frameworks.mlmodel import MLMODEL, read_mlmodel
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
-from model_lifecycle.registry.rules.metadata import Framework
 
 _PYFUNC = "python_function"
 _ALLOWED = frozenset(Framework) | {_PYFUNC}

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 FILE = "model.onnx"
 _MLMODEL = f"flavors:\n  onnx:\n    data: {FILE}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 _END = b"PK\x05\x06"
 _END_SIZE = 22

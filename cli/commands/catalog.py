@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import ModelNotFound, VersionNotFound
-from model_lifecycle.registry.rules.metadata import Framework
-from model_lifecycle.registry.rules.stages import LIVE_STAGES
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.errors import ModelNotFound, VersionNotFound
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.models import Framework
+from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
 from ..context import ask
 from ..options import AsJson, Home, Model, Tenant, VersionNumber
@@ -17,8 +17,8 @@ from ..output import answer
 from ..rendering.catalog import evidence_view, model_view, models_view, version_view
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
 
 
 def models(

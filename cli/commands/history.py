@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import Evidence
-from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, timestamp
-from model_lifecycle.registry.rules.stages import LIVE_STAGES
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, timestamp
+from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
 from ..context import ask
 from ..options import AsJson, Home, Model, Tenant

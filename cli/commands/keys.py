@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from model_lifecycle.registry.rules.principals import Action, Role, require
+from model_lifecycle.registry.domain.authorization import Action, Role, require
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.principals import Action, require
+from model_lifecycle.registry.domain.authorization import Action, require
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 

@@ -17,8 +17,8 @@ from ..rendering.formatting import version_name
 from .transitions import Target
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.policy import PromotionPolicy
 
 
 def readiness(

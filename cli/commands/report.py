@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
-from model_lifecycle.registry.rules.paths import REPORT_HTML, REPORT_JSON
+from model_lifecycle.registry.domain.artifact_paths import REPORT_HTML, REPORT_JSON
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 
 from ..context import ask
 from ..options import AsJson, Home, Model, Tenant, VersionNumber
 from ..output import answer
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.evidence import Evidence
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.evidence import Evidence
 
 
 def report(

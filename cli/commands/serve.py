@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import FrameworkUnavailable
+from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 from model_lifecycle.registry.settings import PREFIX, Settings
 
 from ..context import ask

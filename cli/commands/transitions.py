@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model_lifecycle.registry.rules.errors import VersionNotFound
-from model_lifecycle.registry.rules.metadata import LedgerEntry
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.errors import VersionNotFound
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.models import LedgerEntry
+from model_lifecycle.registry.domain.stages import Stage
 
 from ..confirmation import require_consent
 from ..context import acting, ask, repeatable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model_lifecycle.registry.rules.errors import BundleCorrupt, LedgerCorrupt, ModelNotFound
+from model_lifecycle.registry.domain.errors import BundleCorrupt, LedgerCorrupt, ModelNotFound
 
 from ..context import ask
 from ..exit_codes import ExitCode

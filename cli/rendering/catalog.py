@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.table import Table
 
-from model_lifecycle.registry.rules.evidence import Evidence
-from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
+from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata
 
 from ..output import line
 from .formatting import instant, numbers, pairs, verdict, version_name, who

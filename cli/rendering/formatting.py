@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.metadata import StageMove
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.models import StageMove
 
 from ..output import line
 

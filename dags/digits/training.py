@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.dags.digits.data import LABEL, PARTS, PIXELS, SIDE, load_part
+from model_lifecycle.registry.domain.models import TrainedModel
 from model_lifecycle.registry.frameworks.dependencies import require_installed
-from model_lifecycle.registry.rules.metadata import TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.rules.evidence import Evidence
-    from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
+    from model_lifecycle.registry.domain.evidence import Evidence
+    from model_lifecycle.registry.domain.models import LedgerEntry, VersionMetadata
 
 
 def versions_table(versions: Sequence[VersionMetadata]) -> Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.dags.flights.data import load_labelled
 from model_lifecycle.dags.flights.features import CATEGORIES, LABEL, feature_columns
-from model_lifecycle.registry.rules.metadata import TrainedModel
+from model_lifecycle.registry.domain.models import TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd

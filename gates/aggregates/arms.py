@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 from ..checks.common import require_column
 from ..data.assignment import arm

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from model_lifecycle.registry.rules.errors import InvalidDataset
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidDataset
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import amount, count
 from ..metrics.classes import Classes

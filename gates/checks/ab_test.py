@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import fisher_exact
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import amount, count, plural
 from ..inference.two_sample import outcome_arm

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from model_lifecycle.registry.column_types import misfit
-from model_lifecycle.registry.rules.errors import InvalidDataset
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidDataset
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import count
 from ..metrics.losses import Answers

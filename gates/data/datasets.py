@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from model_lifecycle.registry.rules.canonical import digest_bytes
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.canonical_json import digest_bytes
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset, InvalidInput
 
 from .parquet import (
     StoredBytes,

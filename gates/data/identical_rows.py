@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_lifecycle.registry.rules.canonical import digest_bytes
+from model_lifecycle.registry.domain.canonical_json import digest_bytes
 
 Hashes = NDArray[np.uint64]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules import paths, tenancy
+from model_lifecycle.registry.domain import artifact_paths, identifiers
 
 from .arrow_columns import id_texts, utc_timestamps
 from .parquet import (
@@ -54,8 +54,8 @@ async def read_labels(
 ) -> LabelData | None:
     """The labels of one day's requests, one row a request, the latest label; None if there are
     none yet. Decoded like requests. Raises :class:`InvalidDataset`."""
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    files = await data_files(store, paths.labels_partition(tenant, model, day))
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+    files = await data_files(store, artifact_paths.labels_partition(tenant, model, day))
     if not files:
         return None
     contents = await read_files(store, [file.path for file in files])
@@ -65,8 +65,8 @@ async def read_labels(
 
 async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
     """The revision of the day's label files: what can be told without reading them."""
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    return revision_of(await data_files(store, paths.labels_partition(tenant, model, day)))
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+    return revision_of(await data_files(store, artifact_paths.labels_partition(tenant, model, day)))
 
 
 def _labels(what: str, contents: Sequence[StoredBytes]) -> LabelData:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_lifecycle.registry.rules.canonical import digest_bytes
+from model_lifecycle.registry.domain.canonical_json import digest_bytes
 
 from ..checks.common import finite
 from ..metrics.losses import Answers

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules.canonical import digest, digest_bytes
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.canonical_json import digest, digest_bytes
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 if TYPE_CHECKING:
     import pandas as pd

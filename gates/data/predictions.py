@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.frameworks.protocol import ClusterFit
-from model_lifecycle.registry.rules.errors import InvalidDataset
 
 from ..metrics.losses import Answers, Floats
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules import paths, tenancy
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain import artifact_paths, identifiers
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.together import together
 
 from .arrow_columns import id_texts, utc_timestamps, whole_numbers
@@ -145,10 +145,10 @@ async def write_traffic(
     ``latency_ms`` and ``error`` are filled with nulls where they are missing. Raises
     :class:`InvalidDataset` when it is empty, lacks a column, or holds rows of another hour.
     """
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     at = _utc(hour, "hour").replace(minute=0, second=0, microsecond=0)
     table = await asyncio.to_thread(_request_bytes, frame, at)
-    path = f"{paths.traffic_partition(tenant, model, at)}/part-{part:05d}.parquet"
+    path = f"{artifact_paths.traffic_partition(tenant, model, at)}/part-{part:05d}.parquet"
     await store.put_bytes(path, table)
     return path
 
@@ -161,10 +161,10 @@ async def write_labels(
     ``day`` is the day of the requests, whenever the labels came; labels that come later go into
     further parts. Raises :class:`InvalidDataset`.
     """
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     require_columns(frame.columns, LABEL_COLUMNS, "labels")
     data = await asyncio.to_thread(_parquet, frame[list(LABEL_COLUMNS)])
-    folder = paths.labels_partition(tenant, model, _utc(day, "day"))
+    folder = artifact_paths.labels_partition(tenant, model, _utc(day, "day"))
     path = f"{folder}/part-{part:05d}.parquet"
     await store.put_bytes(path, data)
     return path
@@ -175,7 +175,7 @@ async def partitions(
 ) -> tuple[Partition, ...]:
     """The hours that ``[start, end)`` touches and for which there is traffic, in order; lists a
     day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
-    root = paths.traffic(tenancy.tenant_id(tenant_id), tenancy.model_id(model_id))
+    root = artifact_paths.traffic(identifiers.tenant_id(tenant_id), identifiers.model_id(model_id))
     first, last = _utc(start, "start"), _utc(end, "end")
     found: dict[datetime, list[StoredFile]] = {}
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)

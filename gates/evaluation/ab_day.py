@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound
+from model_lifecycle.registry.domain.errors import ArtifactNotFound
 
 from ..aggregates.arms import Units, batch_units
 from ..aggregates.replay import Source

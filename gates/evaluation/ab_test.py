@@ -11,10 +11,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from model_lifecycle.registry.rules.canonical import digest
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.authorization import Principal
+from model_lifecycle.registry.domain.canonical_json import digest
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.arms import ARMS, PARTS, Units, exposure
 from ..aggregates.replay import named

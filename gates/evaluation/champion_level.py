@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..formatting import amount
 from ..metrics.definitions import metric

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model_lifecycle.registry.rules.canonical import digest
-from model_lifecycle.registry.rules.errors import ArtifactNotFound
+from model_lifecycle.registry.domain.canonical_json import digest
+from model_lifecycle.registry.domain.errors import ArtifactNotFound
 
 from ..aggregates.replay import Tally
 from ..data.pairing import Day

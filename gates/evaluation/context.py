@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model_lifecycle import __version__
-from model_lifecycle.registry.rules import paths, tenancy
-from model_lifecycle.registry.rules.canonical import canonical_json, digest
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain import artifact_paths, identifiers
+from model_lifecycle.registry.domain.authorization import Action, Principal, principal, require
+from model_lifecycle.registry.domain.canonical_json import canonical_json, digest
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     InvalidInput,
     ModelNotFound,
     OperationConflict,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.metadata import VersionMetadata
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Action, Principal, principal, require
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.models import VersionMetadata
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..checks.common import production_check
 from ..formatting import deciding_sentence
@@ -37,8 +37,8 @@ from ..policy.estimands import estimand
 from ..protocols import GateRegistry
 from ..report import Check, GateReport, MetricRow
 
-REPORT_JSON = paths.REPORT_JSON
-REPORT_HTML = paths.REPORT_HTML
+REPORT_JSON = artifact_paths.REPORT_JSON
+REPORT_HTML = artifact_paths.REPORT_HTML
 _PATH_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -47,8 +47,8 @@ class Case:
     """A version as a gate finds it: its files, the champion now, and the policy now."""
 
     gate: Gate
-    tenant: tenancy.TenantId
-    model: tenancy.ModelId
+    tenant: identifiers.TenantId
+    model: identifiers.ModelId
     version: VersionMetadata
     champion: VersionMetadata | None
     model_type: str
@@ -90,8 +90,8 @@ async def open_case(
     evidence id was used for another gate.
     """
     require(principal(actor), Action.RECORD_EVIDENCE)
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-    number = tenancy.version_number(version)
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+    number = identifiers.version_number(version)
     metadata = await registry.get_model(tenant, model)
     if metadata is None:
         raise ModelNotFound(model)
@@ -195,10 +195,14 @@ async def conclude(
 
 
 def report_folder(
-    tenant: tenancy.TenantId, model: tenancy.ModelId, version: int, gate: str, evidence_id: str
+    tenant: identifiers.TenantId,
+    model: identifiers.ModelId,
+    version: int,
+    gate: str,
+    evidence_id: str,
 ) -> str:
     """Where a gate's report is, under the artifact root."""
-    return paths.gate_report(tenant, model, version, gate, _segment(evidence_id))
+    return artifact_paths.gate_report(tenant, model, version, gate, _segment(evidence_id))
 
 
 async def read_report(registry: GateRegistry, report_uri: str | None) -> GateReport:
@@ -243,7 +247,7 @@ def _files(version: VersionMetadata) -> dict[str, Any]:
 def _evidence_id(value: str | None) -> str:
     if value is None:
         return uuid.uuid4().hex
-    wanted = tenancy.operation_id(value)
+    wanted = identifiers.operation_id(value)
     if len(wanted) > 128 or "/" in wanted:
         raise InvalidInput(
             "evidence_id must be at most 128 characters without '/'", field="evidence_id"

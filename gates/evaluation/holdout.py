@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 from ..aggregates.distributions import Distributions, Edges
 from ..aggregates.holdout import HeldOut, RowSums, claim_values, row_sums

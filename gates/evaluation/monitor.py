@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.authorization import Principal
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..data.label_maturity import matured, next_block
 from ..data.traffic import parse_day

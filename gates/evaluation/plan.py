@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.canonical import digest
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.canonical_json import digest
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..data.traffic import Partition, parse_day, partitions
 from ..protocols import Files
@@ -57,8 +57,8 @@ class TrafficPlan:
     def folder(self) -> str:
         """Where the report and the days' sums are, under the artifact root."""
         return report_folder(
-            tenancy.tenant_id(self.tenant_id),
-            tenancy.model_id(self.model_id),
+            identifiers.tenant_id(self.tenant_id),
+            identifiers.model_id(self.model_id),
             self.version,
             self.gate,
             self.evidence_id,
@@ -189,8 +189,8 @@ async def restart_plan(store: Files, plan: TrafficPlan, case: Case, start: datet
 async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:
     """The plan that a recorded report was made by. Raises ArtifactNotFound."""
     folder = report_folder(
-        tenancy.tenant_id(report.tenant_id),
-        tenancy.model_id(report.model_id),
+        identifiers.tenant_id(report.tenant_id),
+        identifiers.model_id(report.model_id),
         report.version,
         report.gate.value,
         report.evidence_id,

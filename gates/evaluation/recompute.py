@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.errors import InvalidInput, RegistryError
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.holdout import RowSums
 from ..aggregates.replay import Tally

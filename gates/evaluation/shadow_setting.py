@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.canonical import digest
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.metadata import VersionMetadata
-from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.authorization import Principal
+from model_lifecycle.registry.domain.canonical_json import digest
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.models import VersionMetadata
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.distributions import Edges
 from ..aggregates.replay import Tally, named

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from model_lifecycle.registry.rules.principals import Principal
+from model_lifecycle.registry.domain.authorization import Principal
 
 from ..aggregates.replay import Tally
 from ..data.traffic import partitions

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from model_lifecycle.registry.rules.principals import Principal
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.authorization import Principal
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..data.datasets import read_dataset
 from ..policy.hypotheses import claims

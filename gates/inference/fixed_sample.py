@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..aggregates.holdout import RowSums
 from ..formatting import count, plural

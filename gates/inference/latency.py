@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..aggregates.replay import Tally
 from ..data.latency_benchmark import REPLAYED, SERVED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import amount, count, interval, plural
 from ..policy.hypotheses import Claim

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 from ..statistics.clusterings import contingency, mutual_info_values, rand_values
 from .definitions import Metric

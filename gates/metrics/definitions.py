@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.metadata import ModelType
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.models import ModelType
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 from ..metrics.definitions import Metric, metric
 from .fields import choice, column, no_unknown_fields, number, whole

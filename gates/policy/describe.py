@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.stages import Gate
 
 from ..formatting import amount, count, plural
 from .promotion import ABPolicy, ShadowPolicy, ValidationPolicy

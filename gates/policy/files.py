@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from .ab_test import ABPolicy, outcome_from_document
 from .criteria import claims_from_document, latency_from_document

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from ..metrics.definitions import metric
 from .ab_test import ABPolicy, OutcomeDemand

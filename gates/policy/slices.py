@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import count, plural
 from ..report import Check

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, chain
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.stages import Stage
 
 from ..hooks.model_registry import ModelRegistryHook
 from ..prepare_data import DataOperator
@@ -24,8 +24,8 @@ from ..validate import ValidateModelOperator
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
 
-    from model_lifecycle.registry.rules.metadata import TrainedModel
-    from model_lifecycle.registry.rules.policy import PromotionPolicy
+    from model_lifecycle.registry.domain.models import TrainedModel
+    from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 _MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
 _VERSION = "{{ ti.xcom_pull(task_ids='register')['version'] }}"

@@ -13,9 +13,9 @@ import yaml
 
 from model_lifecycle.gates.policy.files import blamed, complete_policy
 from model_lifecycle.gates.policy.strict_yaml import Located, NotStrict, read_yaml
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from .schema import LIFECYCLE, TASK_SETTINGS
 
@@ -111,7 +111,7 @@ def _unknown(located: Located, path: tuple[Any, ...], error: Any) -> Iterator[Pr
 def _by_rules(located: Located) -> Iterator[Problem]:
     """What a schema cannot say: the rules of names, and those of the gates' policies."""
     said = located.value
-    for name, rule in (("tenant_id", tenancy.tenant_id), ("model_id", tenancy.model_id)):
+    for name, rule in (("tenant_id", identifiers.tenant_id), ("model_id", identifiers.model_id)):
         try:
             rule(said[name])
         except InvalidInput as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import FrameworkUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import FrameworkUnavailable, InvalidInput
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.principals import Role, parse_roles
+from model_lifecycle.registry.domain.authorization import Role, parse_roles
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import PREFIX, PROGRAM_ONLY, Settings
 
 from .aws import AwsS3Client

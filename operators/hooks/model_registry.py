@@ -15,8 +15,8 @@ from airflow.sdk.exceptions import (
     AirflowNotFoundException,
 )
 
-from model_lifecycle.registry.rules.errors import InvalidInput, RegistryError
-from model_lifecycle.registry.rules.principals import Principal
+from model_lifecycle.registry.domain.authorization import Principal
+from model_lifecycle.registry.domain.errors import InvalidInput, RegistryError
 from model_lifecycle.registry.settings import Settings
 
 from ..runtime.task_identity import person, principal_name

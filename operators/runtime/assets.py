@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
-from model_lifecycle.registry.rules.stages import Stage, parse_stage
-from model_lifecycle.registry.rules.tenancy import model_id as parse_model
-from model_lifecycle.registry.rules.tenancy import tenant_id as parse_tenant
+from model_lifecycle.registry.domain.identifiers import model_id as parse_model
+from model_lifecycle.registry.domain.identifiers import tenant_id as parse_tenant
+from model_lifecycle.registry.domain.stages import Stage, parse_stage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from model_lifecycle.registry.rules.metadata import LedgerEntry, VersionMetadata
+    from model_lifecycle.registry.domain.models import LedgerEntry, VersionMetadata
 
 SCHEME = "x-model-lifecycle"
 

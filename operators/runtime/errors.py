@@ -7,7 +7,7 @@ from types import TracebackType
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.domain.errors import RegistryError
 
 log = logging.getLogger(__name__)
 

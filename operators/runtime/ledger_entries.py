@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules.errors import NotFound
+from model_lifecycle.registry.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.models import LedgerEntry
+    from model_lifecycle.registry.domain.stages import Stage
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import LedgerEntry
-    from model_lifecycle.registry.rules.stages import Stage
 
 
 async def entry_of(

@@ -21,8 +21,8 @@ import uuid
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import InvalidName
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.errors import InvalidName
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,7 +50,7 @@ def operation_id(context: Context, *within: str) -> str:
         parts.append(f"cleared-{ti.max_tries}")
     text = "/".join([*parts, *within])
     try:
-        return tenancy.operation_id(text)
+        return identifiers.operation_id(text)
     except InvalidName:
         return f"airflow-task-sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

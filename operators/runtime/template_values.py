@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_lifecycle.registry.rules.expectation import ANY, ExpectedProduction
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.identifiers import parse_version
+from model_lifecycle.registry.domain.preconditions import ANY, ExpectedProduction
 
 #: ``expected_production`` of a caller who does not mind which version is in production.
 ANYTHING = "any"

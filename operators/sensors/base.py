@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable, NotFound
+from model_lifecycle.registry.domain.errors import BackendUnavailable, NotFound
 
 from ..hooks.model_registry import ModelRegistryHook
 from ..runtime.errors import airflow_errors
@@ -20,7 +20,7 @@ from ..runtime.retry_policy import RETRY_POLICY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from model_lifecycle.registry.rules.metadata import VersionMetadata
+    from model_lifecycle.registry.domain.models import VersionMetadata
 
     from ..triggers.model import ModelTrigger
 

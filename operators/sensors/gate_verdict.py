@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowException
 
-from model_lifecycle.registry.rules.tenancy import parse_version
+from model_lifecycle.registry.domain.identifiers import parse_version
 
 from ..gate_operator import GateOperator, told
 from ..runtime.task_identity import evidence_id
@@ -93,7 +93,7 @@ class GateVerdictSensor(GateOperator):
             registry: ModelRegistry,
         ) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
             from model_lifecycle.gates.evaluation.monitor import follow_traffic
-            from model_lifecycle.registry.rules.stages import Gate
+            from model_lifecycle.registry.domain.stages import Gate
 
             found = await follow_traffic(
                 registry,

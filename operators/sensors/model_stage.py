@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.stages import Stage
 
 from ..runtime.template_values import optional_version
 from .base import ModelSensor

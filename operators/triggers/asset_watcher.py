@@ -19,8 +19,8 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import BackendUnavailable
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 
 from ..hooks.model_registry import ModelRegistryHook
 from ..runtime.assets import SCHEME
@@ -28,8 +28,8 @@ from .model import RegistryTrigger
 from .shared_poll import registry_of
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.models import LedgerEntry
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import LedgerEntry
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def registered_elsewhere(
     news; what is registered while no triggerer runs is told when one does. Raises
     :class:`InvalidName`.
     """
-    tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     name = f"{tenant}/{model}/registered-elsewhere"
     trigger = RegisteredElsewhereTrigger(
         tenant_id=tenant,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.stages import parse_stage
+from model_lifecycle.registry.domain.stages import parse_stage
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.rules.metadata import VersionMetadata
+    from model_lifecycle.registry.domain.models import VersionMetadata
 
 
 def in_stage(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from model_lifecycle.registry.rules import tenancy
-from model_lifecycle.registry.rules.errors import RegistryError
-from model_lifecycle.registry.rules.stages import parse_stage
+from model_lifecycle.registry.domain import identifiers
+from model_lifecycle.registry.domain.errors import RegistryError
+from model_lifecycle.registry.domain.stages import parse_stage
 
 from .conditions import in_stage, newer_than
 from .shared_poll import shared_poll
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.rules.metadata import VersionMetadata
+    from model_lifecycle.registry.domain.models import VersionMetadata
 
 
 class RegistryTrigger(BaseTrigger):
@@ -65,7 +65,7 @@ class ModelTrigger(RegistryTrigger):
         try:
             self.found([])
             poll = shared_poll(self.model_registry_conn_id, self.poll_interval)
-            subject = tenancy.tenant_id(self.tenant_id), tenancy.model_id(self.model_id)
+            subject = identifiers.tenant_id(self.tenant_id), identifiers.model_id(self.model_id)
             async with aclosing(poll.versions(*subject)) as changes:
                 async for versions in changes:
                     found = self.found(versions)

@@ -16,13 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 
 from ..hooks.model_registry import ModelRegistryHook
 
 if TYPE_CHECKING:
+    from model_lifecycle.registry.domain.models import VersionMetadata
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.metadata import VersionMetadata
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
+from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 
 from .model import RegistryTrigger, event
 from .shared_poll import registry_of

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.canonical import digest_bytes
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.canonical_json import digest_bytes
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     BackendUnavailable,
     BundleCorrupt,
     InvalidInput,
 )
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.together import together
 
 from .checksums import Content, content_of, content_of_file, folder_files
@@ -25,7 +25,7 @@ from .protocol import BACKEND, ArtifactStore
 from .uris import checked_path
 
 #: What the registry writes into a bundle beside the files of the model.
-_WRITTEN = frozenset({paths.MODEL_CARD, paths.REQUIREMENTS})
+_WRITTEN = frozenset({artifact_paths.MODEL_CARD, artifact_paths.REQUIREMENTS})
 #: What MLflow itself writes beside a model that it loads by name from a local folder: which name
 #: and number it was loaded by. It is no part of the model.
 _LEFT_BY_LOADING = frozenset({"registered_model_meta"})
@@ -61,7 +61,7 @@ async def write_bundle(
     gives the same digest. Raises AlreadyExists when the version has a bundle of other content,
     InvalidInput for links and odd names.
     """
-    folder = paths.bundle(tenant, model, version)
+    folder = artifact_paths.bundle(tenant, model, version)
     sources = await asyncio.to_thread(_sources, saved_folder, extra)
     left = await store.files(folder)
     empty = not left
@@ -91,7 +91,7 @@ async def write_bundle(
         if not empty or source_path is not None:
             await _remove_others(store, folder, manifest)
         try:
-            await store.put_bytes(f"{folder}/{paths.MANIFEST}", data, overwrite=False)
+            await store.put_bytes(f"{folder}/{artifact_paths.MANIFEST}", data, overwrite=False)
         except AlreadyExists:
             await _already_written(store, folder, data)
     return _bundle(store, folder, manifest)
@@ -101,17 +101,17 @@ async def read_manifest(
     store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str
 ) -> Manifest:
     """The version's manifest, if it has this ``digest``. Raises :class:`BundleCorrupt`."""
-    path = f"{paths.bundle(tenant, model, version)}/{paths.MANIFEST}"
+    path = f"{artifact_paths.bundle(tenant, model, version)}/{artifact_paths.MANIFEST}"
     try:
         data = await store.get_bytes(path)
     except ArtifactNotFound:
-        raise BundleCorrupt(model, version, f"{paths.MANIFEST} is missing") from None
+        raise BundleCorrupt(model, version, f"{artifact_paths.MANIFEST} is missing") from None
     except InvalidInput as error:
         raise BundleCorrupt(model, version, str(error)) from None
     actual = digest_bytes(data)
     if actual != digest:
         raise BundleCorrupt(
-            model, version, f"{paths.MANIFEST} has the digest {actual} instead of {digest}"
+            model, version, f"{artifact_paths.MANIFEST} has the digest {actual} instead of {digest}"
         )
     return Manifest.from_bytes(data)
 
@@ -122,7 +122,7 @@ async def verify_bundle(
     """Read every file of the bundle again. Raises :class:`BundleCorrupt`, naming the first file,
     by name, that is missing, added or different."""
     manifest = await read_manifest(store, tenant, model, version, digest)
-    folder = paths.bundle(tenant, model, version)
+    folder = artifact_paths.bundle(tenant, model, version)
     try:
         actual = await _stored(store, folder, manifest.files)
         _compare(manifest.files, actual)
@@ -161,9 +161,9 @@ async def kept_bundle(
     """The bundle that lies at the version's place already, verified, if it was made of the files
     in ``saved_folder``; what the registry itself wrote beside them may be anything. None where no
     bundle of these files is. Raises :class:`BundleCorrupt`."""
-    folder = paths.bundle(tenant, model, version)
+    folder = artifact_paths.bundle(tenant, model, version)
     try:
-        data = await store.get_bytes(f"{folder}/{paths.MANIFEST}")
+        data = await store.get_bytes(f"{folder}/{artifact_paths.MANIFEST}")
         manifest = Manifest.from_bytes(data)
     except (ArtifactNotFound, InvalidInput):
         return None
@@ -190,7 +190,7 @@ async def fetch_bundle(
     """
     manifest = await read_manifest(store, tenant, model, version, digest)
     try:
-        await store.get_folder(paths.bundle(tenant, model, version), folder)
+        await store.get_folder(artifact_paths.bundle(tenant, model, version), folder)
         arrived = await asyncio.to_thread(_contents, folder)
         _compare(manifest.files, arrived)
     except (ArtifactNotFound, InvalidInput) as error:
@@ -204,9 +204,9 @@ def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path
         name: file for name, file in folder_files(folder).items() if name not in _LEFT_BY_LOADING
     }
     sources |= {checked_path(name): data for name, data in extra.items()}
-    if paths.MANIFEST in sources:
+    if artifact_paths.MANIFEST in sources:
         raise InvalidInput(
-            f"the model folder holds a file {paths.MANIFEST!r}, a name that bundles reserve",
+            f"the model folder holds a file {artifact_paths.MANIFEST!r}, a name that bundles reserve",
             field="model",
         )
     return dict(sorted(sources.items()))
@@ -255,7 +255,7 @@ async def _complete(
 
 async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bool:
     try:
-        existing = await store.get_bytes(f"{folder}/{paths.MANIFEST}")
+        existing = await store.get_bytes(f"{folder}/{artifact_paths.MANIFEST}")
     except ArtifactNotFound:
         return False
     if existing != data:
@@ -300,7 +300,7 @@ def _contents(folder: Path) -> dict[str, FileEntry | None]:
 
 def _compare(files: Mapping[str, FileEntry], actual: Mapping[str, FileEntry | None]) -> None:
     """Raise :class:`InvalidInput`, which names the first file that is not as in ``files``."""
-    beside = {paths.MANIFEST, *_LEFT_BY_LOADING} - set(files)
+    beside = {artifact_paths.MANIFEST, *_LEFT_BY_LOADING} - set(files)
     for name in sorted({*files, *actual} - beside):
         if name not in files:
             raise InvalidInput(f"{name} was added", field=name)
@@ -312,4 +312,6 @@ def _compare(files: Mapping[str, FileEntry], actual: Mapping[str, FileEntry | No
 
 def _bundle(store: ArtifactStore, folder: str, manifest: Manifest) -> Bundle:
     own = FileEntry.of(content_of(manifest.to_bytes()))
-    return Bundle(store.uri(folder), manifest.digest, {**manifest.files, paths.MANIFEST: own})
+    return Bundle(
+        store.uri(folder), manifest.digest, {**manifest.files, artifact_paths.MANIFEST: own}
+    )

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from model_lifecycle.registry.rules.errors import AlreadyExists, InvalidInput
+from model_lifecycle.registry.domain.errors import AlreadyExists, InvalidInput
 
 from .uris import checked_path
 

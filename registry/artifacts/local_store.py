@@ -9,7 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import (
+    ArtifactNotFound,
+    BackendUnavailable,
+    InvalidInput,
+)
 
 from .checksums import Content, Hashing, content_of_parts, folder_files, parts
 from .confined_directory import Enclosure

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_lifecycle.registry.rules.canonical import canonical_json, digest_bytes
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.canonical_json import canonical_json, digest_bytes
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 from .checksums import Content
 from .uris import checked_path

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .checksums import Content
 
-#: The store's name in :class:`~model_lifecycle.registry.rules.errors.BackendUnavailable`.
+#: The store's name in :class:`~model_lifecycle.registry.domain.errors.BackendUnavailable`.
 BACKEND = "artifact store"
 
 

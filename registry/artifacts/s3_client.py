@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     BackendUnavailable,

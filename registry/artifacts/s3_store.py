@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 from model_lifecycle.registry.together import together
 
 from .checksums import PART_SIZE, Content, content_of_parts, folder_files

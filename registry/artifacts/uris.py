@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 #: Backslash separates on some systems; %, ? and # are read differently by URIs and by stores.
 _ODD = re.compile(r"[\x00-\x1f\x7f\\%?#]")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from importlib.util import find_spec
 
-from model_lifecycle.registry.rules.errors import FrameworkUnavailable
+from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)", re.ASCII)
 

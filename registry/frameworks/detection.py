@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.metadata import Framework
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.models import Framework
 
 from .mlmodel import read_mlmodel
 

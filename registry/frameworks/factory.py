@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from model_lifecycle.registry.rules.errors import UnknownFramework
-from model_lifecycle.registry.rules.metadata import Framework
+from model_lifecycle.registry.domain.errors import UnknownFramework
+from model_lifecycle.registry.domain.models import Framework
 
 from .protocol import FrameworkAdapter
 

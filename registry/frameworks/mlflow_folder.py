@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from .mlmodel import MLMODEL, OUTPUTS
 from .onnx_parity import KEY, OnnxParity

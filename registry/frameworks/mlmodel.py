@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs, model_outputs
-from model_lifecycle.registry.rules.paths import ONNX_MODEL
+from model_lifecycle.registry.domain.artifact_paths import ONNX_MODEL
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs, model_outputs
 
 from .onnx_parity import KEY, OnnxParity, not_exported
 from .protocol import Column

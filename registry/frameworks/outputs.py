@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.metadata import ModelType
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs, ScoreTransform
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs, ScoreTransform
+from model_lifecycle.registry.domain.models import ModelType
 
 if TYPE_CHECKING:
     import numpy as np

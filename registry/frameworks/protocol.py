@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from model_lifecycle.registry.rules.metadata import ModelType
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.models import ModelType
 
 from .onnx_parity import OnnxParity, not_exported
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.registry.column_types import misfit
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 
 from .protocol import Column
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, RegistryError
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput, RegistryError
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from .input_arrays import input_array
 from .outputs import answers_of, choose_outputs, require_probabilities, specs_of

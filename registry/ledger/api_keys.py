@@ -17,11 +17,11 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..rules import tenancy
-from ..rules.canonical import digest_bytes
-from ..rules.errors import InvalidInput, NotFound
-from ..rules.metadata import timestamp
-from ..rules.principals import Role, parse_roles
+from ..domain import identifiers
+from ..domain.authorization import Role, parse_roles
+from ..domain.canonical_json import digest_bytes
+from ..domain.errors import InvalidInput, NotFound
+from ..domain.models import timestamp
 from . import migrating
 from .clock import utc_now
 from .engine import open_engine, reading, writing
@@ -101,7 +101,7 @@ class ApiKeys:
 
         Raises InvalidInput for a malformed name, no roles, or a life beyond ten years.
         """
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InvalidInput(
                 "a key's name is 1 to 128 letters, digits, spaces, '.', '_', '@' and '-'",
@@ -146,7 +146,7 @@ class ApiKeys:
 
     async def revoke(self, tenant_id: str, key_id: str) -> ApiKey:
         """Take the key out of use for good; again changes nothing. Raises NotFound."""
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         if not _KEY_ID.fullmatch(key_id):
             raise NotFound(key_id[:40])
         own = (api_keys.c.key_id == key_id) & (api_keys.c.tenant_id == tenant)
@@ -164,7 +164,7 @@ class ApiKeys:
 
     async def list(self, tenant_id: str) -> list[ApiKey]:
         """The tenant's keys, oldest first, revoked and expired ones too."""
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         async with reading(self._engine) as connection:
             rows = await connection.execute(
                 select(api_keys)

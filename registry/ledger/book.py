@@ -12,18 +12,12 @@ from sqlalchemy import Table, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..rules.errors import AlreadyExists, ModelNotFound, VersionNotFound
-from ..rules.evidence import Evidence
-from ..rules.metadata import (
-    EntryKind,
-    LedgerEntry,
-    ModelMetadata,
-    StageMove,
-    VersionMetadata,
-)
-from ..rules.policy import PromotionPolicy
-from ..rules.stage_record import StageRecord
-from ..rules.stages import Stage
+from ..domain.errors import AlreadyExists, ModelNotFound, VersionNotFound
+from ..domain.evidence import Evidence
+from ..domain.models import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
+from ..domain.promotion_policy import PromotionPolicy
+from ..domain.stage_record import StageRecord
+from ..domain.stages import Stage
 from . import notes, operations, tables
 from .chain import sealed
 from .clock import ClockReading, LedgerClock

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..rules.canonical import digest
-from ..rules.errors import LedgerCorrupt
-from ..rules.metadata import LedgerEntry
+from ..domain.canonical_json import digest
+from ..domain.errors import LedgerCorrupt
+from ..domain.models import LedgerEntry
 
 #: What the first entry of every model names as the hash before it.
 GENESIS = "sha256:" + "0" * 64

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ..rules.evidence import CLOCK_TOLERANCE
+from ..domain.evidence import CLOCK_TOLERANCE
 
 
 def utc_now() -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ..rules.errors import BackendUnavailable, ChangeInProgress
+from ..domain.errors import BackendUnavailable, ChangeInProgress
 
 #: The store's name in :class:`BackendUnavailable`.
 BACKEND = "ledger"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..rules.errors import InvalidInput
+from ..domain.errors import InvalidInput
 from .database_errors import translated
 from .limits import MAINTENANCE, ORDINARY, Limits
 

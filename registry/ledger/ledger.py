@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..rules.errors import BackendUnavailable, ModelNotFound
-from ..rules.policy import PromotionPolicy
-from ..rules.tenancy import ModelId, TenantId
+from ..domain.errors import BackendUnavailable, ModelNotFound
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.promotion_policy import PromotionPolicy
 from . import migrating, notes, operations, tables
 from .book import ModelBook
 from .chain import GENESIS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..rules.errors import InvalidInput
+from ..domain.errors import InvalidInput
 from .engine import maintenance_engine, open_engine, reading, writing
 
 if TYPE_CHECKING:

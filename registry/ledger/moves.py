@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, String, bindparam, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..rules.metadata import LedgerEntry, StageMove
-from ..rules.stage_record import departure, ends_proof
-from ..rules.stages import Stage
+from ..domain.models import LedgerEntry, StageMove
+from ..domain.stage_record import departure, ends_proof
+from ..domain.stages import Stage
 from .tables import versions
 
 # As ``StageRecord.after`` has it; ``verify`` compares.

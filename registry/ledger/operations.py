@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..rules.errors import OperationConflict
+from ..domain.errors import OperationConflict
 from .inserting import insert_into
 from .rows import Operation, operation
 from .tables import operations

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..rules.evidence import Evidence
-from ..rules.metadata import LedgerEntry, ModelMetadata, VersionMetadata
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId
+from ..domain.evidence import Evidence
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import LedgerEntry, ModelMetadata, VersionMetadata
+from ..domain.stages import Stage
 from . import tables
 from .engine import autocommit, read
 from .rows import (

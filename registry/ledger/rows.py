@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..rules.evidence import Evidence, Origin, Verdict
-from ..rules.metadata import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
-from ..rules.policy import PromotionPolicy
-from ..rules.stage_record import Departure, StageRecord
-from ..rules.stages import Gate, Stage
+from ..domain.evidence import Evidence, Origin, Verdict
+from ..domain.models import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
+from ..domain.promotion_policy import PromotionPolicy
+from ..domain.stage_record import Departure, StageRecord
+from ..domain.stages import Gate, Stage
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from ..rules.errors import LedgerCorrupt
-from ..rules.evidence import Evidence
-from ..rules.metadata import EntryKind, LedgerEntry, VersionMetadata
-from ..rules.policy import PromotionPolicy
-from ..rules.replay import LedgerReplay
-from ..rules.stage_record import StageRecord
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId
+from ..domain.errors import LedgerCorrupt
+from ..domain.evidence import Evidence
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.ledger_replay import LedgerReplay
+from ..domain.models import EntryKind, LedgerEntry, VersionMetadata
+from ..domain.promotion_policy import PromotionPolicy
+from ..domain.stage_record import StageRecord
+from ..domain.stages import Stage
 from .book import ModelBook
 from .chain import ChainCheck
 from .ledger import Ledger

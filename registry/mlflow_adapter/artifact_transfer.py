@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..rules.errors import ArtifactNotFound, BackendUnavailable, RegistryError
+from ..domain.errors import ArtifactNotFound, BackendUnavailable, RegistryError
 from .errors import translate
 from .factory import Stores
 

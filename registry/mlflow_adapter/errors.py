@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from ..rules.errors import AlreadyExists, BackendUnavailable, InvalidInput, NotFound, RegistryError
+from ..domain.errors import AlreadyExists, BackendUnavailable, InvalidInput, NotFound, RegistryError
 
 BACKEND = "MLflow"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ..rules.errors import BackendUnavailable, RegistryError
+from ..domain.errors import BackendUnavailable, RegistryError
 from .errors import BACKEND, late, translate, without_credentials
 from .factory import Stores, check_uri, is_sqlite, open_stores
 from .registry_protocol import RegistryStore

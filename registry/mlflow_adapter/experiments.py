@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..rules.errors import AlreadyExists, NotFound
-from ..rules.tenancy import ModelId, TenantId, experiment_name, experiment_prefix
+from ..domain.errors import AlreadyExists, NotFound
+from ..domain.identifiers import ModelId, TenantId, experiment_name, experiment_prefix
 from . import filter_strings
 from .executor import Connection
 from .pagination import all_pages

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..rules.errors import InvalidInput
+from ..domain.errors import InvalidInput
 from .registry_protocol import RegistryStore
 from .rest.auth import needs_mlflow
 

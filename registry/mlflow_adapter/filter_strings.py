@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from ..rules.errors import InvalidName
-from ..rules.tenancy import TenantId, experiment_prefix, split_registered_name
+from ..domain.errors import InvalidName
+from ..domain.identifiers import TenantId, experiment_prefix, split_registered_name
 from .tags import OPERATION_KEY, operation_key
 
 IDS_PER_SEARCH = 500

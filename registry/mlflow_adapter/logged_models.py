@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..rules.errors import InvalidInput, NotFound
+from ..domain.errors import InvalidInput, NotFound
 from . import filter_strings
 from .artifact_transfer import download_folder, upload_folder
 from .executor import Connection

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..rules.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
-from ..rules.tenancy import version_number
+from ..domain.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
+from ..domain.identifiers import version_number
 from . import filter_strings
 from .executor import Connection
 from .factory import is_served

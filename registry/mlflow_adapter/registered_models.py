@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..rules.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
-from ..rules.tenancy import TenantId, split_registered_name
+from ..domain.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
+from ..domain.identifiers import TenantId, split_registered_name
 from . import filter_strings
 from .executor import Connection
 from .pagination import all_pages

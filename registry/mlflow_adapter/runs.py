@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ..rules.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
+from ..domain.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from ..together import together
 from . import filter_strings
 from .executor import Connection

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.bundle import kept_bundle
+from ..domain import artifact_paths
+from ..domain.authorization import Principal
+from ..domain.commands import AdoptVersion
+from ..domain.errors import BackendUnavailable, NotFound, RegistryError
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
+from ..domain.validation import MAX_TEXT
 from ..frameworks import framework_of
 from ..ledger.rows import Operation
 from ..mlflow_adapter import tags
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..rules import paths
-from ..rules.commands import AdoptVersion
-from ..rules.errors import BackendUnavailable, NotFound, RegistryError
-from ..rules.inputs import MAX_TEXT
-from ..rules.metadata import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
-from ..rules.principals import Principal
-from ..rules.tenancy import ModelId, TenantId
 from .mlflow_identity import bundle_number, is_own_bundle
 from .mlflow_versions import MlflowVersions
 from .operations import Request, request
@@ -161,8 +161,8 @@ class Adoption:
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._stores.artifacts.get_folder(source.path, folder)
-            if source.path == paths.bundle(tenant, model, version.version):
-                (folder / paths.MANIFEST).unlink(missing_ok=True)
+            if source.path == artifact_paths.bundle(tenant, model, version.version):
+                (folder / artifact_paths.MANIFEST).unlink(missing_ok=True)
             if interrupted is not None and interrupted.plan is not None:
                 plan = VersionPlan.from_document(interrupted.plan)
                 asked = Request(interrupted.operation_id, interrupted.request, named=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..artifacts.bundle import read_manifest
 from ..artifacts.protocol import ArtifactStore
-from ..rules import paths
-from ..rules.errors import BundleCorrupt, InvalidInput
-from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import ModelId, TenantId
+from ..domain import artifact_paths
+from ..domain.errors import BundleCorrupt, InvalidInput
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import VersionMetadata
 
 
 async def require_same_root(artifacts: ArtifactStore, version: VersionMetadata) -> None:
@@ -18,7 +18,7 @@ async def require_same_root(artifacts: ArtifactStore, version: VersionMetadata) 
     else nobody finds the files of the others.
     """
     tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
-    folder = paths.bundle(tenant, model, version.version)
+    folder = artifact_paths.bundle(tenant, model, version.version)
     if artifacts.path_of(version.artifact_uri) == folder:
         return
     try:

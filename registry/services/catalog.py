@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from ..domain import identifiers
+from ..domain.errors import InvalidInput, ModelNotFound, VersionNotFound
+from ..domain.evidence import Evidence
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import Framework, LedgerEntry, ModelMetadata, VersionMetadata
+from ..domain.stages import Stage, parse_stage
 from ..ledger.verification import verify_model
-from ..rules import tenancy
-from ..rules.errors import InvalidInput, ModelNotFound, VersionNotFound
-from ..rules.evidence import Evidence
-from ..rules.metadata import Framework, LedgerEntry, ModelMetadata, VersionMetadata
-from ..rules.stages import Stage, parse_stage
-from ..rules.tenancy import ModelId, TenantId
 from .operations import answered_model
 from .stores import Stores
 
@@ -27,7 +27,9 @@ class Catalog:
         self._ledger = stores.ledger
 
     async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None:
-        return await self._read.model(tenancy.tenant_id(tenant_id), tenancy.model_id(model_id))
+        return await self._read.model(
+            identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        )
 
     async def list_models(
         self,
@@ -38,7 +40,7 @@ class Catalog:
         limit: int = 100,
         after: str | None = None,
     ) -> list[ModelMetadata]:
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         _check_number(limit, "limit", 1, MAX_LIMIT)
         if framework is not None and framework not in tuple(Framework):
             raise InvalidInput(
@@ -50,23 +52,23 @@ class Catalog:
             stage=None if stage is None else parse_stage(stage),
             framework=framework,
             limit=limit,
-            after=None if after is None else tenancy.model_id(after),
+            after=None if after is None else identifiers.model_id(after),
         )
 
     async def get_version(
         self, tenant_id: str, model_id: str, version: int | str
     ) -> VersionMetadata | None:
         return await self._read.version(
-            tenancy.tenant_id(tenant_id),
-            tenancy.model_id(model_id),
-            tenancy.version_number(version),
+            identifiers.tenant_id(tenant_id),
+            identifiers.model_id(model_id),
+            identifiers.version_number(version),
         )
 
     async def list_versions(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[VersionMetadata]:
         _check_page(after, limit)
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         found = await self._read.versions(tenant, model, after=after, limit=limit)
         if not found and await self._read.model(tenant, model) is None:
             raise ModelNotFound(model)
@@ -97,14 +99,14 @@ class Catalog:
         after: tuple[datetime, str] | None = None,
         limit: int | None = None,
     ) -> list[Evidence]:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = identifiers.version_number(version)
         if await self._read.version(tenant, model, number) is None:
             raise VersionNotFound(model, number)
         return await self._read.evidence(tenant, model, number, after=after, limit=limit)
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         found = await self._read.model_evidence(tenant, model)
         if not found:
             await self._check_known(tenant, model)
@@ -114,7 +116,7 @@ class Catalog:
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
         _check_page(after, limit)
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         found = await self._read.entries(tenant, model, after=after, limit=limit)
         if not found:
             await self._check_known(tenant, model)
@@ -126,7 +128,7 @@ class Catalog:
                 "when must be an instant with its time zone, such as 2026-03-01T12:00:00Z",
                 field="when",
             )
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         entry = await self._read.entry_at(tenant, model, when)
         if entry is None:
             await self._check_known(tenant, model)
@@ -134,12 +136,12 @@ class Catalog:
         return entry.production
 
     async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         return await verify_model(self._ledger, tenant, model)
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
-        tenant = tenancy.tenant_id(tenant_id)
-        found = await self._read.operation(tenant, tenancy.operation_id(operation_id))
+        tenant = identifiers.tenant_id(tenant_id)
+        found = await self._read.operation(tenant, identifiers.operation_id(operation_id))
         if found is None or found.answer is None or "model" not in found.answer:
             return None
         return await answered_model(self._ledger, tenant, found.answer)
@@ -153,7 +155,7 @@ class Catalog:
 def _parts(models: Collection[tuple[str, str]]) -> Iterator[list[tuple[TenantId, ModelId]]]:
     """The names checked, in parts that a database takes in one query."""
     named = sorted(
-        {(tenancy.tenant_id(tenant), tenancy.model_id(model)) for tenant, model in models}
+        {(identifiers.tenant_id(tenant), identifiers.model_id(model)) for tenant, model in models}
     )
     for start in range(0, len(named), _AT_ONCE):
         yield named[start : start + _AT_ONCE]

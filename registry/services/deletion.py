@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 
-from ..rules import paths, tenancy
-from ..rules.commands import DeleteVersions
-from ..rules.errors import BackendUnavailable, InvalidTransition, ModelNotFound
-from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
-from ..rules.metadata import EntryKind, StageMove, VersionMetadata
-from ..rules.principals import Action, Principal, principal, require
-from ..rules.stage_record import StageRecord
-from ..rules.stages import Cause, Stage, requirement
-from ..rules.tenancy import ModelId, TenantId
+from ..domain import artifact_paths, identifiers
+from ..domain.authorization import Action, Principal, principal, require
+from ..domain.commands import DeleteVersions
+from ..domain.errors import BackendUnavailable, InvalidTransition, ModelNotFound
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import EntryKind, StageMove, VersionMetadata
+from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
+from ..domain.stage_record import StageRecord
+from ..domain.stages import Cause, Stage, requirement
 from .lifecycle import check_reason
 from .operations import answer_in, earlier_answer, request
 from .projection import Projection
@@ -37,8 +37,8 @@ class Deletion:
         expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> None:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = None if version is None else tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = None if version is None else identifiers.version_number(version)
         epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.DELETE)
@@ -86,7 +86,9 @@ class Deletion:
     async def _remove_bundles(self, tenant: TenantId, model: ModelId, versions: list[int]) -> None:
         for number in versions:
             try:
-                await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
+                await self._stores.artifacts.delete_folder(
+                    artifact_paths.bundle(tenant, model, number)
+                )
             except BackendUnavailable as error:
                 log.warning("model %s: files of version %s remain: %s", model, number, error)
 

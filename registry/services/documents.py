@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..rules import paths, tenancy
-from ..rules.errors import ArtifactNotFound, EvidenceNotFound, InvalidInput, VersionNotFound
-from ..rules.evidence import Evidence
-from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import ModelId, TenantId
+from ..domain import artifact_paths, identifiers
+from ..domain.errors import ArtifactNotFound, EvidenceNotFound, InvalidInput, VersionNotFound
+from ..domain.evidence import Evidence
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import VersionMetadata
 from .stores import Stores
 
-_REPORT_FILES = (paths.REPORT_HTML, paths.REPORT_JSON)
+_REPORT_FILES = (artifact_paths.REPORT_HTML, artifact_paths.REPORT_JSON)
 
 
 class Documents:
@@ -33,7 +33,9 @@ class Documents:
             )
         tenant, model, item = await self._evidence(tenant_id, model_id, version, evidence_id)
         path = self._artifacts.path_of(item.report_uri) if item.report_uri else None
-        folder = paths.gate_reports(tenant, model, tenancy.version_number(item.version))
+        folder = artifact_paths.gate_reports(
+            tenant, model, identifiers.version_number(item.version)
+        )
         # The address is what somebody recorded: only a report of this version is a report here.
         if path is None or not path.startswith(f"{folder}/"):
             raise ArtifactNotFound(f"report of evidence {evidence_id}")
@@ -41,24 +43,24 @@ class Documents:
 
     async def read_model_card(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         tenant, model, item = await self._version(tenant_id, model_id, version)
-        folder = paths.bundle(tenant, model, item.version)
-        return await self._artifacts.get_bytes(f"{folder}/{paths.MODEL_CARD}")
+        folder = artifact_paths.bundle(tenant, model, item.version)
+        return await self._artifacts.get_bytes(f"{folder}/{artifact_paths.MODEL_CARD}")
 
     async def read_training_log(self, tenant_id: str, model_id: str, version: int | str) -> bytes:
         tenant, _, item = await self._version(tenant_id, model_id, version)
         if item.run_id is None:
             raise ArtifactNotFound(f"training log of {model_id}/{item.version}")
         return await self._artifacts.get_bytes(
-            f"{paths.training_logs(tenant, item.run_id)}/{paths.TRAINING_LOG}"
+            f"{artifact_paths.training_logs(tenant, item.run_id)}/{artifact_paths.TRAINING_LOG}"
         )
 
     async def _evidence(
         self, tenant_id: str, model_id: str, version: int | str, evidence_id: str
     ) -> tuple[TenantId, ModelId, Evidence]:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = identifiers.version_number(version)
         item = await self._read.evidence_by_id(
-            tenant, model, number, tenancy.operation_id(evidence_id)
+            tenant, model, number, identifiers.operation_id(evidence_id)
         )
         if item is None:
             raise EvidenceNotFound(evidence_id)
@@ -67,8 +69,8 @@ class Documents:
     async def _version(
         self, tenant_id: str, model_id: str, version: int | str
     ) -> tuple[TenantId, ModelId, VersionMetadata]:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = identifiers.version_number(version)
         item = await self._read.version(tenant, model, number)
         if item is None:
             raise VersionNotFound(model, number)

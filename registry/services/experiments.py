@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..domain import identifiers
+from ..domain.errors import ExperimentNotFound, InvalidInput, RunNotFound
+from ..domain.identifiers import TenantId
+from ..domain.models import timestamp
+from ..domain.validation import finite_metrics
 from ..mlflow_adapter.records import ExperimentRecord, RunRecord
-from ..rules import tenancy
-from ..rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
-from ..rules.inputs import finite_metrics
-from ..rules.metadata import timestamp
-from ..rules.tenancy import TenantId
 from .stores import Stores
 from .training import Training
 
@@ -32,7 +32,7 @@ class Experiments:
     async def log_training_metrics(
         self, tenant_id: str, run_id: str, step: int, metrics: Mapping[str, Any]
     ) -> None:
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**53:
             raise InvalidInput("step must be a whole number from 0", field="step")
         checked = finite_metrics(metrics)
@@ -42,7 +42,7 @@ class Experiments:
     async def compare_runs(
         self, tenant_id: str, run_ids: Sequence[str], metrics: Sequence[str]
     ) -> list[dict[str, Any]]:
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         for name, values in (("run_ids", run_ids), ("metrics", metrics)):
             if not isinstance(values, list | tuple) or not all(
                 isinstance(value, str) for value in values
@@ -84,7 +84,7 @@ class Experiments:
         self, tenant_id: str, *, after: str = "", limit: int | None = None
     ) -> list[ExperimentRecord]:
         # MLflow compares no names by order: the tenant's are read, one a model, and cut here.
-        found = await self._tracking.experiments(tenancy.tenant_id(tenant_id))
+        found = await self._tracking.experiments(identifiers.tenant_id(tenant_id))
         names = sorted(found, key=lambda item: item.name)
         return [item for item in names if item.name > after][:limit]
 
@@ -96,7 +96,7 @@ class Experiments:
         after: tuple[datetime | None, str] | None = None,
         limit: int | None = None,
     ) -> list[RunRecord]:
-        tenant = tenancy.tenant_id(tenant_id)
+        tenant = identifiers.tenant_id(tenant_id)
         if await self._tracking.experiment(tenant, experiment_id) is None:
             raise ExperimentNotFound(experiment_id)
         return await self._tracking.list_runs(experiment_id, after=after, limit=limit)

@@ -9,18 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..ledger.clock import ClockReading
-from ..rules import paths, tenancy
-from ..rules.canonical import canonical_json
-from ..rules.commands import SetPolicy
-from ..rules.errors import (
+from ..domain import artifact_paths, identifiers
+from ..domain.authorization import Action, Principal, principal, require
+from ..domain.canonical_json import canonical_json
+from ..domain.commands import SetPolicy
+from ..domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     InvalidInput,
     InvalidTransition,
     ModelNotFound,
 )
-from ..rules.evidence import (
+from ..domain.evidence import (
     CLOCK_TOLERANCE,
     Evidence,
     Missing,
@@ -29,12 +29,12 @@ from ..rules.evidence import (
     parse_gate,
     parse_verdict,
 )
-from ..rules.expectation import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
-from ..rules.inputs import text
-from ..rules.metadata import EntryKind, Readiness
-from ..rules.policy import PromotionPolicy, check_name
-from ..rules.principals import Action, Principal, principal, require
-from ..rules.stages import Gate, Stage, parse_stage, requirement
+from ..domain.models import EntryKind, Readiness
+from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
+from ..domain.promotion_policy import PromotionPolicy, check_name
+from ..domain.stages import Gate, Stage, parse_stage, requirement
+from ..domain.validation import text
+from ..ledger.clock import ClockReading
 from .lifecycle import subject
 from .operations import earlier_answer, request
 from .stores import Stores
@@ -65,7 +65,7 @@ class Judgement:
         expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
     ) -> PromotionPolicy:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.SET_POLICY)
@@ -106,7 +106,7 @@ class Judgement:
         return policy
 
     async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             raise ModelNotFound(model)
@@ -121,8 +121,8 @@ class Judgement:
         *,
         actor: Principal | str,
     ) -> Evidence:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = identifiers.version_number(version)
         who = principal(actor)
         require(who, Action.RECORD_EVIDENCE)
         item = _checked(evidence, tenant, model, number, self._stores.ledger.clock())
@@ -163,10 +163,10 @@ class Judgement:
         """
         artifacts = self._stores.artifacts
         path = artifacts.path_of(item.report_uri) if item.report_uri else None
-        home = paths.gate_report(
-            tenancy.tenant_id(item.tenant_id),
-            tenancy.model_id(item.model_id),
-            tenancy.version_number(item.version),
+        home = artifact_paths.gate_report(
+            identifiers.tenant_id(item.tenant_id),
+            identifiers.model_id(item.model_id),
+            identifiers.version_number(item.version),
             item.gate.value,
             "",
         )
@@ -174,7 +174,7 @@ class Judgement:
             return Origin.EXTERNAL
         try:
             report = json.loads(
-                await artifacts.get_bytes(f"{path.rstrip('/')}/{paths.REPORT_JSON}")
+                await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
             )
         except (ArtifactNotFound, ValueError):
             return Origin.EXTERNAL
@@ -192,8 +192,8 @@ class Judgement:
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number, target = tenancy.version_number(version), parse_stage(target_stage)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number, target = identifiers.version_number(version), parse_stage(target_stage)
         async with self._stores.ledger.snapshot(tenant, model) as book:
             found = await book.version(number)
             missing: tuple[Missing, ...]
@@ -234,17 +234,17 @@ def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime
         model_id=model if evidence.model_id is None else evidence.model_id,
         version=version
         if evidence.version is None
-        else tenancy.version_number(evidence.version, field="evidence.version"),
+        else identifiers.version_number(evidence.version, field="evidence.version"),
         baseline=None
         if evidence.baseline is None
-        else tenancy.version_number(evidence.baseline, field="evidence.baseline"),
+        else identifiers.version_number(evidence.baseline, field="evidence.baseline"),
     )
     if (item.tenant_id, item.model_id, item.version) != (tenant, model, version):
         raise InvalidInput(
             "the evidence is about another version than the one it is recorded for",
             field="evidence",
         )
-    tenancy.operation_id(item.evidence_id)
+    identifiers.operation_id(item.evidence_id)
     if len(item.evidence_id) > 128 or "/" in item.evidence_id:
         raise InvalidInput(
             "evidence_id must be at most 128 characters without '/'", field="evidence.evidence_id"

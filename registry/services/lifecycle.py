@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..ledger.book import ModelBook
-from ..ledger.rows import Change
-from ..rules import tenancy
-from ..rules.commands import MoveStage, RollBack
-from ..rules.errors import (
+from ..domain import identifiers
+from ..domain.authorization import Action, Principal, principal, require
+from ..domain.commands import MoveStage, RollBack
+from ..domain.errors import (
     GateRefused,
     InvalidInput,
     NoEarlierProduction,
     StaleModel,
     StaleProduction,
 )
-from ..rules.evidence import Evidence, Missing, Subject, judge_evidence
-from ..rules.expectation import (
+from ..domain.evidence import Evidence, Missing, Subject, judge_evidence
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import ONNX_PARITY, EntryKind, ModelMetadata, StageMove, VersionMetadata
+from ..domain.preconditions import (
     ANY,
     ExpectedEpoch,
     ExpectedProduction,
@@ -25,18 +26,11 @@ from ..rules.expectation import (
     parse_expected,
     parse_expected_epoch,
 )
-from ..rules.inputs import text
-from ..rules.metadata import (
-    ONNX_PARITY,
-    EntryKind,
-    ModelMetadata,
-    StageMove,
-    VersionMetadata,
-)
-from ..rules.principals import Action, Principal, principal, require
-from ..rules.stage_record import Departure
-from ..rules.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
-from ..rules.tenancy import ModelId, TenantId
+from ..domain.stage_record import Departure
+from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
+from ..domain.validation import text
+from ..ledger.book import ModelBook
+from ..ledger.rows import Change
 from ..together import together
 from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection import Projection, VersionRecords
@@ -64,8 +58,8 @@ class Lifecycle:
         force: bool = False,
         operation_id: str | None = None,
     ) -> ModelMetadata:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number, target = tenancy.version_number(version), parse_stage(target_stage)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number, target = identifiers.version_number(version), parse_stage(target_stage)
         expected, epochs = parse_expected(expected_production), parse_expected_epoch(expected_epoch)
         text(reason, field="reason")
         who = principal(actor)
@@ -124,9 +118,9 @@ class Lifecycle:
         who = principal(actor)
         command = RollBack(
             actor=who,
-            tenant_id=tenancy.tenant_id(tenant_id),
-            model_id=tenancy.model_id(model_id),
-            to_version=None if to_version is None else tenancy.version_number(to_version),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            to_version=None if to_version is None else identifiers.version_number(to_version),
             reason=reason,
             expected_production=parse_expected(expected_production),
             expected_epoch=parse_expected_epoch(expected_epoch),
@@ -150,7 +144,10 @@ class Lifecycle:
         With ``leaving``, the version that has to be in production now, production becomes empty
         where no earlier version can take its place; without, that is NoEarlierProduction.
         """
-        tenant, model = tenancy.tenant_id(command.tenant_id), tenancy.model_id(command.model_id)
+        tenant, model = (
+            identifiers.tenant_id(command.tenant_id),
+            identifiers.model_id(command.model_id),
+        )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
         if earlier is None:
             await self._projection.prepare(tenant, model)

@@ -8,19 +8,19 @@ import tempfile
 from pathlib import Path
 
 from ..artifacts.bundle import fetch_bundle
-from ..frameworks import adapter_for
-from ..frameworks.dependencies import unmet_requirements
-from ..frameworks.protocol import Predictor
-from ..rules import paths, tenancy
-from ..rules.errors import (
+from ..domain import artifact_paths, identifiers
+from ..domain.errors import (
     BundleCorrupt,
     InvalidInput,
     ModelNotFound,
     RegistryError,
     VersionNotFound,
 )
-from ..rules.metadata import VersionMetadata
-from ..rules.stages import Stage, parse_stage
+from ..domain.models import VersionMetadata
+from ..domain.stages import Stage, parse_stage
+from ..frameworks import adapter_for
+from ..frameworks.dependencies import unmet_requirements
+from ..frameworks.protocol import Predictor
 from .artifact_root import require_same_root
 from .stores import Stores
 
@@ -38,7 +38,7 @@ class Loading:
         version: int | str | None = None,
         stage: Stage | str | None = None,
     ) -> Predictor:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         found = await self._find(tenant_id, model_id, version, stage)
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
@@ -81,12 +81,12 @@ class Loading:
     ) -> VersionMetadata:
         """The version that is meant: by number, or the newest in a stage, or production. Never one
         that nobody has put there: what is in development has proved nothing."""
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         if version is not None and stage is not None:
             raise InvalidInput("give a version or a stage, not both", field="stage")
         read = self._stores.ledger.read
         if version is not None:
-            found = await read.version(tenant, model, tenancy.version_number(version))
+            found = await read.version(tenant, model, identifiers.version_number(version))
             if found is None:
                 raise VersionNotFound(model, version)
             return found
@@ -107,5 +107,5 @@ class Loading:
 
 def _unmet(folder: Path) -> tuple[str, ...]:
     """What the bundle's requirements name and this environment does not have."""
-    file = folder / paths.REQUIREMENTS
+    file = folder / artifact_paths.REQUIREMENTS
     return unmet_requirements(file.read_text().split()) if file.is_file() else ()

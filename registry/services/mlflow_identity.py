@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from ..domain import artifact_paths
+from ..domain.identifiers import TenantId, split_registered_name
+from ..domain.models import VersionMetadata
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..rules import paths
-from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import TenantId, split_registered_name
 
 _BY_ID = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
 _BY_RUN = re.compile(r"runs:/([0-9a-f]{32})/.+", re.ASCII)
@@ -56,7 +56,9 @@ def logged_model_of(
 
 def logged_model_at(tenant: TenantId, path: str | None) -> str | None:
     """The LoggedModel whose files MLflow keeps at ``path``; None for other paths."""
-    found = re.fullmatch(rf"{paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or "")
+    found = re.fullmatch(
+        rf"{artifact_paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or ""
+    )
     return found[1] if found else None
 
 
@@ -72,7 +74,9 @@ def bundle_number(tenant: TenantId, record: ModelVersionRecord, addresses: Addre
     folder, _, number = path.rpartition("/")
     if owner is None or owner[0] != tenant or not re.fullmatch("[1-9][0-9]{0,9}", number):
         return None
-    return int(number) if f"{folder}/{number}" == paths.bundle(*owner, int(number)) else None
+    return (
+        int(number) if f"{folder}/{number}" == artifact_paths.bundle(*owner, int(number)) else None
+    )
 
 
 def _is_source(version: VersionMetadata, record: ModelVersionRecord, addresses: Addresses) -> bool:
@@ -87,4 +91,4 @@ def _is_source(version: VersionMetadata, record: ModelVersionRecord, addresses: 
     if by_run := _BY_RUN.fullmatch(record.source):
         return by_run[1] == version.run_id
     path = addresses.path_of(record.source)
-    return path is not None and path.startswith(f"{paths.runs(tenant)}/")
+    return path is not None and path.startswith(f"{artifact_paths.runs(tenant)}/")

@@ -11,11 +11,11 @@ import asyncio
 import random
 from itertools import count
 
+from ..domain import artifact_paths
+from ..domain.identifiers import ModelId, TenantId, registered_name
+from ..domain.stages import Stage
 from ..mlflow_adapter import tags
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..rules import paths
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
 from .mlflow_identity import is_own_bundle, logged_model_of
 from .operations import Request
@@ -94,7 +94,7 @@ class MlflowVersions:
         """What MLflow serves as the version of this number: its bundle, so that what is served is
         what was proved. Where MLflow cannot read the bundle it is the source's own copy, which a
         promotion compares with the bundle."""
-        bundle = self._stores.artifacts.uri(paths.bundle(tenant, model, number))
+        bundle = self._stores.artifacts.uri(artifact_paths.bundle(tenant, model, number))
         return bundle if self._stores.tracking.accepts_source(bundle) else source.uri
 
     def is_own(

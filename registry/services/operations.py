@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..domain import identifiers
+from ..domain.commands import Command
+from ..domain.errors import OperationConflict
+from ..domain.identifiers import TenantId
+from ..domain.models import ModelMetadata
 from ..ledger.book import ModelBook
 from ..ledger.ledger import Ledger
-from ..rules import tenancy
-from ..rules.commands import Command
-from ..rules.errors import OperationConflict
-from ..rules.metadata import ModelMetadata
-from ..rules.tenancy import TenantId
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def request(operation_id: str | None, command: Command) -> Request:
     fingerprint = command.fingerprint()
     if operation_id is None:
         return Request(str(uuid.uuid4()), fingerprint, named=False)
-    return Request(tenancy.operation_id(operation_id), fingerprint, named=True)
+    return Request(identifiers.operation_id(operation_id), fingerprint, named=True)
 
 
 async def earlier_answer(
@@ -77,6 +77,6 @@ async def answered_model(
 ) -> ModelMetadata:
     """The model that :func:`model_answer` kept."""
     document = dict(answer["model"])
-    today = await ledger.read.model(tenant, tenancy.model_id(document["model_id"]))
+    today = await ledger.read.model(tenant, identifiers.model_id(document["model_id"]))
     document["versions"] = today.versions if today else ()
     return ModelMetadata.from_document(document)

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..rules.tenancy import ModelId, TenantId
+from ..domain.identifiers import ModelId, TenantId
 from .operations import Request
 from .plans import VersionPlan
 from .sources import Source, Sources

@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ..domain.errors import BackendUnavailable, NotFound
+from ..domain.identifiers import ModelId, TenantId, registered_name
+from ..domain.stages import Stage
 from ..ledger.rows import Change
 from ..mlflow_adapter import tags
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..rules.errors import BackendUnavailable, NotFound
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
 from .mirroring import Mirroring, mirror_all, mirror_change
 from .mlflow_identity import mismatch

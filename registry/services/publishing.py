@@ -15,15 +15,11 @@ from typing import Any
 
 from ..artifacts.bundle import Bundle, write_bundle
 from ..artifacts.model_card import model_card
-from ..frameworks import adapter_for
-from ..frameworks.mlflow_folder import record_outputs
-from ..frameworks.onnx_model.validation import require_sound
-from ..frameworks.protocol import SavedModel
-from ..ledger.ledger import Ledger
-from ..ledger.rows import ModelRow
-from ..rules import paths
-from ..rules.errors import AlreadyExists, BackendUnavailable, InvalidInput
-from ..rules.metadata import (
+from ..domain import artifact_paths
+from ..domain.errors import AlreadyExists, BackendUnavailable, InvalidInput
+from ..domain.identifiers import ModelId, TenantId, registered_name
+from ..domain.model_outputs import model_outputs
+from ..domain.models import (
     ONNX_PARITY,
     EntryKind,
     Framework,
@@ -31,9 +27,13 @@ from ..rules.metadata import (
     StageMove,
     VersionMetadata,
 )
-from ..rules.model_outputs import model_outputs
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId, registered_name
+from ..domain.stages import Stage
+from ..frameworks import adapter_for
+from ..frameworks.mlflow_folder import record_outputs
+from ..frameworks.onnx_model.validation import require_sound
+from ..frameworks.protocol import SavedModel
+from ..ledger.ledger import Ledger
+from ..ledger.rows import ModelRow
 from .artifact_root import require_same_root
 from .mlflow_versions import MlflowVersions
 from .operations import Request, answered_model, earlier_answer, model_answer
@@ -123,7 +123,7 @@ class Publishing:
         if await self._stores.ledger.read.versions_by_number(tenant, model, [number]):
             return
         await self._stores.tracking.delete_version(registered_name(tenant, model), number)
-        await self._stores.artifacts.delete_folder(paths.bundle(tenant, model, number))
+        await self._stores.artifacts.delete_folder(artifact_paths.bundle(tenant, model, number))
 
     async def bundle(
         self,
@@ -166,7 +166,10 @@ class Publishing:
             framework=plan.framework,
             saved_folder=folder,
             source_path=source.path,
-            extra={paths.MODEL_CARD: card.encode(), paths.REQUIREMENTS: requirements.encode()},
+            extra={
+                artifact_paths.MODEL_CARD: card.encode(),
+                artifact_paths.REQUIREMENTS: requirements.encode(),
+            },
         )
 
     async def commit(
@@ -254,7 +257,7 @@ class Publishing:
         if plan.outputs:
             record_outputs(folder, model_outputs(plan.outputs))
         saved = adapter.check(folder, model_type=plan.model_type)
-        file = folder / paths.ONNX_MODEL
+        file = folder / artifact_paths.ONNX_MODEL
         if plan.framework != Framework.ONNX and file.is_file() and find_spec("onnx"):
             require_sound(file)
         return saved

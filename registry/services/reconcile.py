@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from ..domain import artifact_paths, identifiers
+from ..domain.errors import BundleCorrupt
+from ..domain.identifiers import ModelId, TenantId, registered_name, split_registered_name
+from ..domain.models import Finding, VersionMetadata
+from ..domain.stages import Stage
 from ..mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
-from ..rules import paths, tenancy
-from ..rules.errors import BundleCorrupt
-from ..rules.metadata import Finding, VersionMetadata
-from ..rules.stages import Stage
-from ..rules.tenancy import ModelId, TenantId, registered_name, split_registered_name
 from .adoption import Adoption
 from .drift import Seen, differences
 from .mlflow_identity import mismatch
@@ -37,7 +37,7 @@ class Reconcile:
         self._adoption = adoption
 
     async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
-        tenant = None if tenant_id is None else tenancy.tenant_id(tenant_id)
+        tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
         in_mlflow: dict[tuple[TenantId, ModelId], RegisteredModelRecord] = {}
         for record in await self._stores.tracking.registered_models(tenant):
             key = split_registered_name(record.name)
@@ -136,7 +136,7 @@ class Reconcile:
         findings = []
         known = await self._known(tenant, model)
         for number, item in sorted(known.items()):
-            folder = paths.bundle(tenant, model, number)
+            folder = artifact_paths.bundle(tenant, model, number)
             if item.stage is Stage.DELETED and await self._stores.artifacts.files(folder):
                 await self._stores.artifacts.delete_folder(folder)
                 message = f"files of deleted version {number} remained; they are gone now"

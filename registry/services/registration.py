@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.checksums import folder_digest
+from ..domain import identifiers
+from ..domain.authorization import Action, Principal, principal, require
+from ..domain.canonical_json import digest_bytes
+from ..domain.commands import LogModel, RegisterVersion, class_name
+from ..domain.errors import InvalidInput, ModelNotFound, UnknownFramework
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
+from ..domain.validation import text
 from ..frameworks import adapter_for, framework_of
-from ..rules import tenancy
-from ..rules.canonical import digest_bytes
-from ..rules.commands import LogModel, RegisterVersion, class_name
-from ..rules.errors import InvalidInput, ModelNotFound, UnknownFramework
-from ..rules.inputs import text
-from ..rules.metadata import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
-from ..rules.principals import Action, Principal, principal, require
-from ..rules.tenancy import ModelId, TenantId
 from .operations import Request, earlier_answer, request
 from .origins import Origins
 from .plans import VersionPlan, version_plan
@@ -62,7 +62,7 @@ class Registration:
         created_by: Principal | str,
         operation_id: str | None = None,
     ) -> ModelMetadata:
-        tenant, model_id = tenancy.tenant_id(tenant_id), tenancy.model_id(name)
+        tenant, model_id = identifiers.tenant_id(tenant_id), identifiers.model_id(name)
         who = principal(created_by)
         require(who, Action.REGISTER)
         source = model if isinstance(model, str | Path) else None
@@ -126,7 +126,7 @@ class Registration:
         created_by: Principal | str,
         operation_id: str | None = None,
     ) -> ModelMetadata:
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             raise ModelNotFound(model)
@@ -159,7 +159,7 @@ class Registration:
         created_by: Principal | str,
         operation_id: str | None = None,
     ) -> LoggedTraining:
-        tenant, model_id = tenancy.tenant_id(tenant_id), tenancy.model_id(name)
+        tenant, model_id = identifiers.tenant_id(tenant_id), identifiers.model_id(name)
         who = principal(created_by)
         require(who, Action.REGISTER)
         plan = version_plan(

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..domain import artifact_paths
+from ..domain.errors import ArtifactNotFound, InvalidInput, RunNotFound
+from ..domain.identifiers import TenantId
+from ..domain.models import VersionMetadata
 from ..mlflow_adapter import tags
 from ..mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
-from ..rules import paths
-from ..rules.errors import ArtifactNotFound, InvalidInput, RunNotFound
-from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import TenantId
 from .mlflow_identity import is_own_bundle, logged_model_of
 from .stores import Stores
 from .training import Training
@@ -94,7 +94,7 @@ class Sources:
         logged = logged_model_of(tenant, version, self._stores.artifacts) or tagged
         if logged is not None:
             return await self.resolve(tenant, f"models:/{logged}")
-        if not own and (path is None or not path.startswith(f"{paths.runs(tenant)}/")):
+        if not own and (path is None or not path.startswith(f"{artifact_paths.runs(tenant)}/")):
             return await self.resolve(tenant, version.source)
         assert path is not None
         run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
@@ -116,7 +116,7 @@ class Sources:
 
     def _folder(self, tenant: TenantId, logged: LoggedModelRecord) -> str:
         path = self._stores.artifacts.path_of(logged.artifact_uri)
-        if path is None or not path.startswith(f"{paths.runs(tenant)}/"):
+        if path is None or not path.startswith(f"{artifact_paths.runs(tenant)}/"):
             raise InvalidInput(
                 "the files of this model are not in the tenant's folder of the artifact store; "
                 "log it to an experiment made by the registry",
@@ -144,7 +144,7 @@ class Sources:
             if logged.name == name and logged.status == "READY":
                 return await self.of_logged(tenant, logged)
         root = self._stores.artifacts.path_of(run.artifact_uri)
-        if root is None or not root.startswith(f"{paths.runs(tenant)}/"):
+        if root is None or not root.startswith(f"{artifact_paths.runs(tenant)}/"):
             raise ArtifactNotFound(text)
         path = f"{root}/{name}"
         if not any(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..artifacts.protocol import ArtifactStore
+from ..domain.promotion_policy import PromotionPolicy
 from ..ledger.ledger import Ledger
 from ..mlflow_adapter.client import MlflowTracking
-from ..rules.policy import PromotionPolicy
 from ..settings import Settings
 
 #: A policy with its gates' sections checked as a whole and complete with their defaults. Raises

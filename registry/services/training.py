@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..domain import artifact_paths
+from ..domain.errors import OperationConflict, RunNotFound
+from ..domain.identifiers import ModelId, TenantId
+from ..domain.model_outputs import model_outputs
+from ..domain.models import timestamp
 from ..frameworks import adapter_for
 from ..mlflow_adapter import tags
 from ..mlflow_adapter.records import LoggedModelRecord, RunRecord
-from ..rules import paths
-from ..rules.errors import OperationConflict, RunNotFound
-from ..rules.metadata import timestamp
-from ..rules.model_outputs import model_outputs
-from ..rules.tenancy import ModelId, TenantId
 from .operations import Request
 from .plans import VersionPlan
 from .stores import Stores
@@ -155,7 +155,7 @@ class Training:
         return None
 
     async def experiment(self, tenant: TenantId, model: ModelId) -> str:
-        location = self._stores.artifacts.uri(paths.runs(tenant))
+        location = self._stores.artifacts.uri(artifact_paths.runs(tenant))
         return await self._stores.tracking.ensure_experiment(tenant, model, location)
 
     async def own_run(self, tenant: TenantId, run_id: str) -> RunRecord:
@@ -172,7 +172,7 @@ class Training:
         """Training log and metrics history at their paths in the artifact store."""
         artifacts = self._stores.artifacts
         if log is not None:
-            path = f"{paths.training_logs(tenant, run)}/{paths.TRAINING_LOG}"
+            path = f"{artifact_paths.training_logs(tenant, run)}/{artifact_paths.TRAINING_LOG}"
             await artifacts.put_bytes(path, log.encode())
         if new:
             history = {
@@ -192,7 +192,7 @@ class Training:
                 ]
                 for name, points in (await self._stores.tracking.metric_history(run)).items()
             }
-        path = f"{paths.metrics_history(tenant, run)}/history.json"
+        path = f"{artifact_paths.metrics_history(tenant, run)}/history.json"
         await artifacts.put_bytes(path, json.dumps(history, sort_keys=True).encode())
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..artifacts.bundle import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
+from ..domain import artifact_paths, identifiers
+from ..domain.errors import BundleCorrupt, VersionNotFound
+from ..domain.identifiers import ModelId, TenantId, registered_name
+from ..domain.models import VersionMetadata
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..rules import paths, tenancy
-from ..rules.errors import BundleCorrupt, VersionNotFound
-from ..rules.metadata import VersionMetadata
-from ..rules.tenancy import ModelId, TenantId, registered_name
 from ..together import together
 from .artifact_root import require_same_root
 from .mlflow_identity import mismatch
@@ -23,8 +23,8 @@ class VersionFiles:
 
     async def verify_version(self, tenant_id: str, model_id: str, version: int | str) -> None:
         """:meth:`verify` for a version by its number. Raises VersionNotFound."""
-        tenant, model = tenancy.tenant_id(tenant_id), tenancy.model_id(model_id)
-        number = tenancy.version_number(version)
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        number = identifiers.version_number(version)
         metadata = await self._stores.ledger.read.version(tenant, model, number)
         if metadata is None:
             raise VersionNotFound(model, number)
@@ -68,7 +68,7 @@ class VersionFiles:
         if record is None or mismatch(version, record, artifacts) is not None:
             return
         folder = artifacts.path_of(record.source)
-        if folder == paths.bundle(tenant, model, version.version):
+        if folder == artifact_paths.bundle(tenant, model, version.version):
             return
         if folder is None:
             folder = await self._sources.folder_of(version, record)

@@ -18,8 +18,8 @@ from scenery.http import Api, Tenant, served
 from servers.canned import canned_server
 
 from model_lifecycle.api import ApiSettings, create_app
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
-from model_lifecycle.registry.rules.errors import InvalidInput
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 

@@ -8,9 +8,9 @@ import pytest
 from scenery.http import Api
 from scenery.world import new_name
 
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 from model_lifecycle.registry.running import run_sync
 
 PAGE = b"<!doctype html><title>PASS</title>"
@@ -25,7 +25,7 @@ def with_report(api: Api, *, folder: str | None = None) -> tuple[str, str]:
 
 
 async def _store(api: Api, name: str, evidence_id: str, folder: str | None) -> None:
-    place = folder or paths.gate_report(
+    place = folder or artifact_paths.gate_report(
         TenantId("acme"), ModelId(name), 1, "validation", evidence_id
     )
     async with open_registry(api.settings) as registry:

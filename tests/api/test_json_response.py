@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 
 from model_lifecycle.api.http.responses import encode
-from model_lifecycle.registry.rules.metadata import ModelMetadata, VersionMetadata
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata
+from model_lifecycle.registry.domain.stages import Stage
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MODEL = ModelMetadata(

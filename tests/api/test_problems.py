@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from model_lifecycle.api.http.problem_details import STATUSES
-from model_lifecycle.registry.rules import errors
+from model_lifecycle.registry.domain import errors
 
 TREE = [
     kind

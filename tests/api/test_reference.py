@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from model_lifecycle.api import ApiSettings, create_app
 from model_lifecycle.api.openapi.reference import page
 from model_lifecycle.api.schemas.fields import MODEL_PATTERN
-from model_lifecycle.registry.rules import tenancy
+from model_lifecycle.registry.domain import identifiers
 from model_lifecycle.registry.settings import Settings
 
 APP = create_app(Settings({}, home="unused"), api=ApiSettings({}))
@@ -75,4 +75,4 @@ def test_the_design_has_its_nine_routes() -> None:
 
 def test_the_described_pattern_of_names_is_the_cores() -> None:
     """What the description says of model names is what the core checks."""
-    assert f"^{tenancy._MODEL.pattern}$" == MODEL_PATTERN
+    assert f"^{identifiers._MODEL.pattern}$" == MODEL_PATTERN

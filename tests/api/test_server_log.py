@@ -16,7 +16,7 @@ from scenery.http import served
 from model_lifecycle.api import ApiSettings, Caller, create_app
 from model_lifecycle.api.serving import log_as_json
 from model_lifecycle.cli.logging import own_warnings
-from model_lifecycle.registry.rules.principals import Principal
+from model_lifecycle.registry.domain.authorization import Principal
 from model_lifecycle.registry.settings import Settings
 
 

@@ -4,7 +4,7 @@ import pytest
 from scenery.http import Api
 from scenery.world import new_name
 
-from model_lifecycle.registry.rules.principals import Role
+from model_lifecycle.registry.domain.authorization import Role
 
 
 def without_id(answer: object) -> tuple[int, dict[str, object]]:

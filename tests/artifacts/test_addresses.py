@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_lifecycle.registry.artifacts import ArtifactStore, LocalArtifacts, open_artifacts
 from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
 from model_lifecycle.registry.artifacts.uris import checked_path
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import Settings
 
 ODD = [

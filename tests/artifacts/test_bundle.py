@@ -17,9 +17,9 @@ from model_lifecycle.registry.artifacts import (
     verify_bundle,
     write_bundle,
 )
-from model_lifecycle.registry.rules.canonical import digest_bytes
-from model_lifecycle.registry.rules.errors import AlreadyExists, BundleCorrupt, InvalidInput
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain.canonical_json import digest_bytes
+from model_lifecycle.registry.domain.errors import AlreadyExists, BundleCorrupt, InvalidInput
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
 FolderOf = Callable[[dict[str, bytes]], Path]
 

@@ -11,7 +11,7 @@ import pytest
 
 from model_lifecycle.registry.artifacts import LocalArtifacts, StoredFile
 from model_lifecycle.registry.artifacts.confined_directory import INCOMING, Enclosure
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     BackendUnavailable,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_lifecycle.registry.artifacts import FileEntry, Manifest
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 SHA = "ab" * 32
 entries = st.builds(

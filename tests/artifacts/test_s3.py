@@ -14,7 +14,7 @@ from servers.seaweed import Seaweed
 from model_lifecycle.registry.artifacts import StoredFile
 from model_lifecycle.registry.artifacts.checksums import content_of
 from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 
 
 async def test_a_server_that_is_not_there(s3_server: Seaweed) -> None:

@@ -14,7 +14,7 @@ from servers.seaweed import Seaweed
 
 from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Content, content_of
 from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
-from model_lifecycle.registry.rules.errors import BackendUnavailable
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 
 SIZES = (0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 3 * PART_SIZE)
 

@@ -10,7 +10,7 @@ import pytest
 
 from model_lifecycle.registry.artifacts import ArtifactStore, StoredFile
 from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Content, content_of
-from model_lifecycle.registry.rules.errors import AlreadyExists, ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.domain.errors import AlreadyExists, ArtifactNotFound, InvalidInput
 
 FolderOf = Callable[[dict[str, bytes]], Path]
 

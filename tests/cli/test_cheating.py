@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput, PermissionDenied
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.principals import Principal, Role
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import InvalidInput, PermissionDenied
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 Place = Any
 Run = Any

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from model_lifecycle.cli.exit_codes import ExitCode, exit_code, legend
-from model_lifecycle.registry.rules import errors
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.domain import errors
+from model_lifecycle.registry.domain.errors import RegistryError
 
 Place = Any
 Run = Any

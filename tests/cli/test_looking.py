@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.stages import Gate
 
 Place = Any
 Run = Any

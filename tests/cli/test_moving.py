@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.stages import Gate
 
 Place = Any
 Run = Any

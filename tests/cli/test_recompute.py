@@ -7,8 +7,8 @@ import json
 import pytest
 
 from model_lifecycle.gates.report import GateReport, MetricRow
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 
 @pytest.fixture

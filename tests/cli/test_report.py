@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 
 from .conftest import TENANT, Place, Run
 
@@ -20,7 +20,7 @@ PAGE = b"<!doctype html><title>PASS</title>"
 def reported(place: Place, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model whose version 1 has a validation with a report, then an approval without one."""
     monkeypatch.chdir(tmp_path)
-    folder = paths.gate_report(TenantId(TENANT), ModelId(model), 1, "validation", "v-1")
+    folder = artifact_paths.gate_report(TenantId(TENANT), ModelId(model), 1, "validation", "v-1")
 
     async def store(registry: ModelRegistry) -> str:
         await registry.artifacts.put_bytes(f"{folder}/report.html", PAGE)

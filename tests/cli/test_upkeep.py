@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.registry.settings import Settings
 
 Place = Any

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import select
 
 from model_lifecycle.registry.artifacts.bundle import verify_bundle
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.errors import RegistryError
+from model_lifecycle.registry.domain.identifiers import TenantId, registered_name
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import reading
 from model_lifecycle.registry.mlflow_adapter import tags
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.errors import RegistryError
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import TenantId, registered_name
 from model_lifecycle.registry.services.mirroring import version_tags
 
 
@@ -91,7 +91,7 @@ async def _orphans(registry: ModelRegistry, tenant: TenantId) -> list[str]:
     known = set()
     for _, model in await stores.ledger.read.model_ids(tenant):
         for item in await stores.ledger.read.versions(tenant, model):
-            known.add(paths.bundle(tenant, model, item.version))
+            known.add(artifact_paths.bundle(tenant, model, item.version))
     problems = []
     for file in await stores.artifacts.files(f"{tenant}/models"):
         if not any(file.path.startswith(f"{folder}/") for folder in known):

@@ -13,12 +13,12 @@ from typing import Any
 
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
+from model_lifecycle.registry.domain.models import TrainedModel
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.frameworks import adapter_for
 from model_lifecycle.registry.mlflow_adapter import tags
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.metadata import TrainedModel
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
 
 #: What a case has to remember from one process to the next, as plain JSON.
 State = dict[str, Any]

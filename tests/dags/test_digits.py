@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from model_lifecycle.dags.digits.training import train_digits
+from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules.errors import FrameworkUnavailable
 from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from model_lifecycle.dags.flights.tables import history_table
-from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, StageMove
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
+from model_lifecycle.registry.domain.stages import Stage
 
 ROLLBACK = LedgerEntry(
     tenant_id="demo",

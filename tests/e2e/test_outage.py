@@ -14,7 +14,7 @@ import httpx
 import pytest
 from e2e.airflow_rest import AirflowRest
 
-from model_lifecycle.registry.rules.errors import BackendUnavailable
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.stack.airflow import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
 from model_lifecycle.stack.api import API
 from model_lifecycle.stack.mlflow import MLFLOW

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from e2e.airflow_rest import AirflowRest
 
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId, registered_name
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.stack.airflow import SCHEDULER
 from model_lifecycle.stack.mlflow import MLFLOW
 from model_lifecycle.stack.parts import PARTS

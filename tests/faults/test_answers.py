@@ -13,8 +13,8 @@ from faults.proxy import AFTER, BEFORE, LOST, Fault, Proxy
 from faults.steps import STEPS, effects, problems
 from scenery.world import World, new_name
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import BackendUnavailable
 
 _ALIAS = "POST .*/registered-models/alias"
 _CREATE = "POST .*/model-versions/create"

@@ -10,8 +10,8 @@ from faults.postgres_proxy import PostgresProxy
 from faults.steps import STEPS, effects, problems
 from scenery.world import World, new_name
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import BackendUnavailable
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from faults.proxy import Proxy
 from faults.steps import STEPS, effects, problems
 from scenery.world import World, new_name
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import BackendUnavailable
 
 _PROMISED = 5.0
 _CALLERS = 16

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from frameworks.networks import COLUMNS, NEEDS, Fitted, absent, fitted, frame
 
-from model_lifecycle.registry.frameworks import FrameworkAdapter, adapter_for, framework_of
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     FrameworkUnavailable,
     InvalidDataset,
     InvalidInput,
     UntrustedModel,
 )
+from model_lifecycle.registry.frameworks import FrameworkAdapter, adapter_for, framework_of
 
 FRAMEWORKS = tuple(NEEDS)
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from frameworks.networks import absent
 
+from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.frameworks import adapter_for
 from model_lifecycle.registry.frameworks.input_arrays import input_array
-from model_lifecycle.registry.rules.errors import InvalidDataset
 
 LARGE = 2**24
 

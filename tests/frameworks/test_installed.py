@@ -6,8 +6,8 @@ from importlib import metadata
 
 import pytest
 
+from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 from model_lifecycle.registry.frameworks.dependencies import require_installed, unmet_requirements
-from model_lifecycle.registry.rules.errors import FrameworkUnavailable
 
 
 def test_unmet_requirements_are_named_with_what_is_there() -> None:

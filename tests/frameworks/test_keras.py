@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from frameworks.networks import absent, frame
 
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.frameworks import adapter_for
 from model_lifecycle.registry.frameworks.tensorflow_model.keras_archive import _unreviewed
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 needs_keras = pytest.mark.skipif(bool(absent("tensorflow")), reason="TensorFlow is not installed")
 

@@ -27,12 +27,12 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.errors import BundleCorrupt
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.errors import BundleCorrupt
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Stage
 from model_lifecycle.registry.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore", "error:::model_lifecycle")
@@ -238,7 +238,7 @@ def _by_stage_in_a_fresh_process(tenant: str, rows: pd.DataFrame, tmp_path: Path
 
 
 async def _a_flipped_byte_is_not_loaded(registry: ModelRegistry, tenant: str) -> None:
-    folder = paths.bundle(tenant, "clicks", 1)
+    folder = artifact_paths.bundle(tenant, "clicks", 1)
     for item in await registry.artifacts.files(folder):
         data = await registry.artifacts.get_bytes(item.path)
         middle = len(data) // 2

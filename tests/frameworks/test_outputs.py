@@ -11,17 +11,17 @@ import pytest
 import yaml
 from frameworks.networks import absent, frame
 
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.model_outputs import (
+    ModelOutputs,
+    ScoreTransform,
+    model_outputs,
+)
 from model_lifecycle.registry.frameworks import adapter_for
 from model_lifecycle.registry.frameworks.outputs import (
     OutputSpec,
     choose_outputs,
     require_probabilities,
-)
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.model_outputs import (
-    ModelOutputs,
-    ScoreTransform,
-    model_outputs,
 )
 
 LABEL = OutputSpec("label", "int64", (None,))

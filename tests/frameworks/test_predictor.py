@@ -11,8 +11,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.frameworks.sklearn_model.predictor import SklearnPredictor
-from model_lifecycle.registry.rules.errors import InvalidInput
 
 _COUNT = {KMeans: "n_clusters", MiniBatchKMeans: "n_clusters"}
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.frameworks import Column
 from model_lifecycle.registry.frameworks.signature import example_columns, select_columns
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
 
 COLUMNS = (Column("a", "double"), Column("b", "string"), Column("c", "boolean"))
 FRAME = pd.DataFrame({"a": [1.0, None], "b": ["x", None], "c": [True, False]})

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_lifecycle.registry.domain.errors import InvalidInput, UnknownFramework
 from model_lifecycle.registry.frameworks import FrameworkAdapter, adapter_for
-from model_lifecycle.registry.rules.errors import InvalidInput, UnknownFramework
 
 Fitted = Callable[[str], Any]
 Saved = Callable[[str], Path]

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_lifecycle.registry.domain.errors import UntrustedModel
 from model_lifecycle.registry.frameworks import FrameworkAdapter
 from model_lifecycle.registry.frameworks.sklearn_model.tree_validation import check_trees
-from model_lifecycle.registry.rules.errors import UntrustedModel
 
 ROWS = 90
 

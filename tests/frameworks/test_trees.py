@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import skops.io
 
+from model_lifecycle.registry.domain.errors import UntrustedModel
 from model_lifecycle.registry.frameworks import FrameworkAdapter
 from model_lifecycle.registry.frameworks.sklearn_model.tree_validation import check_trees
-from model_lifecycle.registry.rules.errors import UntrustedModel
 
 Fitted = Callable[[str], Any]
 Change = Callable[[np.ndarray], None]

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.frameworks import FrameworkAdapter, adapter_for
 from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import EARLIER, REVIEWED
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 Saved = Callable[[str], Path]
 

@@ -15,9 +15,9 @@ import pytest
 from frameworks.networks import absent, fitted, frame, keras_model, torch_module
 from frameworks.test_untrusted import Canary
 
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.frameworks import adapter_for
 from model_lifecycle.registry.frameworks.suppress_output import quiet
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
 
 needs_torch = pytest.mark.skipif(bool(absent("pytorch")), reason="PyTorch is not installed")
 needs_keras = pytest.mark.skipif(bool(absent("tensorflow")), reason="TensorFlow is not installed")

@@ -25,10 +25,10 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.models import TrainedModel
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.metadata import TrainedModel
 from model_lifecycle.registry.settings import Settings
 
 #: MLflow, SQLAlchemy and skops warn of each other; what our own modules warn of stays an error.
@@ -227,7 +227,7 @@ class World:
             if change is _as_it_is and start == START:
                 content, known = await asyncio.to_thread(hour_file, model, version, rows, hour)
                 await self.registry.artifacts.put_bytes(
-                    f"{paths.traffic_partition(self.tenant, self.model, at)}/part-00000.parquet",
+                    f"{artifact_paths.traffic_partition(self.tenant, self.model, at)}/part-00000.parquet",
                     content,
                 )
                 labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])

@@ -13,8 +13,8 @@ from model_lifecycle.gates.data.traffic import Batch, ReadHour
 from model_lifecycle.gates.inference.decision import combined
 from model_lifecycle.gates.inference.two_sample import judge_arms
 from model_lifecycle.gates.policy.promotion import ABPolicy, OutcomeDemand
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 VERSIONS = {"champion": 1, "challenger": 2}

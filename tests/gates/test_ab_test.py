@@ -20,9 +20,9 @@ from model_lifecycle.gates.policy.promotion import (
     promotion_policy,
 )
 from model_lifecycle.gates.statistics.two_arms import Arm, difference, ratio_arm
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 BOUGHT = OutcomeDemand("bought", margin=0.05)
 

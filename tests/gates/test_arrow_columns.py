@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from model_lifecycle.gates.data.arrow_columns import id_texts, utc_timestamps, whole_numbers
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 LARGE = 2**60 + 1
 UUID = uuid.UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -4,7 +4,7 @@ import pytest
 from model_lifecycle.gates.metrics.classes import Classes, declared_classes
 from model_lifecycle.gates.metrics.definitions import METRICS
 from model_lifecycle.gates.metrics.losses import Answers, losses
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
 

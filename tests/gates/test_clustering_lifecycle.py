@@ -19,7 +19,7 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 COLUMNS = ["spend", "visits"]

@@ -15,9 +15,9 @@ from model_lifecycle.gates.checks.common import (
     training_check,
 )
 from model_lifecycle.gates.metrics.losses import Answers
+from model_lifecycle.registry.domain.errors import InvalidDataset
+from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.frameworks.protocol import Column
-from model_lifecycle.registry.rules.errors import InvalidDataset
-from model_lifecycle.registry.rules.evidence import Verdict
 
 SIGNATURE = (
     Column("distance", "double"),

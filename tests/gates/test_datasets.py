@@ -9,7 +9,7 @@ import pytest
 
 from model_lifecycle.gates.data.datasets import read_dataset
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
-from model_lifecycle.registry.rules.errors import ArtifactNotFound, InvalidDataset
+from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset
 
 
 @pytest.fixture

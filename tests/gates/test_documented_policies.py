@@ -11,7 +11,7 @@ from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy import promotion
 from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.gates.policy.strict_yaml import read_yaml
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 ROOT = Path(__file__).parents[2]
 DAYS = 21

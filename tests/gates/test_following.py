@@ -11,8 +11,8 @@ from model_lifecycle.gates.evaluation.monitor import follow_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -116,7 +116,7 @@ async def test_labels_that_are_corrected(world, start):
     )
     await world.serve(champion, hours=20)
     first = await _look(world, version, start, 21)
-    folder = paths.labels_partition(world.tenant, world.model, START)
+    folder = artifact_paths.labels_partition(world.tenant, world.model, START)
     path = f"{folder}/part-00000.parquet"
     labels = pd.read_parquet(io.BytesIO(await world.registry.artifacts.get_bytes(path)))
     corrected = labels.assign(label=1 - labels["label"])

@@ -16,8 +16,8 @@ from model_lifecycle.gates.data.datasets import read_dataset
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
 
 FEATURES = ["recent", "older"]
 BRIER = ValidationPolicy(comparisons=(Comparison("brier", 0.01),))

@@ -11,7 +11,7 @@ from scenery.shadow_policies import hourly
 from model_lifecycle.gates.data.traffic import write_labels
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 MARGIN = (Comparison("brier", 0.01),)
 

@@ -12,7 +12,7 @@ from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, ValidationPolicy
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 SHORT = {"block": "hour", "min_blocks": 30, "expected_blocks": 40, "min_duration_hours": 0}
 

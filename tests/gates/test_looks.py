@@ -9,7 +9,7 @@ from model_lifecycle.gates.formatting import count
 from model_lifecycle.gates.inference.sequential import judge_blocks, look_at
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 POLICY = hourly(comparisons=(Comparison("brier", 0.01),))
 (CLAIM,) = claims(POLICY.comparisons, (), (), champion=True)

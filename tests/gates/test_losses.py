@@ -4,7 +4,7 @@ from sklearn import metrics as oracle
 
 from model_lifecycle.gates.metrics.definitions import METRICS
 from model_lifecycle.gates.metrics.losses import Answers, losses
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 RNG = np.random.default_rng(2)
 LABELS = (RNG.random(500) < 0.4).astype(int)

@@ -7,7 +7,7 @@ from scenery.shadow_policies import hourly
 
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 FEATURES = ["recent", "older"]
 

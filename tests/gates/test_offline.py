@@ -7,7 +7,7 @@ from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
 from model_lifecycle.gates.statistics import tango
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 RNG = np.random.default_rng(11)
 

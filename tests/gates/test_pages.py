@@ -7,8 +7,8 @@ from model_lifecycle.gates.formatting import amount, count, interval
 from model_lifecycle.gates.rendering.html import report_page
 from model_lifecycle.gates.rendering.plots import pictures
 from model_lifecycle.gates.report import Check, GateReport, MetricRow
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 
 def _report(**values):

@@ -16,7 +16,7 @@ from model_lifecycle.gates.data.parquet import (
     to_frame,
 )
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
-from model_lifecycle.registry.rules.errors import InvalidDataset
+from model_lifecycle.registry.domain.errors import InvalidDataset
 
 
 def _file(path, **columns):

@@ -13,7 +13,7 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 VALIDATION = ValidationPolicy(
     comparisons=(Comparison("brier", 0.01),),

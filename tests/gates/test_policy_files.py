@@ -16,7 +16,7 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 STATED = promotion_policy(
     validation=ValidationPolicy(

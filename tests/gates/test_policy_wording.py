@@ -13,7 +13,7 @@ from model_lifecycle.gates.policy.promotion import (
     SliceLimit,
     ValidationPolicy,
 )
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.stages import Gate
 
 
 def test_demands_in_words():

@@ -7,8 +7,8 @@ from model_lifecycle.gates.checks.common import finite
 from model_lifecycle.gates.data import predictions
 from model_lifecycle.gates.data.predictions import Needs, answers, clipped, recorded
 from model_lifecycle.gates.metrics.losses import Answers
+from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.frameworks.sklearn_model.predictor import SklearnPredictor
-from model_lifecycle.registry.rules.errors import InvalidDataset
 
 
 @pytest.fixture

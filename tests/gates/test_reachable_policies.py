@@ -11,7 +11,7 @@ from model_lifecycle.gates.policy.promotion import (
     promotion_policy,
 )
 from model_lifecycle.gates.policy.promotion import ValidationPolicy as Validation
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 BETTER = (Comparison("brier", 0.01),)
 

@@ -9,8 +9,8 @@ from scenery.shadow_policies import hourly
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, SliceLimit
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
 
 MARGIN = (Comparison("brier", 0.01),)
 

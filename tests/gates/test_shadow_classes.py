@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from model_lifecycle.gates.data.traffic import write_labels, write_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
-from model_lifecycle.registry.rules.errors import InvalidDataset
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidDataset
+from model_lifecycle.registry.domain.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 FEATURES = ["recent", "older"]

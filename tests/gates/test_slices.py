@@ -11,8 +11,8 @@ from model_lifecycle.gates.inference.sequential import judge_blocks
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
 from model_lifecycle.gates.policy.slices import select_slices, slice_checks
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
 
 LIMIT = SliceLimit("shop", "brier", margin=0.02)
 

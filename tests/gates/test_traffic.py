@@ -21,7 +21,7 @@ from model_lifecycle.gates.data.traffic import (
     write_traffic,
 )
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, InvalidName
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput, InvalidName
 
 HOUR = datetime(2024, 3, 1, 5, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ from model_lifecycle.gates.evaluation.shadow_test import (
     shadow_test_version,
 )
 from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit, SliceLimit
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import Verdict
 
 MARGIN = (Comparison("brier", 0.01),)
 WINDOW = {"actor": "tests"}

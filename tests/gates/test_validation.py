@@ -6,7 +6,8 @@ import pytest
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, SliceLimit, ValidationPolicy
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     ArtifactNotFound,
     InvalidDataset,
     InvalidInput,
@@ -16,8 +17,7 @@ from model_lifecycle.registry.rules.errors import (
     RegistryError,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain.evidence import Verdict
 
 
 async def _validate(world, version, data, **more):

@@ -4,7 +4,7 @@ import pytest
 
 from model_lifecycle.gates.inference.decision import combined, from_bounds, latched
 from model_lifecycle.gates.report import Check, MetricRow
-from model_lifecycle.registry.rules.evidence import Verdict
+from model_lifecycle.registry.domain.evidence import Verdict
 
 PASS, FAIL, INCONCLUSIVE, INVALID = (
     Verdict.PASS,

@@ -10,10 +10,10 @@ import os
 import signal
 import sys
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.rules.errors import BackendUnavailable
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 
 
 async def main(url: str, tenant: str, model: str) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_lifecycle.registry.domain.errors import LedgerCorrupt
+from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.chain import GENESIS, ChainCheck, sealed
-from model_lifecycle.registry.rules.errors import LedgerCorrupt
-from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, StageMove
-from model_lifecycle.registry.rules.stages import Stage
 
 LENGTH = 5
 

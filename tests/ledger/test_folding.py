@@ -11,21 +11,17 @@ from scenery.pages import Pages
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
+from model_lifecycle.registry.domain.errors import AlreadyExists, ModelNotFound, VersionNotFound
+from model_lifecycle.registry.domain.identifiers import ModelId
+from model_lifecycle.registry.domain.ledger_replay import LedgerReplay
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.stage_record import Departure, StageRecord
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.clock import utc_now
 from model_lifecycle.registry.ledger.engine import writing
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.tables import models
 from model_lifecycle.registry.ledger.verification import verify_model
-from model_lifecycle.registry.rules.errors import (
-    AlreadyExists,
-    ModelNotFound,
-    VersionNotFound,
-)
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.replay import LedgerReplay
-from model_lifecycle.registry.rules.stage_record import Departure, StageRecord
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import ModelId
 
 D, S, P, A, X = Stage
 

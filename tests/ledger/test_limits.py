@@ -17,13 +17,13 @@ import pytest
 from scenery.pages import Pages
 from sqlalchemy import text
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, ChangeInProgress
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger import migrating
 from model_lifecycle.registry.ledger.engine import open_engine, reading, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.limits import MAINTENANCE, Limits
 from model_lifecycle.registry.ledger.migrating import HEAD, upgrade
-from model_lifecycle.registry.rules.errors import BackendUnavailable, ChangeInProgress
-from model_lifecycle.registry.rules.stages import Stage
 
 D, S = Stage.DEVELOPMENT, Stage.STAGING
 

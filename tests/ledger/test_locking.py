@@ -8,14 +8,14 @@ import time
 import pytest
 from scenery.pages import Pages
 
+from model_lifecycle.registry.domain.errors import ChangeInProgress, OperationConflict
+from model_lifecycle.registry.domain.models import EntryKind, StageMove
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.engine import open_engine
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.limits import Limits
 from model_lifecycle.registry.ledger.verification import verify_model
-from model_lifecycle.registry.rules.errors import ChangeInProgress, OperationConflict
-from model_lifecycle.registry.rules.metadata import EntryKind, StageMove
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Stage
 
 WRITERS = 12
 

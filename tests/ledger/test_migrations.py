@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import open_engine, reading, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.migrating import HEAD, alembic_config, upgrade
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
 
 
 async def _look(url: str, question: Any) -> Any:

@@ -28,18 +28,18 @@ from scenery.world import new_name
 
 from model_lifecycle.registry.artifacts.bundle import write_bundle
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
-from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     BackendUnavailable,
     OperationConflict,
     RegistryError,
 )
-from model_lifecycle.registry.rules.evidence import Evidence
-from model_lifecycle.registry.rules.expectation import ANY
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Gate
-from model_lifecycle.registry.rules.tenancy import registered_name
+from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.identifiers import registered_name
+from model_lifecycle.registry.domain.preconditions import ANY
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate
+from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.services.stores import Stores
 from model_lifecycle.registry.settings import Settings
 

@@ -13,6 +13,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from model_lifecycle.registry.domain.errors import LedgerCorrupt
+from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.chain import sealed
 from model_lifecycle.registry.ledger.engine import open_engine, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
@@ -20,9 +23,6 @@ from model_lifecycle.registry.ledger.moves import apply_moves
 from model_lifecycle.registry.ledger.rows import entry_values
 from model_lifecycle.registry.ledger.tables import entries
 from model_lifecycle.registry.ledger.verification import verify_model
-from model_lifecycle.registry.rules.errors import LedgerCorrupt
-from model_lifecycle.registry.rules.metadata import EntryKind, LedgerEntry, StageMove
-from model_lifecycle.registry.rules.stages import Stage
 
 TRIGGERS = {
     "sqlite": [

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from scenery.airflow_home import prepare
 
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 _numbers = itertools.count(1)
 _DAGS = Path(__file__).parent / "dags"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANN = {"id": "7", "name": "ann"}
@@ -259,8 +259,8 @@ def test_retry_after_an_answer_does_not_ask_again(staged, context, model, asked,
                                                   monkeypatch):  # fmt: skip
     """If the registry was away when the answer came, the next try records the answer it has."""
     from model_lifecycle.operators import ApproveModelOperator
+    from model_lifecycle.registry.domain.errors import BackendUnavailable
     from model_lifecycle.registry.model_registry import ModelRegistry
-    from model_lifecycle.registry.rules.errors import BackendUnavailable
 
     version, kept = staged(), {}
     task = ApproveModelOperator(task_id="approve", version=version, **model)

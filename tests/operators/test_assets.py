@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidName
+from model_lifecycle.registry.domain.errors import InvalidName
 
 _EXTRA = {
     "tenant_id": "acme",
@@ -57,7 +57,7 @@ def test_promotion_declares_its_assets():
 def test_every_asset_is_another():
     """No model or tenant can be named so that its asset is that of another stage, or of any."""
     from model_lifecycle.operators import any_model_asset, each_model_asset, stage_asset
-    from model_lifecycle.registry.rules.stages import LIVE_STAGES
+    from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
     pairs = [("acme", "churn"), ("any-model", "production"), ("each-model", "production")]
     assets = [

@@ -12,7 +12,7 @@ import pytest
 from servers.seaweed import Seaweed, seaweed
 
 from model_lifecycle.registry.artifacts import ArtifactStore, open_artifacts
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 
 pytestmark = pytest.mark.filterwarnings("ignore", "error:::model_lifecycle")
 

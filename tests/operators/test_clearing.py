@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from scenery.clearing import clear_and_run
 
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.stages import Gate
 
 CODE = "TEST_TRAINING_CODE"
 
@@ -40,7 +40,7 @@ def train(ask, model, context):
     from sklearn.linear_model import LogisticRegression
 
     from model_lifecycle.operators import TrainModelOperator
-    from model_lifecycle.registry.rules.metadata import TrainedModel
+    from model_lifecycle.registry.domain.models import TrainedModel
 
     def call(strength, **moment):
         def fit():
@@ -68,8 +68,8 @@ def test_retried_training_with_another_result_is_not_given_the_old_one(train):
 
 def test_operation_id_used_for_another_training_is_a_conflict(ask, model, fitted):
     """The core never answers a request with the result of another one."""
-    from model_lifecycle.registry.rules.errors import OperationConflict
-    from model_lifecycle.registry.rules.metadata import TrainedModel
+    from model_lifecycle.registry.domain.errors import OperationConflict
+    from model_lifecycle.registry.domain.models import TrainedModel
 
     classifier, example = fitted
 
@@ -106,7 +106,7 @@ def test_cleared_registering_makes_the_next_version(train, model, context):
 def test_cleared_policy_is_set_again(register, ask, model, context):
     """The DAG's policy replaces one that somebody set after the first run."""
     from model_lifecycle.operators import SetPolicyOperator
-    from model_lifecycle.registry.rules.policy import PromotionPolicy
+    from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
     register()
     own, other = PromotionPolicy(evidence_max_age_days=7), PromotionPolicy(evidence_max_age_days=9)

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.principals import Role
+from model_lifecycle.registry.domain.authorization import Role
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 STORES = {
     "database_url": "postgresql+asyncpg://lifecycle:s3cret-word@db/ledger",

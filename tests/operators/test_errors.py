@@ -5,7 +5,7 @@ import traceback
 import pytest
 
 from model_lifecycle.operators.runtime.errors import airflow_errors
-from model_lifecycle.registry.rules import errors
+from model_lifecycle.registry.domain import errors
 from model_lifecycle.registry.running import run_sync
 
 

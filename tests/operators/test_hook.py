@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.principals import Role
+from model_lifecycle.registry.domain.authorization import Role
+from model_lifecycle.registry.domain.errors import InvalidInput
 
 
 @pytest.fixture

@@ -34,12 +34,12 @@ def test_other_tasks_have_other_operation_ids(task, context, other):
 @pytest.mark.parametrize("dag_id", ["модель", "d" * 260])
 def test_operation_id_of_odd_names_is_valid(task, context, dag_id):
     """Names that an operation id cannot hold are replaced by their digest."""
-    from model_lifecycle.registry.rules import tenancy
+    from model_lifecycle.registry.domain import identifiers
 
     made = operation_id(context(task, dag_id=dag_id, run_id="r" * 250))
 
     assert made.startswith("airflow-task-sha256:")
-    assert tenancy.operation_id(made) == made
+    assert identifiers.operation_id(made) == made
 
 
 def test_retry_has_the_same_evidence_id(task, context):

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
 def _train(**_): ...
@@ -81,7 +81,7 @@ def test_lifecycle_with_approval_asks_before_production():
 
 def test_approval_that_the_policy_does_not_require_is_refused():
     """Asking a person while others may promote without one would be for show."""
-    from model_lifecycle.registry.rules.errors import InvalidInput
+    from model_lifecycle.registry.domain.errors import InvalidInput
 
     with pytest.raises(InvalidInput, match="require_approval=True"):
         _retrain(policy=PromotionPolicy(), approval=True)

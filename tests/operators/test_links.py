@@ -99,8 +99,8 @@ def test_report_link_leads_to_a_route_of_the_api():
 def test_approval_form_links_reports_and_shows_no_bucket():
     """What a person cannot open is not on the form."""
     from model_lifecycle.operators.approval_rules import Question, approval_body
-    from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-    from model_lifecycle.registry.rules.stages import Gate
+    from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+    from model_lifecycle.registry.domain.stages import Gate
 
     question = Question("acme", "churn", 3, "sha256:1", None, "f", "kim")
     bound = {"bundle_digest": "sha256:1", "baseline": None, "policy_fingerprint": "f"}

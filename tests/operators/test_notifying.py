@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 def test_policy_is_set_once(register, ask, model, context, history):
     """The DAG's policy becomes the model's; stating it again makes no entry."""
     from model_lifecycle.operators import SetPolicyOperator
-    from model_lifecycle.registry.rules.policy import PromotionPolicy
+    from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
     register()
     policy = PromotionPolicy(evidence_max_age_days=7)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.stages import Gate
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.stages import Gate
 
 
 def test_promotion_moves_the_version_and_says_so(register, judge, promote, ask, model, history):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_lifecycle.registry.rules.metadata import TrainedModel
+from model_lifecycle.registry.domain.models import TrainedModel
 
 
 def train(slope: str = "1.0") -> TrainedModel:
@@ -127,7 +127,7 @@ def test_impossible_source_fails_the_task(ask, model, context, source, code):
 
 def test_unreachable_mlflow_is_left_to_retries(ask, model, context, monkeypatch):
     """MLflow out of reach is told within seconds, as an error that Airflow tries again."""
-    from model_lifecycle.registry.rules.errors import BackendUnavailable
+    from model_lifecycle.registry.domain.errors import BackendUnavailable
 
     monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", "http://127.0.0.1:9")
     task = _register(model, "models:/m-" + "0" * 32)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_lifecycle.registry.rules import errors
-from model_lifecycle.registry.rules.errors import RegistryError
+from model_lifecycle.registry.domain import errors
+from model_lifecycle.registry.domain.errors import RegistryError
 
 _ERRORS = [
     item

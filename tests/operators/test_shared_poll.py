@@ -125,7 +125,7 @@ async def test_waiting_does_not_block_the_loop(register, ask, tenant):
 async def test_a_store_that_is_away_is_asked_again(ask, tenant, register):
     """An outage of the ledger ends no wait; the answer comes when the ledger is back."""
     from model_lifecycle.operators.triggers.shared_poll import SharedPoll, registry_of
-    from model_lifecycle.registry.rules.errors import BackendUnavailable
+    from model_lifecycle.registry.domain.errors import BackendUnavailable
 
     await asyncio.to_thread(register)
     tries = []

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain.authorization import Principal, Role
 
 
 class AssetStateStore:

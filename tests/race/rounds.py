@@ -9,10 +9,10 @@ from race.promoter import MODEL, TENANT, opened
 from scenery.pages import Pages
 
 from model_lifecycle.registry.artifacts.bundle import write_bundle
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import LedgerEntry
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.metadata import LedgerEntry
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
 
 
 async def prepare(place: dict[str, Any], count: int) -> None:

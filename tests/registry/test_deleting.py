@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from scenery.world import World
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     InvalidInput,
     InvalidTransition,
     ModelNotFound,
     PermissionDenied,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain.models import EntryKind
 
 
 async def _delete(world: World, model_id: str, version: int | None = None, **changes: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scenery.world import World, new_name
 
-from model_lifecycle.registry.rules.errors import InvalidInput, ModelNotFound, StaleModel
+from model_lifecycle.registry.domain.errors import InvalidInput, ModelNotFound, StaleModel
 
 Write = Callable[..., Awaitable[Any]]
 

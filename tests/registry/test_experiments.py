@@ -9,12 +9,8 @@ import pytest
 import pytest_asyncio
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.registry.domain.errors import ExperimentNotFound, InvalidInput, RunNotFound
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import (
-    ExperimentNotFound,
-    InvalidInput,
-    RunNotFound,
-)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,8 +10,8 @@ import pytest_asyncio
 from scenery.faults import Fault, faulty
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import BackendUnavailable, RegistryError
 
 Operation = Callable[[ModelRegistry], Awaitable[Any]]
 

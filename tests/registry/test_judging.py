@@ -10,7 +10,8 @@ import pytest
 from scenery.world import World, new_name, trained
 
 from model_lifecycle.gates.policy.files import complete_policy
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     GateRefused,
     InvalidInput,
@@ -19,11 +20,10 @@ from model_lifecycle.registry.rules.errors import (
     PermissionDenied,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.evidence import Evidence, Origin, Verdict
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Principal, Role
-from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.domain.evidence import Evidence, Origin, Verdict
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 POLICY = complete_policy(
     {

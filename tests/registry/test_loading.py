@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scenery.world import World, trained
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     BundleCorrupt,
     InvalidInput,
     InvalidName,

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from scenery.world import World, new_name, trained
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     Conflict,
     GateRefused,
     NoEarlierProduction,
     OperationConflict,
 )
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
 def _in_mlflow(by_hand: Any, world: World, model_id: str) -> list[int]:

@@ -14,11 +14,11 @@ from scenery.world import World, new_name, trained
 from servers.canned import black_hole, canned_server
 from servers.postgres import free_port
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Gate
 from model_lifecycle.registry.settings import Settings
 
 #: Seconds, as promised; MLflow's own client takes about four minutes.

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from scenery.world import World, new_name
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     GateRefused,
     InvalidInput,
     InvalidName,
@@ -18,11 +19,10 @@ from model_lifecycle.registry.rules.errors import (
     StaleProduction,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.evidence import Verdict
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Principal, Role
-from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 
 async def test_promotion_archives_the_version_it_replaces(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from scenery.world import World
 
-from model_lifecycle.registry.rules.errors import BundleCorrupt
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.errors import BundleCorrupt
+from model_lifecycle.registry.domain.stages import Stage
 
 DAMAGES = ["changed", "truncated", "missing", "added", "manifest", "all"]
 

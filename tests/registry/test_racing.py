@@ -9,8 +9,8 @@ import pytest
 from crash.invariants import broken
 from scenery.world import World
 
-from model_lifecycle.registry.rules.errors import Conflict, RegistryError
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.errors import Conflict, RegistryError
+from model_lifecycle.registry.domain.stages import Stage
 
 ROUNDS = [
     pytest.param(3, id="some"),

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from scenery.world import World, trained
 
+from model_lifecycle.registry.domain.errors import InvalidInput, InvalidName, ModelNotFound
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import InvalidInput, InvalidName, ModelNotFound
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.stages import Stage
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,8 +10,9 @@ import pytest
 from scenery.world import World, new_name, trained
 
 from model_lifecycle.registry.artifacts.bundle import verify_bundle
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     ArtifactNotFound,
     InvalidInput,
     InvalidName,
@@ -21,10 +22,9 @@ from model_lifecycle.registry.rules.errors import (
     UnknownFramework,
     UntrustedModel,
 )
-from model_lifecycle.registry.rules.metadata import EntryKind, ModelMetadata
-from model_lifecycle.registry.rules.principals import Principal, Role
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import EntryKind, ModelMetadata
+from model_lifecycle.registry.domain.stages import Stage
 
 
 async def _register(world: World, model_id: str, **changes: Any) -> ModelMetadata:
@@ -70,7 +70,7 @@ async def test_the_bundle_is_complete(world: World, model_id: str) -> None:
     manifest = await verify_bundle(
         world.registry.artifacts, tenant, model, 1, version.bundle_digest
     )
-    folder = paths.bundle(tenant, model, 1)
+    folder = artifact_paths.bundle(tenant, model, 1)
     card = (await world.registry.artifacts.get_bytes(f"{folder}/model_card.md")).decode()
     pins = (await world.registry.artifacts.get_bytes(f"{folder}/requirements.txt")).decode()
 
@@ -88,8 +88,8 @@ async def test_run_logs_and_metrics_are_kept(world: World, model_id: str) -> Non
     assert version is not None
     assert version.run_id is not None
     artifacts, tenant = world.registry.artifacts, TenantId(world.tenant)
-    logs = paths.training_logs(tenant, version.run_id)
-    history = paths.metrics_history(tenant, version.run_id)
+    logs = artifact_paths.training_logs(tenant, version.run_id)
+    history = artifact_paths.metrics_history(tenant, version.run_id)
 
     assert await artifacts.get_bytes(f"{logs}/training.log") == b"epoch 1\n"
     points = json.loads(await artifacts.get_bytes(f"{history}/history.json"))
@@ -198,7 +198,7 @@ async def test_a_run_of_the_tenant_gets_the_model(world: World, model_id: str) -
     await _register(world, model_id, run_id=first.run_id, metrics={}, parameters={})
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
-    path = paths.metrics_history(TenantId(world.tenant), first.run_id)
+    path = artifact_paths.metrics_history(TenantId(world.tenant), first.run_id)
     points = json.loads(await world.registry.artifacts.get_bytes(f"{path}/history.json"))
 
     assert version.run_id == first.run_id

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from scenery.world import World
 
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
     BundleCorrupt,
     GateRefused,
     InvalidInput,
@@ -20,9 +21,8 @@ from model_lifecycle.registry.rules.errors import (
     StaleProduction,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.metadata import EntryKind
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Principal, Role
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
 async def _three(world: World, model_id: str) -> tuple[int, int, int]:

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from scenery.world import World, trained
 
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.metadata import TrainedModel
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import TrainedModel
 
 
 async def test_a_registered_source_tells_what_it_was_trained_on(
@@ -56,8 +56,8 @@ async def test_metrics_of_a_run_that_are_no_numbers_are_left_out(
         apart.tenant, model_id, logged.model_uri, None, None, None, created_by="kim"
     )
     entry = (await apart.history(model_id))[-1]
-    folder = paths.bundle(TenantId(apart.tenant), ModelId(model_id), 1)
-    card = await apart.registry.artifacts.get_bytes(f"{folder}/{paths.MODEL_CARD}")
+    folder = artifact_paths.bundle(TenantId(apart.tenant), ModelId(model_id), 1)
+    card = await apart.registry.artifacts.get_bytes(f"{folder}/{artifact_paths.MODEL_CARD}")
 
     assert model.metrics == {"accuracy": 0.95, "auc": 0.9}
     assert entry.detail["omitted_metrics"] == {"val_auc": "NaN"}
@@ -82,7 +82,7 @@ async def test_the_history_of_a_run_with_nan_is_plain_json(
         run_id=first.run_id,
         created_by="kim",
     )
-    folder = paths.metrics_history(TenantId(apart.tenant), first.run_id)
+    folder = artifact_paths.metrics_history(TenantId(apart.tenant), first.run_id)
     history = await apart.registry.artifacts.get_bytes(f"{folder}/history.json")
 
     assert b"NaN" not in history

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from scenery.world import World, trained
 
+from model_lifecycle.registry.domain.errors import NotFound
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import NotFound
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Gate
 
 NOW = datetime.now(UTC)
 

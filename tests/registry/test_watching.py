@@ -6,8 +6,8 @@ import pytest
 from scenery.world import World, new_name
 from sqlalchemy import event
 
+from model_lifecycle.registry.domain.errors import InvalidName
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import InvalidName
 
 
 async def test_an_epoch_grows_with_each_change(world: World) -> None:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_lifecycle.registry.rules import commands
-from model_lifecycle.registry.rules.commands import Command
-from model_lifecycle.registry.rules.expectation import ANY
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.principals import Principal, Role
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain import commands
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.commands import Command
+from model_lifecycle.registry.domain.preconditions import ANY
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Stage
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 VERSIONS = st.integers(1, 5)

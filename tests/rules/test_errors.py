@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import model_lifecycle
-from model_lifecycle.registry.rules import errors
-from model_lifecycle.registry.rules.errors import RegistryError
-from model_lifecycle.registry.rules.evidence import Missing
-from model_lifecycle.registry.rules.stages import Gate, Stage
+from model_lifecycle.registry.domain import errors
+from model_lifecycle.registry.domain.errors import RegistryError
+from model_lifecycle.registry.domain.evidence import Missing
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 EXAMPLES: dict[type[RegistryError], RegistryError] = {
     type(error): error

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.evidence import (
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.evidence import (
     Evidence,
     Origin,
     Subject,
@@ -20,7 +20,7 @@ from model_lifecycle.registry.rules.evidence import (
     parse_gate,
     parse_verdict,
 )
-from model_lifecycle.registry.rules.stages import Gate, Requirement, Stage, requirement
+from model_lifecycle.registry.domain.stages import Gate, Requirement, Stage, requirement
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SUBJECT = Subject(

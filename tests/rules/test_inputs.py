@@ -14,8 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.inputs import finite_metrics, stored_metrics, text, text_map
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.validation import (
+    finite_metrics,
+    stored_metrics,
+    text,
+    text_map,
+)
 
 
 class Endless(dict[str, float]):

@@ -7,16 +7,12 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from model_lifecycle.registry.rules import paths
-from model_lifecycle.registry.rules.errors import StaleProduction
-from model_lifecycle.registry.rules.expectation import ANY, check_expected
-from model_lifecycle.registry.rules.metadata import (
-    ModelMetadata,
-    StageMove,
-    timestamp,
-)
-from model_lifecycle.registry.rules.stages import Stage
-from model_lifecycle.registry.rules.tenancy import model_id, tenant_id
+from model_lifecycle.registry.domain import artifact_paths
+from model_lifecycle.registry.domain.errors import StaleProduction
+from model_lifecycle.registry.domain.identifiers import model_id, tenant_id
+from model_lifecycle.registry.domain.models import ModelMetadata, StageMove, timestamp
+from model_lifecycle.registry.domain.preconditions import ANY, check_expected
+from model_lifecycle.registry.domain.stages import Stage
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 7, tzinfo=UTC)
 MODEL = ModelMetadata(
@@ -79,12 +75,19 @@ def test_files_lie_where_the_design_says() -> None:
     """The paths that others read by."""
     tenant, model = tenant_id("acme"), model_id("churn")
 
-    assert paths.bundle(tenant, model, 2) == "acme/models/churn/2"
-    assert paths.runs(tenant) == "acme/runs"
-    assert paths.training_logs(tenant, "r1") == "acme/runs/r1/logs"
-    assert paths.metrics_history(tenant, "r1") == "acme/runs/r1/metrics"
-    assert paths.gate_report(tenant, model, 2, "shadow", "e1") == "acme/reports/churn/2/shadow-e1"
+    assert artifact_paths.bundle(tenant, model, 2) == "acme/models/churn/2"
+    assert artifact_paths.runs(tenant) == "acme/runs"
+    assert artifact_paths.training_logs(tenant, "r1") == "acme/runs/r1/logs"
+    assert artifact_paths.metrics_history(tenant, "r1") == "acme/runs/r1/metrics"
     assert (
-        paths.traffic_partition(tenant, model, AT) == "acme/traffic/churn/date=2026-03-01/hour=12"
+        artifact_paths.gate_report(tenant, model, 2, "shadow", "e1")
+        == "acme/reports/churn/2/shadow-e1"
     )
-    assert paths.labels_partition(tenant, model, AT) == "acme/traffic/churn/labels/date=2026-03-01"
+    assert (
+        artifact_paths.traffic_partition(tenant, model, AT)
+        == "acme/traffic/churn/date=2026-03-01/hour=12"
+    )
+    assert (
+        artifact_paths.labels_partition(tenant, model, AT)
+        == "acme/traffic/churn/labels/date=2026-03-01"
+    )

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.errors import InvalidInput
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 POLICY = PromotionPolicy(
     validation={"metrics": [{"name": "brier", "margin": 0.005}]},

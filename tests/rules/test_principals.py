@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput, PermissionDenied
-from model_lifecycle.registry.rules.principals import (
+from model_lifecycle.registry.domain.authorization import (
     Action,
     Principal,
     Role,
@@ -16,6 +15,7 @@ from model_lifecycle.registry.rules.principals import (
     principal,
     require,
 )
+from model_lifecycle.registry.domain.errors import InvalidInput, PermissionDenied
 
 MATRIX = {
     "viewer": {"read models"},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import Settings
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model_lifecycle.registry.rules.errors import InvalidInput, InvalidTransition
-from model_lifecycle.registry.rules.stages import (
+from model_lifecycle.registry.domain.errors import InvalidInput, InvalidTransition
+from model_lifecycle.registry.domain.stages import (
     Cause,
     Gate,
     Requirement,

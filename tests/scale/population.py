@@ -10,18 +10,18 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from model_lifecycle.registry.ledger import tables
-from model_lifecycle.registry.ledger.chain import GENESIS, sealed
-from model_lifecycle.registry.ledger.engine import writing
-from model_lifecycle.registry.ledger.rows import entry_values, version_values
-from model_lifecycle.registry.rules.metadata import (
+from model_lifecycle.registry.domain.models import (
     EntryKind,
     LedgerEntry,
     StageMove,
     VersionMetadata,
 )
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Stage
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Stage
+from model_lifecycle.registry.ledger import tables
+from model_lifecycle.registry.ledger.chain import GENESIS, sealed
+from model_lifecycle.registry.ledger.engine import writing
+from model_lifecycle.registry.ledger.rows import entry_values, version_values
 
 BIG = "giant"
 _BORN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.errors import BackendUnavailable
 
 
 @dataclass

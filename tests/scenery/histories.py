@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from model_lifecycle.registry.rules.metadata import LedgerEntry
+from model_lifecycle.registry.domain.models import LedgerEntry
 
 
 def problems(entries: Sequence[LedgerEntry], attempts: Iterable[dict[str, Any]]) -> list[str]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from model_lifecycle.registry.mlflow_adapter.records import (
-    ModelVersionRecord,
-    RegisteredModelRecord,
-)
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     BackendUnavailable,
     ModelNotFound,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.tenancy import TenantId
+from model_lifecycle.registry.domain.identifiers import TenantId
+from model_lifecycle.registry.mlflow_adapter.records import (
+    ModelVersionRecord,
+    RegisteredModelRecord,
+)
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 

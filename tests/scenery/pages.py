@@ -9,17 +9,17 @@ from typing import Any
 
 from scenery.world import new_name
 
-from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.metadata import (
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.models import (
     EntryKind,
     LedgerEntry,
     StageMove,
     VersionMetadata,
 )
-from model_lifecycle.registry.rules.policy import PromotionPolicy
-from model_lifecycle.registry.rules.stages import Gate, Stage
-from model_lifecycle.registry.rules.tenancy import ModelId, TenantId
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate, Stage
+from model_lifecycle.registry.ledger.ledger import Ledger
 
 
 @dataclass

@@ -13,8 +13,8 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
-from model_lifecycle.registry.rules.metadata import TrainedModel
-from model_lifecycle.registry.rules.policy import PromotionPolicy
+from model_lifecycle.registry.domain.models import TrainedModel
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 DAYS, PER_DAY = 14, 150
 

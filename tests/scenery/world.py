@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.models import LedgerEntry, ModelMetadata, TrainedModel
+from model_lifecycle.registry.domain.stages import Gate, Stage
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.rules.evidence import Evidence, Verdict
-from model_lifecycle.registry.rules.metadata import LedgerEntry, ModelMetadata, TrainedModel
-from model_lifecycle.registry.rules.stages import Gate, Stage
 
 
 def new_name(prefix: str = "model") -> str:

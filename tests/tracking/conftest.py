@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from model_lifecycle.registry.domain.identifiers import TenantId, tenant_id
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.tenancy import TenantId, tenant_id
 
 _HERE = Path(__file__).parent
 #: How MLflow loads its registered models.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from model_lifecycle.registry.domain.errors import AlreadyExists
+from model_lifecycle.registry.domain.identifiers import TenantId, model_id, tenant_id
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.errors import AlreadyExists
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id, tenant_id
 
 CHURN = model_id("churn")
 

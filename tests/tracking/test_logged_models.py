@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from model_lifecycle.registry.mlflow_adapter import tags
-from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.mlflow_adapter.records import LoggedModelRecord
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     ArtifactNotFound,
     BackendUnavailable,
     InvalidInput,
 )
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id
+from model_lifecycle.registry.domain.identifiers import TenantId, model_id
+from model_lifecycle.registry.mlflow_adapter import tags
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
+from model_lifecycle.registry.mlflow_adapter.records import LoggedModelRecord
 
 OPERATION = "dag/run's/task"
 Save = Callable[..., Path]

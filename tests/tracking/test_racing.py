@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from model_lifecycle.registry.domain.identifiers import TenantId, model_id, registered_name
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id, registered_name
 
 T = TypeVar("T")
 THREADS = 6

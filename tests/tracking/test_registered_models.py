@@ -5,9 +5,14 @@ import asyncio
 import pytest
 from mlflow import MlflowClient
 
+from model_lifecycle.registry.domain.errors import InvalidName, ModelNotFound, VersionNotFound
+from model_lifecycle.registry.domain.identifiers import (
+    TenantId,
+    model_id,
+    registered_name,
+    tenant_id,
+)
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.errors import InvalidName, ModelNotFound, VersionNotFound
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id, registered_name, tenant_id
 
 
 @pytest.fixture

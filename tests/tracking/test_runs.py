@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model_lifecycle.registry.domain.errors import ExperimentNotFound, InvalidInput, RunNotFound
+from model_lifecycle.registry.domain.identifiers import TenantId, model_id
 from model_lifecycle.registry.mlflow_adapter import runs as runs_module
 from model_lifecycle.registry.mlflow_adapter import tags
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.errors import ExperimentNotFound, InvalidInput, RunNotFound
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id
 
 OPERATION = "dag/run 'quoted' \"twice\"/task/-1"
 MISSING = "f" * 32

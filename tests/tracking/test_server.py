@@ -20,14 +20,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.registry_utils import add_prompt_filter_string
 from servers.canned import Canned, canned_server
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.identifiers import tenant_id
 from model_lifecycle.registry.mlflow_adapter import filter_strings
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.mlflow_adapter.rest import auth
 from model_lifecycle.registry.mlflow_adapter.rest.client import Server
 from model_lifecycle.registry.mlflow_adapter.rest.responses import AnswerError, document_of
 from model_lifecycle.registry.mlflow_adapter.rest.tracking import SendOnceTracking
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
-from model_lifecycle.registry.rules.tenancy import tenant_id
 
 NAME = "MLFLOW_TRACKING_USERNAME"
 PASSWORD = "MLFLOW_TRACKING_PASSWORD"

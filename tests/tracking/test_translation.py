@@ -10,19 +10,19 @@ from mlflow import exceptions
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import ErrorCode
 
-from model_lifecycle.registry.mlflow_adapter.errors import (
-    MEANING_OF,
-    Meaning,
-    is_lost_race,
-    translate,
-)
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     BackendUnavailable,
     InvalidInput,
     NotFound,
     RegistryError,
     RunNotFound,
+)
+from model_lifecycle.registry.mlflow_adapter.errors import (
+    MEANING_OF,
+    Meaning,
+    is_lost_race,
+    translate,
 )
 
 SECRET = "s3cret"

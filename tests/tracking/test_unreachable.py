@@ -13,8 +13,8 @@ import pytest
 from servers.canned import black_hole, canned_server
 from servers.postgres import free_port
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
 
 SECONDS = 5.0
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from model_lifecycle.registry.mlflow_adapter import tags
-from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.mlflow_adapter.records import LoggedModelRecord
-from model_lifecycle.registry.rules.errors import (
+from model_lifecycle.registry.domain.errors import (
     ArtifactNotFound,
     InvalidInput,
     InvalidName,
     ModelNotFound,
     VersionNotFound,
 )
-from model_lifecycle.registry.rules.tenancy import TenantId, model_id, registered_name
+from model_lifecycle.registry.domain.identifiers import TenantId, model_id, registered_name
+from model_lifecycle.registry.mlflow_adapter import tags
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
+from model_lifecycle.registry.mlflow_adapter.records import LoggedModelRecord
 
 OPERATION = "it's/an `operation`"
 

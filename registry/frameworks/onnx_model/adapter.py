@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.rules.metadata import ModelType
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
-from model_lifecycle.registry.rules.paths import ONNX_MODEL
+from model_lifecycle.registry.domain.artifact_paths import ONNX_MODEL
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.models import ModelType
 
 from ..dependencies import require_installed
 from ..mlflow_folder import keep_parity, output_spec, record_outputs, written_whole

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.rules.errors import RegistryError
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
-from model_lifecycle.registry.rules.paths import ONNX_MODEL
+from model_lifecycle.registry.domain.artifact_paths import ONNX_MODEL
+from model_lifecycle.registry.domain.errors import RegistryError
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from ..dependencies import install_line
 from ..onnx_parity import ROWS, TOLERANCE, OnnxParity, largest_difference

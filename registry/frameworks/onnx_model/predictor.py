@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, UntrustedModel
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.errors import InvalidDataset, UntrustedModel
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from ..input_arrays import input_array
 from ..outputs import OutputSpec, answers_of, choose_outputs

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
 
 from ..dependencies import require_installed
 from ..outputs import OutputSpec

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput, UntrustedModel
-from model_lifecycle.registry.rules.metadata import ModelType
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput, UntrustedModel
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.models import ModelType
 
 from ..dependencies import require_installed
 from ..input_arrays import input_array

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from model_lifecycle.registry.rules.errors import UntrustedModel
+from model_lifecycle.registry.domain.errors import UntrustedModel
 
 _MODEL = "models/model.json"
 _CONFIGS = {

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidInput, UntrustedModel
-from model_lifecycle.registry.rules.metadata import ModelType
-from model_lifecycle.registry.rules.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
+from model_lifecycle.registry.domain.model_outputs import ModelOutputs
+from model_lifecycle.registry.domain.models import ModelType
 
 from ..mlflow_folder import keep_parity, limit_of_pickle, output_spec, written_whole
 from ..mlmodel import ModelFile, read_mlmodel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_lifecycle.registry.rules.errors import UntrustedModel
+from model_lifecycle.registry.domain.errors import UntrustedModel
 
 
 def is_tree(item: Any) -> bool:

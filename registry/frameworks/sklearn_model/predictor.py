@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 
 from ..protocol import ClusterFit, Column
 from ..signature import select_columns

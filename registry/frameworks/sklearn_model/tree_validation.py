@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model_lifecycle.registry.rules.errors import UntrustedModel
+from model_lifecycle.registry.domain.errors import UntrustedModel
 
 from .neighbour_trees import is_tree, renew_tree
 

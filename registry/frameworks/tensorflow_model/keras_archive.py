@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from model_lifecycle.registry.rules.errors import UntrustedModel
+from model_lifecycle.registry.domain.errors import UntrustedModel
 
 _WEIGHTS = "model.weights.h5"
 _MEMBERS = frozenset({"metadata.json", "config.json", _WEIGHTS})

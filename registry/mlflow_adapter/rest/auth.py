@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from ...rules.errors import InvalidInput
+from ...domain.errors import InvalidInput
 
 #: Ways in that are code of MLflow or of its plugins, and workspaces, which its client checks.
 _OF_MLFLOW = ("MLFLOW_TRACKING_AUTH", "MLFLOW_WORKSPACE")

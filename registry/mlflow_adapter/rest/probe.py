@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
-from ...rules.errors import BackendUnavailable
+from ...domain.errors import BackendUnavailable
 
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 

@@ -7,7 +7,7 @@ import os
 from airflow.sdk import DAG
 
 from model_lifecycle.operators import RegisterModelOperator, TrainModelOperator
-from model_lifecycle.registry.rules.metadata import TrainedModel
+from model_lifecycle.registry.domain.models import TrainedModel
 
 #: Stands for the code: a test corrects it between two runs of the same task.
 CODE = "TEST_TRAINING_CODE"

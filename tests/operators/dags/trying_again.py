@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_current_context
 
 from model_lifecycle.operators import DataOperator
-from model_lifecycle.registry.rules.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 
 
 def answer_at_second_try() -> int:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
-from .canonical import digest
-from .expectation import Epochs, ExpectedProduction
-from .policy import PromotionPolicy
-from .principals import Principal
+from .authorization import Principal
+from .canonical_json import digest
+from .preconditions import Epochs, ExpectedProduction
+from .promotion_policy import PromotionPolicy
 from .stages import Stage
 
 

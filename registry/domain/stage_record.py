@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from .metadata import StageMove
+from .models import StageMove
 from .stages import Stage
 
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from .canonical import digest
+from .canonical_json import digest
 from .errors import InvalidInput
 from .stages import Gate, Requirement
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import InvalidInput
-from .inputs import text
+from .validation import text
 
 
 class ScoreTransform(StrEnum):

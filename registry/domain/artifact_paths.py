@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .tenancy import ModelId, TenantId
+from .identifiers import ModelId, TenantId
 
 MANIFEST = "manifest.json"
 ONNX_MODEL = "model.onnx"

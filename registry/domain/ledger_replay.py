@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 
 from .errors import InvalidTransition, LedgerCorrupt
 from .evidence import Evidence, Verdict
-from .metadata import EntryKind, LedgerEntry, StageMove
-from .policy import PromotionPolicy
+from .models import EntryKind, LedgerEntry, StageMove
+from .promotion_policy import PromotionPolicy
 from .stage_record import StageRecord
 from .stages import Cause, Gate, Requirement, Stage, requirement
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, Final
 
 from .errors import InvalidInput, StaleModel, StaleProduction
-from .tenancy import version_number
+from .identifiers import version_number
 
 
 class _Any(Enum):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from .canonical import digest
+from .canonical_json import digest
 from .errors import InvalidInput
 
 _FIELDS = (
