@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from model_lifecycle.registry.concurrency import together
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
-from model_lifecycle.registry.together import together
 
 from .lifespan import OpenRegistry
 

@@ -147,7 +147,7 @@ async def judged(tenant: str, *gates: str) -> None:
     """What other gates would have found about version 1."""
     from model_lifecycle.registry.domain.evidence import Evidence, Verdict
     from model_lifecycle.registry.domain.stages import Gate
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
 
     async with open_registry() as registry:
         found = await registry.get_version(tenant, MODEL, 1)
@@ -167,7 +167,7 @@ async def judged(tenant: str, *gates: str) -> None:
 
 async def followed(tenant: str, uri: str) -> None:
     """Two more versions: 2 takes the place of 1 in production, 3 nobody needs."""
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
 
     async with open_registry() as registry:
         for _ in range(2):
@@ -235,7 +235,7 @@ def registry_in_service(folder: Path) -> Iterator[dict[str, str]]:
     from servers.service import Starting
 
     from model_lifecycle.registry.ledger.migrating import upgrade
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.sync import run_sync
 
     starting = Starting(with_mlflow=True)
     try:

@@ -36,7 +36,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).par
 from promoting.stack import Stack, stack  # noqa: E402
 from scenery.world import World, new_name, trained  # noqa: E402
 
-from model_lifecycle.registry.opening import open_registry  # noqa: E402
+from model_lifecycle.registry.factory import open_registry  # noqa: E402
 from model_lifecycle.registry.settings import Settings  # noqa: E402
 
 AT_MOST = 1.0

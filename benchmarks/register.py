@@ -46,9 +46,9 @@ from sklearn.preprocessing import StandardScaler
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.domain.models import ONNX_PARITY
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import trusted_types
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 #: Times faster than MLflow. For scikit-learn it is the target; the others export and compare an

@@ -67,7 +67,7 @@ async def staged() -> None:
 
     from model_lifecycle.registry.domain.evidence import Evidence, Verdict
     from model_lifecycle.registry.domain.stages import Gate
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
 
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     async with open_registry() as registry:
@@ -89,7 +89,7 @@ async def staged() -> None:
 
 
 async def promoted() -> None:
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
 
     async with open_registry() as registry:
         await registry.transition_stage(TENANT, AWAITED, 1, "production", actor="bench")

@@ -35,7 +35,7 @@ from race.promoter import MODEL, TENANT  # noqa: E402
 from race.rounds import next_rivals, outcome, prepare  # noqa: E402
 
 from model_lifecycle.registry.mlflow_adapter import tags  # noqa: E402
-from model_lifecycle.registry.running import run_sync  # noqa: E402
+from model_lifecycle.registry.sync import run_sync  # noqa: E402
 
 _PLAIN = Path(__file__).parent / "promoting" / "plain.py"
 PROMOTERS = 2

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_lifecycle.registry.domain.authorization import Principal, Role, parse_roles
 from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import PREFIX, Settings
+from model_lifecycle.registry.sync import run_sync
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
@@ -30,7 +30,7 @@ def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, An
     """
     settings = Settings(home=home)
     _require_ledger(settings)
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
 
     async def asking() -> T:
         async with open_registry(settings) as registry:

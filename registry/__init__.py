@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from .domain.preconditions import ANY
     from .domain.promotion_policy import PromotionPolicy
     from .domain.stages import Gate, Stage
+    from .factory import open_registry
     from .model_registry import ModelRegistry
-    from .opening import open_registry
-    from .running import run_sync
     from .settings import Settings
+    from .sync import run_sync
 
 _HOMES = {
     "ANY": "domain.preconditions",
@@ -35,8 +35,8 @@ _HOMES = {
     "TrainedModel": "domain.models",
     "Verdict": "domain.evidence",
     "VersionMetadata": "domain.models",
-    "open_registry": "opening",
-    "run_sync": "running",
+    "open_registry": "factory",
+    "run_sync": "sync",
 }
 
 __all__ = [

@@ -31,21 +31,21 @@ from .domain.promotion_policy import PromotionPolicy
 from .domain.stages import Stage
 from .frameworks.protocol import Predictor
 from .mlflow_adapter.records import ExperimentRecord, RunRecord
-from .services.adoption import Adoption
+from .services.backends import Stores
 from .services.catalog import Catalog
 from .services.deletion import Deletion
 from .services.documents import Documents
+from .services.evidence import Judgement
 from .services.experiments import Experiments
-from .services.judgement import Judgement
-from .services.lifecycle import Lifecycle
 from .services.loading import Loading
-from .services.projection import Projection
-from .services.publishing import Publishing
-from .services.reconcile import Reconcile
-from .services.registration import Registration
-from .services.sources import Sources
-from .services.stores import Stores
-from .services.training import LoggedTraining, Training
+from .services.projection.adoption import Adoption
+from .services.projection.projection import Projection
+from .services.projection.reconciliation import Reconcile
+from .services.registration.model_sources import Sources
+from .services.registration.registration import Registration
+from .services.registration.run_logging import LoggedTraining, Training
+from .services.registration.version_creation import Publishing
+from .services.transitions import Lifecycle
 from .services.version_files import VersionFiles
 from .settings import Settings
 

@@ -11,7 +11,7 @@ from servers.mlflow import mlflow_server
 from servers.postgres import postgres
 
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 #: What ``mlflow server`` starts unless told otherwise.
 _WORKERS = 4

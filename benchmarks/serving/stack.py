@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 TENANTS = ("acme", *(f"tenant-{number}" for number in range(1, 10)))
 MODELS_EACH = 1000

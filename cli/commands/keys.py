@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from model_lifecycle.registry.domain.authorization import Action, Role, require
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 from ..context import acting
 from ..options import Actor, AsJson, Home, Tenant

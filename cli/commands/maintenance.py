@@ -8,8 +8,8 @@ import typer
 
 from model_lifecycle.registry.domain.authorization import Action, require
 from model_lifecycle.registry.domain.errors import InvalidInput
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 from ..context import acting, ask
 from ..exit_codes import ExitCode

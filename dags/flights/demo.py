@@ -99,9 +99,9 @@ def _execute(dag: DAG, run: Run) -> None:
 
 def _show_state(teller: Teller) -> None:
     from model_lifecycle.dags.flights.tasks import MODEL, TENANT
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings
+    from model_lifecycle.registry.sync import run_sync
 
     async def read() -> None:
         async with open_registry(Settings()) as registry:

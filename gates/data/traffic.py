@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from model_lifecycle.registry.concurrency import together
 from model_lifecycle.registry.domain import artifact_paths, identifiers
 from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
-from model_lifecycle.registry.together import together
 
 from .arrow_columns import id_texts, utc_timestamps, whole_numbers
 from .labels import LABEL_COLUMNS, LabelData, labels_look, read_labels

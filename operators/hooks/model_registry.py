@@ -92,8 +92,8 @@ class ModelRegistryHook(BaseHook):
         refuses such calls on the thread of an event loop. Raises what ``work`` raises, and
         InvalidInput if neither connection nor environment names all stores.
         """
-        from model_lifecycle.registry.opening import open_registry
-        from model_lifecycle.registry.running import run_sync
+        from model_lifecycle.registry.factory import open_registry
+        from model_lifecycle.registry.sync import run_sync
 
         settings = self.complete_settings()
 

@@ -124,7 +124,7 @@ def shared_poll(model_registry_conn_id: str, interval: float) -> SharedPoll:
 @asynccontextmanager
 async def registry_of(model_registry_conn_id: str) -> AsyncIterator[ModelRegistry]:
     """The registry of an Airflow connection, for triggers: nothing in it blocks the loop."""
-    opening = await asyncio.to_thread(import_module, "model_lifecycle.registry.opening")
+    opening = await asyncio.to_thread(import_module, "model_lifecycle.registry.factory")
     settings = await ModelRegistryHook(model_registry_conn_id).acomplete_settings()
     async with opening.open_registry(settings) as registry:
         yield registry

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_lifecycle.registry.concurrency import together
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.canonical_json import digest_bytes
 from model_lifecycle.registry.domain.errors import (
@@ -17,7 +18,6 @@ from model_lifecycle.registry.domain.errors import (
     InvalidInput,
 )
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
-from model_lifecycle.registry.together import together
 
 from .checksums import Content, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest

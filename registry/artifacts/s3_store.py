@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from model_lifecycle.registry.concurrency import together
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
-from model_lifecycle.registry.together import together
 
 from .checksums import PART_SIZE, Content, content_of_parts, folder_files
 from .protocol import StoredFile

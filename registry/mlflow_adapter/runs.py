@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from ..concurrency import together
 from ..domain.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
-from ..together import together
 from . import filter_strings
 from .executor import Connection
 from .factory import Stores

@@ -13,8 +13,8 @@ from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import Framework, LedgerEntry, ModelMetadata, VersionMetadata
 from ..domain.stages import Stage, parse_stage
 from ..ledger.verification import verify_model
-from .operations import answered_model
-from .stores import Stores
+from .backends import Stores
+from .idempotency import answered_model
 
 MAX_LIMIT = 1000
 #: Models named in one query: two parameters each, of 32 766 that SQLite and PostgreSQL take.

@@ -13,10 +13,10 @@ from ..domain.models import EntryKind, StageMove, VersionMetadata
 from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
 from ..domain.stage_record import StageRecord
 from ..domain.stages import Cause, Stage, requirement
-from .lifecycle import check_reason
-from .operations import answer_in, earlier_answer, request
-from .projection import Projection
-from .stores import Stores
+from .backends import Stores
+from .idempotency import answer_in, earlier_answer, request
+from .projection.projection import Projection
+from .transitions import check_reason
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from ..domain.errors import ArtifactNotFound, EvidenceNotFound, InvalidInput, Ve
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import VersionMetadata
-from .stores import Stores
+from .backends import Stores
 
 _REPORT_FILES = (artifact_paths.REPORT_HTML, artifact_paths.REPORT_JSON)
 

@@ -13,8 +13,8 @@ from ..domain.identifiers import TenantId
 from ..domain.models import timestamp
 from ..domain.validation import finite_metrics
 from ..mlflow_adapter.records import ExperimentRecord, RunRecord
-from .stores import Stores
-from .training import Training
+from .backends import Stores
+from .registration.run_logging import Training
 
 MAX_RUNS = 500
 #: Seconds for which a tenant's experiments are remembered: so long may runs of an experiment that

@@ -22,7 +22,7 @@ from ..frameworks import adapter_for
 from ..frameworks.dependencies import unmet_requirements
 from ..frameworks.protocol import Predictor
 from .artifact_root import require_same_root
-from .stores import Stores
+from .backends import Stores
 
 _log = logging.getLogger(__name__)
 

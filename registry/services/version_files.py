@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ..artifacts.bundle import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
+from ..concurrency import together
 from ..domain import artifact_paths, identifiers
 from ..domain.errors import BundleCorrupt, VersionNotFound
 from ..domain.identifiers import ModelId, TenantId, registered_name
 from ..domain.models import VersionMetadata
 from ..mlflow_adapter.records import ModelVersionRecord
-from ..together import together
 from .artifact_root import require_same_root
-from .mlflow_identity import mismatch
-from .sources import Sources
-from .stores import Stores
+from .backends import Stores
+from .projection.identity import mismatch
+from .registration.model_sources import Sources
 
 
 class VersionFiles:

@@ -11,8 +11,8 @@ import pytest
 from scenery.http import LIMITS, Api, Tenant, furnished, served
 
 from model_lifecycle.api import create_app
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 #: Warnings about MLflow's code: how it looks at columns, and how it loads registered models.

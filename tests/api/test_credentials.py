@@ -20,8 +20,8 @@ from servers.canned import canned_server
 from model_lifecycle.api import ApiSettings, create_app
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 PROBES = {"/healthz", "/readyz", "/metrics"}
 #: The description of the API, which is the same for everyone: a browser opens it without a key.

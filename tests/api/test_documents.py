@@ -10,8 +10,8 @@ from scenery.world import new_name
 
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.factory import open_registry
+from model_lifecycle.registry.sync import run_sync
 
 PAGE = b"<!doctype html><title>PASS</title>"
 

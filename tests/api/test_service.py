@@ -21,8 +21,8 @@ from scenery.http import Tenant, furnished
 from servers.postgres import free_port
 
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
 

@@ -19,8 +19,8 @@ from scenery.world import World, new_name, trained
 from typer.testing import CliRunner
 
 from model_lifecycle.cli.main import app
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import pytest
 from crash.matrix import Warm, warm
 
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 _MEMORY = Path("/dev/shm")
 

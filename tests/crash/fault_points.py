@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from model_lifecycle.registry.artifacts.protocol import ArtifactStore
-from model_lifecycle.registry.services.stores import Stores
+from model_lifecycle.registry.services.backends import Stores
 
 
 class FaultPoints:

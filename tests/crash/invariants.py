@@ -15,7 +15,7 @@ from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import reading
 from model_lifecycle.registry.mlflow_adapter import tags
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.services.mirroring import version_tags
+from model_lifecycle.registry.services.projection.plan import version_tags
 
 
 async def broken_for_readers(

@@ -11,8 +11,8 @@ from crash.fault_points import FaultPoints
 from crash.invariants import broken, broken_for_readers, picture
 from crash.operations import OPERATIONS, State, prepared
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 Tell = Callable[[dict[str, Any]], None]

@@ -58,7 +58,7 @@ def dag_bag(dags_folder: Path) -> Any:
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Any]:
     """An embedded registry in an empty folder."""
-    from model_lifecycle.registry.opening import open_registry
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings
 
     async with open_registry(Settings({}, home=tmp_path / "home")) as opened:

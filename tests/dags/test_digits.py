@@ -10,9 +10,9 @@ import pytest
 
 from model_lifecycle.dags.digits.training import train_digits
 from model_lifecycle.registry.domain.errors import FrameworkUnavailable
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore", "error:::model_lifecycle"),

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import pytest
 from e2e.airflow_rest import AirflowRest
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 from model_lifecycle.stack import registry as stack_registry
 from model_lifecycle.stack.mlflow import s3_environment
 from model_lifecycle.stack.place import Place

@@ -13,11 +13,11 @@ from faults.postgres_proxy import PostgresProxy, postgres_proxy
 from faults.proxy import Proxy, http_proxy
 from scenery.world import World, trained
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.migrating import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 #: Warnings about MLflow's code, and about connections that the tests cut.

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from scenery.world import new_name
 
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.clock import utc_now
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 

@@ -31,8 +31,8 @@ from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.errors import BundleCorrupt
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Stage
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore", "error:::model_lifecycle")

@@ -27,8 +27,8 @@ from model_lifecycle.gates.policy.promotion import (
 )
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.models import TrainedModel
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 #: MLflow, SQLAlchemy and skops warn of each other; what our own modules warn of stays an error.

@@ -12,7 +12,7 @@ from scenery.pages import Pages
 
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]

@@ -40,7 +40,7 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.services.stores import Stores
+from model_lifecycle.registry.services.backends import Stores
 from model_lifecycle.registry.settings import Settings
 
 #: One of the model's versions, by its place; the last places are of versions that are not there.

@@ -123,8 +123,8 @@ def ask(
     registry_home: Path, no_registry: None, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Callable[[Any], Any]], Any]:
     """Ask the real registry, the one that operators reach through the environment."""
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.sync import run_sync
 
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(registry_home))
 

@@ -6,7 +6,7 @@ import pytest
 
 from model_lifecycle.operators.runtime.errors import airflow_errors
 from model_lifecycle.registry.domain import errors
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 
 @pytest.mark.parametrize(

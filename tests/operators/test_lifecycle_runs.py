@@ -152,9 +152,9 @@ def test_promotion_starts_those_who_wait(runs):
 
 def test_ledger_shows_who_and_why(runs, registry_home):
     """The ledger has one entry for each change, by the run that made it; its chain is whole."""
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings
+    from model_lifecycle.registry.sync import run_sync
 
     async def read():
         async with open_registry(Settings(home=registry_home)) as registry:

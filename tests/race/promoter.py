@@ -22,10 +22,10 @@ from scenery.memory_mlflow import MemoryMlflow
 
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.services.stores import Stores
+from model_lifecycle.registry.services.backends import Stores
 from model_lifecycle.registry.settings import Settings
 
 TENANT, MODEL = "acme", "churn"

@@ -14,7 +14,7 @@ from race.rounds import next_rivals, outcome, prepare
 from scenery.histories import problems
 
 from model_lifecycle.registry.ledger.migrating import upgrade
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.sync import run_sync
 
 PROCESSES = 8
 

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.migrating import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 #: Warnings about MLflow's code: how it looks at columns, and how it loads registered models.

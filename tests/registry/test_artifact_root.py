@@ -9,7 +9,7 @@ import pytest
 from scenery.world import World, trained
 
 from model_lifecycle.registry.domain.errors import BundleCorrupt, InvalidInput
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
 

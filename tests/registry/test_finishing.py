@@ -8,7 +8,7 @@ from typing import Any
 from scenery.world import World, new_name, trained
 
 from model_lifecycle.registry.domain.models import EntryKind
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 
 
 async def test_a_tag_does_not_take_a_registration_over(

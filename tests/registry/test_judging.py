@@ -299,8 +299,8 @@ async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: Wo
     """Also when the clock of the second writer is behind: its FAIL is not outvoted."""
     from datetime import timedelta
 
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.ledger.clock import utc_now
-    from model_lifecycle.registry.opening import open_registry
 
     model_id = new_name()
     version = await local.version(model_id)
@@ -507,8 +507,8 @@ async def test_a_wrong_clock_makes_no_evidence_count_longer(
     """Recorded by a process whose clock is ahead or behind, and judged by one; both are warned."""
     from datetime import timedelta
 
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.ledger.clock import utc_now
-    from model_lifecycle.registry.opening import open_registry
 
     version = await local.version(model_id)
     evidence = await local.evidence(model_id, version, Gate.VALIDATION)

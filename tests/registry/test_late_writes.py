@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from scenery.world import World
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.mlflow_adapter.sql_registry import DatabaseRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from scenery.world import World
 
-from model_lifecycle.registry.services.mirroring import Mirroring, mirror_change
+from model_lifecycle.registry.services.projection.plan import Mirroring, mirror_change
 
 
 class Told:

@@ -17,8 +17,8 @@ from servers.postgres import free_port
 from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 #: Seconds, as promised; MLflow's own client takes about four minutes.

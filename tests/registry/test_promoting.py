@@ -359,8 +359,8 @@ async def test_odd_versions_are_refused(local: World, model_id: str, version: An
 
 async def test_expired_evidence_is_no_proof(embedded_settings: Any, local: World) -> None:
     """A verdict counts for as many days as the policy says, by the registry's clock."""
+    from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.ledger.clock import utc_now
-    from model_lifecycle.registry.opening import open_registry
 
     model_id = new_name()
     version = await local.version(model_id)

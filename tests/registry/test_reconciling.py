@@ -8,7 +8,7 @@ from scenery.world import World, new_name, trained
 
 from model_lifecycle.registry.domain.models import EntryKind, Finding
 from model_lifecycle.registry.domain.stages import Stage
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
 

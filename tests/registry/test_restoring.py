@@ -16,7 +16,7 @@ import pytest
 from scenery.world import World, trained
 from sqlalchemy.engine import make_url
 
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
 Restore = Callable[[], str]

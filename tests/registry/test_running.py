@@ -9,9 +9,9 @@ import pytest
 from scenery.world import new_name
 
 from model_lifecycle.registry.domain.errors import ModelNotFound
-from model_lifecycle.registry.opening import open_registry
-from model_lifecycle.registry.running import run_sync
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
 
 
 async def _thread() -> str:

@@ -8,10 +8,10 @@ import pytest
 from scenery.world import World, new_name
 from servers.postgres import free_port
 
+from model_lifecycle.registry.concurrency import together
 from model_lifecycle.registry.domain.errors import BackendUnavailable
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
-from model_lifecycle.registry.together import together
 
 
 async def _after(seconds: float, answer: str) -> str:

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from scenery.world import World, new_name, trained
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 pytestmark = pytest.mark.service

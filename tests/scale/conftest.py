@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from scale.population import populate
 
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.migrating import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 _HERE = Path(__file__).parent

@@ -16,8 +16,8 @@ from scenery.world import trained
 from servers.postgres import free_port
 
 from model_lifecycle.api import ApiSettings
+from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
-from model_lifecycle.registry.opening import open_registry
 from model_lifecycle.registry.settings import Settings
 
 #: Limits small enough for tests to reach.

@@ -32,8 +32,8 @@ WINDOW = {"start": "2013-07-01", "end": "2013-07-15"}
 
 
 def with_registry(act: Callable[[Any], Awaitable[Any]]) -> Any:
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.sync import run_sync
 
     settings = ModelRegistryHook().settings()
 

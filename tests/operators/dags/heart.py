@@ -18,8 +18,8 @@ def hold_out(seed: str) -> str:
 
 
 def serve(start: str) -> int:
-    from model_lifecycle.registry.opening import open_registry
-    from model_lifecycle.registry.running import run_sync
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.sync import run_sync
 
     settings = ModelRegistryHook().settings()
 

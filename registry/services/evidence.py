@@ -35,9 +35,9 @@ from ..domain.promotion_policy import PromotionPolicy, check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
 from ..domain.validation import text
 from ..ledger.clock import ClockReading
-from .lifecycle import subject
-from .operations import earlier_answer, request
-from .stores import Stores
+from .backends import Stores
+from .idempotency import earlier_answer, request
+from .transitions import subject
 
 _MAX_SUMMARY = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..domain.identifiers import ModelId
-from ..domain.models import Finding, VersionMetadata
-from ..domain.stages import Stage
-from ..ledger.rows import ModelRow
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
-from .mirroring import model_tags, version_tags
+from ...domain.identifiers import ModelId
+from ...domain.models import Finding, VersionMetadata
+from ...domain.stages import Stage
+from ...ledger.rows import ModelRow
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
+from .plan import model_tags, version_tags
 
 
 @dataclass(frozen=True)

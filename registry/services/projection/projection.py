@@ -14,16 +14,16 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ..domain.errors import BackendUnavailable, NotFound
-from ..domain.identifiers import ModelId, TenantId, registered_name
-from ..domain.stages import Stage
-from ..ledger.rows import Change
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import ModelVersionRecord
-from ..together import together
-from .mirroring import Mirroring, mirror_all, mirror_change
-from .mlflow_identity import mismatch
-from .stores import Stores
+from ...concurrency import together
+from ...domain.errors import BackendUnavailable, NotFound
+from ...domain.identifiers import ModelId, TenantId, registered_name
+from ...domain.stages import Stage
+from ...ledger.rows import Change
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import ModelVersionRecord
+from ..backends import Stores
+from .identity import mismatch
+from .plan import Mirroring, mirror_all, mirror_change
 
 log = logging.getLogger(__name__)
 

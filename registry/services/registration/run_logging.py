@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..domain import artifact_paths
-from ..domain.errors import OperationConflict, RunNotFound
-from ..domain.identifiers import ModelId, TenantId
-from ..domain.model_outputs import model_outputs
-from ..domain.models import timestamp
-from ..frameworks import adapter_for
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import LoggedModelRecord, RunRecord
-from .operations import Request
-from .plans import VersionPlan
-from .stores import Stores
+from ...domain import artifact_paths
+from ...domain.errors import OperationConflict, RunNotFound
+from ...domain.identifiers import ModelId, TenantId
+from ...domain.model_outputs import model_outputs
+from ...domain.models import timestamp
+from ...frameworks import adapter_for
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import LoggedModelRecord, RunRecord
+from ..backends import Stores
+from ..idempotency import Request
+from .plan import VersionPlan
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.bundle import Bundle, write_bundle
-from ..artifacts.model_card import model_card
-from ..domain import artifact_paths
-from ..domain.errors import AlreadyExists, BackendUnavailable, InvalidInput
-from ..domain.identifiers import ModelId, TenantId, registered_name
-from ..domain.model_outputs import model_outputs
-from ..domain.models import (
+from ...artifacts.bundle import Bundle, write_bundle
+from ...artifacts.model_card import model_card
+from ...domain import artifact_paths
+from ...domain.errors import AlreadyExists, BackendUnavailable, InvalidInput
+from ...domain.identifiers import ModelId, TenantId, registered_name
+from ...domain.model_outputs import model_outputs
+from ...domain.models import (
     ONNX_PARITY,
     EntryKind,
     Framework,
@@ -27,20 +27,20 @@ from ..domain.models import (
     StageMove,
     VersionMetadata,
 )
-from ..domain.stages import Stage
-from ..frameworks import adapter_for
-from ..frameworks.mlflow_folder import record_outputs
-from ..frameworks.onnx_model.validation import require_sound
-from ..frameworks.protocol import SavedModel
-from ..ledger.ledger import Ledger
-from ..ledger.rows import ModelRow
-from .artifact_root import require_same_root
+from ...domain.stages import Stage
+from ...frameworks import adapter_for
+from ...frameworks.mlflow_folder import record_outputs
+from ...frameworks.onnx_model.validation import require_sound
+from ...frameworks.protocol import SavedModel
+from ...ledger.ledger import Ledger
+from ...ledger.rows import ModelRow
+from ..artifact_root import require_same_root
+from ..backends import Stores
+from ..idempotency import Request, answered_model, earlier_answer, model_answer
+from ..projection.projection import Projection
 from .mlflow_versions import MlflowVersions
-from .operations import Request, answered_model, earlier_answer, model_answer
-from .plans import VersionPlan
-from .projection import Projection
-from .sources import Source
-from .stores import Stores
+from .model_sources import Source
+from .plan import VersionPlan
 
 _RUNS_CODE = (
     "It is pickled: loading it runs code that its files choose, which the setting "

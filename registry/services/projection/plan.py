@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..domain.models import VersionMetadata
-from ..domain.stages import Stage
-from ..ledger.rows import Change, ModelRow
-from ..mlflow_adapter import tags
+from ...domain.models import VersionMetadata
+from ...domain.stages import Stage
+from ...ledger.rows import Change, ModelRow
+from ...mlflow_adapter import tags
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from ..domain import artifact_paths
-from ..domain.identifiers import TenantId, split_registered_name
-from ..domain.models import VersionMetadata
-from ..mlflow_adapter.records import ModelVersionRecord
+from ...domain import artifact_paths
+from ...domain.identifiers import TenantId, split_registered_name
+from ...domain.models import VersionMetadata
+from ...mlflow_adapter.records import ModelVersionRecord
 
 _BY_ID = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
 _BY_RUN = re.compile(r"runs:/([0-9a-f]{32})/.+", re.ASCII)

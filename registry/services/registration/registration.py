@@ -10,23 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.checksums import folder_digest
-from ..domain import identifiers
-from ..domain.authorization import Action, Principal, principal, require
-from ..domain.canonical_json import digest_bytes
-from ..domain.commands import LogModel, RegisterVersion, class_name
-from ..domain.errors import InvalidInput, ModelNotFound, UnknownFramework
-from ..domain.identifiers import ModelId, TenantId
-from ..domain.models import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
-from ..domain.validation import text
-from ..frameworks import adapter_for, framework_of
-from .operations import Request, earlier_answer, request
+from ...artifacts.checksums import folder_digest
+from ...domain import identifiers
+from ...domain.authorization import Action, Principal, principal, require
+from ...domain.canonical_json import digest_bytes
+from ...domain.commands import LogModel, RegisterVersion, class_name
+from ...domain.errors import InvalidInput, ModelNotFound, UnknownFramework
+from ...domain.identifiers import ModelId, TenantId
+from ...domain.models import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
+from ...domain.validation import text
+from ...frameworks import adapter_for, framework_of
+from ..backends import Stores
+from ..idempotency import Request, earlier_answer, request
+from .model_sources import Source, Sources
 from .origins import Origins
-from .plans import VersionPlan, version_plan
-from .publishing import Publishing
-from .sources import Source, Sources
-from .stores import Stores
-from .training import LoggedTraining, Training
+from .plan import VersionPlan, version_plan
+from .run_logging import LoggedTraining, Training
+from .version_creation import Publishing
 
 #: Characters of a training log.
 MAX_LOG = 50_000_000

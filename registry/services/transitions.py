@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..concurrency import together
 from ..domain import identifiers
 from ..domain.authorization import Action, Principal, principal, require
 from ..domain.commands import MoveStage, RollBack
@@ -31,10 +32,9 @@ from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..domain.validation import text
 from ..ledger.book import ModelBook
 from ..ledger.rows import Change
-from ..together import together
-from .operations import Request, answer_in, answered_model, earlier_answer, model_answer, request
-from .projection import Projection, VersionRecords
-from .stores import Stores
+from .backends import Stores
+from .idempotency import Request, answer_in, answered_model, earlier_answer, model_answer, request
+from .projection.projection import Projection, VersionRecords
 from .version_files import VersionFiles
 
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain import artifact_paths
-from ..domain.errors import ArtifactNotFound, InvalidInput, RunNotFound
-from ..domain.identifiers import TenantId
-from ..domain.models import VersionMetadata
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
-from .mlflow_identity import is_own_bundle, logged_model_of
-from .stores import Stores
-from .training import Training
+from ...domain import artifact_paths
+from ...domain.errors import ArtifactNotFound, InvalidInput, RunNotFound
+from ...domain.identifiers import TenantId
+from ...domain.models import VersionMetadata
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
+from ..backends import Stores
+from ..projection.identity import is_own_bundle, logged_model_of
+from .run_logging import Training
 
 _LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})", re.ASCII)
 _RUN = re.compile(r"runs:/([0-9a-f]{32})/([^\x00-\x1f\x7f\\]{1,500})", re.ASCII)

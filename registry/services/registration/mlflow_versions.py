@@ -11,17 +11,17 @@ import asyncio
 import random
 from itertools import count
 
-from ..domain import artifact_paths
-from ..domain.identifiers import ModelId, TenantId, registered_name
-from ..domain.stages import Stage
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import ModelVersionRecord
-from ..together import together
-from .mlflow_identity import is_own_bundle, logged_model_of
-from .operations import Request
-from .plans import VersionPlan
-from .sources import Source
-from .stores import Stores
+from ...concurrency import together
+from ...domain import artifact_paths
+from ...domain.identifiers import ModelId, TenantId, registered_name
+from ...domain.stages import Stage
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import ModelVersionRecord
+from ..backends import Stores
+from ..idempotency import Request
+from ..projection.identity import is_own_bundle, logged_model_of
+from .model_sources import Source
+from .plan import VersionPlan
 
 #: Seconds, times a growing number, within which those that met try for a number again.
 _APART = 0.05

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from ..domain import artifact_paths, identifiers
-from ..domain.errors import BundleCorrupt
-from ..domain.identifiers import ModelId, TenantId, registered_name, split_registered_name
-from ..domain.models import Finding, VersionMetadata
-from ..domain.stages import Stage
-from ..mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
+from ...domain import artifact_paths, identifiers
+from ...domain.errors import BundleCorrupt
+from ...domain.identifiers import ModelId, TenantId, registered_name, split_registered_name
+from ...domain.models import Finding, VersionMetadata
+from ...domain.stages import Stage
+from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
+from ..backends import Stores
+from ..version_files import VersionFiles
 from .adoption import Adoption
 from .drift import Seen, differences
-from .mlflow_identity import mismatch
+from .identity import mismatch
 from .projection import Projection
-from .stores import Stores
-from .version_files import VersionFiles
 
 #: A registration that has left nothing in MLflow for this long is not going on any more.
 ABANDONED = timedelta(hours=1)

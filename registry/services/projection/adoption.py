@@ -10,26 +10,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.bundle import kept_bundle
-from ..domain import artifact_paths
-from ..domain.authorization import Principal
-from ..domain.commands import AdoptVersion
-from ..domain.errors import BackendUnavailable, NotFound, RegistryError
-from ..domain.identifiers import ModelId, TenantId
-from ..domain.models import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
-from ..domain.validation import MAX_TEXT
-from ..frameworks import framework_of
-from ..ledger.rows import Operation
-from ..mlflow_adapter import tags
-from ..mlflow_adapter.records import ModelVersionRecord
-from .mlflow_identity import bundle_number, is_own_bundle
-from .mlflow_versions import MlflowVersions
-from .operations import Request, request
-from .plans import VersionPlan, version_plan
-from .publishing import Publishing
-from .registration import complete_plan
-from .sources import Sources
-from .stores import Stores
+from ...artifacts.bundle import kept_bundle
+from ...domain import artifact_paths
+from ...domain.authorization import Principal
+from ...domain.commands import AdoptVersion
+from ...domain.errors import BackendUnavailable, NotFound, RegistryError
+from ...domain.identifiers import ModelId, TenantId
+from ...domain.models import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
+from ...domain.validation import MAX_TEXT
+from ...frameworks import framework_of
+from ...ledger.rows import Operation
+from ...mlflow_adapter import tags
+from ...mlflow_adapter.records import ModelVersionRecord
+from ..backends import Stores
+from ..idempotency import Request, request
+from ..registration.mlflow_versions import MlflowVersions
+from ..registration.model_sources import Sources
+from ..registration.plan import VersionPlan, version_plan
+from ..registration.registration import complete_plan
+from ..registration.version_creation import Publishing
+from .identity import bundle_number, is_own_bundle
 
 ADOPTER = "reconcile"
 

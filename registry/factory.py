@@ -13,7 +13,7 @@ from .ledger.clock import utc_now
 from .ledger.ledger import Ledger
 from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
-from .services.stores import Stores
+from .services.backends import Stores
 from .settings import Settings
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..domain.canonical_json import canonical_json
-from ..domain.errors import InvalidInput
-from ..domain.model_outputs import model_outputs
-from ..domain.models import ONNX_PARITY, ModelType
-from ..domain.plain_values import plain_value
-from ..domain.validation import finite_metrics, stored_metrics, text, text_map
+from ...domain.canonical_json import canonical_json
+from ...domain.errors import InvalidInput
+from ...domain.model_outputs import model_outputs
+from ...domain.models import ONNX_PARITY, ModelType
+from ...domain.plain_values import plain_value
+from ...domain.validation import finite_metrics, stored_metrics, text, text_map
 
 MAX_DOCUMENT = 1024 * 1024
 

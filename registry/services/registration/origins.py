@@ -11,12 +11,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..domain.identifiers import ModelId, TenantId
-from .operations import Request
-from .plans import VersionPlan
-from .sources import Source, Sources
-from .stores import Stores
-from .training import Training
+from ...domain.identifiers import ModelId, TenantId
+from ..backends import Stores
+from ..idempotency import Request
+from .model_sources import Source, Sources
+from .plan import VersionPlan
+from .run_logging import Training
 
 
 class Origins:

@@ -1,0 +1,1 @@
+"""Let MLflow show what the ledger says, and compare the two."""

@@ -1,0 +1,1 @@
+"""Register models and create versions, from a fitted model or from MLflow."""
