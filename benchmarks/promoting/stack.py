@@ -10,7 +10,7 @@ from pathlib import Path
 from servers.mlflow import mlflow_server
 from servers.postgres import postgres
 
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 #: What ``mlflow server`` starts unless told otherwise.

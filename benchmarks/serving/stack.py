@@ -19,7 +19,7 @@ from servers.postgres import Postgres, free_port, postgres
 from sqlalchemy import create_engine, text
 
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 TENANTS = ("acme", *(f"tenant-{number}" for number in range(1, 10)))

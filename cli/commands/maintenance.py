@@ -60,12 +60,12 @@ def upgrade(home: Home = None, as_json: AsJson = False) -> None:
 
     Run it before the first use of a ledger in service, and after each update.
     """
-    from model_lifecycle.registry.ledger import migrating
+    from model_lifecycle.registry.ledger import migrate
 
     settings = Settings(home=home)
     database = settings.shown()["database_url"]
     try:
-        migration = run_sync(migrating.upgrade(settings.database_url))
+        migration = run_sync(migrate.upgrade(settings.database_url))
     except OSError as error:
         raise InvalidInput(
             f"no ledger can be made at {database}: {error.strerror}", field="home"

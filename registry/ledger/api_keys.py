@@ -22,7 +22,7 @@ from ..domain.authorization import Role, parse_roles
 from ..domain.canonical_json import digest_bytes
 from ..domain.errors import InvalidInput, NotFound
 from ..domain.models import timestamp
-from . import migrating
+from . import migrate
 from .clock import utc_now
 from .engine import open_engine, reading, writing
 from .tables import api_keys
@@ -74,7 +74,7 @@ class ApiKeys:
         """The keys in the ledger's database at ``url``; raises what opening the ledger raises."""
         engine = open_engine(url)
         try:
-            await migrating.prepare(engine)
+            await migrate.prepare(engine)
         except BaseException:
             await engine.dispose()
             raise

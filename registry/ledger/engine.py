@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ..domain.errors import InvalidInput
 from .database_errors import translated
-from .limits import MAINTENANCE, ORDINARY, Limits
+from .timeouts import MAINTENANCE, ORDINARY, Limits
 
 #: Seconds that a connection may lie in the pool unused before it is asked whether it still answers.
 _TRUSTED_FOR = 1.0

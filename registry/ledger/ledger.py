@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ..domain.errors import BackendUnavailable, ModelNotFound
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.promotion_policy import PromotionPolicy
-from . import migrating, notes, operations, tables
-from .book import ModelBook
-from .chain import GENESIS
+from . import idempotency_keys, migrate, outbox, tables
 from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
-from .inserting import insert_into
-from .limits import MAINTENANCE, ORDINARY, Limits
-from .reading import LedgerReader
-from .rows import ModelRow, Operation, model_row
+from .hash_chain import GENESIS
+from .mappers import ModelRow, Operation, model_row
+from .queries import LedgerReader
+from .timeouts import MAINTENANCE, ORDINARY, Limits
+from .unit_of_work import ModelBook
+from .upsert import insert_into
 
 
 class Ledger:
@@ -44,7 +44,7 @@ class Ledger:
         have been migrated by ``model-lifecycle db upgrade``, or InvalidInput says so."""
         engine = open_engine(url)
         try:
-            await migrating.prepare(engine)
+            await migrate.prepare(engine)
         except BaseException:
             await engine.dispose()
             raise
@@ -123,7 +123,7 @@ class Ledger:
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
         async with writing(self._engine, f"operation {operation_id!r}") as connection:
-            return await operations.begin(
+            return await idempotency_keys.begin(
                 connection, tenant, model, operation_id, request, plan, self.clock()
             )
 
@@ -133,19 +133,19 @@ class Ledger:
         """Record what a begun operation has made outside of the ledger; the first attempt at it
         decides, and the answer is what that recorded."""
         async with writing(self._engine) as connection:
-            return await operations.add_to_plan(connection, tenant, operation_id, addition)
+            return await idempotency_keys.add_to_plan(connection, tenant, operation_id, addition)
 
     async def abandon_operation(self, tenant: TenantId, operation_id: str) -> None:
         """Forget an operation that failed before it had any effect."""
         async with writing(self._engine) as connection:
-            await operations.abandon(connection, tenant, operation_id)
+            await idempotency_keys.abandon(connection, tenant, operation_id)
 
     async def remind(
         self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
     ) -> None:
         """Leave the note of a change whose showing is in doubt, if it is not there any more."""
         async with writing(self._engine) as connection:
-            await notes.leave(connection, tenant, model, versions, token, self.clock())
+            await outbox.leave(connection, tenant, model, versions, token, self.clock())
 
     async def projected(
         self, tenant: TenantId, model: ModelId, tokens: Sequence[str], epoch: int
@@ -154,7 +154,7 @@ class Ledger:
         nothing removed, if it has changed since: then MLflow may show less than the ledger has."""
         if tokens:
             async with single(self._engine) as connection:
-                if await notes.remove(connection, tenant, model, tokens, epoch):
+                if await outbox.remove(connection, tenant, model, tokens, epoch):
                     return True
         # Nothing removed: somebody else has shown the change as well, or the model went on.
         row = await self.read.row(tenant, model)

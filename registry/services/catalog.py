@@ -12,7 +12,7 @@ from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import Framework, LedgerEntry, ModelMetadata, VersionMetadata
 from ..domain.stages import Stage, parse_stage
-from ..ledger.verification import verify_model
+from ..ledger.verify import verify_model
 from .backends import Stores
 from .idempotency import answered_model
 

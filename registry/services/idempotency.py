@@ -12,8 +12,8 @@ from ..domain.commands import Command
 from ..domain.errors import OperationConflict
 from ..domain.identifiers import TenantId
 from ..domain.models import ModelMetadata
-from ..ledger.book import ModelBook
 from ..ledger.ledger import Ledger
+from ..ledger.unit_of_work import ModelBook
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from ..domain.preconditions import (
 from ..domain.stage_record import Departure
 from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..domain.validation import text
-from ..ledger.book import ModelBook
-from ..ledger.rows import Change
+from ..ledger.mappers import Change
+from ..ledger.unit_of_work import ModelBook
 from .backends import Stores
 from .idempotency import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection.projection import Projection, VersionRecords

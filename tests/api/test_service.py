@@ -20,7 +20,7 @@ import pytest
 from scenery.http import Tenant, furnished
 from servers.postgres import free_port
 
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 

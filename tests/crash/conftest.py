@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from crash.matrix import Warm, warm
 
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 _MEMORY = Path("/dev/shm")

@@ -11,7 +11,7 @@ import pytest_asyncio
 from scenery.pages import Pages
 
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent

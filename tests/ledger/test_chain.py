@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model_lifecycle.registry.domain.errors import LedgerCorrupt
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
 from model_lifecycle.registry.domain.stages import Stage
-from model_lifecycle.registry.ledger.chain import GENESIS, ChainCheck, sealed
+from model_lifecycle.registry.ledger.hash_chain import GENESIS, ChainCheck, sealed
 
 LENGTH = 5
 

@@ -21,7 +21,7 @@ from model_lifecycle.registry.ledger.clock import utc_now
 from model_lifecycle.registry.ledger.engine import writing
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.tables import models
-from model_lifecycle.registry.ledger.verification import verify_model
+from model_lifecycle.registry.ledger.verify import verify_model
 
 D, S, P, A, X = Stage
 

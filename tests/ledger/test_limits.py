@@ -19,11 +19,11 @@ from sqlalchemy import text
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable, ChangeInProgress
 from model_lifecycle.registry.domain.stages import Stage
-from model_lifecycle.registry.ledger import migrating
+from model_lifecycle.registry.ledger import migrate
 from model_lifecycle.registry.ledger.engine import open_engine, reading, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.limits import MAINTENANCE, Limits
-from model_lifecycle.registry.ledger.migrating import HEAD, upgrade
+from model_lifecycle.registry.ledger.migrate import HEAD, upgrade
+from model_lifecycle.registry.ledger.timeouts import MAINTENANCE, Limits
 
 D, S = Stage.DEVELOPMENT, Stage.STAGING
 
@@ -157,7 +157,7 @@ async def test_three_upgrades_at_once_all_succeed(empty_database: str) -> None:
     """Of an empty database, in three processes: the later ones wait, and find it done."""
     program = (
         "import asyncio, sys\n"
-        "from model_lifecycle.registry.ledger.migrating import upgrade\n"
+        "from model_lifecycle.registry.ledger.migrate import upgrade\n"
         "print(asyncio.run(upgrade(sys.argv[1])))\n"
     )
     processes = [
@@ -181,7 +181,7 @@ async def test_three_upgrades_at_once_all_succeed(empty_database: str) -> None:
 
 async def test_a_long_migration_works(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than any request may take, between statements and in one."""
-    run = migrating._run_migrations
+    run = migrate._run_migrations
     longest = Limits()
 
     def slow(connection: Any) -> None:
@@ -190,7 +190,7 @@ async def test_a_long_migration_works(empty_database: str, monkeypatch: pytest.M
         time.sleep(longest.idle + 1)
         run(connection)
 
-    monkeypatch.setattr(migrating, "_run_migrations", slow)
+    monkeypatch.setattr(migrate, "_run_migrations", slow)
 
     assert await upgrade(empty_database) == HEAD
 

@@ -14,8 +14,8 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.engine import open_engine
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.limits import Limits
-from model_lifecycle.registry.ledger.verification import verify_model
+from model_lifecycle.registry.ledger.timeouts import Limits
+from model_lifecycle.registry.ledger.verify import verify_model
 
 WRITERS = 12
 

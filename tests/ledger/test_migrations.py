@@ -16,7 +16,7 @@ from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidIn
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import open_engine, reading, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.migrating import HEAD, alembic_config, upgrade
+from model_lifecycle.registry.ledger.migrate import HEAD, alembic_config, upgrade
 
 
 async def _look(url: str, question: Any) -> Any:

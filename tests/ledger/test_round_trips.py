@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from model_lifecycle.registry.ledger import engine
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 
 pytestmark = pytest.mark.postgres
 

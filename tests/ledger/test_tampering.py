@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from model_lifecycle.registry.domain.errors import LedgerCorrupt
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
 from model_lifecycle.registry.domain.stages import Stage
-from model_lifecycle.registry.ledger.chain import sealed
 from model_lifecycle.registry.ledger.engine import open_engine, writing
+from model_lifecycle.registry.ledger.hash_chain import sealed
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.ledger.moves import apply_moves
-from model_lifecycle.registry.ledger.rows import entry_values
+from model_lifecycle.registry.ledger.mappers import entry_values
+from model_lifecycle.registry.ledger.stage_moves import apply_moves
 from model_lifecycle.registry.ledger.tables import entries
-from model_lifecycle.registry.ledger.verification import verify_model
+from model_lifecycle.registry.ledger.verify import verify_model
 
 TRIGGERS = {
     "sqlite": [
@@ -45,7 +45,7 @@ async def intruder(
     if database.startswith("postgresql"):
         server = request.getfixturevalue("postgres_server")
         url = server.url("asyncpg", server.create_database())
-    from model_lifecycle.registry.ledger.migrating import upgrade
+    from model_lifecycle.registry.ledger.migrate import upgrade
 
     await upgrade(url)
     ledger = await Ledger.open(url)

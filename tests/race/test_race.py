@@ -13,7 +13,7 @@ from race.promoter import MODEL, TENANT
 from race.rounds import next_rivals, outcome, prepare
 from scenery.histories import problems
 
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 PROCESSES = 8

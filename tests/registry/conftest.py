@@ -15,7 +15,7 @@ import pytest_asyncio
 from scenery.world import World, new_name, trained
 
 from model_lifecycle.registry.factory import open_registry
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync

@@ -11,7 +11,7 @@ import pytest_asyncio
 from scale.population import populate
 
 from model_lifecycle.registry.factory import open_registry
-from model_lifecycle.registry.ledger.migrating import upgrade
+from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 

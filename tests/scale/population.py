@@ -19,9 +19,9 @@ from model_lifecycle.registry.domain.models import (
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger import tables
-from model_lifecycle.registry.ledger.chain import GENESIS, sealed
 from model_lifecycle.registry.ledger.engine import writing
-from model_lifecycle.registry.ledger.rows import entry_values, version_values
+from model_lifecycle.registry.ledger.hash_chain import GENESIS, sealed
+from model_lifecycle.registry.ledger.mappers import entry_values, version_values
 
 BIG = "giant"
 _BORN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from ...domain.identifiers import ModelId, TenantId
 from ...domain.models import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
 from ...domain.validation import MAX_TEXT
 from ...frameworks import framework_of
-from ...ledger.rows import Operation
+from ...ledger.mappers import Operation
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
 from ..backends import Stores

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...domain.identifiers import ModelId
 from ...domain.models import Finding, VersionMetadata
 from ...domain.stages import Stage
-from ...ledger.rows import ModelRow
+from ...ledger.mappers import ModelRow
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
 from .plan import model_tags, version_tags

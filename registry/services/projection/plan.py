@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...domain.models import VersionMetadata
 from ...domain.stages import Stage
-from ...ledger.rows import Change, ModelRow
+from ...ledger.mappers import Change, ModelRow
 from ...mlflow_adapter import tags
 
 

@@ -18,7 +18,7 @@ from ...concurrency import together
 from ...domain.errors import BackendUnavailable, NotFound
 from ...domain.identifiers import ModelId, TenantId, registered_name
 from ...domain.stages import Stage
-from ...ledger.rows import Change
+from ...ledger.mappers import Change
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
 from ..backends import Stores

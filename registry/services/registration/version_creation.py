@@ -33,7 +33,7 @@ from ...frameworks.mlflow_folder import record_outputs
 from ...frameworks.onnx_model.validation import require_sound
 from ...frameworks.protocol import SavedModel
 from ...ledger.ledger import Ledger
-from ...ledger.rows import ModelRow
+from ...ledger.mappers import ModelRow
 from ..artifact_root import require_same_root
 from ..backends import Stores
 from ..idempotency import Request, answered_model, earlier_answer, model_answer

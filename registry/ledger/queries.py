@@ -16,7 +16,7 @@ from ..domain.models import LedgerEntry, ModelMetadata, VersionMetadata
 from ..domain.stages import Stage
 from . import tables
 from .engine import autocommit, read
-from .rows import (
+from .mappers import (
     ModelRow,
     Operation,
     evidence_item,

@@ -16,10 +16,10 @@ from ..domain.models import EntryKind, LedgerEntry, VersionMetadata
 from ..domain.promotion_policy import PromotionPolicy
 from ..domain.stage_record import StageRecord
 from ..domain.stages import Stage
-from .book import ModelBook
-from .chain import ChainCheck
+from .hash_chain import ChainCheck
 from .ledger import Ledger
-from .limits import MAINTENANCE
+from .timeouts import MAINTENANCE
+from .unit_of_work import ModelBook
 
 #: Entries that are held in memory at a time.
 _PAGE = 1000

@@ -18,11 +18,10 @@ from ..domain.models import EntryKind, LedgerEntry, ModelMetadata, StageMove, Ve
 from ..domain.promotion_policy import PromotionPolicy
 from ..domain.stage_record import StageRecord
 from ..domain.stages import Stage
-from . import notes, operations, tables
-from .chain import sealed
+from . import idempotency_keys, outbox, tables
 from .clock import ClockReading, LedgerClock
-from .moves import apply_moves
-from .rows import (
+from .hash_chain import sealed
+from .mappers import (
     Change,
     ModelRow,
     entry_values,
@@ -34,6 +33,7 @@ from .rows import (
     version_metadata,
     version_values,
 )
+from .stage_moves import apply_moves
 
 
 class ModelBook:
@@ -60,7 +60,7 @@ class ModelBook:
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
-        return await operations.answer_of(
+        return await idempotency_keys.answer_of(
             self._connection, self.model.tenant_id, operation_id, request
         )
 
@@ -185,7 +185,7 @@ class ModelBook:
 
     async def answer(self, operation_id: str, request: str, answer: Mapping[str, Any]) -> None:
         """Keep what this operation is answered, for its repetitions."""
-        await operations.keep_answer(
+        await idempotency_keys.keep_answer(
             self._connection,
             self.model.tenant_id,
             self.model.model_id,
@@ -198,7 +198,7 @@ class ModelBook:
     async def announce(self) -> Change:
         """What was changed, with a note in the ledger that MLflow has to follow."""
         token = str(uuid.uuid4())
-        await notes.leave(
+        await outbox.leave(
             self._connection,
             self.model.tenant_id,
             self.model.model_id,

@@ -10,9 +10,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.errors import OperationConflict
-from .inserting import insert_into
-from .rows import Operation, operation
+from .mappers import Operation, operation
 from .tables import operations
+from .upsert import insert_into
 
 
 async def begin(

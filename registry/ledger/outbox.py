@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .inserting import insert_into
 from .tables import models, projections
+from .upsert import insert_into
 
 
 async def leave(
