@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from . import ports
-from .execution import become
-from .page import page
-from .part import NotReady
-from .place import Place
+from .instance import Place
+from .run_service import become
+from .service import NotReady
 from .stack import Stack
+from .status_page import page
 
 _FOLDER = Path(".stack")
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from . import flights, registry
-from .http import ask
+from . import demo_data, registry_settings
+from .health_check import ask
+from .instance import TENANT, Place, write_private
 from .mlflow import QUIET
-from .part import Part
-from .place import TENANT, Place, write_private
+from .service import Part
 
 _FLIGHTS = Path(__file__).resolve().parent.parent / "dags"
 _BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -51,8 +51,8 @@ def settings(place: Place) -> dict[str, str]:
         "AIRFLOW_HOME": str(place.airflow_home),
         **ours,
         **QUIET,
-        **registry.connections(place),
-        **flights.settings(),
+        **registry_settings.connections(place),
+        **demo_data.settings(),
         "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),
         # Many small predictions: threads of OpenMP would only wait for each other.
         "OMP_NUM_THREADS": "1",

@@ -6,18 +6,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import registry
-from .http import ask
+from . import registry_settings
+from .health_check import ask
+from .instance import TENANT, Place
 from .mlflow import s3_environment
-from .part import Part
-from .place import TENANT, Place
 from .ports import HOST
+from .service import Part
 
 
 def settings(place: Place) -> Mapping[str, str]:
     """The environment of the API and of the command line."""
     return {
-        **registry.settings(place),
+        **registry_settings.settings(place),
         **s3_environment(place),
         "MODEL_LIFECYCLE_API_SECRET": place.secrets.api_pages,
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from .http import ask
-from .part import Part
-from .place import BUCKET, Place
+from .health_check import ask
+from .instance import BUCKET, Place
 from .ports import HOST
 from .seaweed import REGION
+from .service import Part
 
 #: Nothing is told to its makers, and no second kind of worker is started.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

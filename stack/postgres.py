@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .part import Part
-from .place import Place
+from .instance import Place
 from .ports import HOST
+from .service import Part
 
 DATABASES = ("airflow", "mlflow", "ledger")
 _USER = "postgres"

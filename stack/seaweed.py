@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .part import Part
-from .place import BUCKET, Place, write_private
+from .instance import BUCKET, Place, write_private
 from .ports import HOST
+from .service import Part
 
 REGION = "us-east-1"
 

@@ -7,13 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from . import airflow, api, flights, postgres
+from . import airflow, api, demo_data, postgres
 from .environment import environment
-from .part import NotReady, Part
-from .parts import PARTS, SERVICES, STORES, owner_of
-from .place import Place
+from .instance import Place
 from .ports import taken
-from .supervision import Supervision, tail
+from .service import NotReady, Part
+from .services import PARTS, SERVICES, STORES, owner_of
+from .supervisor import Supervision, tail
 
 #: Generous: the first start makes the tables of three databases, on a machine that may be busy.
 READY_SECONDS = 300.0
@@ -48,7 +48,7 @@ class Stack:
         self._start(STORES)
         postgres.make_databases(self.place)
         self._tell("databases")
-        flights.publish(self.place)
+        demo_data.publish(self.place)
         self._tell("flights in S3")
         self._run("Airflow's tables", airflow.migrate_command(), airflow.settings(self.place))
         self._run("the ledger's tables", api.upgrade_command(), api.settings(self.place))

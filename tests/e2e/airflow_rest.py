@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from model_lifecycle.stack.place import Place
+from model_lifecycle.stack.instance import Place
 
 _DONE = ("success", "failed")
 #: Seconds; a busy machine takes minutes for what a quiet one does in one.

@@ -15,9 +15,9 @@ from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
-from model_lifecycle.stack import registry as stack_registry
+from model_lifecycle.stack import registry_settings as stack_registry
+from model_lifecycle.stack.instance import Place
 from model_lifecycle.stack.mlflow import s3_environment
-from model_lifecycle.stack.place import Place
 from model_lifecycle.stack.stack import Stack
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ import httpx
 import psutil
 from e2e.airflow_rest import AirflowRest
 
-from model_lifecycle.stack.page import page
 from model_lifecycle.stack.stack import Stack
+from model_lifecycle.stack.status_page import page
 
 _BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 

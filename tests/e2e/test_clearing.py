@@ -7,7 +7,7 @@ from typing import Any
 
 from e2e.airflow_rest import AirflowRest
 
-from model_lifecycle.stack.place import TENANT
+from model_lifecycle.stack.instance import TENANT
 
 _DAG = "cleared_train"
 

@@ -17,12 +17,12 @@ from e2e.airflow_rest import AirflowRest
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.stack.airflow import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
 from model_lifecycle.stack.api import API
+from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.mlflow import MLFLOW
-from model_lifecycle.stack.part import Part
-from model_lifecycle.stack.parts import PARTS
-from model_lifecycle.stack.place import TENANT
 from model_lifecycle.stack.postgres import POSTGRES
 from model_lifecycle.stack.seaweed import SEAWEED
+from model_lifecycle.stack.service import Part
+from model_lifecycle.stack.services import PARTS
 from model_lifecycle.stack.stack import Stack
 
 Ask = Callable[..., Any]

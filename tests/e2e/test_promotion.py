@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from e2e.airflow_rest import AirflowRest
 
-from model_lifecycle.stack.place import TENANT
+from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.seaweed import s3_client
 from model_lifecycle.stack.stack import Stack
 

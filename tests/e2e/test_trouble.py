@@ -11,11 +11,11 @@ from e2e.airflow_rest import AirflowRest
 
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.stack.airflow import SCHEDULER
+from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.mlflow import MLFLOW
-from model_lifecycle.stack.parts import PARTS
-from model_lifecycle.stack.place import TENANT
 from model_lifecycle.stack.postgres import POSTGRES
 from model_lifecycle.stack.seaweed import SEAWEED
+from model_lifecycle.stack.services import PARTS
 from model_lifecycle.stack.stack import Stack
 
 KILLED = ("register", "shadow_test", "promote_to_production")

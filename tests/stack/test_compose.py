@@ -14,8 +14,8 @@ import yaml
 
 from model_lifecycle.operators.hooks.connection import read_connection
 from model_lifecycle.stack import airflow
-from model_lifecycle.stack.parts import BY_NAME
-from model_lifecycle.stack.place import Place
+from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.services import BY_NAME
 
 HOUSE = Path(__file__).resolve().parents[2]
 TEXT = (HOUSE / "docker-compose.yml").read_text()

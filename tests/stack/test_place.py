@@ -11,11 +11,11 @@ import pytest
 
 from model_lifecycle.stack import ports
 from model_lifecycle.stack.environment import environment
-from model_lifecycle.stack.page import page
-from model_lifecycle.stack.part import NotReady
-from model_lifecycle.stack.parts import BY_NAME, PARTS, owner_of
-from model_lifecycle.stack.place import Place
+from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.service import NotReady
+from model_lifecycle.stack.services import BY_NAME, PARTS, owner_of
 from model_lifecycle.stack.stack import Stack
+from model_lifecycle.stack.status_page import page
 
 
 def test_secrets_and_ports_are_kept(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.stack import postgres
-from model_lifecycle.stack.part import NotReady
-from model_lifecycle.stack.parts import PARTS
-from model_lifecycle.stack.place import Place
+from model_lifecycle.stack.instance import Place
 from model_lifecycle.stack.postgres import POSTGRES
+from model_lifecycle.stack.service import NotReady
+from model_lifecycle.stack.services import PARTS
 from model_lifecycle.stack.stack import Stack
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from .instance import BUCKET, Place
 from .mlflow import QUIET
-from .place import BUCKET, Place
 from .seaweed import REGION
 
 #: The Airflow connection that holds the keys to S3.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .environment import environment
-from .part import NotReady, Part
-from .place import Place
+from .instance import Place
+from .service import NotReady, Part
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 120.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from model_lifecycle.dags.flights.lake import FLIGHTS, WEATHER, package_folder
 
-from .place import BUCKET, TENANT, Place
-from .registry import AWS_CONNECTION
+from .instance import BUCKET, TENANT, Place
+from .registry_settings import AWS_CONNECTION
 from .seaweed import s3_client
 
 _PREFIX = f"{TENANT}/lake/flights"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from .environment import environment
-from .parts import BY_NAME
-from .place import Place
+from .instance import Place
+from .services import BY_NAME
 
 
 def become(name: str, folder: Path) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .place import BUCKET, TENANT, Place
+from .instance import BUCKET, TENANT, Place
 from .ports import HOST
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .place import Place
+from .instance import Place
 
 
 def _no_environment(_place: Place) -> Mapping[str, str]:

@@ -10,9 +10,9 @@ from .airflow import (
 )
 from .api import API
 from .mlflow import MLFLOW
-from .part import Part
 from .postgres import POSTGRES
 from .seaweed import SEAWEED
+from .service import Part
 
 #: What the others keep their data in.
 STORES = (POSTGRES, SEAWEED)
