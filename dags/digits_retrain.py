@@ -6,21 +6,21 @@ from datetime import UTC, datetime
 
 from airflow.sdk import Param
 
-from model_lifecycle.dags.digits import policy, sorting, training
+from model_lifecycle.dags.digits import policy, serving, training
 from model_lifecycle.operators import retrain_and_promote
 
 dag = retrain_and_promote(
     dag_id="digits_retrain",
-    tenant_id=sorting.TENANT,
-    model_id=sorting.MODEL,
+    tenant_id=serving.TENANT,
+    model_id=serving.MODEL,
     train=training.train_digits,
     train_kwargs={
         "epochs": "{{ params.epochs }}",
         "channels": "{{ params.channels }}",
         "seed": "{{ params.seed }}",
     },
-    validation_data=sorting.hold_out,
-    record_traffic=sorting.sort_letters,
+    validation_data=serving.hold_out,
+    record_traffic=serving.sort_letters,
     traffic_kwargs={"start": "{{ params.start }}"},
     shadow_window=("{{ params.start }}", "{{ params.end }}"),
     policy=policy.DIGITS_POLICY,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from model_lifecycle.dags.flights import forms, lake, policy, tasks, training
+from model_lifecycle.dags.flights import params, policy, source, tasks, training
 from model_lifecycle.operators import retrain_and_promote
 
-shadow = forms.chosen("shadow")
+shadow = params.chosen("shadow")
 
 dag = retrain_and_promote(
     dag_id="flight_delay_retrain",
@@ -15,14 +15,14 @@ dag = retrain_and_promote(
     model_id=tasks.MODEL,
     train=training.train_flight_delay,
     train_kwargs={
-        **forms.chosen("training"),
+        **params.chosen("training"),
         "algorithm": "{{ params.algorithm }}",
         "features": "{{ params.features }}",
     },
     validation_data=tasks.hold_out,
-    validation_kwargs=forms.chosen("validation"),
+    validation_kwargs=params.chosen("validation"),
     # On the stack, where the flights are in S3, nobody plays the serving system before.
-    record_traffic=tasks.answer_unrecorded_requests if lake.in_s3() else None,
+    record_traffic=tasks.answer_unrecorded_requests if source.in_s3() else None,
     traffic_kwargs=shadow,
     shadow_window=(shadow["start"], shadow["end"]),
     policy=policy.FLIGHT_DELAY_POLICY,
@@ -30,9 +30,9 @@ dag = retrain_and_promote(
     # A person triggers the example: with a schedule, Airflow would start a run of its own first.
     schedule=None,
     start_date=datetime(2013, 1, 1, tzinfo=UTC),
-    params=forms.RETRAIN,
+    params=params.RETRAIN,
 )
 
-if lake.in_s3():
+if source.in_s3():
     with dag:
-        lake.wait_for_flights() >> dag.get_task("train")
+        source.wait_for_flights() >> dag.get_task("train")

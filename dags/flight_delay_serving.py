@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from model_lifecycle.dags.flights import forms, tasks
+from model_lifecycle.dags.flights import params, tasks
 from model_lifecycle.operators import DataOperator
 
 with DAG(
@@ -12,7 +12,7 @@ with DAG(
     schedule=None,
     max_active_runs=1,
     tags=["model-lifecycle", tasks.TENANT, tasks.MODEL],
-    params=forms.SERVING,
+    params=params.SERVING,
     doc_md=__doc__,
 ) as dag:
-    DataOperator(task_id="serve", prepare=tasks.answer_requests, op_kwargs=forms.chosen("serving"))
+    DataOperator(task_id="serve", prepare=tasks.answer_requests, op_kwargs=params.chosen("serving"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_lifecycle.dags.flights.lake import FLIGHTS, WEATHER, package_folder
+from model_lifecycle.dags.flights.source import FLIGHTS, WEATHER, package_folder
 
 from .instance import BUCKET, TENANT, Place
 from .registry_settings import AWS_CONNECTION

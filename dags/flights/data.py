@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_lifecycle.dags.flights import lake
+from model_lifecycle.dags.flights import source
 from model_lifecycle.dags.flights.features import (
     FEATURES,
     LABEL,
@@ -74,7 +74,7 @@ def _flights() -> Iterator[pd.DataFrame]:
     """All flights, some rows at a time: a window needs no more memory than itself."""
     import pandas as pd
 
-    path = lake.folder() / lake.FLIGHTS
+    path = source.folder() / source.FLIGHTS
     with pd.read_csv(path, usecols=_FLIGHT_COLUMNS, chunksize=_ROWS_AT_ONCE) as chunks:
         for chunk in chunks:
             yield chunk.assign(time_hour=pd.to_datetime(chunk["time_hour"], utc=True))
@@ -83,7 +83,7 @@ def _flights() -> Iterator[pd.DataFrame]:
 def _weather() -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.read_csv(lake.folder() / lake.WEATHER)
+    frame = pd.read_csv(source.folder() / source.WEATHER)
     return frame.assign(time_hour=pd.to_datetime(frame["time_hour"], utc=True))
 
 

@@ -13,11 +13,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_lifecycle.dags.flights.home import HomeOccupied, enter, prepare_home, where
-from model_lifecycle.dags.flights.quiet import quiet
-from model_lifecycle.dags.flights.story import ACTS, Run
+from model_lifecycle.dags.flights.console import Teller
+from model_lifecycle.dags.flights.output_capture import quiet
+from model_lifecycle.dags.flights.scenario import ACTS, Run
 from model_lifecycle.dags.flights.tables import history_table, report_lines, versions_table
-from model_lifecycle.dags.flights.telling import Teller
+from model_lifecycle.dags.flights.workspace import HomeOccupied, enter, prepare_home, where
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

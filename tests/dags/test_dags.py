@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from model_lifecycle.dags.flights.story import ACTS
+from model_lifecycle.dags.flights.scenario import ACTS
 
 NAMES = [
     "digits_retrain",

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from model_lifecycle.dags.flights.home import HomeOccupied, enter, prepare_home
-from model_lifecycle.dags.flights.telling import outcome
+from model_lifecycle.dags.flights.console import outcome
+from model_lifecycle.dags.flights.workspace import HomeOccupied, enter, prepare_home
 
 _QUIET = """
 import os, sys

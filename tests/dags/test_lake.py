@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from servers.seaweed import Seaweed, seaweed
 
-from model_lifecycle.dags.flights import lake
+from model_lifecycle.dags.flights import source
 from model_lifecycle.dags.flights.data import load_flights
 
 pytestmark = pytest.mark.filterwarnings("ignore", "error:::model_lifecycle")
@@ -28,7 +28,7 @@ def s3() -> Iterator[Seaweed]:
 def in_s3(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The environment says that the flights are in S3; nothing is there yet."""
     client = s3.client()
-    for name in (lake.FLIGHTS, lake.WEATHER):
+    for name in (source.FLIGHTS, source.WEATHER):
         client.delete_object(Bucket="lake", Key=f"flights/{name}")
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", s3.airflow_connection())
     monkeypatch.setenv("FLIGHTS_DATA", "s3://lake/flights/")
@@ -37,8 +37,8 @@ def in_s3(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def publish(client: Any) -> None:
-    for name in (lake.FLIGHTS, lake.WEATHER):
-        client.upload_file(str(lake.package_folder() / name), "lake", f"flights/{name}")
+    for name in (source.FLIGHTS, source.WEATHER):
+        client.upload_file(str(source.package_folder() / name), "lake", f"flights/{name}")
 
 
 def test_training_waits_for_the_flights(in_s3: Any, dags_folder: Path) -> None:
@@ -64,7 +64,7 @@ async def test_the_sensor_waits_in_the_triggerer_until_both_are_there(in_s3: Any
     """Deferred while something is missing; the trigger fires once it is there, without blocking."""
     from airflow.sdk.exceptions import TaskDeferred
 
-    sensor = lake.wait_for_flights()
+    sensor = source.wait_for_flights()
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute({})
     trigger = deferred.value.trigger

@@ -14,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from model_lifecycle.dags.flights.story import Act
+    from model_lifecycle.dags.flights.scenario import Act
 
 _PROGRESS = re.compile(r"\b(Day|Block) (\d+) of (\d+): (.*?)(?:\s+\[|\s{2,}|$)")
 _EVERY = 10
