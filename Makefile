@@ -23,7 +23,7 @@ down: .venv/ready
 # scikit-learn, PyTorch, TensorFlow and ONNX in an environment of their own: about 3 GB, and what
 # tests of one framework need is skipped where it is absent.
 test-frameworks: .venv-frameworks/ready
-	.venv-frameworks/bin/python -m pytest tests/frameworks tests/dags/test_digits.py
+	.venv-frameworks/bin/python -m pytest tests/registry/frameworks tests/dags/digits/test_digits.py
 
 # Airflow's own processes on the whole stack; about ten minutes. E2E=tests/e2e/test_promotion.py
 # is the quick half.
@@ -38,12 +38,12 @@ fuzz: .venv/ready
 
 # Kills, faults and races by the thousand; its figures go into the documentation.
 torture: TORTURE := TORTURE_FIGURES="$(CURDIR)/.venv/torture.jsonl" $(BIN)/python -m pytest
-torture: FIERCE := tests/crash tests/faults tests/scale
+torture: FIERCE := tests/stress/crash tests/stress/faults tests/stress/scale
 torture: .venv/ready
 	rm -f .venv/torture.jsonl
 	$(TORTURE) -m "torture or not torture" $(FIERCE)
 	$(TORTURE) -m torture $(FIERCE:%=--ignore=%)
-	$(BIN)/python tests/crash/figures.py .venv/torture.jsonl docs/reliability-figures.md
+	$(BIN)/python tests/stress/crash/figures.py .venv/torture.jsonl docs/reliability-figures.md
 
 # The benchmarks import one another, and servers of the tests, by the folders' own names.
 CODE := registry gates api cli operators dags plugin stack benchmarks

@@ -13,8 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
-    from servers.postgres import Postgres
-    from servers.service import Service
+    from support.servers.postgres import Postgres
+    from support.servers.service import Service
 
 _KEY: pytest.StashKey[Any] = pytest.StashKey()
 
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the servers while tests that need none of them run: MLflow's takes half a minute."""
-    from servers.service import Starting
+    from support.servers.service import Starting
 
     wanted = {mark.name for item in session.items for mark in item.iter_markers()}
     if wanted & {"postgres", "service"} and not session.config.option.collectonly:

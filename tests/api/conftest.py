@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scenery.http import LIMITS, Api, Tenant, furnished, served
+from support.http import LIMITS, Api, Tenant, furnished, served
 
 from model_lifecycle.api import create_app
 from model_lifecycle.registry.settings import Settings

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from scenery.http import Api
-from scenery.world import new_name
-from servers.canned import canned_server
+from support.http import Api
+from support.registry_fixture import new_name
+from support.servers.canned import canned_server
 
 #: What no body may hold: traces, SQL, addresses of the stores.
 LEAKS = ("Traceback", "SELECT", "sqlite", 'File "', "/tmp/", "sqlalchemy", "psycopg", ".py")

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from scenery.http import Api
-from scenery.world import new_name
+from support.http import Api
+from support.registry_fixture import new_name
 
 from model_lifecycle.api.schemas.fields import SOURCE_PATTERN
 

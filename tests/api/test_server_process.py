@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from servers.postgres import free_port
+from support.servers.postgres import free_port
 
 PROGRAM = Path(sys.executable).with_name("model-lifecycle")
 pytestmark = pytest.mark.timeout(300)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from scenery.http import LIMITS, Api, served
-from scenery.world import new_name
-from servers.canned import canned_server
+from support.http import LIMITS, Api, served
+from support.registry_fixture import new_name
+from support.servers.canned import canned_server
 
 from model_lifecycle.api import create_app
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from scenery.http import Api
-from scenery.world import new_name
+from support.http import Api
+from support.registry_fixture import new_name
 
 from model_lifecycle.registry.domain.authorization import Role
 

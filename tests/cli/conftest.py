@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from scenery.world import World, new_name, trained
+from support.registry_fixture import World, new_name, trained
 from typer.testing import CliRunner
 
 from model_lifecycle.cli.main import app

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenery.airflow_home import prepare
+from support.airflow_home import prepare
 
 prepare()
 # Small models on shared cores: threads of OpenMP would only wait for each other.
@@ -28,7 +28,7 @@ _OTHERS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if item.path.is_relative_to(Path(__file__).parent):
             for warning in _OTHERS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scenery.shadow_policies import hourly
+from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic import write_labels, write_traffic
 from model_lifecycle.gates.policy.promotion import (

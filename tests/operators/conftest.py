@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from scenery.airflow_home import prepare
+from support.airflow_home import prepare
 
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 from model_lifecycle.registry.domain.stages import Gate

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scenery.clearing import clear_and_run
+from support.clearing import clear_and_run
 
 from model_lifecycle.registry.domain.stages import Gate
 

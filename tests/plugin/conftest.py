@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from scenery.airflow_home import prepare
+from support.airflow_home import prepare
 
 prepare()

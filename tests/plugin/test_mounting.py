@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from scenery.http import served
+from support.http import served
 
 from model_lifecycle.api.middleware.authentication import DESCRIPTION
 from model_lifecycle.plugin.airflow_plugin import URL_PREFIX, ModelLifecyclePlugin

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crash.fault_points import FaultPoints
+from stress.crash.fault_points import FaultPoints
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -15,7 +15,7 @@ from airflow.sdk import DAG, task
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from killing import killed_once
-from scenery import patients
+from support import patients
 
 from model_lifecycle.operators import (
     ModelRegistryHook,

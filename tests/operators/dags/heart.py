@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-from scenery import patients
+from support import patients
 
 from model_lifecycle.operators import ModelRegistryHook, retrain_and_promote, rollback_dag
 

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from support.http import Api
+from support.registry_fixture import new_name
+
+POLICY = {"policy": {"evidence_max_age_days": 7}, "reason": "first"}
+
+
+def test_a_registered_model_is_found(api: Api) -> None:
+    """What was registered from a source can be read, with its run's metrics."""
+    name = new_name()
+    made = api.register(name)
+
+    found = api.get(f"/models/{name}")
+
+    assert (200, made) == (found.status_code, found.json())
+    assert found.json()["metrics"] == {"accuracy": 0.95, "auc": 0.9}
+
+
+def test_registering_answers_where_the_model_is(api: Api) -> None:
+    """201 has Location and the ETag that a read has."""
+    name = new_name()
+    made = api.call(
+        "POST", "/models", "contributor", json={"name": name, "source": api.acme.source}
+    )
+    found = api.get(f"/models/{name}")
+
+    assert (201, f"/api/v1/models/{name}") == (made.status_code, made.headers["location"])
+    assert made.headers["etag"] == found.headers["etag"]
+
+
+def test_the_life_of_a_version(api: Api) -> None:
+    """Evidence, staging, production, rollback, each over HTTP, and the history tells them."""
+    name = new_name()
+    for _ in range(2):
+        api.register(name)
+    api.call("PUT", f"/models/{name}/policy", "gatekeeper", json=POLICY)
+    for version in (1, 2):
+        for gate, stage in (("validation", "staging"), ("shadow", "production")):
+            refused = move(api, name, version, stage)
+            judge(api, name, version, gate)
+            moved = move(api, name, version, stage)
+
+            assert (refused.json()["code"], moved.status_code) == ("gate_refused", 200)
+    back = api.call("POST", f"/models/{name}/rollback", "promoter", json={"reason": "late"})
+    history = api.get(f"/models/{name}/history").json()["items"]
+    production = api.get(f"/models/{name}/production").json()
+
+    assert (back.status_code, back.json()["production_version"]) == (200, 1)
+    assert production["version"] == 1
+    assert [entry["kind"] for entry in history] == ["registered"] * 2 + ["policy_set"] + [
+        "moved"
+    ] * 4 + ["rolled_back"]
+    assert all("promoter" in entry["actor"] for entry in history[3:])
+
+
+def test_readiness_says_what_is_missing(api: Api) -> None:
+    """Before any evidence a version is not ready, and the answer says in codes what it lacks."""
+    name = new_name()
+    api.register(name)
+    found = api.get(f"/models/{name}/versions/1/readiness", params={"target": "staging"}).json()
+
+    assert (
+        found["ready"],
+        [item["code"] for item in found["missing"]],
+    ) == (False, ["no_evidence"])
+
+
+def test_production_at_an_instant_before_the_model_was_made(api: Api) -> None:
+    """There was no production version then."""
+    name = new_name()
+    api.register(name)
+    found = api.get(f"/models/{name}/production", params={"at": "2001-01-01T00:00:00+02:00"})
+
+    assert (found.status_code, found.json()["version"]) == (200, None)
+
+
+def test_deleting_takes_admin(api: Api) -> None:
+    """A promoter may not; an admin may; then the model is gone and its history is not."""
+    name = new_name()
+    api.register(name)
+    path = f"/models/{name}"
+    forbidden = api.call("DELETE", path, "promoter", params={"reason": "wrong data"})
+    gone = api.call("DELETE", path, "admin", params={"reason": "wrong data"})
+
+    assert [answer.status_code for answer in (forbidden, gone)] == [403, 204]
+    assert [
+        api.get(path).status_code,
+        api.get(f"{path}/history").status_code,
+    ] == [404, 200]
+
+
+def test_forcing_takes_admin(api: Api) -> None:
+    """A promoter cannot waive evidence; an admin can, and the ledger shows it."""
+    name = new_name()
+    api.register(name)
+    asked = {"version": 1, "target_stage": "staging", "reason": "outage", "force": True}
+    refused = api.call("PUT", f"/models/{name}/stage", "promoter", json=asked)
+    forced = api.call("PUT", f"/models/{name}/stage", "admin", json=asked)
+    last = api.get(f"/models/{name}/history").json()["items"][-1]
+
+    assert ([refused.status_code, forced.status_code], last["forced"]) == ([403, 200], True)
+
+
+def test_experiments_runs_and_their_comparison(api: Api) -> None:
+    """The tenant's experiments lead to its runs, and runs are compared in the order asked for."""
+    name = new_name()
+    api.register(name)
+    experiments = api.get("/experiments").json()["items"]
+    origin = next(item for item in experiments if item["model_id"] == "origin")
+    runs = api.get(f"/experiments/{origin['experiment_id']}/runs").json()["items"]
+    asked = {"run_ids": [runs[0]["run_id"]], "metrics": ["auc", "loss"]}
+    compared = api.get("/experiments/compare", params=asked).json()["items"]
+
+    assert api.acme.run_id in [run["run_id"] for run in runs]
+    assert [item["metrics"] for item in compared] == [{"auc": 0.9, "loss": None}]
+
+
+def move(api: Api, name: str, version: int, stage: str, **said: object) -> object:
+    asked = {"version": version, "target_stage": stage}
+    return api.call("PUT", f"/models/{name}/stage", "promoter", json=asked, **said)
+
+
+def judge(api: Api, name: str, version: int, gate: str) -> None:
+    """Record a PASS that fits the version as it is now."""
+    found = api.get(f"/models/{name}/versions/{version}").json()
+    evidence = {
+        "evidence_id": new_name("evidence"),
+        "gate": gate,
+        "verdict": "PASS",
+        "bundle_digest": found["bundle_digest"],
+        "baseline": api.get(f"/models/{name}").json()["production_version"],
+        "policy_fingerprint": api.get(f"/models/{name}/policy").json()["fingerprint"],
+        "summary": {"sentence": "better by 0.01"},
+    }
+    answer = api.call(
+        "POST", f"/models/{name}/versions/{version}/evidence", "gatekeeper", json=evidence
+    )
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_versions_are_numbers_or_their_text(api: Api) -> None:
+    """As the specification types them: taken either way, and told as text where it names them."""
+    name = new_name()
+    api.register(name)
+    moved = api.call(
+        "PUT",
+        f"/models/{name}/stage",
+        json={"version": "1", "target_stage": "staging", "reason": "drill", "force": True},
+    )
+    wrong = [
+        api.call("PUT", f"/models/{name}/stage", json={"version": text, "target_stage": "staging"})
+        for text in ("01", "1_0", "+1", "", "one", "0", "99999999999")
+    ]
+
+    assert (moved.status_code, moved.json()["current_version"]) == (200, "1")
+    assert moved.json()["versions"] == ["1"]
+    assert {answer.status_code for answer in wrong} == {422}
+
+
+def test_a_deletion_without_a_reason_says_so_in_the_ledger(api: Api) -> None:
+    """The specification's DELETE has none."""
+    name = new_name()
+    api.register(name)
+
+    answer = api.call("DELETE", f"/models/{name}")
+
+    assert answer.status_code == 204
+    entries = api.get(f"/models/{name}/history").json()["items"]
+    assert (entries[-1]["kind"], entries[-1]["reason"]) == ("deleted", "no reason was given")

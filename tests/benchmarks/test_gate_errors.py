@@ -1,0 +1,92 @@
+"""A small run of ``benchmarks/gate_errors.py``: enough to see that it measures what it says."""
+
+import sys
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.shadow_policies import hourly
+
+from model_lifecycle.gates.aggregates.block import Cell
+from model_lifecycle.gates.inference import estimators
+from model_lifecycle.gates.metrics.definitions import METRICS
+from model_lifecycle.gates.policy.hypotheses import Claim
+from model_lifecycle.gates.policy.promotion import Comparison
+
+FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = spec_from_file_location("gate_errors", FILE)
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [("3 % disagree", "betting, requests"), ("design effect 3", "sequence, blocks")],
+)
+def test_engines_keep_their_rate_and_peeking_does_not(benchmark, name, engine):
+    """Looked at 200 times, an engine passes wrongly in 5 % of runs at most, a fixed-sample test in
+    a quarter or more."""
+    (setting,) = [s for s in benchmark.SETTINGS if (s.name, s.engine) == (name, engine)]
+
+    result = benchmark.measure(setting, runs=60, seed=1)
+
+    assert result.holds
+    assert result.peeked > 0.25
+    assert result.median is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "unit"),
+    [
+        ("1 % disagree", "sequence, blocks", "block"),
+        ("skewed unbounded loss", "sequence, blocks", "block"),
+        ("3 % disagree", "betting, requests", "request"),
+    ],
+)
+def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
+    """All runs at once come out, look by look, as the gate's own engine says."""
+    (setting,) = [s for s in benchmark.SETTINGS if (s.name, s.engine) == (name, engine)]
+    rng = np.random.default_rng(3)
+    x = setting.draw(rng, (3, 60, 60), 0.0)
+    span = 1.0 if "disagree" in name else None
+    metric = replace(METRICS["brier"], span=span)
+    claim = Claim("c", "comparison", metric, -setting.margin, setting.margin)
+    policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
+
+    def shown(run):
+        judge, verdicts = estimators.engine(policy, claim, 0.05), []
+        for number, block in enumerate(run, 1):
+            judge.add(Cell.of(block, None, block, span=span if unit == "request" else None))
+            enough = unit == "request" or number >= benchmark.FIRST_BLOCKS
+            verdicts.append(judge.bounds().lower > -setting.margin and enough)
+        return verdicts
+
+    expected = [shown(run) for run in x]
+    found = benchmark.passes(setting, x)
+
+    assert found.any()
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("simulated", ["clusters", "two_arms"])
+def test_clusters_and_arms_keep_their_rate(benchmark, simulated):
+    """Users and arms, looked at 200 times: wrong in 5 % of runs at most, and a z test far more."""
+    result = getattr(benchmark, simulated)(200, 5)
+
+    assert result.holds
+    assert result.peeked > 0.2
+    assert result.median is not None
+
+
+def test_too_many_is_told(benchmark):
+    """A rate beyond the level and the simulation's own error does not hold."""
+    assert not benchmark.Result("s", "e", 0.07, 0.05, 0.007).holds
+    assert benchmark.Result("s", "e", 0.06, 0.05, 0.007).holds

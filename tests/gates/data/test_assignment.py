@@ -1,0 +1,25 @@
+"""The documented hash, against the vectors that other languages are tested with."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from model_lifecycle.gates.data.assignment import arm, place
+
+PAGE = Path(__file__).parents[3] / "docs" / "ab-tests.md"
+ROW = re.compile(r"\| (\S+) \| (\S+) \| ([0-9a-f]{16}) \| (0\.\d+) \| (\w+) \| (\w+) \|")
+
+
+def vectors():
+    """The rows of the documentation's table."""
+    found = ROW.findall(PAGE.read_text(encoding="utf-8"))
+    assert len(found) == 5
+    return found
+
+
+@pytest.mark.parametrize(("salt", "unit", "digits", "at", "half", "tenth"), vectors())
+def test_vectors(salt, unit, digits, at, half, tenth):
+    """What the documentation says is what is computed."""
+    assert place(unit, salt) == int(digits, 16) / 2**64 == float(at)
+    assert (arm(unit, salt), arm(unit, salt, 0.1)) == (half, tenth)

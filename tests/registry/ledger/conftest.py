@@ -1,0 +1,64 @@
+"""The ledger on both of its databases: SQLite in a file, and PostgreSQL."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from support.pages import Pages
+
+from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.ledger.migrate import upgrade
+from model_lifecycle.registry.sync import run_sync
+
+_HERE = Path(__file__).parent
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All async tests of this folder run on one event loop, that of the ledgers they share."""
+    for item in items:
+        if (
+            item.path.is_relative_to(_HERE)
+            and isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.function)
+        ):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", params=BOTH)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of a ledger with tables, for all tests of the session."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        url = server.url("asyncpg", server.create_database())
+    run_sync(upgrade(url))
+    return url
+
+
+@pytest.fixture(params=BOTH)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a database of the test's own, without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    server = request.getfixturevalue("postgres_server")
+    return str(server.url("asyncpg", server.create_database()))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ledger(database: str) -> AsyncIterator[Ledger]:
+    ledger = await Ledger.open(database)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    """An empty book of a model of the test's own."""
+    return Pages(ledger)

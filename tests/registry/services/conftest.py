@@ -1,0 +1,152 @@
+"""One registry a backend: embedded, and in service. The contract's tests run against both."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import uuid
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.registry_fixture import World, new_name, trained
+
+from model_lifecycle.registry.factory import open_registry
+from model_lifecycle.registry.ledger.migrate import upgrade
+from model_lifecycle.registry.model_registry import ModelRegistry
+from model_lifecycle.registry.settings import Settings
+from model_lifecycle.registry.sync import run_sync
+
+_HERE = Path(__file__).parent
+#: Warnings about MLflow's code: how it looks at columns, and how it loads registered models.
+_OF_OTHERS = (
+    "Operation with range is deprecated",
+    "The ``noload`` loader strategy is deprecated",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All async tests of this folder run on one event loop, that of the registries they share."""
+    for item in items:
+        if not item.path.is_relative_to(_HERE) or not isinstance(item, pytest.Function):
+            continue
+        if inspect.iscoroutinefunction(item.function):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+        for warning in _OF_OTHERS:
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{warning}"))
+
+
+@pytest.fixture(scope="session")
+def blank_home(tmp_path_factory: pytest.TempPathFactory, mlflow_imported: None) -> Path:
+    """An embedded registry without models. MLflow's tables take seconds to make, so they are made
+    once and copied."""
+    home = tmp_path_factory.mktemp("blank") / "home"
+
+    async def make() -> None:
+        async with open_registry(Settings({}, home=home)) as registry:
+            await registry.ping()
+
+    run_sync(make())
+    return home
+
+
+@pytest.fixture(scope="session")
+def embedded_settings(tmp_path_factory: pytest.TempPathFactory, blank_home: Path) -> Settings:
+    """SQLite for the ledger and for MLflow, and a local folder."""
+    home = tmp_path_factory.mktemp("embedded") / "home"
+    return Settings({}, home=shutil.copytree(blank_home, home))
+
+
+@pytest.fixture
+def new_settings(tmp_path: Path, blank_home: Path) -> Settings:
+    """An embedded registry of the test's own."""
+    return Settings({}, home=shutil.copytree(blank_home, tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def service_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """PostgreSQL for the ledger, S3, and an MLflow server over HTTP."""
+    service = request.getfixturevalue("service")
+    url = service.postgres.url("asyncpg", service.postgres.create_database())
+    run_sync(upgrade(url))
+    return Settings(
+        {},
+        home=tmp_path_factory.mktemp("service"),
+        database_url=url,
+        tracking_uri=service.mlflow_url,
+        artifact_root=service.seaweed.create_bucket(f"registry-{uuid.uuid4().hex[:8]}"),
+        s3_endpoint_url=service.seaweed.url,
+        call_timeout=30,
+    )
+
+
+@pytest.fixture(
+    scope="session", params=["embedded", pytest.param("service", marks=pytest.mark.service)]
+)
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Each backend in turn."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
+
+
+@pytest.fixture(scope="session")
+def mlflow_imported() -> None:
+    """MLflow warns about its own code while it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        import mlflow.sklearn  # noqa: F401
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def registry(settings: Settings, mlflow_imported: None) -> AsyncIterator[ModelRegistry]:
+    async with open_registry(settings) as registry:
+        yield registry
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world(registry: ModelRegistry) -> World:
+    """A tenant with two logged models, from which tests register versions."""
+    return await _tenant(registry, (1.0, 0.1))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def local(embedded_settings: Settings, mlflow_imported: None) -> AsyncIterator[World]:
+    """The same in the embedded registry only, for what the backend makes no difference to."""
+    async with open_registry(embedded_settings) as registry:
+        yield await _tenant(registry, (1.0,))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def apart(registry: ModelRegistry) -> World:
+    """A tenant of the test's own, with one logged model."""
+    return await _tenant(registry, (1.0,))
+
+
+@pytest.fixture
+def model_id() -> str:
+    """A model of the test's own."""
+    return new_name()
+
+
+@pytest.fixture(scope="session")
+def by_hand(settings: Settings, mlflow_imported: None) -> Any:
+    """MLflow's own client, with which people do things without the registry."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+
+
+async def _tenant(registry: ModelRegistry, strengths: tuple[float, ...]) -> World:
+    tenant = f"acme-{uuid.uuid4().hex[:8]}"
+    sources = []
+    for strength in strengths:
+        logged = await registry.log_model(tenant, "origin", trained(strength), created_by="kim")
+        sources.append(logged.model_uri)
+    return World(registry, tenant, tuple(sources))

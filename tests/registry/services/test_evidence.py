@@ -1,0 +1,530 @@
+"""Evidence and policies: who may write them, what they must hold, and what is still missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.registry_fixture import World, new_name, trained
+
+from model_lifecycle.gates.policy.files import complete_policy
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
+    AlreadyExists,
+    GateRefused,
+    InvalidInput,
+    ModelNotFound,
+    OperationConflict,
+    PermissionDenied,
+    VersionNotFound,
+)
+from model_lifecycle.registry.domain.evidence import Evidence, Origin, Verdict
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate, Stage
+
+POLICY = complete_policy(
+    {
+        "validation": {"comparisons": [{"metric": "brier", "margin": 0.005}]},
+        "evidence_max_age_days": 7,
+    }
+)
+
+
+async def test_recorded_evidence_is_bound_and_kept(world: World, model_id: str) -> None:
+    """It is bound to its version, says when and by whom, and is listed oldest first."""
+    version = await world.version(model_id)
+    first = await world.judged(model_id, version, Gate.VALIDATION, verdict="FAIL")
+    second = await world.judged(
+        model_id, version, "validation", summary={"n": 1.5}, report_uri="file:///report"
+    )
+
+    assert (first.tenant_id, first.model_id, first.version) == (world.tenant, model_id, version)
+    assert (first.verdict, first.gate) == (Verdict.FAIL, Gate.VALIDATION)
+    assert (first.recorded_by, first.recorded_at is not None) == ("kim", True)
+    assert await world.registry.list_evidence(world.tenant, model_id, version) == [first, second]
+
+
+async def test_the_ledger_says_when_and_by_whom(local: World, model_id: str) -> None:
+    """What the caller wrote there is not believed; what is dated in the future is refused."""
+    from datetime import UTC, datetime
+
+    version = await local.version(model_id)
+    evidence = await local.judged(
+        model_id,
+        version,
+        Gate.VALIDATION,
+        recorded_at=datetime(1999, 1, 1, tzinfo=UTC),
+        recorded_by="the boss",
+        epoch=99,
+        position=99,
+        origin=Origin.GATE,
+    )
+    with pytest.raises(InvalidInput) as caught:
+        await local.judged(
+            model_id, version, Gate.VALIDATION, recorded_at=datetime(2999, 1, 1, tzinfo=UTC)
+        )
+
+    assert evidence.recorded_by == "kim"
+    assert evidence.recorded_at is not None
+    assert evidence.recorded_at.year > 1999
+    assert (evidence.epoch, evidence.position, evidence.origin) == (1, 1, Origin.EXTERNAL)
+    assert caught.value.field == "evidence.recorded_at"
+
+
+async def test_recording_again_changes_nothing(world: World, model_id: str) -> None:
+    """The same evidence gives the first record; the same id with other content is an error."""
+    version = await world.version(model_id)
+    evidence = await world.evidence(model_id, version, Gate.VALIDATION)
+    arguments = (world.tenant, model_id, version)
+    first = await world.registry.record_evidence(*arguments, evidence, actor="kim")
+    again = await world.registry.record_evidence(*arguments, evidence, actor="lee")
+    with pytest.raises(AlreadyExists):
+        await world.registry.record_evidence(
+            *arguments, replace(evidence, verdict=Verdict.FAIL), actor="kim"
+        )
+
+    assert again == first
+    assert await world.registry.list_evidence(*arguments) == [first]
+
+
+async def test_an_evidence_id_belongs_to_one_version(local: World, model_id: str) -> None:
+    """Evidence cannot be replayed for another version, or another model."""
+    version = await local.version(model_id)
+    evidence = await local.judged(model_id, version, Gate.VALIDATION)
+    other = new_name()
+    await local.version(other)
+    found = await local.registry.get_version(local.tenant, other, 1)
+    assert found is not None
+    unbound = replace(
+        evidence, model_id=None, version=None, tenant_id=None, bundle_digest=found.bundle_digest
+    )
+    with pytest.raises(InvalidInput):
+        await local.registry.record_evidence(local.tenant, other, 1, evidence, actor="kim")
+    with pytest.raises(AlreadyExists):
+        await local.registry.record_evidence(local.tenant, other, 1, unbound, actor="kim")
+
+    assert await local.registry.list_evidence(local.tenant, other, 1) == []
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "another tenant": {"tenant_id": "umbrella"},
+    "no tenant at all": {"tenant_id": ""},
+    "another model": {"model_id": "other"},
+    "another version": {"version": 2},
+    "version zero": {"version": 0},
+    "another bundle": {"bundle_digest": "sha256:" + "0" * 64},
+    "a bundle in words": {"bundle_digest": "mine"},
+    "no bundle": {"bundle_digest": None},
+    "a policy in words": {"policy_fingerprint": "strict"},
+    "a policy without end": {"policy_fingerprint": "sha256:" + "0" * 5000},
+    "no policy": {"policy_fingerprint": None},
+    "NaN for a verdict": {"verdict": float("nan")},
+    "a verdict in lower case": {"verdict": "pass"},
+    "no verdict": {"verdict": None},
+    "an unknown gate": {"gate": "gut feeling"},
+    "a baseline in words": {"baseline": "one"},
+    "a baseline of NaN": {"baseline": float("nan")},
+    "baseline zero": {"baseline": 0},
+    "NaN in the summary": {"summary": {"estimate": float("nan")}},
+    "infinity in the summary": {"summary": {"a": [{"b": float("inf")}]}},
+    "a summary that is a list": {"summary": [1]},
+    "no summary": {"summary": None},
+    "a summary without end": {"summary": {"a": "x" * 70_000}},
+    "an object in the summary": {"summary": {"a": object()}},
+    "an odd id": {"evidence_id": "a\n"},
+    "an id that is a path": {"evidence_id": "../../x"},
+    "no id": {"evidence_id": ""},
+    "an id without end": {"evidence_id": "x" * 200},
+    "a report with NUL": {"report_uri": "\0"},
+    "a report that is a number": {"report_uri": 7},
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_odd_evidence_is_refused(local: World, case: str) -> None:
+    """Nothing of it is kept."""
+    model_id = "judged"
+    if await local.registry.get_model(local.tenant, model_id) is None:
+        await local.version(model_id)
+    before = await local.seen(model_id)
+    with pytest.raises(InvalidInput):
+        await local.judged(model_id, 1, **{"gate": Gate.VALIDATION, **REFUSED[case]})
+
+    assert await local.seen(model_id) == before
+
+
+@pytest.mark.parametrize("evidence", [None, {"verdict": "PASS"}, "PASS", True])
+async def test_evidence_is_evidence(local: World, model_id: str, evidence: Any) -> None:
+    """Nothing else is taken for it."""
+    await local.version(model_id)
+    with pytest.raises(InvalidInput):
+        await local.registry.record_evidence(local.tenant, model_id, 1, evidence, actor="kim")
+
+
+async def test_a_long_id_of_a_policy_is_refused_on_every_database(
+    world: World, model_id: str
+) -> None:
+    """PostgreSQL would refuse it in words of its own."""
+    await world.version(model_id)
+    for changes in ({"policy_fingerprint": "x" * 5000}, {"report_uri": "a\0"}):
+        with pytest.raises(InvalidInput):
+            await world.judged(model_id, 1, Gate.VALIDATION, **changes)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
+async def test_only_gatekeepers_judge(local: World, model_id: str, role: Role) -> None:
+    """Other roles write neither evidence nor policies."""
+    await local.version(model_id)
+    evidence = await local.evidence(model_id, 1, Gate.VALIDATION)
+    eve = Principal("eve", frozenset({role}))
+    with pytest.raises(PermissionDenied, match="record evidence"):
+        await local.registry.record_evidence(local.tenant, model_id, 1, evidence, actor=eve)
+    with pytest.raises(PermissionDenied, match="set promotion policies"):
+        await local.registry.set_policy(local.tenant, model_id, POLICY, actor=eve)
+
+    assert await local.registry.list_evidence(local.tenant, model_id, 1) == []
+    assert len(await local.history(model_id)) == 1
+
+
+async def test_evidence_of_what_is_not_there(local: World, model_id: str) -> None:
+    """An unknown model, an unknown version and a deleted one take no evidence."""
+    await local.version(model_id)
+    evidence = replace(await local.evidence(model_id, 1), version=None, model_id=None)
+    registry, tenant = local.registry, local.tenant
+    with pytest.raises(ModelNotFound):
+        await registry.record_evidence(tenant, new_name(), 1, evidence, actor="kim")
+    with pytest.raises(VersionNotFound):
+        await registry.record_evidence(tenant, model_id, 2, evidence, actor="kim")
+    await registry.delete_model(tenant, model_id, 1, actor="kim", reason="a mistake")
+    with pytest.raises(VersionNotFound):
+        await registry.record_evidence(tenant, model_id, 1, evidence, actor="kim")
+
+
+async def test_a_policy_is_an_entry_of_its_own(world: World, model_id: str) -> None:
+    """Nobody weakens a gate unseen: who, why, and the policy itself are in the history."""
+    await world.version(model_id)
+    default = await world.registry.get_policy(world.tenant, model_id)
+    await world.registry.set_policy(
+        world.tenant, model_id, POLICY.document(), actor="kim", reason="the season"
+    )
+    entry = (await world.history(model_id))[-1]
+
+    assert default == PromotionPolicy()
+    assert await world.registry.get_policy(world.tenant, model_id) == POLICY
+    assert (entry.kind, entry.actor, entry.reason) == (EntryKind.POLICY_SET, "kim", "the season")
+    assert entry.detail == {
+        "policy": POLICY.document(),
+        "fingerprint": POLICY.fingerprint,
+        "previous_fingerprint": default.fingerprint,
+    }
+    assert await world.registry.verify_ledger(world.tenant, model_id) == 2
+
+
+@pytest.mark.parametrize(
+    "policy", [None, [], {"shadw": {}}, {"shadow": {"a": float("nan")}}, {"require_approval": 1}]
+)
+async def test_odd_policies_are_refused(local: World, model_id: str, policy: Any) -> None:
+    """The policy stays what it was."""
+    await local.version(model_id)
+    with pytest.raises(InvalidInput):
+        await local.registry.set_policy(local.tenant, model_id, policy, actor="kim")
+
+    assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
+
+
+async def test_a_policy_of_no_model(local: World, model_id: str) -> None:
+    """A model has to exist before it has a policy."""
+    with pytest.raises(ModelNotFound):
+        await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
+    with pytest.raises(ModelNotFound):
+        await local.registry.get_policy(local.tenant, model_id)
+
+
+async def test_readiness_tells_what_the_write_would_say(world: World, model_id: str) -> None:
+    """In words and codes, step by step, and it changes nothing."""
+    version = await world.version(model_id)
+
+    async def missing(target: str) -> list[str]:
+        found = await world.registry.readiness(world.tenant, model_id, version, target)
+        return [item.code for item in found.missing]
+
+    before = await world.history(model_id)
+    told = [await missing("staging"), await missing("production")]
+    await world.judged(model_id, version, Gate.VALIDATION)
+    told.append(await missing("staging"))
+    await world.move(model_id, version, "staging")
+    told.append(await missing("production"))
+    await world.judged(model_id, version, verdict=Verdict.INCONCLUSIVE)
+    told.append(await missing("production"))
+    await world.judged(model_id, version)
+    told.append(await missing("production"))
+    found = await world.registry.readiness(world.tenant, model_id, version, "production")
+
+    assert told == [
+        ["no_evidence"],
+        ["invalid_transition"],
+        [],
+        ["no_evidence"],
+        ["not_passed"],
+        [],
+    ]
+    assert found.document() == {
+        "model_id": model_id,
+        "version": version,
+        "stage": "staging",
+        "target": "production",
+        "production": None,
+        "ready": True,
+        "missing": [],
+        "warnings": [],
+    }
+    assert (await world.history(model_id))[: len(before)] == before
+
+
+async def test_readiness_of_what_is_not_there(local: World, model_id: str) -> None:
+    """Not found, as elsewhere."""
+    with pytest.raises(ModelNotFound):
+        await local.registry.readiness(local.tenant, model_id, 1, "staging")
+    await local.version(model_id)
+    with pytest.raises(VersionNotFound):
+        await local.registry.readiness(local.tenant, model_id, 2, "staging")
+    with pytest.raises(InvalidInput):
+        await local.registry.readiness(local.tenant, model_id, 1, "deleted")
+
+
+async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: World) -> None:
+    """Also when the clock of the second writer is behind: its FAIL is not outvoted."""
+    from datetime import timedelta
+
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.ledger.clock import utc_now
+
+    model_id = new_name()
+    version = await local.version(model_id)
+    first = await local.judged(model_id, version, Gate.VALIDATION)
+    fail = await local.evidence(model_id, version, Gate.VALIDATION, verdict=Verdict.FAIL)
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() - timedelta(hours=1)
+    ) as behind:
+        second = await behind.record_evidence(local.tenant, model_id, version, fail, actor="kim")
+    found = await local.registry.readiness(local.tenant, model_id, version, Stage.STAGING)
+
+    assert first.recorded_at is not None
+    assert second.recorded_at is not None
+    assert second.recorded_at > first.recorded_at
+    assert [item.code for item in found.missing] == ["not_passed"]
+
+
+async def test_a_policy_may_require_onnx(world: World, model_id: str) -> None:
+    """A version whose bundle has no compared model.onnx then lacks it for every stage, whatever
+    its gates said; the promotion is refused in the same words."""
+    logged = await world.registry.log_model(
+        world.tenant, model_id, trained(input_example=None), created_by="kim"
+    )
+    found = await world.registry.register_model(
+        world.tenant, model_id, logged.model_uri, "sklearn", None, None, created_by="kim"
+    )
+    version = found.current_version
+    await world.registry.set_policy(
+        world.tenant, model_id, replace(POLICY, require_onnx=True), actor="kim"
+    )
+    await world.judged(model_id, version, Gate.VALIDATION)
+    readiness = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
+    card = await world.registry.artifacts.get_bytes(
+        f"{world.tenant}/models/{model_id}/{version}/model_card.md"
+    )
+
+    assert [item.code for item in readiness.missing] == ["no_onnx"]
+    assert "no input example" in card.decode()
+    with pytest.raises(GateRefused, match=r"model\.onnx"):
+        await world.move(model_id, version, Stage.STAGING)
+
+
+async def test_nobody_claims_onnx_by_a_tag(local: World, model_id: str) -> None:
+    """The tag that tells of it is the registry's own."""
+    with pytest.raises(InvalidInput, match=r"onnx\.parity"):
+        await local.version(model_id, tags={"onnx.parity": "0"})
+
+
+async def _own_verdict(world: World, model_id: str, version: int, verdict: Verdict) -> Evidence:
+    """A verdict as a gate records it: with its report in the gate's place."""
+    evidence_id = new_name("gate")
+    folder = f"{world.tenant}/reports/{model_id}/{version}/validation-{evidence_id}"
+    evidence = await world.evidence(
+        model_id,
+        version,
+        Gate.VALIDATION,
+        evidence_id=evidence_id,
+        verdict=verdict,
+        report_uri=world.registry.artifacts.uri(folder),
+        tenant_id=world.tenant,
+        model_id=model_id,
+        version=version,
+    )
+    report = json.dumps(evidence.content()).encode()
+    await world.registry.artifacts.put_bytes(f"{folder}/report.json", report)
+    return await world.registry.record_evidence(
+        world.tenant, model_id, version, evidence, actor="gate"
+    )
+
+
+@pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])
+async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
+    world: World, model_id: str, verdict: Verdict
+) -> None:
+    """It is refused and readiness says so; the gate itself, or an admin by force, can."""
+    version = await world.version(model_id)
+    own = await _own_verdict(world, model_id, version, verdict)
+    by_hand = await world.judged(model_id, version, Gate.VALIDATION)
+    found = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
+    with pytest.raises(GateRefused, match=f"the validation gate itself said {verdict}"):
+        await world.move(model_id, version, "staging")
+    forced = await world.move(model_id, version, "staging", force=True, reason="the lab is down")
+
+    assert (own.origin, by_hand.origin) == (Origin.GATE, Origin.EXTERNAL)
+    assert [item.code for item in found.missing] == ["external_evidence"]
+    assert forced.current_version == version
+    assert (await world.history(model_id))[-1].forced
+
+
+async def test_a_weaker_policy_does_not_make_the_pass_by_hand_count(
+    local: World, model_id: str
+) -> None:
+    """The gate's FAIL was said under another policy, and is a FAIL of these files all the same."""
+    version = await local.version(model_id)
+    await _own_verdict(local, model_id, version, Verdict.FAIL)
+    await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
+    await local.judged(model_id, version, Gate.VALIDATION)
+    with pytest.raises(GateRefused) as caught:
+        await local.move(model_id, version, "staging")
+    await _own_verdict(local, model_id, version, Verdict.PASS)
+
+    assert [item.code for item in caught.value.missing] == ["external_evidence"]
+    assert (await local.move(model_id, version, "staging")).current_version == version
+
+
+async def test_evidence_says_what_its_report_says(local: World, model_id: str) -> None:
+    """A report that the gate wrote is not borrowed for another verdict."""
+    version = await local.version(model_id)
+    own = await _own_verdict(local, model_id, version, Verdict.FAIL)
+    other = replace(own, evidence_id=new_name("mine"), verdict=Verdict.PASS)
+    with pytest.raises(InvalidInput, match="record what the report says"):
+        await local.registry.record_evidence(local.tenant, model_id, version, other, actor="eve")
+
+    assert await local.registry.list_evidence(local.tenant, model_id, version) == [own]
+
+
+@pytest.mark.parametrize("uri", ["file:///elsewhere/report", "../x", "s3://other/report"])
+async def test_a_report_elsewhere_is_external(local: World, model_id: str, uri: str) -> None:
+    """Only the gate's own place in this artifact store is believed."""
+    version = await local.version(model_id)
+    evidence = await local.judged(model_id, version, Gate.VALIDATION, report_uri=uri)
+
+    assert evidence.origin is Origin.EXTERNAL
+
+
+async def test_a_policy_may_require_additional_checks(world: World, model_id: str) -> None:
+    """Each needs a PASS of its own name; it stands beside the gates and for none of them."""
+    version = await world.staged(model_id)
+    policy = PromotionPolicy(required_checks=("fairness-audit",))
+    await world.registry.set_policy(world.tenant, model_id, policy, actor="kim")
+    await world.judged(model_id, version)
+    with pytest.raises(GateRefused, match="no evidence of the check fairness-audit"):
+        await world.move(model_id, version, "production")
+    await world.judged(model_id, version, Gate.CHECK, check="latency-lab")
+    lacking = await world.registry.readiness(world.tenant, model_id, version, "production")
+    await world.judged(model_id, version, Gate.CHECK, check="fairness-audit")
+    answer = await world.move(model_id, version, "production")
+
+    assert [item.code for item in lacking.missing] == ["no_evidence"]
+    assert answer.production_version == version
+    assert await world.registry.verify_ledger(world.tenant, model_id) == len(
+        await world.history(model_id)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gate": Gate.CHECK},
+        {"gate": Gate.CHECK, "check": "Fairness"},
+        {"gate": Gate.CHECK, "check": 1},
+        {"gate": Gate.VALIDATION, "check": "fairness-audit"},
+    ],
+    ids=str,
+)
+async def test_a_check_has_a_name_and_a_gate_has_none(
+    local: World, model_id: str, changes: dict[str, Any]
+) -> None:
+    """The field is named, and nothing is kept."""
+    version = await local.version(model_id)
+    with pytest.raises(InvalidInput) as caught:
+        await local.judged(model_id, version, changes["gate"], check=changes.get("check"))
+
+    assert caught.value.field == "evidence.check"
+    assert await local.registry.list_evidence(local.tenant, model_id, version) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        ({"validation": {"per_class": {2: 0.8, 10: 0.9}}}, "key 2"),
+        ({"shadow": {"limits": [{None: 1}]}}, "key None"),
+    ],
+)
+async def test_keys_of_a_policy_are_text(
+    local: World, model_id: str, document: dict[str, Any], key: str
+) -> None:
+    """The key is named, the policy stays, and the ledger is what it was."""
+    await local.version(model_id)
+    with pytest.raises(InvalidInput, match=key):
+        await local.registry.set_policy(local.tenant, model_id, document, actor="kim")
+    with pytest.raises(InvalidInput, match="key 2"):
+        await local.judged(model_id, 1, Gate.VALIDATION, summary={2: "a", 10: "b"})
+
+    assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
+    assert await local.registry.verify_ledger(local.tenant, model_id) == 1
+
+
+async def test_the_reason_is_part_of_setting_a_policy(local: World, model_id: str) -> None:
+    """The same operation id with another reason is another request."""
+    await local.version(model_id)
+    arguments = (local.tenant, model_id, POLICY)
+    await local.registry.set_policy(*arguments, actor="kim", reason="audit", operation_id=model_id)
+    with pytest.raises(OperationConflict):
+        await local.registry.set_policy(
+            *arguments, actor="kim", reason="holiday", operation_id=model_id
+        )
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+async def test_a_wrong_clock_makes_no_evidence_count_longer(
+    local: World, embedded_settings: Any, model_id: str, days: int
+) -> None:
+    """Recorded by a process whose clock is ahead or behind, and judged by one; both are warned."""
+    from datetime import timedelta
+
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.ledger.clock import utc_now
+
+    version = await local.version(model_id)
+    evidence = await local.evidence(model_id, version, Gate.VALIDATION)
+    where = (local.tenant, model_id, version)
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() + timedelta(days=days)
+    ) as wrong:
+        recorded = await wrong.record_evidence(*where, evidence, actor="kim")
+        found = await wrong.readiness(*where, "staging")
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() + timedelta(days=200)
+    ) as later:
+        then = await later.readiness(*where, "staging")
+
+    assert recorded.recorded_at is not None
+    assert recorded.recorded_at < utc_now() + timedelta(minutes=1)
+    assert "400 days" in found.warnings[0]
+    assert [item.code for item in then.missing] == ["expired"]
+    assert (await local.registry.readiness(*where, "staging")).warnings == ()

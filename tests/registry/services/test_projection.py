@@ -1,0 +1,82 @@
+"""What MLflow is told of a change: what it changed, no less and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.registry_fixture import World
+
+from model_lifecycle.registry.services.projection.plan import Mirroring, mirror_change
+
+
+class Told:
+    """Keeps what the registry has MLflow told of each change."""
+
+    def __init__(self, world: World, monkeypatch: Any) -> None:
+        self.mirrorings: list[Mirroring] = []
+        follow = world.registry._lifecycle._projection.follow
+
+        async def keeping(tenant: Any, model: Any, change: Any, *records: Any) -> None:
+            self.mirrorings.append(mirror_change(change))
+            await follow(tenant, model, change, *records)
+
+        monkeypatch.setattr(world.registry._lifecycle._projection, "follow", keeping)
+
+
+async def test_a_promotion_tells_three_things(
+    local: World, model_id: str, monkeypatch: Any
+) -> None:
+    """The alias, and the stage of both versions; the model's tags say production already."""
+    await local.promoted(model_id)
+    await local.staged(model_id)
+    await local.judged(model_id, 2)
+    told = Told(local, monkeypatch)
+    await local.move(model_id, 2, "production")
+
+    assert told.mirrorings == [
+        Mirroring(
+            epoch=len(await local.history(model_id)),
+            production=2,
+            alias=True,
+            version_tags={
+                1: {"lifecycle.stage": "archived"},
+                2: {"lifecycle.stage": "production"},
+            },
+            model_tags={},
+            deleted=(),
+        )
+    ]
+
+
+async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
+    local: World, model_id: str, monkeypatch: Any
+) -> None:
+    """A registration tells all about its version; a step to staging its stage, and the model's
+    where that is its current version; a deletion that the version goes."""
+    told = Told(local, monkeypatch)
+    await local.staged(model_id)
+    await local.registry.delete_model(local.tenant, model_id, 1, actor="kim", reason="unused")
+    made, staged, deleted = told.mirrorings
+
+    assert sorted(made.version_tags[1]) == [
+        "framework",
+        "lifecycle.bundle_digest",
+        "lifecycle.stage",
+    ]
+    assert made.model_tags == {"stage": "development", "framework": "sklearn"}
+    assert staged.version_tags == {1: {"lifecycle.stage": "staging"}}
+    assert staged.model_tags == {"stage": "staging"}
+    assert (deleted.version_tags, deleted.model_tags, deleted.deleted) == ({}, {}, (1,))
+    assert [item.alias for item in told.mirrorings] == [False] * 3
+
+
+async def test_a_retirement_takes_the_alias_away(
+    local: World, model_id: str, monkeypatch: Any
+) -> None:
+    """It points to no version then."""
+    await local.promoted(model_id)
+    told = Told(local, monkeypatch)
+    await local.move(model_id, 1, "archived", reason="no flights")
+
+    assert [(item.alias, item.production) for item in told.mirrorings] == [(True, None)]
+    assert told.mirrorings[0].model_tags == {"stage": "archived"}

@@ -1,0 +1,375 @@
+"""Promotion: proof inside the write, one production version, the old one archived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from support.registry_fixture import World, new_name
+
+from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.errors import (
+    GateRefused,
+    InvalidInput,
+    InvalidName,
+    InvalidTransition,
+    ModelNotFound,
+    PermissionDenied,
+    StaleProduction,
+    VersionNotFound,
+)
+from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stages import Gate, Stage
+
+
+async def test_promotion_archives_the_version_it_replaces(
+    world: World, by_hand: Any, model_id: str
+) -> None:
+    """Exactly one version is in production, in the ledger and by alias; the old one is kept."""
+    first = await world.promoted(model_id)
+    second = await world.promoted(model_id, source=1)
+    shown = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
+
+    assert await world.stages(model_id) == {first: "archived", second: "production"}
+    assert {name: int(version) for name, version in shown.aliases.items()} == {"production": second}
+    assert shown.tags["stage"] == "production"
+    assert [
+        by_hand.get_model_version(shown.name, str(number)).tags["lifecycle.stage"]
+        for number in (first, second)
+    ] == ["archived", "production"]
+
+
+async def test_the_entry_tells_why(world: World, model_id: str) -> None:
+    """Who, when, from where, to where, why, on what evidence, and what was there before."""
+    first = await world.promoted(model_id)
+    second = await world.staged(model_id, source=1)
+    evidence = await world.judged(model_id, second)
+    await world.move(
+        model_id,
+        second,
+        "production",
+        reason="better",
+        operation_id=f"{model_id}/op",
+        expected_production=first,
+    )
+    entry = (await world.history(model_id))[-1]
+
+    assert (entry.kind, entry.actor, entry.reason) == (EntryKind.MOVED, "kim", "better")
+    assert [move.document() for move in entry.moves] == [
+        {"version": second, "from": "staging", "to": "production"},
+        {"version": first, "from": "production", "to": "archived"},
+    ]
+    assert (entry.production, entry.previous_production) == (second, first)
+    assert (entry.forced, entry.operation_id) == (False, f"{model_id}/op")
+    assert list(entry.evidence) == [
+        {
+            "evidence_id": evidence.evidence_id,
+            "gate": "shadow",
+            "verdict": "PASS",
+            "digest": evidence.digest(),
+        }
+    ]
+    assert await world.registry.verify_ledger(world.tenant, model_id) == entry.sequence
+
+
+async def test_the_answer_is_what_readers_see(world: World, model_id: str) -> None:
+    """The model that a promotion returns is the one that is read afterwards."""
+    version = await world.staged(model_id)
+    await world.judged(model_id, version)
+    answer = await world.move(model_id, version, "production")
+
+    assert answer == await world.registry.get_model(world.tenant, model_id)
+    assert (answer.stage, answer.production_version) == (Stage.PRODUCTION, version)
+
+
+async def test_without_validation_there_is_no_staging(world: World, model_id: str) -> None:
+    """The error carries what is missing as fields, and nothing is changed."""
+    version = await world.version(model_id)
+    before = await world.seen(model_id)
+    with pytest.raises(GateRefused) as caught:
+        await world.move(model_id, version, "staging")
+
+    assert caught.value.details() == {
+        "version": version,
+        "to": "staging",
+        "missing": [
+            {
+                "code": "no_evidence",
+                "gate": "validation",
+                "message": "there is no evidence of the validation gate",
+            }
+        ],
+    }
+    assert await world.seen(model_id) == before
+
+
+BAD_EVIDENCE: dict[str, tuple[dict[str, Any], str]] = {
+    "FAIL": ({"verdict": Verdict.FAIL}, "not_passed"),
+    "INCONCLUSIVE": ({"verdict": "INCONCLUSIVE"}, "not_passed"),
+    "INVALID": ({"verdict": "INVALID"}, "not_passed"),
+    "another baseline": ({"baseline": 7}, "other_baseline"),
+    "another policy": ({"policy_fingerprint": "sha256:" + "0" * 64}, "other_policy"),
+    "another gate": ({"gate": Gate.VALIDATION}, "no_evidence"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_EVIDENCE)
+async def test_evidence_that_does_not_fit_is_no_proof(
+    local: World, model_id: str, case: str
+) -> None:
+    """The gate refuses with the code of what is wrong, and nothing is changed."""
+    changes, code = BAD_EVIDENCE[case]
+    version = await local.staged(model_id)
+    await local.judged(model_id, version, **{"gate": Gate.SHADOW, **changes})
+    before = await local.seen(model_id)
+    with pytest.raises(GateRefused) as caught:
+        await local.move(model_id, version, "production")
+
+    assert [item.code for item in caught.value.missing] == [code]
+    assert await local.seen(model_id) == before
+
+
+async def test_proof_against_an_older_production_is_stale(world: World, model_id: str) -> None:
+    """After a promotion in between, evidence against the version before counts no more."""
+    first, second = await world.staged(model_id), await world.staged(model_id, source=1)
+    await world.judged(model_id, first)
+    await world.judged(model_id, second)
+    await world.move(model_id, first, "production")
+    with pytest.raises(GateRefused) as caught:
+        await world.move(model_id, second, "production")
+
+    assert [item.code for item in caught.value.missing] == ["other_baseline"]
+    assert f"production is now version {first}" in str(caught.value)
+    assert await world.stages(model_id) == {first: "production", second: "staging"}
+
+
+async def test_a_new_policy_needs_new_proof(world: World, model_id: str) -> None:
+    """Evidence that was made under another policy does not count under this one."""
+    version = await world.staged(model_id)
+    await world.judged(model_id, version)
+    policy = PromotionPolicy(evidence_max_age_days=7)
+    await world.registry.set_policy(world.tenant, model_id, policy, actor="kim", reason="stricter")
+    with pytest.raises(GateRefused) as caught:
+        await world.move(model_id, version, "production")
+    await world.judged(model_id, version)
+    promoted = await world.move(model_id, version, "production")
+
+    assert [item.code for item in caught.value.missing] == ["other_policy"]
+    assert promoted.production_version == version
+
+
+async def test_approval_where_the_policy_asks_for_it(world: World, model_id: str) -> None:
+    """Proof without approval is refused; with both the version goes."""
+    await world.version(model_id)
+    await world.registry.set_policy(
+        world.tenant, model_id, PromotionPolicy(require_approval=True), actor="kim"
+    )
+    version = await world.staged(model_id, source=1)
+    await world.judged(model_id, version)
+    with pytest.raises(GateRefused) as caught:
+        await world.move(model_id, version, "production")
+    await world.judged(model_id, version, Gate.APPROVAL)
+    promoted = await world.move(model_id, version, "production")
+
+    assert [item.gate for item in caught.value.missing] == [Gate.APPROVAL]
+    assert promoted.production_version == version
+    assert len((await world.history(model_id))[-1].evidence) == 2
+
+
+async def test_the_loser_of_a_race_has_changed_nothing(world: World, model_id: str) -> None:
+    """Who expected another production version is told what is there."""
+    first = await world.promoted(model_id)
+    second = await world.staged(model_id, source=1)
+    await world.judged(model_id, second)
+    before = await world.seen(model_id)
+    with pytest.raises(StaleProduction) as caught:
+        await world.move(model_id, second, "production", expected_production=None)
+
+    assert caught.value.details() == {"expected": None, "actual": first}
+    assert await world.seen(model_id) == before
+
+
+@pytest.mark.parametrize("expected", ["1", True, 0, -1, 1.0, float("nan"), [1], object()])
+async def test_an_odd_expectation_is_an_error(local: World, model_id: str, expected: Any) -> None:
+    """What is no version, None or ANY is not compared, it is refused."""
+    version = await local.staged(model_id)
+    before = await local.seen(model_id)
+    with pytest.raises(InvalidName):
+        await local.move(model_id, version, "production", expected_production=expected)
+
+    assert await local.seen(model_id) == before
+
+
+ILLEGAL = {
+    ("development", "production"),
+    ("development", "development"),
+    ("development", "archived"),
+    ("staging", "staging"),
+    ("staging", "archived"),
+    ("production", "staging"),
+    ("production", "production"),
+    ("archived", "staging"),
+    ("archived", "production"),
+    ("archived", "archived"),
+}
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_every_illegal_edge_is_refused(local: World, model_id: str, force: bool) -> None:
+    """With both ends as fields, also by force, and nothing is changed."""
+    archived = await local.promoted(model_id)
+    versions = {
+        "production": await local.promoted(model_id),
+        "staging": await local.staged(model_id),
+        "development": await local.version(model_id),
+        "archived": archived,
+    }
+    before = await local.seen(model_id)
+    refused = set()
+    for source, target in ILLEGAL:
+        with pytest.raises(InvalidTransition) as caught:
+            await local.move(model_id, versions[source], target, reason="why", force=force)
+        refused.add((str(caught.value.source), str(caught.value.target)))
+
+    assert refused == ILLEGAL
+    assert await local.seen(model_id) == before
+
+
+async def test_an_admin_can_force_what_proof_lacks(world: World, model_id: str) -> None:
+    """The ledger shows it as forced, with what was waived and why."""
+    version = await world.version(model_id)
+    await world.move(model_id, version, "staging", force=True, reason="the site is down")
+    entry = (await world.history(model_id))[-1]
+
+    assert (entry.forced, entry.reason) == (True, "the site is down")
+    assert [item["code"] for item in entry.detail["waived"]] == ["no_evidence"]
+    assert await world.stages(model_id) == {version: "staging"}
+
+
+async def test_force_where_nothing_lacks_is_no_force(local: World, model_id: str) -> None:
+    """Asking for force does not mark a promotion that stood on proof."""
+    version = await local.version(model_id)
+    await local.judged(model_id, version, Gate.VALIDATION)
+    await local.move(model_id, version, "staging", force=True, reason="in a hurry")
+
+    assert (await local.history(model_id))[-1].forced is False
+
+
+@pytest.mark.parametrize("reason", ["", "  ", None, 7, "a\0b", "x" * 6000])
+async def test_force_needs_a_reason(local: World, model_id: str, reason: Any) -> None:
+    """One that can be kept and read."""
+    version = await local.version(model_id)
+    before = await local.seen(model_id)
+    with pytest.raises(InvalidInput) as caught:
+        await local.move(model_id, version, "staging", force=True, reason=reason)
+
+    assert caught.value.field == "reason"
+    assert await local.seen(model_id) == before
+
+
+@pytest.mark.parametrize("reason", [None, 7, "a\0b", "\ud800", "x" * 6000])
+async def test_a_reason_that_cannot_be_kept_is_refused(
+    world: World, model_id: str, reason: Any
+) -> None:
+    """On every database alike, before anything is changed."""
+    version = await world.version(model_id)
+    await world.judged(model_id, version, Gate.VALIDATION)
+    before = await world.seen(model_id)
+    with pytest.raises(InvalidInput) as caught:
+        await world.move(model_id, version, "staging", reason=reason)
+
+    assert caught.value.field == "reason"
+    assert await world.seen(model_id) == before
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.PROMOTER, Role.ADMIN)])
+async def test_only_promoters_move_versions(local: World, model_id: str, role: Role) -> None:
+    """Other roles are refused, and so is force to a promoter."""
+    version = await local.version(model_id)
+    await local.judged(model_id, version, Gate.VALIDATION)
+    before = await local.seen(model_id)
+    promoter = Principal("pat", frozenset({Role.PROMOTER}))
+    with pytest.raises(PermissionDenied):
+        await local.move(model_id, version, "staging", actor=Principal("eve", frozenset({role})))
+    with pytest.raises(PermissionDenied):
+        await local.move(model_id, version, "staging", actor=promoter, force=True, reason="why")
+
+    assert await local.seen(model_id) == before
+    assert (await local.move(model_id, version, "staging", actor=promoter)).stage is Stage.STAGING
+
+
+async def test_retiring_leaves_nothing_in_production(
+    world: World, by_hand: Any, model_id: str
+) -> None:
+    """With a reason the production version is archived, and the alias goes."""
+    version = await world.promoted(model_id)
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        await world.move(model_id, version, "archived")
+    model = await world.move(model_id, version, "archived", reason="out of season")
+
+    assert (model.stage, model.production_version) == (Stage.ARCHIVED, None)
+    assert by_hand.get_registered_model(f"{world.tenant}.{model_id}").aliases == {}
+
+
+@pytest.mark.parametrize("source", ["staging", "archived"])
+async def test_back_to_development_needs_a_reason(local: World, model_id: str, source: str) -> None:
+    """A version can be taken back to the start, with a reason."""
+    version = await (local.staged if source == "staging" else local.promoted)(model_id)
+    if source == "archived":
+        await local.move(model_id, version, "archived", reason="out of season")
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        await local.move(model_id, version, "development")
+    await local.move(model_id, version, "development", reason="again")
+
+    assert await local.stages(model_id) == {version: "development"}
+
+
+async def test_what_is_not_there_cannot_move(world: World, model_id: str) -> None:
+    """An unknown model, an unknown version and a deleted one are not found."""
+    with pytest.raises(ModelNotFound):
+        await world.move(model_id, 1, "staging")
+    version = await world.version(model_id)
+    with pytest.raises(VersionNotFound):
+        await world.move(model_id, version + 1, "staging")
+    await world.registry.delete_model(
+        world.tenant, model_id, version, actor="kim", reason="a mistake"
+    )
+    with pytest.raises(VersionNotFound):
+        await world.move(model_id, version, "staging")
+
+
+@pytest.mark.parametrize("stage", ["deleted", "prod", "", None, "production\n"])
+async def test_odd_stages_are_refused(local: World, model_id: str, stage: Any) -> None:
+    """Before anything is looked at."""
+    with pytest.raises(InvalidInput) as caught:
+        await local.move(model_id, 1, stage)
+
+    assert caught.value.field == "stage"
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", 1.0, None, True, 2**31])
+async def test_odd_versions_are_refused(local: World, model_id: str, version: Any) -> None:
+    """A version is a whole number; no surface's text reaches the core."""
+    with pytest.raises(InvalidName):
+        await local.move(model_id, version, "staging")
+
+
+async def test_expired_evidence_is_no_proof(embedded_settings: Any, local: World) -> None:
+    """A verdict counts for as many days as the policy says, by the registry's clock."""
+    from model_lifecycle.registry.factory import open_registry
+    from model_lifecycle.registry.ledger.clock import utc_now
+
+    model_id = new_name()
+    version = await local.version(model_id)
+    await local.judged(model_id, version, Gate.VALIDATION)
+    async with open_registry(
+        embedded_settings, clock=lambda: utc_now() + timedelta(days=30, minutes=1)
+    ) as later:
+        with pytest.raises(GateRefused) as caught:
+            await later.transition_stage(local.tenant, model_id, version, "staging", actor="kim")
+
+    assert [item.code for item in caught.value.missing] == ["expired"]
+    assert await local.stages(model_id) == {version: "development"}
