@@ -6,8 +6,7 @@ import math
 
 from model_lifecycle.registry.domain.evidence import Verdict
 
-from .inference.decision import DEMANDS
-from .report import Check, MetricRow
+from .report import DEMANDS, Check, MetricRow
 
 
 def amount(value: float | None) -> str:

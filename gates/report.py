@@ -14,6 +14,9 @@ from typing import Any
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
+#: Rows of these kinds must pass; a slice can only stand in the way.
+DEMANDS = ("comparison", "limit")
+
 
 @dataclass(frozen=True)
 class Check:

@@ -26,17 +26,17 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["software"],
             }
         ],
-        "hooks": [_modules("hook")],
+        "hooks": [_modules("hooks.model_registry")],
         "operators": [
             _modules(
-                "data",
+                "prepare_data",
                 "train",
                 "register",
-                "policy",
+                "set_policy",
                 "validate",
                 "shadow_test",
                 "ab_test",
-                "mapped_shadow",
+                "mapped_shadow_test",
                 "approve",
                 "promote",
                 "rollback",
@@ -44,8 +44,10 @@ def get_provider_info() -> dict[str, Any]:
                 "reconcile",
             )
         ],
-        "sensors": [_modules("stage_sensor", "version_sensor", "gate_verdict_sensor")],
-        "triggers": [_modules("triggers", "watching", "traffic_trigger")],
+        "sensors": [
+            _modules("sensors.model_stage", "sensors.model_version", "sensors.gate_verdict")
+        ],
+        "triggers": [_modules("triggers.model", "triggers.asset_watcher", "triggers.traffic")],
         "extra-links": [
             f"{_OPERATORS}.links.ModelVersionLink",
             f"{_OPERATORS}.links.GateReportLink",
@@ -66,7 +68,7 @@ def _connection_type() -> dict[str, Any]:
     name the three stores, or the home of an embedded registry."""
     return {
         "connection-type": "model_registry",
-        "hook-class-name": f"{_OPERATORS}.hook.ModelRegistryHook",
+        "hook-class-name": f"{_OPERATORS}.hooks.model_registry.ModelRegistryHook",
         "hook-name": "Model registry",
         "ui-field-behaviour": {
             "hidden-fields": ["host", "schema", "login", "password", "port"],

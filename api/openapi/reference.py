@@ -1,12 +1,8 @@
-"""The reference of every route, with curl, made from the OpenAPI document.
-
-``python -m model_lifecycle.api.openapi.reference`` prints docs/api.md: its introduction and every route.
-"""
+"""The reference of every route, with curl, generated from the OpenAPI document."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,9 +97,3 @@ def page(document: Json) -> str:
     """The whole of docs/api.md."""
     introduction = Path(__file__).with_name("reference_intro.md").read_text(encoding="utf-8")
     return introduction + reference(document).rstrip() + "\n"
-
-
-if __name__ == "__main__":
-    from ..app import create_app
-
-    sys.stdout.write(page(create_app().openapi()))

@@ -13,8 +13,8 @@ import pandas as pd
 
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
-from ..checks.common import require_column
 from ..data.assignment import arm
+from ..data.columns import require_column
 from ..data.pairing import Day
 from ..data.request_ids import request_keys
 from ..data.traffic import Batch

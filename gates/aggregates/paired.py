@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
-from ..checks.common import require_column
+from ..data.columns import require_column
 from ..data.pairing import Day, Mask, Paired
 from ..metrics.classes import Classes
 from ..metrics.definitions import CLASSIFICATION

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..aggregates.replay import Tally
+from ..data.columns import column_problems, features
 from ..data.pairing import Mask, served
 from ..data.predictions import USUAL, Needs, answers
 from ..data.replay_agreement import compare
@@ -20,7 +21,6 @@ from ..data.request_ids import request_keys
 from ..data.traffic import REQUEST_COLUMNS
 from ..metrics.losses import Answers
 from ..statistics.log_histogram import LogHistogram
-from .common import column_problems, features
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Column, Predictor

@@ -10,12 +10,11 @@ from ..aggregates.replay import Tally
 from ..aggregates.unlabelled import score_check
 from ..data.label_maturity import block_length
 from ..formatting import amount, count, plural
-from ..inference.decision import DEMANDS
 from ..inference.sequential import slice_selections
 from ..policy.hypotheses import Claim
 from ..policy.promotion import ShadowPolicy
 from ..policy.slices import slice_checks
-from ..report import Check
+from ..report import DEMANDS, Check
 from ..statistics.design_effect import design_effect, largest_by_chance
 from ..statistics.moments import Moments
 from .common import TOLERATED, answers_check, demands_check, training_check

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checks.common import features
 from ..statistics.log_histogram import LogHistogram
+from .columns import features
 from .predictions import MODEL_FAILURES
 from .traffic import REQUEST_COLUMNS
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from model_lifecycle.registry.domain.canonical_json import digest_bytes
 
-from ..checks.common import finite
 from ..metrics.losses import Answers
+from .columns import finite
 from .predictions import clipped, recorded
 from .request_ids import request_keys
 from .traffic import LabelData

@@ -20,11 +20,7 @@ from ..aggregates.distributions import Distributions, Edges
 from ..aggregates.holdout import HeldOut, RowSums, claim_values, row_sums
 from ..checks.common import (
     answers_check,
-    check_columns,
-    check_rows,
     demands_check,
-    features,
-    finite,
     required,
     same_data_check,
     signature_check,
@@ -32,6 +28,7 @@ from ..checks.common import (
 )
 from ..checks.label_values import label_checks
 from ..checks.sensitivity import sensitivity_checks
+from ..data.columns import check_columns, check_rows, features, finite
 from ..data.datasets import Dataset
 from ..data.identical_rows import data_fingerprint, identical_groups
 from ..data.predictions import FITS, SCORE_TOLERANCE, Needs, answers, clipped

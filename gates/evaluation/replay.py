@@ -20,9 +20,9 @@ from ..aggregates.distributions import Distributions, Edges
 from ..aggregates.paired import Judgeable, cells, delays, together
 from ..aggregates.replay import Source, Tally
 from ..aggregates.unlabelled import labels_by_score, worst_sums
-from ..checks.common import column_problems, features, require_column
 from ..checks.label_values import drawn_labels, shown_label, unfit_labels
 from ..checks.self_replay import Precision, columns_of_one, replay_pairs, self_replay
+from ..data.columns import column_problems, features, require_column
 from ..data.latency_benchmark import in_turn
 from ..data.pairing import Day, Mask, Paired, categories_unknown, mirrored, served, unfailed
 from ..data.predictions import FITS, Needs, answers, clipped, scored

@@ -12,10 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from model_lifecycle.registry.domain.evidence import Verdict
 
-from ..report import Check, MetricRow
-
-#: Rows of these kinds have to pass; a slice only can stand in the way.
-DEMANDS = ("comparison", "limit")
+from ..report import DEMANDS, Check, MetricRow
 
 
 def from_bounds(lower: float, upper: float, threshold: float) -> Verdict:

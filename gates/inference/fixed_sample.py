@@ -18,10 +18,10 @@ from ..aggregates.holdout import RowSums
 from ..formatting import count, plural
 from ..policy.hypotheses import Claim
 from ..policy.promotion import ValidationPolicy
-from ..report import MetricRow
+from ..report import DEMANDS, MetricRow
 from ..statistics import proportion, tango
 from ..statistics.rare_variance import ENOUGH_DIFFERING, least_variance
-from .decision import DEMANDS, from_bounds
+from .decision import from_bounds
 from .results import Finding
 
 #: A forecast aims at being right four times of five.

@@ -9,8 +9,7 @@ from typing import Any
 
 from ..data.label_maturity import block_length
 from ..policy.promotion import ShadowPolicy
-from ..report import MetricRow
-from .decision import DEMANDS
+from ..report import DEMANDS, MetricRow
 
 
 def outlook(

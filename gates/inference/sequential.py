@@ -20,14 +20,14 @@ from ..formatting import count, plural
 from ..policy.hypotheses import Claim, of_classes
 from ..policy.promotion import ShadowPolicy
 from ..policy.slices import SliceSelection, select_slices
-from ..report import MetricRow
+from ..report import DEMANDS, MetricRow
 from ..statistics.asymptotic import one_sided_half_width, rho, units_needed
 from ..statistics.design_effect import design_effect
 from ..statistics.exact import ExactSum
 from ..statistics.moments import Moments
 from ..statistics.rare_variance import ENOUGH_DIFFERING, least_variance
 from .cluster_estimators import ClusterBlocks, mean_losses, own_value
-from .decision import DEMANDS, from_bounds, latched, standing
+from .decision import from_bounds, latched, standing
 from .estimators import engine
 from .latency import latency_rows
 from .results import Finding

@@ -13,9 +13,8 @@ from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..formatting import amount, count, interval, plural
-from ..inference.decision import DEMANDS
 from ..policy.describe import policy_sentences
-from ..report import GateReport, MetricRow
+from ..report import DEMANDS, GateReport, MetricRow
 from .plots import pictures
 
 _TITLES = {

@@ -206,7 +206,8 @@ def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path
     sources |= {checked_path(name): data for name, data in extra.items()}
     if artifact_paths.MANIFEST in sources:
         raise InvalidInput(
-            f"the model folder holds a file {artifact_paths.MANIFEST!r}, a name that bundles reserve",
+            "the model folder holds a file with a name that bundles reserve: "
+            f"{artifact_paths.MANIFEST!r}",
             field="model",
         )
     return dict(sorted(sources.items()))

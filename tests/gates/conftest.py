@@ -226,8 +226,9 @@ class World:
             at = start + timedelta(hours=hour)
             if change is _as_it_is and start == START:
                 content, known = await asyncio.to_thread(hour_file, model, version, rows, hour)
+                folder = artifact_paths.traffic_partition(self.tenant, self.model, at)
                 await self.registry.artifacts.put_bytes(
-                    f"{artifact_paths.traffic_partition(self.tenant, self.model, at)}/part-00000.parquet",
+                    f"{folder}/part-00000.parquet",
                     content,
                 )
                 labels.setdefault(at.replace(hour=0), []).append(known[: int(rows * labelled)])

@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 
 
 def test_the_page_is_what_the_api_says_of_itself() -> None:
-    """docs/api.md is made anew with `python -m model_lifecycle.api.openapi.reference > docs/api.md`."""
+    """`python -m model_lifecycle.api.write_reference > docs/api.md` writes the page."""
     assert DOCS.read_text(encoding="utf-8") == page(APP.openapi())
 
 

@@ -11,7 +11,7 @@ from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.model_registry import ModelRegistry
 
-from .conftest import TENANT, Place, Run
+from ..conftest import TENANT, Place, Run
 
 PAGE = b"<!doctype html><title>PASS</title>"
 

@@ -6,14 +6,12 @@ import pytest
 
 from model_lifecycle.gates.checks.common import (
     answers_check,
-    check_columns,
-    check_rows,
-    finite,
     required,
     same_data_check,
     signature_check,
     training_check,
 )
+from model_lifecycle.gates.data.columns import check_columns, check_rows, finite
 from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.domain.evidence import Verdict

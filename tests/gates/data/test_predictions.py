@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from model_lifecycle.gates.checks.common import finite
 from model_lifecycle.gates.data import predictions
+from model_lifecycle.gates.data.columns import finite
 from model_lifecycle.gates.data.predictions import Needs, answers, clipped, recorded
 from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.registry.domain.errors import InvalidDataset

@@ -43,7 +43,7 @@ class Promoters:
 
 @contextmanager
 def promoters(
-    count: int, place: dict[str, Any], program: Path = _TESTS / "race" / "promoter.py"
+    count: int, place: dict[str, Any], program: Path = _TESTS / "stress" / "race" / "promoter.py"
 ) -> Iterator[Promoters]:
     """``count`` processes over the registry at ``place``, until the block ends. A ``program``
     answers the commands of :mod:`race.promoter`."""

@@ -50,7 +50,8 @@ async def next_rivals(place: dict[str, Any]) -> tuple[list[int], int]:
         stages = await pages.stages()
         for version, stage in stages.items():
             if stage is Stage.ARCHIVED:
-                await pages.move((version, Stage.ARCHIVED, Stage.STAGING))
+                await pages.move((version, Stage.ARCHIVED, Stage.DEVELOPMENT))
+                await pages.move((version, Stage.DEVELOPMENT, Stage.STAGING))
         production = next(v for v, stage in stages.items() if stage is Stage.PRODUCTION)
         rivals = [version for version in stages if version != production]
         for version in rivals:

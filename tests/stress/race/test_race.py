@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,20 @@ def test_the_alias_points_to_the_winner(
     database = service.postgres.url("asyncpg", service.postgres.create_database())
     run_sync(upgrade(database))
     place = {"home": str(tmp_path), "database_url": database}
-    run_sync(prepare(place, count + 1))
-    served = {**place, "tracking_uri": service.mlflow_url, "call_timeout": 60}
+    bucket = service.seaweed.create_bucket(f"race-{uuid.uuid4().hex[:8]}")
+    served = {
+        **place,
+        "tracking_uri": service.mlflow_url,
+        "artifact_root": bucket,
+        "s3_endpoint_url": service.seaweed.url,
+        "call_timeout": 60,
+    }
+    run_sync(prepare(served, count + 1))
     name = f"{TENANT}.{MODEL}"
     client = MlflowClient(tracking_uri=service.mlflow_url, registry_uri=service.mlflow_url)
     client.create_registered_model(name)
-    for _ in range(count + 1):
-        client.create_model_version(name, source="s3://anywhere/model")
+    for version in range(1, count + 2):
+        client.create_model_version(name, source=f"{bucket}/{TENANT}/models/{MODEL}/{version}")
     outcomes: list[list[str]] = []
     in_production: list[int] = []
     astray: list[tuple[int, int]] = []
