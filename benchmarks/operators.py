@@ -232,7 +232,7 @@ def main() -> int:
 @contextmanager
 def registry_in_service(folder: Path) -> Iterator[dict[str, str]]:
     """PostgreSQL, S3, MLflow's server, until the block ends; the environment that leads there."""
-    from servers.service import Starting
+    from support.servers.service import Starting
 
     from model_lifecycle.registry.ledger.migrate import upgrade
     from model_lifecycle.registry.sync import run_sync

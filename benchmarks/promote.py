@@ -34,7 +34,7 @@ from rich.table import Table
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent)]
 
 from promoting.stack import Stack, stack  # noqa: E402
-from scenery.world import World, new_name, trained  # noqa: E402
+from support.registry_fixture import World, new_name, trained  # noqa: E402
 
 from model_lifecycle.registry.factory import open_registry  # noqa: E402
 from model_lifecycle.registry.settings import Settings  # noqa: E402

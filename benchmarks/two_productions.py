@@ -30,9 +30,9 @@ from rich.table import Table
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent)]
 
 from promoting.stack import stack  # noqa: E402
-from race.processes import Promoters, promoters  # noqa: E402
-from race.promoter import MODEL, TENANT  # noqa: E402
-from race.rounds import next_rivals, outcome, prepare  # noqa: E402
+from stress.race.processes import Promoters, promoters  # noqa: E402
+from stress.race.promoter import MODEL, TENANT  # noqa: E402
+from stress.race.rounds import next_rivals, outcome, prepare  # noqa: E402
 
 from model_lifecycle.registry.mlflow_adapter import tags  # noqa: E402
 from model_lifecycle.registry.sync import run_sync  # noqa: E402

@@ -33,7 +33,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from servers.seaweed import Seaweed, seaweed
+from support.servers.seaweed import Seaweed, seaweed
 
 from model_lifecycle.registry.artifacts import open_artifacts, write_bundle
 from model_lifecycle.registry.artifacts.checksums import PART_SIZE

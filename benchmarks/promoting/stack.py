@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.mlflow import mlflow_server
-from servers.postgres import postgres
+from support.servers.mlflow import mlflow_server
+from support.servers.postgres import postgres
 
 from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync

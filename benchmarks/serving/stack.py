@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from servers.mlflow import mlflow_server
-from servers.postgres import Postgres, free_port, postgres
 from sqlalchemy import create_engine, text
+from support.servers.mlflow import mlflow_server
+from support.servers.postgres import Postgres, free_port, postgres
 
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
 from model_lifecycle.registry.ledger.migrate import upgrade
