@@ -123,10 +123,13 @@ def test_the_defaults_follow_the_block():
 
 
 def test_a_stored_policy_keeps_its_values():
-    """A document says every value, so that other defaults do not change what it means."""
+    """A document states every value, so that other defaults do not change what it means; a
+    positive class only where the policy names one."""
     document = _shadow(block="hour").document()
+    named = _shadow(block="hour", positive_label="yes").document()
 
-    assert set(document) == set(ShadowPolicy.__dataclass_fields__)
+    assert set(named) == set(ShadowPolicy.__dataclass_fields__)
+    assert set(document) == set(named) - {"positive_label"}
     assert ShadowPolicy.from_document(document) == _shadow(block="hour")
 
 

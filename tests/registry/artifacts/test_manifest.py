@@ -16,7 +16,7 @@ SHA = "ab" * 32
 entries = st.builds(
     FileEntry,
     sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
-    size=st.integers(0, 2**60),
+    size=st.integers(0, 2**53 - 1),
 )
 manifests = st.builds(
     Manifest,
