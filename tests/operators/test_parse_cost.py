@@ -12,8 +12,8 @@ with DAG(dag_id="empty"):
 """
 
 _FACTORIES = """
-from model_lifecycle.gates.policies import Comparison, ShadowPolicy, ValidationPolicy
-from model_lifecycle.gates.policies import promotion_policy
+from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, ValidationPolicy
+from model_lifecycle.gates.policy.promotion import promotion_policy
 from model_lifecycle.operators import retrain_and_promote, rollback_dag
 
 def train():

@@ -12,7 +12,7 @@ from model_lifecycle.dags.flights.workspace import HomeOccupied, enter, prepare_
 _QUIET = """
 import os, sys
 from pathlib import Path
-from model_lifecycle.dags.flights.quiet import quiet
+from model_lifecycle.dags.flights.output_capture import quiet
 heard = []
 with quiet(Path(sys.argv[1])) as quieted:
     quieted.overhear = heard.append

@@ -197,8 +197,8 @@ def test_an_unreachable_server_costs_no_import_of_mlflow() -> None:
     """Constructing and failing to connect leave MLflow, which takes seconds, unimported."""
     program = f"""
 import asyncio, sys
-from model_lifecycle.registry.rules.errors import BackendUnavailable
-from model_lifecycle.registry.tracking.store import MlflowTracking
+from model_lifecycle.registry.domain.errors import BackendUnavailable
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 
 async def main():
     tracking = MlflowTracking("http://127.0.0.1:{free_port()}", call_timeout=4, transfer_timeout=9)

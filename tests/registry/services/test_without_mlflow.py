@@ -21,7 +21,7 @@ pytestmark = pytest.mark.service
 #: A task's process: it does ``{call}`` and tells which of the packages were imported for it.
 _PROGRAM = """
 import asyncio, json, sys
-from model_lifecycle.registry.opening import open_registry
+from model_lifecycle.registry.factory import open_registry
 
 async def main(tenant, model, version):
     async with open_registry() as registry:
