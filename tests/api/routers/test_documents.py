@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 from support.http import Api
 from support.registry_fixture import new_name
+from support.reports import PAGE, stored_report
 
-from model_lifecycle.registry.domain import artifact_paths
-from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.sync import run_sync
-
-PAGE = b"<!doctype html><title>PASS</title>"
 
 
 def with_report(api: Api, *, folder: str | None = None) -> tuple[str, str]:
@@ -25,25 +22,21 @@ def with_report(api: Api, *, folder: str | None = None) -> tuple[str, str]:
 
 
 async def _store(api: Api, name: str, evidence_id: str, folder: str | None) -> None:
-    place = folder or artifact_paths.gate_report(
-        TenantId("acme"), ModelId(name), 1, "validation", evidence_id
-    )
     async with open_registry(api.settings) as registry:
-        await registry.artifacts.put_bytes(f"{place}/report.html", PAGE)
-        await registry.artifacts.put_bytes(f"{place}/report.json", b'{"verdict": "PASS"}')
-        uri = registry.artifacts.uri(place)
         version = await registry.get_version("acme", name, 1)
         policy = await registry.get_policy("acme", name)
-    assert version is not None
-    asked = {
-        "evidence_id": evidence_id,
-        "gate": "validation",
-        "verdict": "PASS",
-        "bundle_digest": version.bundle_digest,
-        "baseline": None,
-        "policy_fingerprint": policy.fingerprint,
-        "report_uri": uri,
-    }
+        assert version is not None
+        asked: dict[str, Any] = {
+            "evidence_id": evidence_id,
+            "gate": "validation",
+            "verdict": "PASS",
+            "bundle_digest": version.bundle_digest,
+            "baseline": None,
+            "policy_fingerprint": policy.fingerprint,
+        }
+        asked["report_uri"], _ = await stored_report(
+            registry, "acme", name, 1, asked, folder=folder
+        )
     answer = api.call("POST", f"/models/{name}/versions/1/evidence", "gatekeeper", json=asked)
     assert answer.status_code == 200, answer.text
 
