@@ -91,7 +91,10 @@ VersionPath = Annotated[
 VersionNumber = Annotated[
     int,
     Field(ge=1, le=_LARGEST),
-    BeforeValidator(_version, json_schema_input_type=int | VersionText),
+    BeforeValidator(
+        _version,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=_LARGEST)] | VersionText,
+    ),
 ]
 VersionQuery = Annotated[
     Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(parse_version)] | None,
