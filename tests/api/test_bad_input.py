@@ -253,9 +253,9 @@ def test_unknown_paths_and_methods(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "gate",
-    [{"verdict": "OK"}, {"verdict": None}, {"gate": "x"}, {"bundle_digest": "x"}, {"baseline": "1"},
-     {"summary": {"x": float("1e308") * 10}}, {"evidence_id": "a/b"}, {"recorded_by": "me"},
-     {"summary": {"x": "y" * 70_000}}, {"tenant_id": "globex"}],
+    [{"verdict": "OK"}, {"verdict": None}, {"gate": "x"}, {"bundle_digest": "x"},
+     {"baseline": "01"}, {"summary": {"x": float("1e308") * 10}}, {"evidence_id": "a/b"},
+     {"recorded_by": "me"}, {"summary": {"x": "y" * 70_000}}, {"tenant_id": "globex"}],
 )  # fmt: skip
 def test_odd_evidence(api: Api, gate: dict[str, Any]) -> None:
     """Nothing but a well-formed verdict about these files is recorded."""
