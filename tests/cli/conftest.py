@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,23 +71,20 @@ class Place:
     def ask(
         self,
         question: Callable[[ModelRegistry], Awaitable[T]],
-        *,
-        at: datetime | None = None,
     ) -> T:
-        """What the registry answers; ``at`` sets its clock."""
+        """What the registry answers."""
 
         async def asking() -> T:
-            if self.kept is not None and at is None:
+            if self.kept is not None:
                 return await question(self.kept)
-            clock = (lambda: at) if at else (lambda: datetime.now(UTC))
-            async with open_registry(self.settings, clock=clock) as registry:
+            async with open_registry(self.settings) as registry:
                 return await question(registry)
 
         return self.loop.run(asking())
 
-    def step(self, do: Callable[[World], Awaitable[T]], *, at: datetime | None = None) -> T:
+    def step(self, do: Callable[[World], Awaitable[T]]) -> T:
         """Take a step in the tenant's world."""
-        return self.ask(lambda registry: do(World(registry, self.tenant, self.sources)), at=at)
+        return self.ask(lambda registry: do(World(registry, self.tenant, self.sources)))
 
     def sql(self, statement: str, *values: Any) -> None:
         """Do behind the registry's back what somebody with the database's password could do."""

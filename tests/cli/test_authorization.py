@@ -26,7 +26,7 @@ class Challenger(NamedTuple):
     version: int
 
 
-def bring(place: Place, model: str, at: datetime | None = None) -> Challenger:
+def bring(place: Place, model: str) -> Challenger:
     """A version in staging without shadow test, of a model whose version 1 is in production."""
 
     async def steps(world: Any) -> int:
@@ -35,7 +35,7 @@ def bring(place: Place, model: str, at: datetime | None = None) -> Challenger:
         version: int = await world.staged(model, 1)
         return version
 
-    return Challenger(model, place.step(steps, at=at))
+    return Challenger(model, place.step(steps))
 
 
 @pytest.fixture
@@ -173,9 +173,20 @@ def test_evidence_under_another_policy_is_refused(place: Place, run: Run, model:
 
 def test_expired_evidence_is_refused(place: Place, run: Run, model: str) -> None:
     """A pass of 31 days ago does not count."""
+    challenger = bring(place, model)
     then = datetime.now(UTC) - timedelta(days=31)
-    challenger = bring(place, model, at=then)
-    place.step(lambda world: world.judged(*challenger), at=then)
+    place.sql(
+        """
+        INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
+            bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
+        SELECT tenant_id, 'old-' || model_id, model_id, version, 'shadow', verdict,
+            bundle_digest, 1, policy_fingerprint, summary, ?, recorded_by
+        FROM evidence WHERE tenant_id = ? AND model_id = ? AND version = ?
+        """,
+        f"{then:%Y-%m-%d %H:%M:%S.%f}",
+        place.tenant,
+        *challenger,
+    )
 
     refused(place, run, challenger, "expired")
 
@@ -207,7 +218,8 @@ def test_staging_cannot_be_skipped(place: Place, run: Run, model: str) -> None:
     async def steps(world: Any) -> None:
         await world.version(model)
         for gate in Gate:
-            await world.judged(model, 1, gate)
+            check = "fairness-audit" if gate is Gate.CHECK else None
+            await world.judged(model, 1, gate, check=check)
 
     place.step(steps)
 
