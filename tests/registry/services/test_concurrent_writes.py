@@ -92,14 +92,18 @@ async def test_rollback_against_promotion(world: World, model_id: str, rounds: i
 
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_registration_against_registration(world: World, model_id: str, rounds: int) -> None:
-    """On a model that is not there yet, two make a version each, of one model."""
+    """On a model that is not there yet, two make a version each, of one model.
+
+    Numbers may be left out: one that was guessed wrong is given back, and MLflow counts on.
+    """
     for turn in range(rounds):
         name = f"{model_id}-{turn}"
         done, raised = await _at_once(world.version(name, 0), world.version(name, 1))
         stages = await world.stages(name)
 
         assert raised == []
-        assert sorted(done) == sorted(stages) == [1, 2]
+        assert len(set(done)) == 2
+        assert sorted(done) == sorted(stages)
         assert set(stages.values()) == {Stage.DEVELOPMENT.value}
         assert await world.registry.verify_ledger(world.tenant, name) == 2
         assert await broken(world.registry, world.tenant, name) == []
