@@ -239,13 +239,20 @@ async def test_what_is_not_known_was_not_done(local: World, model_id: str) -> No
     assert await local.registry.find_operation(local.tenant, f"{model_id}/set") is None
 
 
-async def test_the_person_behind_may_change_between_tries(local: World, model_id: str) -> None:
-    """Somebody else clears the task: the same program asks for the same thing."""
+async def test_another_person_behind_is_another_request(local: World, model_id: str) -> None:
+    """The ledger names the person, so an id does not pass from one to the next. A retry keeps who
+    triggered the run, and a task that is cleared has a new id."""
     await local.version(model_id)
     await local.judged(model_id, 1, "validation")
-    for person in ("kim", "lee"):
+
+    async def promote(person: str) -> None:
         actor = Principal("airflow:dag/run", frozenset({Role.PROMOTER}), on_behalf_of=person)
         await local.move(model_id, 1, "staging", actor=actor, operation_id=f"{model_id}/promote")
+
+    await promote("kim")
+    await promote("kim")
+    with pytest.raises(OperationConflict):
+        await promote("lee")
 
     assert [entry.actor for entry in await local.history(model_id)][1:] == [
         "airflow:dag/run for kim"
