@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -218,10 +219,20 @@ async def test_a_logged_model_that_is_not_there_makes_no_version(
     assert await tracking.model_versions(name) == []
 
 
-@pytest.mark.parametrize("bad", [0, -1, True, 2**31, "1"])
+@pytest.mark.parametrize("bad", [0, -1, True, 2**31, "01", "+1", "1.0", ""])
 async def test_a_version_is_a_positive_whole_number(
-    tracking: MlflowTracking, name: str, bad: int
+    tracking: MlflowTracking, name: str, bad: Any
 ) -> None:
     """Anything else is refused before MLflow is asked."""
     with pytest.raises(InvalidName, match="version"):
         await tracking.model_version(name, bad)
+
+
+async def test_a_version_may_be_text(tracking: MlflowTracking, name: str) -> None:
+    """Plain digits name the version that the number names."""
+    number = await create(tracking, name)
+    text: Any = str(number)
+    shown = await tracking.model_version(name, text)
+
+    assert shown is not None
+    assert shown == await tracking.model_version(name, number)

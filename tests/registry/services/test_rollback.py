@@ -163,11 +163,22 @@ async def test_a_rollback_needs_a_reason(local: World, model_id: str, reason: An
     assert caught.value.field == "reason"
 
 
-@pytest.mark.parametrize("version", [0, -1, "1", True, 1.5])
+@pytest.mark.parametrize("version", [0, -1, "01", "+1", "1.0", "", True, 1.5])
 async def test_odd_targets_are_refused(local: World, model_id: str, version: Any) -> None:
     """Zero is a version that cannot be, not "no version"."""
     with pytest.raises(InvalidName):
         await local.roll_back(model_id, to_version=version)
+
+
+async def test_targets_and_expectations_may_be_text(local: World, model_id: str) -> None:
+    """As a template or a URL has them."""
+    first = await local.promoted(model_id)
+    second = await local.promoted(model_id)
+    with pytest.raises(StaleProduction):
+        await local.roll_back(model_id, to_version=str(first), expected_production=str(first))
+    await local.roll_back(model_id, to_version=str(first), expected_production=str(second))
+
+    assert (await local.stages(model_id))[first] == "production"
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.GATEKEEPER])
@@ -223,7 +234,7 @@ async def test_two_rollbacks_at_once_go_back_once(world: World, model_id: str) -
     assert (await world.stages(model_id))[second] == "production"
 
 
-@pytest.mark.parametrize("expected", ["1", 0, True, 1.0])
+@pytest.mark.parametrize("expected", ["01", "+1", "1.0", "", 0, True, 1.0])
 async def test_odd_expectations_are_refused(local: World, model_id: str, expected: Any) -> None:
     """As in a promotion."""
     with pytest.raises(InvalidName):

@@ -192,7 +192,9 @@ async def test_the_loser_of_a_race_has_changed_nothing(world: World, model_id: s
     assert await world.seen(model_id) == before
 
 
-@pytest.mark.parametrize("expected", ["1", True, 0, -1, 1.0, float("nan"), [1], object()])
+@pytest.mark.parametrize(
+    "expected", ["01", "+1", "1.0", "", True, 0, -1, 1.0, float("nan"), [1], object()]
+)
 async def test_an_odd_expectation_is_an_error(local: World, model_id: str, expected: Any) -> None:
     """What is no version, None or ANY is not compared, it is refused."""
     version = await local.staged(model_id)
@@ -201,6 +203,18 @@ async def test_an_odd_expectation_is_an_error(local: World, model_id: str, expec
         await local.move(model_id, version, "production", expected_production=expected)
 
     assert await local.seen(model_id) == before
+
+
+async def test_versions_may_be_text(local: World, model_id: str) -> None:
+    """As a template or a URL has them: the version to move, and the one expected."""
+    first = await local.promoted(model_id)
+    second = await local.staged(model_id)
+    await local.judged(model_id, second)
+    with pytest.raises(StaleProduction):
+        await local.move(model_id, str(second), "production", expected_production=str(second))
+    await local.move(model_id, str(second), "production", expected_production=str(first))
+
+    assert await local.stages(model_id) == {first: "archived", second: "production"}
 
 
 ILLEGAL = {
@@ -350,9 +364,9 @@ async def test_odd_stages_are_refused(local: World, model_id: str, stage: Any) -
     assert caught.value.field == "stage"
 
 
-@pytest.mark.parametrize("version", [0, -1, "1", 1.0, None, True, 2**31])
+@pytest.mark.parametrize("version", [0, -1, "01", "+1", "1.0", "", 1.0, None, True, 2**31])
 async def test_odd_versions_are_refused(local: World, model_id: str, version: Any) -> None:
-    """A version is a whole number; no surface's text reaches the core."""
+    """A version is a whole number, or the text of one as it is written."""
     with pytest.raises(InvalidName):
         await local.move(model_id, version, "staging")
 
