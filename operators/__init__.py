@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .delete import DeleteModelOperator
     from .hooks.model_registry import ModelRegistryHook
     from .links import GateReportLink, ModelVersionLink
-    from .mapped_shadow_test import mapped_shadow_test
+    from .mapped_shadow import mapped_shadow_test
     from .prepare_data import DataOperator
     from .promote import PromoteModelOperator
     from .reconcile import ReconcileOperator, reconcile_dag
@@ -59,7 +59,7 @@ _HOMES = {
     "check_lifecycles": "dag_factory.yaml_folder",
     "each_model_asset": "runtime.assets",
     "lifecycles_from": "dag_factory.yaml_folder",
-    "mapped_shadow_test": "mapped_shadow_test",
+    "mapped_shadow_test": "mapped_shadow",
     "production_asset": "runtime.assets",
     "reconcile_dag": "reconcile",
     "registered_elsewhere": "triggers.asset_watcher",

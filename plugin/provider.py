@@ -36,7 +36,7 @@ def get_provider_info() -> dict[str, Any]:
                 "validate",
                 "shadow_test",
                 "ab_test",
-                "mapped_shadow_test",
+                "mapped_shadow",
                 "approve",
                 "promote",
                 "rollback",

@@ -238,7 +238,7 @@ class TestMappedShadow:
     @pytest.fixture
     def tasks(self, version, model, context):
         """The plan's parts, and the two tasks after it."""
-        from model_lifecycle.operators.mapped_shadow_test import (
+        from model_lifecycle.operators.mapped_shadow import (
             JudgeShadowTestOperator,
             PlanShadowTestOperator,
             ReplayDayOperator,

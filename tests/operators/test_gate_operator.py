@@ -61,7 +61,7 @@ def version(register, ask, model):
 
 def test_mapped_shadow_test(version, model, context):
     """Plan, a task for each day and the judge give the verdict, all as plain JSON."""
-    from model_lifecycle.operators.mapped_shadow_test import (
+    from model_lifecycle.operators.mapped_shadow import (
         JudgeShadowTestOperator,
         PlanShadowTestOperator,
         ReplayDayOperator,
@@ -84,7 +84,7 @@ def test_mapped_shadow_test_as_a_group(model):
     """The group maps its middle task over what the plan returns."""
     from airflow.sdk import DAG
 
-    from model_lifecycle.operators.mapped_shadow_test import mapped_shadow_test
+    from model_lifecycle.operators.mapped_shadow import mapped_shadow_test
 
     with DAG("mapped", schedule=None) as dag:
         mapped_shadow_test(version=1, **WINDOW, **model)
