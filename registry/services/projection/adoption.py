@@ -16,7 +16,8 @@ from ...domain.authorization import Principal
 from ...domain.commands import AdoptVersion
 from ...domain.errors import BackendUnavailable, NotFound, RegistryError
 from ...domain.identifiers import ModelId, TenantId
-from ...domain.models import ONNX_PARITY, EntryKind, Finding, ModelType, timestamp
+from ...domain.models import EntryKind, Finding, ModelType, timestamp
+from ...domain.reserved_tags import is_reserved
 from ...domain.validation import MAX_TEXT
 from ...frameworks import framework_of
 from ...ledger.mappers import Operation
@@ -222,7 +223,7 @@ class Adoption:
         own = {
             key: value
             for key, value in version.tags.items()
-            if "lifecycle." not in key and key != ONNX_PARITY and len(value) <= MAX_TEXT
+            if "lifecycle." not in key and not is_reserved(key) and len(value) <= MAX_TEXT
         }
         return version_plan(
             framework=await asyncio.to_thread(framework_of, folder),

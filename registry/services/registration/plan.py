@@ -10,8 +10,9 @@ from typing import Any
 from ...domain.canonical_json import canonical_json
 from ...domain.errors import InvalidInput
 from ...domain.model_outputs import model_outputs
-from ...domain.models import ONNX_PARITY, ModelType
+from ...domain.models import ModelType
 from ...domain.plain_values import plain_value
+from ...domain.reserved_tags import refuse_reserved
 from ...domain.validation import finite_metrics, stored_metrics, text, text_map
 
 MAX_DOCUMENT = 1024 * 1024
@@ -101,15 +102,15 @@ def version_plan(
         )
     if dataset is not None and not isinstance(dataset, Mapping):
         raise InvalidInput("dataset must be an object of plain JSON", field="dataset")
-    if ONNX_PARITY in (tags or {}):
-        raise InvalidInput(f"the tag {ONNX_PARITY!r} is set by the registry alone", field="tags")
+    own = text_map(tags or {}, field="tags")
+    refuse_reserved(own)
     plan = VersionPlan(
         framework=framework,
         model_type=str(model_type),
         description=text(description, field="description"),
         metrics=finite_metrics(metrics or {}),
         parameters=text_map(parameters or {}, field="parameters"),
-        tags=text_map(tags or {}, field="tags"),
+        tags=own,
         dataset=_dataset(dataset or {}),
         created_by=created_by,
         created_at=created_at,
