@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class SharedAttempt(Generic[T]):
-    """Runs ``work`` once for everyone who asks while it runs, and gives all of them its result.
+    """Runs ``work`` once for every caller that waits for it, and gives all of them its result.
 
     After a failure, ``pause`` seconds pass before the next attempt; callers in between get the
     same error at once. A caller that gives up does not end the attempt for the others.

@@ -327,7 +327,7 @@ class ModelRegistry:
         """Record a gate's verdict on a version. Role: gatekeeper.
 
         It is the gate's own where the gate's report lies in its place in the artifact store and
-        says the same; else it is external, and takes back nothing that the gate itself said.
+        says the same; else it is external, and overrides nothing that the gate itself said.
         Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
         for evidence that differs from its report or is dated in the future.
         """

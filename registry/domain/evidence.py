@@ -6,7 +6,7 @@ was recorded after the version last left staging or production, and only if its 
 Of several that fit, the newest decides, so that repeating a gate until it passes is visible and a
 later FAIL is not outvoted by an earlier PASS.
 
-Evidence without a gate's own report is ``external``. It never takes back what a gate itself said:
+Evidence without a gate's own report is ``external``. It never overrides what a gate itself said:
 while the gate's newest own verdict is not PASS, an external PASS does not count.
 """
 
