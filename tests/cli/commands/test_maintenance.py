@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,21 @@ Run = Any
 def apart(place: Place, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A copy of the registry, to be damaged; the command line runs against it."""
     home = tmp_path / "apart"
-    shutil.copytree(place.settings.home, home, ignore=shutil.ignore_patterns("artifacts"))
+    shutil.copytree(place.settings.home, home, ignore=shutil.ignore_patterns("artifacts", "*.db*"))
+    for database in place.settings.home.glob("*.db"):
+        _copy_database(database, home / database.name)
     artifacts = str(place.settings.home / "artifacts")
     settings = Settings({}, home=home, artifact_root=artifacts)
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
     monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
     return replace(place, settings=settings, kept=None)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """By SQLite itself: the registry at ``source`` is open in this process, and closing a file
+    that was opened by anything else drops all of the process's locks on it."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 def test_reconcile_heals_an_alias_that_somebody_moved(ops: Place, run: Run, model: str) -> None:
@@ -131,6 +141,5 @@ def test_db_upgrade_makes_a_ledger(run: Run, tmp_path: Path) -> None:
     assert first.out == second.out
     assert first.out.endswith(f"is at migration {migration}.\n")
     assert run("models", "--home", home, "--json").json == {"models": [], "after": None}
-    with sqlite3.connect(home / "ledger.db") as connection:
+    with closing(sqlite3.connect(home / "ledger.db")) as connection:
         assert connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
-    connection.close()

@@ -17,6 +17,7 @@ from model_lifecycle.registry.domain.models import (
     VersionMetadata,
 )
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.stage_record import StageRecord
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import writing
@@ -62,8 +63,11 @@ async def populate(
 
 
 def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, versions: int) -> None:
-    """Each version is registered and promoted, three entries, a second apart."""
+    """Each version is registered and promoted by force, as nothing was measured: three entries, a
+    second apart."""
     policy = PromotionPolicy()
+    records: dict[int, StageRecord] = {}
+    ages: dict[int, datetime] = {}
     head, at, production = GENESIS, _BORN, None
     for number in range(1, versions + 1):
         moves = [StageMove(number, Stage.STAGING, Stage.PRODUCTION)]
@@ -80,6 +84,7 @@ def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, version
                 replace(
                     _entry(owner, name, step, at),
                     kind=kind,
+                    forced=kind is EntryKind.MOVED,
                     moves=moved,
                     detail=({"bundle_digest": _DIGEST} if kind is EntryKind.REGISTERED else {}),
                     production=after,
@@ -88,10 +93,19 @@ def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, version
                 )
             )
             rows["entries"].append(entry_values(entry))
+            for move in moved:
+                before = records.get(move.version, StageRecord())
+                records[move.version] = before.after(move, moved, step)
             head = entry.hash
-        production = number
-        stage = Stage.PRODUCTION if number == versions else Stage.ARCHIVED
-        rows["versions"].append(version_values(_version(owner, name, number, stage, at)))
+        production, ages[number] = number, at
+    for number, record in records.items():
+        version = _version(owner, name, number, record.stage or Stage.DEVELOPMENT, ages[number])
+        past = {
+            "evidence_since": record.evidence_since,
+            "first_production": record.first_production,
+            "left_production": record.left_production and record.left_production.value,
+        }
+        rows["versions"].append({**version_values(version), **past})
     rows["models"].append(
         {
             "tenant_id": owner,
