@@ -34,7 +34,7 @@ class ApiSettings:
     how long a revoked API key may still work. JWTs are accepted once issuer, audience and key set
     are given; ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that say who the caller
     is. ``airflow_access`` maps Airflow's users and roles to tenants and roles; see
-    ``docs/api.md``.
+    ``docs/reference/api.md``.
     """
 
     secret: str = ""

@@ -1,4 +1,4 @@
-"""Print docs/api.md: ``python -m model_lifecycle.api.write_reference``."""
+"""Print docs/reference/api.md: ``python -m model_lifecycle.api.write_reference``."""
 
 from __future__ import annotations
 

@@ -94,6 +94,6 @@ def _joined(words: list[str]) -> str:
 
 
 def page(document: Json) -> str:
-    """The whole of docs/api.md."""
+    """The whole of docs/reference/api.md."""
     introduction = Path(__file__).with_name("reference_intro.md").read_text(encoding="utf-8")
     return introduction + reference(document).rstrip() + "\n"

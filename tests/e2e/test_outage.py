@@ -1,6 +1,6 @@
 """Each part of the stack away: what goes on, what is refused, and that all comes back by itself.
 
-The table in docs/production.md tells the same to people.
+The table in docs/operations/production.md tells the same to people.
 """
 
 from __future__ import annotations

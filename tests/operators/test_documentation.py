@@ -8,7 +8,7 @@ import pytest
 
 import model_lifecycle
 
-_PAGE = (Path(model_lifecycle.__file__).parent / "docs" / "airflow.md").read_text()
+_PAGE = (Path(model_lifecycle.__file__).parent / "docs" / "guides" / "airflow.md").read_text()
 _PYTHON = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
 _YAML = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
 

@@ -13,11 +13,11 @@ from model_lifecycle.registry.domain import identifiers
 from model_lifecycle.registry.settings import Settings
 
 APP = create_app(Settings({}, home="unused"), api=ApiSettings({}))
-DOCS = Path(__file__).parents[3] / "docs" / "api.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
 
 
 def test_the_page_is_what_the_api_says_of_itself() -> None:
-    """`python -m model_lifecycle.api.write_reference > docs/api.md` writes the page."""
+    """`python -m model_lifecycle.api.write_reference > docs/reference/api.md` writes the page."""
     assert DOCS.read_text(encoding="utf-8") == page(APP.openapi())
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from model_lifecycle.gates.data.assignment import arm, place
 
-PAGE = Path(__file__).parents[3] / "docs" / "ab-tests.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "ab-tests.md"
 ROW = re.compile(r"\| (\S+) \| (\S+) \| ([0-9a-f]{16}) \| (0\.\d+) \| (\w+) \| (\w+) \|")
 
 

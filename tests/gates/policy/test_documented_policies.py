@@ -23,7 +23,7 @@ def _blocks(file, language):
 
 def _documented():
     """Each policy by its place: calls of promotion_policy in Python, documents in YAML."""
-    for file in ("README.md", "docs/gates.md", "docs/airflow.md"):
+    for file in ("README.md", "docs/guides/gates.md", "docs/guides/airflow.md"):
         for block in _blocks(file, "python"):
             for node in ast.walk(ast.parse(block)) if "promotion_policy(" in block else ():
                 if (
@@ -47,8 +47,8 @@ def test_there_are_documented_policies():
     """The README's, and those of both pages."""
     assert {param.id.split(",")[0] for param in DOCUMENTED} == {
         "README.md",
-        "docs/gates.md",
-        "docs/airflow.md",
+        "docs/guides/gates.md",
+        "docs/guides/airflow.md",
     }
 
 
