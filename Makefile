@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test test-frameworks e2e up down fuzz check bench clean
+.PHONY: demo test test-frameworks e2e up down fuzz stress check bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
@@ -37,13 +37,13 @@ fuzz: .venv/ready
 	  tests/api/test_contract.py
 
 # Kills, faults and races by the thousand; its figures go into the documentation.
-torture: TORTURE := TORTURE_FIGURES="$(CURDIR)/.venv/torture.jsonl" $(BIN)/python -m pytest
-torture: FIERCE := tests/stress/crash tests/stress/faults tests/stress/scale
-torture: .venv/ready
-	rm -f .venv/torture.jsonl
-	$(TORTURE) -m "torture or not torture" $(FIERCE)
-	$(TORTURE) -m torture $(FIERCE:%=--ignore=%)
-	$(BIN)/python tests/stress/crash/figures.py .venv/torture.jsonl docs/reliability-figures.md
+stress: RUN := STRESS_FIGURES="$(CURDIR)/.venv/stress.jsonl" $(BIN)/python -m pytest
+stress: STRESSED := tests/stress/crash tests/stress/faults tests/stress/scale
+stress: .venv/ready
+	rm -f .venv/stress.jsonl
+	$(RUN) -m "stress or not stress" $(STRESSED)
+	$(RUN) -m stress $(STRESSED:%=--ignore=%)
+	$(BIN)/python tests/stress/crash/figures.py .venv/stress.jsonl docs/operations/reliability-figures.md
 
 # The benchmarks import one another, and servers of the tests, by the folders' own names.
 CODE := registry gates api cli operators dags plugin stack benchmarks

@@ -369,7 +369,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
     "examples",
     [
         pytest.param(20, id="some"),
-        pytest.param(500, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(3600)]),
+        pytest.param(500, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(3600)]),
     ],
 )
 def test_any_life_is_the_one_of_the_plain_model(stage: Stage, examples: int) -> None:

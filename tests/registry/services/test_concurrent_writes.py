@@ -14,7 +14,7 @@ from model_lifecycle.registry.domain.stages import Stage
 
 ROUNDS = [
     pytest.param(3, id="some"),
-    pytest.param(40, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+    pytest.param(40, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(1800)]),
 ]
 
 

@@ -103,7 +103,7 @@ QUICK_OR_ALL = pytest.mark.parametrize(
     "wanted",
     [
         pytest.param(6, id="some"),
-        pytest.param(1000, id="all", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+        pytest.param(1000, id="all", marks=[pytest.mark.stress, pytest.mark.timeout(1800)]),
     ],
 )
 

@@ -1,6 +1,6 @@
 """Figures of a long run: tests add them, one JSON line each; this file as a command tells them.
 
-``TORTURE_FIGURES`` names the file of lines; without it nothing is kept.
+``STRESS_FIGURES`` names the file of lines; without it nothing is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = "TORTURE_FIGURES"
+ENVIRONMENT = "STRESS_FIGURES"
 
 
 def figure(section: str, what: str, **values: Any) -> None:
@@ -32,7 +32,7 @@ def table(lines: list[str]) -> str:
         sections.setdefault(row.pop("section"), []).append(row)
     day = datetime.now(UTC).date().isoformat()
     text = [
-        "# Figures of the last `make torture`",
+        "# Figures of the last `make stress`",
         "",
         f"Written by the run itself, {day}: Python {platform.python_version()}, "
         f"{os.cpu_count()} cores. What they mean is in [reliability.md](reliability.md).",

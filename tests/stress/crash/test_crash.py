@@ -24,7 +24,7 @@ def test_a_killed_operation_leaves_nothing_that_is_not_healed(
     assert cases.killed == _SAMPLE
 
 
-@pytest.mark.torture
+@pytest.mark.stress
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_fault_point(embedded: Warm, operation: str) -> None:
@@ -36,7 +36,7 @@ def test_every_fault_point(embedded: Warm, operation: str) -> None:
     assert cases.killed == cases.points
 
 
-@pytest.mark.torture
+@pytest.mark.stress
 @pytest.mark.service
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("operation", OPERATIONS)

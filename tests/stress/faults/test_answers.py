@@ -33,7 +33,7 @@ _QUICK = {"answer lost", "answer truncated", "502 in HTML after", "429 before", 
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(fault, marks=() if fault.name in _QUICK else pytest.mark.torture)
+        pytest.param(fault, marks=() if fault.name in _QUICK else pytest.mark.stress)
         for fault in (*BEFORE, *AFTER)
     ],
     ids=str,
@@ -88,7 +88,7 @@ async def test_an_alias_that_could_not_be_shown_is_shown_by_the_next_operation(
     assert await problems(direct, model) == []
 
 
-@pytest.mark.torture
+@pytest.mark.stress
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", [LOST, BEFORE[3], AFTER[3]], ids=str)
 @pytest.mark.parametrize("operation", STEPS)

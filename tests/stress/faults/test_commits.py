@@ -16,10 +16,7 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 
 @pytest.mark.parametrize(
     "operation",
-    [
-        pytest.param(name, marks=[] if name == "promote" else [pytest.mark.torture])
-        for name in STEPS
-    ],
+    [pytest.param(name, marks=[] if name == "promote" else [pytest.mark.stress]) for name in STEPS],
 )
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", ["lose", "drop"])

@@ -41,10 +41,7 @@ async def test_reads_are_answered_while_mlflow_is_away(
 @pytest.mark.parametrize("how", ["down", "hangs"])
 @pytest.mark.parametrize(
     "operation",
-    [
-        pytest.param(name, marks=[] if name == "promote" else [pytest.mark.torture])
-        for name in STEPS
-    ],
+    [pytest.param(name, marks=[] if name == "promote" else [pytest.mark.stress]) for name in STEPS],
 )
 async def test_writes_are_refused_in_time_and_can_be_repeated(
     direct: World, through: ModelRegistry, mlflow: Proxy, operation: str, how: str

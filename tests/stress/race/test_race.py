@@ -47,7 +47,7 @@ ROUNDS = pytest.mark.parametrize(
     "rounds",
     [
         pytest.param(8, id="some"),
-        pytest.param(200, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+        pytest.param(200, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(1800)]),
     ],
 )
 
@@ -86,7 +86,7 @@ def test_one_promoter_wins_each_round(place: dict[str, Any], crowd: Promoters, r
     "attempts",
     [
         pytest.param(12, id="some"),
-        pytest.param(300, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(1800)]),
+        pytest.param(300, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(1800)]),
     ],
 )
 def test_changes_at_once_are_as_if_one_after_the_other(
@@ -115,7 +115,7 @@ def test_changes_at_once_are_as_if_one_after_the_other(
     [
         pytest.param(2, 3, id="some"),
         pytest.param(
-            PROCESSES, 200, id="many", marks=[pytest.mark.torture, pytest.mark.timeout(3600)]
+            PROCESSES, 200, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(3600)]
         ),
     ],
 )

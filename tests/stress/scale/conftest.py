@@ -39,7 +39,7 @@ class Sizes:
     loop_scope="session",
     params=[
         "sqlite",
-        pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.torture]),
+        pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.stress]),
     ],
 )
 async def sizes(
