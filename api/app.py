@@ -19,10 +19,10 @@ from .http import problem_details
 from .http.page_token import PageTokens
 from .lifespan import OpenRegistry
 from .metrics import Metrics
-from .middleware.access_log import Recording
-from .middleware.authentication import ASSETS, DESCRIPTION, PROBES, Guard
+from .middleware.access_log import AccessLogMiddleware
+from .middleware.authentication import ASSETS, DESCRIPTION, PROBES, AuthenticationMiddleware
 from .middleware.head_requests import HeadRequests
-from .middleware.limits import Deadline, Limits
+from .middleware.limits import Deadline, RequestLimitsMiddleware
 from .openapi import docs_page
 from .openapi.document import describe
 from .routers import (
@@ -93,10 +93,10 @@ def create_app(
     problem_details.install(app)
     # The last one added is the outermost.
     app.add_middleware(HeadRequests)
-    app.add_middleware(Limits, api=api)
-    app.add_middleware(Guard, open_paths=open_paths)
+    app.add_middleware(RequestLimitsMiddleware, api=api)
+    app.add_middleware(AuthenticationMiddleware, open_paths=open_paths)
     app.add_middleware(Deadline, api=api)
-    app.add_middleware(Recording, metrics=metrics)
+    app.add_middleware(AccessLogMiddleware, metrics=metrics)
     return app
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from model_lifecycle.registry.concurrency import together
+from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 
 from .lifespan import OpenRegistry
@@ -39,7 +39,7 @@ class Health:
         return self._warnings
 
     async def _ask(self) -> dict[str, str | None]:
-        ledger, artifacts, all_three = await together(
+        ledger, artifacts, all_three = await run_concurrently(
             _problem(self._ledger), _problem(self._artifacts), _problem(self._all)
         )
         mlflow = all_three if ledger is None and artifacts is None else None

@@ -62,7 +62,7 @@ def lifecycle(tenant: str, held_out: str) -> list[tuple[str, dict[str, Any]]]:
     first, staging = {**model, "version": 1}, {"target_stage": "staging"}
     return [
         (BASH, {"bash_command": "true"}),
-        ("DataOperator", {"prepare": "train"}),
+        ("PrepareDataOperator", {"prepare": "train"}),
         ("TrainModelOperator", {**model, "train": "train"}),
         ("RegisterModelOperator", {**model, "source": "{model_uri}", "framework": "sklearn"}),
         ("SetPolicyOperator", {**model, "policy": policy.document()}),

@@ -34,7 +34,7 @@ from rich.table import Table
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent)]
 
 from promoting.stack import Stack, stack  # noqa: E402
-from support.registry_fixture import World, new_name, trained  # noqa: E402
+from support.registry_fixture import RegistryFixture, new_name, trained  # noqa: E402
 
 from model_lifecycle.registry.factory import open_registry  # noqa: E402
 from model_lifecycle.registry.settings import Settings  # noqa: E402
@@ -53,7 +53,7 @@ _FLOOR = (
 class Promotions:
     """The ways to promote a version, each on a model of its own, and the seconds they took."""
 
-    world: World
+    world: RegistryFixture
     client: MlflowClient
     floor: asyncpg.Connection
     seconds: dict[str, list[float]] = field(
@@ -112,7 +112,9 @@ async def measure(folder: Path, found: Stack, rounds: int, console: Console) -> 
         await floor.execute(statement)
     async with open_registry(settings) as registry:
         logged = await registry.log_model(TENANT, "origin", trained(), created_by="benchmark")
-        promotions = Promotions(World(registry, TENANT, (logged.model_uri,)), client, floor)
+        promotions = Promotions(
+            RegistryFixture(registry, TENANT, (logged.model_uri,)), client, floor
+        )
         with console.status("") as status:
             for number in range(WARM_UP + rounds):
                 status.update(f"round {number - WARM_UP + 1} of {rounds}")

@@ -34,9 +34,9 @@ from rich.console import Console
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from model_lifecycle.gates.aggregates.distributions import Edges
-from model_lifecycle.gates.aggregates.replay import Tally
+from model_lifecycle.gates.aggregates.replay import ReplayAggregate
 from model_lifecycle.gates.data.pairing import Day
-from model_lifecycle.gates.data.prefetch import one_ahead
+from model_lifecycle.gates.data.prefetch import prefetch_next
 from model_lifecycle.gates.data.traffic import (
     batches,
     partitions,
@@ -124,7 +124,9 @@ def repeat_day(root: Path, days: int) -> None:
             os.link(source, target)
 
 
-async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger: Model) -> Tally:
+async def replayed(
+    store: LocalArtifacts, days: int, champion: Model, challenger: Model
+) -> ReplayAggregate:
     policy = ShadowPolicy(comparisons=(Comparison("brier", 0.01),))
     replay = Replay(
         claims=claims(policy.comparisons, (), (), champion=True),
@@ -138,11 +140,11 @@ async def replayed(store: LocalArtifacts, days: int, champion: Model, challenger
         timed_calls=4,
     )
     hours = await partitions(store, TENANT, MODEL, START, START + timedelta(days=days))
-    total, day, known = Tally(), None, Day()
+    total, day, known = ReplayAggregate(), None, Day()
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as replaying:
         reader = partial(read_partitions, store, thread=reading)
         loop = asyncio.get_running_loop()
-        async with aclosing(one_ahead(batches(hours), reader)) as read:
+        async with aclosing(prefetch_next(batches(hours), reader)) as read:
             async for members, batch in read:
                 at = members[0].hour
                 if day != at.date():

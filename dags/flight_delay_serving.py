@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from model_lifecycle.dags.flights import params, tasks
-from model_lifecycle.operators import DataOperator
+from model_lifecycle.operators import PrepareDataOperator
 
 with DAG(
     dag_id="flight_delay_serving",
@@ -15,4 +15,6 @@ with DAG(
     params=params.SERVING,
     doc_md=__doc__,
 ) as dag:
-    DataOperator(task_id="serve", prepare=tasks.answer_requests, op_kwargs=params.chosen("serving"))
+    PrepareDataOperator(
+        task_id="serve", prepare=tasks.answer_requests, op_kwargs=params.chosen("serving")
+    )

@@ -27,7 +27,7 @@ class StoredFile(Protocol):
     def revision(self) -> str: ...
 
 
-class Files(Protocol):
+class ArtifactFiles(Protocol):
     """The part of the artifact store that gates use. Paths are relative to its root."""
 
     def uri(self, path: str) -> str: ...
@@ -41,11 +41,11 @@ class Files(Protocol):
     async def files(self, path: str) -> Sequence[StoredFile]: ...
 
 
-class GateRegistry(Protocol):
+class EvaluationRegistry(Protocol):
     """The part of the registry that gates use. Every call names the tenant first."""
 
     @property
-    def artifacts(self) -> Files: ...
+    def artifacts(self) -> ArtifactFiles: ...
 
     async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None: ...
 

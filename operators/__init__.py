@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .hooks.model_registry import ModelRegistryHook
     from .links import GateReportLink, ModelVersionLink
     from .mapped_shadow import mapped_shadow_test
-    from .prepare_data import DataOperator
+    from .prepare_data import PrepareDataOperator
     from .promote import PromoteModelOperator
     from .reconcile import ReconcileOperator, reconcile_dag
     from .register import RegisterModelOperator
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from .set_policy import SetPolicyOperator
     from .shadow_test import ShadowTestOperator
     from .train import TrainModelOperator
-    from .triggers.asset_watcher import RegisteredElsewhereTrigger, registered_elsewhere
+    from .triggers.asset_watcher import ExternalRegistrationTrigger, external_registration_asset
     from .triggers.model import ModelStageTrigger, NewModelVersionTrigger
     from .validate import ValidateModelOperator
 
 _HOMES = {
     "ABTestOperator": "ab_test",
     "ApproveModelOperator": "approve",
-    "DataOperator": "prepare_data",
+    "PrepareDataOperator": "prepare_data",
     "DeleteModelOperator": "delete",
     "GateReportLink": "links",
     "GateVerdictSensor": "sensors.gate_verdict",
@@ -49,7 +49,7 @@ _HOMES = {
     "PromoteModelOperator": "promote",
     "ReconcileOperator": "reconcile",
     "RegisterModelOperator": "register",
-    "RegisteredElsewhereTrigger": "triggers.asset_watcher",
+    "ExternalRegistrationTrigger": "triggers.asset_watcher",
     "RollbackModelOperator": "rollback",
     "SetPolicyOperator": "set_policy",
     "ShadowTestOperator": "shadow_test",
@@ -62,7 +62,7 @@ _HOMES = {
     "mapped_shadow_test": "mapped_shadow",
     "production_asset": "runtime.assets",
     "reconcile_dag": "reconcile",
-    "registered_elsewhere": "triggers.asset_watcher",
+    "external_registration_asset": "triggers.asset_watcher",
     "retrain_and_promote": "dag_factory.lifecycle",
     "rollback_dag": "dag_factory.lifecycle",
     "stage_asset": "runtime.assets",
@@ -71,8 +71,8 @@ _HOMES = {
 __all__ = [
     "ABTestOperator",
     "ApproveModelOperator",
-    "DataOperator",
     "DeleteModelOperator",
+    "ExternalRegistrationTrigger",
     "GateReportLink",
     "GateVerdictSensor",
     "ModelRegistryHook",
@@ -81,10 +81,10 @@ __all__ = [
     "ModelVersionLink",
     "NewModelVersionSensor",
     "NewModelVersionTrigger",
+    "PrepareDataOperator",
     "PromoteModelOperator",
     "ReconcileOperator",
     "RegisterModelOperator",
-    "RegisteredElsewhereTrigger",
     "RollbackModelOperator",
     "SetPolicyOperator",
     "ShadowTestOperator",
@@ -93,11 +93,11 @@ __all__ = [
     "any_model_asset",
     "check_lifecycles",
     "each_model_asset",
+    "external_registration_asset",
     "lifecycles_from",
     "mapped_shadow_test",
     "production_asset",
     "reconcile_dag",
-    "registered_elsewhere",
     "retrain_and_promote",
     "rollback_dag",
     "stage_asset",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 #: How long a person has to answer, unless the DAG says otherwise.
-PATIENCE = timedelta(days=1)
+LOCK_TIMEOUT_SECONDS = timedelta(days=1)
 
 
 class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
@@ -69,7 +69,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         version: int | str,
         subject: str = "",
         body: str = "",
-        response_timeout: timedelta = PATIENCE,
+        response_timeout: timedelta = LOCK_TIMEOUT_SECONDS,
         params: Mapping[str, Any] | None = None,
         notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class DataOperator(BaseOperator):
+class PrepareDataOperator(BaseOperator):
     """Calls ``prepare`` and passes on what it returns: a path or URI, or plain JSON.
 
     :param prepare: function of the keyword arguments ``op_kwargs``.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.api.auth.caller import Caller, NotAuthenticated
-from model_lifecycle.api.http.errors import forged, no_tenant
+from model_lifecycle.api.http.errors import missing_csrf_header, no_tenant
 from model_lifecycle.registry.domain import identifiers
 from model_lifecycle.registry.domain.authorization import Principal, Role, parse_roles
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -96,7 +96,7 @@ class AirflowLogin:
             raise NotAuthenticated("log in to Airflow, or send a token of its API") from None
         by_cookie = "authorization" not in request.headers
         if by_cookie and request.method not in _SAFE and "x-requested-with" not in request.headers:
-            raise forged()
+            raise missing_csrf_header()
         return self._access.caller(user)
 
 

@@ -12,12 +12,12 @@ Each = TypeVar("Each")
 
 
 @overload
-async def together(
+async def run_concurrently(
     first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second], /
 ) -> tuple[First, Second]: ...
 @overload
-async def together(*works: Coroutine[Any, Any, Each]) -> tuple[Each, ...]: ...
-async def together(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+async def run_concurrently(*works: Coroutine[Any, Any, Each]) -> tuple[Each, ...]: ...
+async def run_concurrently(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     """What each of ``works`` returns, in their order; they run at the same time.
 
     The first error is raised once the others have been cancelled and have ended. After

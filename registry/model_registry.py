@@ -35,7 +35,7 @@ from .services.backends import Stores
 from .services.catalog import Catalog
 from .services.deletion import Deletion
 from .services.documents import Documents
-from .services.evidence import Judgement
+from .services.evidence import EvidenceService
 from .services.experiments import Experiments
 from .services.loading import Loading
 from .services.projection.adoption import Adoption
@@ -44,8 +44,8 @@ from .services.projection.reconciliation import Reconcile
 from .services.registration.model_sources import Sources
 from .services.registration.registration import Registration
 from .services.registration.run_logging import LoggedTraining, Training
-from .services.registration.version_creation import Publishing
-from .services.transitions import Lifecycle
+from .services.registration.version_creation import VersionCreation
+from .services.transitions import TransitionService
 from .services.version_files import VersionFiles
 from .settings import Settings
 
@@ -67,14 +67,14 @@ class ModelRegistry:
         self.close = projection.close
         training = Training(stores)
         sources = Sources(stores, training)
-        publishing = Publishing(stores, projection)
+        publishing = VersionCreation(stores, projection)
         self._files = VersionFiles(stores, sources)
         self._catalog = Catalog(stores)
         self._deletion = Deletion(stores, projection)
         self._documents = Documents(stores)
         self._experiments = Experiments(stores, training)
-        self._judgement = Judgement(stores)
-        self._lifecycle = Lifecycle(stores, projection, self._files)
+        self._judgement = EvidenceService(stores)
+        self._lifecycle = TransitionService(stores, projection, self._files)
         self._loading = Loading(stores)
         adoption = Adoption(stores, sources, publishing)
         self._reconcile = Reconcile(stores, projection, adoption, self._files)

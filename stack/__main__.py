@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import ports
-from .instance import Place
+from .instance import Instance
 from .run_service import become
 from .service import NotReady
 from .stack import Stack
@@ -27,7 +27,7 @@ def main() -> int:
         elif said.command == "down":
             _down(said.folder)
         else:
-            _say(page(Place.load(said.folder.absolute())))
+            _say(page(Instance.load(said.folder.absolute())))
     except (NotReady, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -39,14 +39,14 @@ def main() -> int:
 
 def _up(folder: Path, wanted: dict[str, int]) -> None:
     began = time.monotonic()
-    stack = Stack(Place.at(folder, wanted), lambda text: _say(f"  ✓ {text}"))
+    stack = Stack(Instance.at(folder, wanted), lambda text: _say(f"  ✓ {text}"))
     stack.up()
     _say(f"All healthy after {time.monotonic() - began:.0f} s.")
     _say(page(stack.place))
 
 
 def _down(folder: Path) -> None:
-    stack = Stack(Place.load(folder.absolute()))
+    stack = Stack(Instance.load(folder.absolute()))
     if not stack.running:
         _say("The stack does not run.")
         return

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from . import demo_data, registry_settings
 from .health_check import ask
-from .instance import TENANT, Place, write_private
+from .instance import TENANT, Instance, write_private
 from .mlflow import QUIET
-from .service import Part
+from .service import StackService
 
 _FLIGHTS = Path(__file__).resolve().parent.parent / "dags"
 _BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 
-def settings(place: Place) -> dict[str, str]:
+def settings(place: Instance) -> dict[str, str]:
     """The environment of every process of Airflow's."""
     access = {"admin": ["admin"], "operator": ["viewer", "promoter"], "viewer": ["viewer"]}
     users = {name: {"tenant": TENANT, "roles": roles} for name, roles in access.items()}
@@ -60,7 +60,7 @@ def settings(place: Place) -> dict[str, str]:
     }
 
 
-def prepare(place: Place) -> None:
+def prepare(place: Instance) -> None:
     """Write what Airflow reads from files: the passwords of its users."""
     place.airflow_home.mkdir(exist_ok=True)
     write_private(_passwords(place), json.dumps(dict(place.secrets.airflow_users)))
@@ -71,11 +71,11 @@ def migrate_command() -> list[str]:
     return _airflow("db", "migrate")
 
 
-def _passwords(place: Place) -> Path:
+def _passwords(place: Instance) -> Path:
     return place.airflow_home / "passwords.json"
 
 
-def _bundles(place: Place) -> list[dict[str, object]]:
+def _bundles(place: Instance) -> list[dict[str, object]]:
     folders = {"model-lifecycle": _FLIGHTS} | {
         f"extra-{number}": folder for number, folder in enumerate(place.dag_folders, start=1)
     }
@@ -89,7 +89,7 @@ def _airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *arguments]
 
 
-def _problem(key: str, place: Place) -> str | None:
+def _problem(key: str, place: Instance) -> str | None:
     """The API server tells of the heartbeats of all the others."""
     status, answer = ask(place.ports["airflow"], "/api/v2/monitor/health")
     if status != 200 or not isinstance(answer, dict):
@@ -98,8 +98,10 @@ def _problem(key: str, place: Place) -> str | None:
     return None if said == "healthy" else f"{key} is {said or 'not there yet'}"
 
 
-def _part(name: str, key: str, *ports: str, command: Callable[[Place], list[str]]) -> Part:
-    return Part(
+def _part(
+    name: str, key: str, *ports: str, command: Callable[[Instance], list[str]]
+) -> StackService:
+    return StackService(
         name=f"airflow-{name}",
         command=command,
         problem=partial(_problem, key),
@@ -108,7 +110,7 @@ def _part(name: str, key: str, *ports: str, command: Callable[[Place], list[str]
     )
 
 
-def _of_part(place: Place) -> Mapping[str, str]:
+def _of_part(place: Instance) -> Mapping[str, str]:
     return settings(place)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from . import registry_settings
 from .health_check import ask
-from .instance import TENANT, Place
+from .instance import TENANT, Instance
 from .mlflow import s3_environment
 from .ports import HOST
-from .service import Part
+from .service import StackService
 
 
-def settings(place: Place) -> Mapping[str, str]:
+def settings(place: Instance) -> Mapping[str, str]:
     """The environment of the API and of the command line."""
     return {
         **registry_settings.settings(place),
@@ -39,12 +39,12 @@ def key_command() -> list[str]:
     return lifecycle("keys", "create", "--tenant", TENANT, "--name", "stack", *roles, "--json")
 
 
-def _problem(place: Place) -> str | None:
+def _problem(place: Instance) -> str | None:
     status, answer = ask(place.ports["api"], "/readyz")
     return None if status == 200 else f"/readyz: {status or ''} {answer}".strip()
 
 
-API = Part(
+API = StackService(
     name="api",
     command=lambda place: lifecycle("serve", "--host", HOST, "--port", str(place.ports["api"])),
     problem=_problem,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_lifecycle.dags.flights.source import FLIGHTS, WEATHER, package_folder
 
-from .instance import BUCKET, TENANT, Place
+from .instance import BUCKET, TENANT, Instance
 from .registry_settings import AWS_CONNECTION
 from .seaweed import s3_client
 
@@ -16,7 +16,7 @@ def settings() -> dict[str, str]:
     return {"FLIGHTS_DATA": f"s3://{BUCKET}/{_PREFIX}", "FLIGHTS_AWS_CONN_ID": AWS_CONNECTION}
 
 
-def publish(place: Place) -> None:
+def publish(place: Instance) -> None:
     """Put the files there, as the airline would."""
     s3 = s3_client(place)
     for name in (FLIGHTS, WEATHER):

@@ -38,7 +38,7 @@ class Secrets:
 
 
 @dataclass(frozen=True)
-class Place:
+class Instance:
     """``dag_folders`` are served by Airflow besides the flight DAGs; ``airflow_environment`` goes
     before what we set for Airflow."""
 
@@ -57,7 +57,7 @@ class Place:
         fixed: Mapping[str, int] = DEFAULTS,
         dag_folders: tuple[Path, ...] = (),
         airflow_environment: Mapping[str, str] | None = None,
-    ) -> Place:
+    ) -> Instance:
         """The stack kept in ``folder``, or a new one; ``wanted`` ports replace what was kept."""
         folder = folder.absolute()
         if (folder / _FILE).is_file():
@@ -72,7 +72,7 @@ class Place:
         return place
 
     @classmethod
-    def load(cls, folder: Path) -> Place:
+    def load(cls, folder: Path) -> Instance:
         """The stack kept in ``folder``. Raises FileNotFoundError if there never was one."""
         kept = json.loads((folder / _FILE).read_text())
         return cls(
@@ -97,7 +97,7 @@ class Place:
         }
         write_private(self.folder / _FILE, json.dumps(document, indent=2))
 
-    def with_api_key(self, key: str) -> Place:
+    def with_api_key(self, key: str) -> Instance:
         place = replace(self, secrets=replace(self.secrets, api_key=key))
         place.save()
         return place

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Mapping
 
 from .health_check import ask
-from .instance import BUCKET, Place
+from .instance import BUCKET, Instance
 from .ports import HOST
 from .seaweed import REGION
-from .service import Part
+from .service import StackService
 
 #: Nothing is told to its makers, and no second kind of worker is started.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -24,7 +24,7 @@ def server_command(port: int, artifacts_destination: str, workers: int = 1) -> l
     ]
 
 
-def s3_environment(place: Place) -> dict[str, str]:
+def s3_environment(place: Instance) -> dict[str, str]:
     """What boto3 reads from the environment to reach the stack's S3."""
     return {
         "AWS_ACCESS_KEY_ID": place.secrets.s3_access_key,
@@ -35,11 +35,11 @@ def s3_environment(place: Place) -> dict[str, str]:
     }
 
 
-def _command(place: Place) -> list[str]:
+def _command(place: Instance) -> list[str]:
     return server_command(place.ports["mlflow"], f"s3://{BUCKET}/mlflow")
 
 
-def _settings(place: Place) -> Mapping[str, str]:
+def _settings(place: Instance) -> Mapping[str, str]:
     return {
         **QUIET,
         **s3_environment(place),
@@ -49,11 +49,11 @@ def _settings(place: Place) -> Mapping[str, str]:
     }
 
 
-def _problem(place: Place) -> str | None:
+def _problem(place: Instance) -> str | None:
     status, answer = ask(place.ports["mlflow"], "/health")
     return None if status == 200 else f"/health: {status or ''} {answer}".strip()
 
 
-MLFLOW = Part(
+MLFLOW = StackService(
     name="mlflow", command=_command, problem=_problem, settings=_settings, ports=("mlflow",)
 )

@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .instance import Place
+from .instance import Instance
 from .ports import HOST
-from .service import Part
+from .service import StackService
 
 DATABASES = ("airflow", "mlflow", "ledger")
 _USER = "postgres"
@@ -31,7 +31,7 @@ def installed(data: Path) -> Any:
     return get_server(data, cleanup_mode=None, start=False)
 
 
-def prepare(place: Place) -> None:
+def prepare(place: Instance) -> None:
     """Make the data folder on the first start, with the password in force before anyone can
     connect."""
     data = _data(place)
@@ -53,7 +53,7 @@ def prepare(place: Place) -> None:
     (data / "pg_hba.conf").write_text(f"host all all {HOST}/32 scram-sha-256\n")
 
 
-def make_databases(place: Place) -> None:
+def make_databases(place: Instance) -> None:
     """Make the databases that are not there yet."""
     with closing(_connect(place)) as connection:
         connection.autocommit = True
@@ -65,14 +65,14 @@ def make_databases(place: Place) -> None:
                     cursor.execute(f'CREATE DATABASE "{name}"')
 
 
-def _command(place: Place) -> list[str]:
+def _command(place: Instance) -> list[str]:
     server = installed(_data(place))
     options = [word for option in _OPTIONS for word in ("-c", option)]
     where = ("-D", str(_data(place)), "-h", HOST, "-p", str(place.ports["postgres"]))
     return [str(server.bin_path / "postgres"), *where, *options]
 
 
-def _problem(place: Place) -> str | None:
+def _problem(place: Instance) -> str | None:
     import psycopg2
 
     try:
@@ -83,7 +83,7 @@ def _problem(place: Place) -> str | None:
     return None
 
 
-def _connect(place: Place) -> Any:
+def _connect(place: Instance) -> Any:
     import psycopg2
 
     return psycopg2.connect(
@@ -96,11 +96,11 @@ def _connect(place: Place) -> Any:
     )
 
 
-def _data(place: Place) -> Path:
+def _data(place: Instance) -> Path:
     return place.folder / "postgres"
 
 
-POSTGRES = Part(
+POSTGRES = StackService(
     name="postgres",
     command=_command,
     problem=_problem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from .instance import BUCKET, Place
+from .instance import BUCKET, Instance
 from .mlflow import QUIET
 from .seaweed import REGION
 
@@ -13,7 +13,7 @@ from .seaweed import REGION
 AWS_CONNECTION = "lifecycle_s3"
 
 
-def settings(place: Place) -> dict[str, str]:
+def settings(place: Instance) -> dict[str, str]:
     """``MODEL_LIFECYCLE_*`` for processes that are not Airflow's."""
     return {
         **QUIET,
@@ -25,7 +25,7 @@ def settings(place: Place) -> dict[str, str]:
     }
 
 
-def connections(place: Place) -> Mapping[str, str]:
+def connections(place: Instance) -> Mapping[str, str]:
     """The two connections of Airflow, as it reads them from the environment."""
     registry = {
         "database_url": place.database("ledger", "asyncpg"),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from .environment import environment
-from .instance import Place
+from .instance import Instance
 from .services import BY_NAME
 
 
 def become(name: str, folder: Path) -> NoReturn:
     """Replace this process by the part ``name`` of the stack in ``folder``."""
-    place, part = Place.load(folder), BY_NAME[name]
+    place, part = Instance.load(folder), BY_NAME[name]
     command, around = part.command(place), environment(part.settings(place))
     if part.user is not None and os.geteuid() == 0:
         import pwd

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .instance import BUCKET, Place, write_private
+from .instance import BUCKET, Instance, write_private
 from .ports import HOST
-from .service import Part
+from .service import StackService
 
 REGION = "us-east-1"
 
@@ -64,12 +64,12 @@ def write_problem(s3: Any, bucket: str) -> str | None:
     return None
 
 
-def _command(place: Place) -> list[str]:
+def _command(place: Instance) -> list[str]:
     known = place.secrets
     return weed_command(place.folder / "s3", place.ports, known.s3_access_key, known.s3_secret_key)
 
 
-def _problem(place: Place) -> str | None:
+def _problem(place: Instance) -> str | None:
     """The gateway answers earlier than the volumes behind it: only a write tells."""
     s3 = s3_client(place)
     try:
@@ -78,7 +78,7 @@ def _problem(place: Place) -> str | None:
         s3.close()
 
 
-def s3_client(place: Place) -> Any:
+def s3_client(place: Instance) -> Any:
     """A boto3 client with the stack's keys."""
     import boto3
     from botocore.config import Config
@@ -102,7 +102,7 @@ def _executable() -> str:
     return found
 
 
-SEAWEED = Part(
+SEAWEED = StackService(
     name="s3",
     command=_command,
     problem=_problem,

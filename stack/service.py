@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .instance import Place
+from .instance import Instance
 
 
-def _no_environment(_place: Place) -> Mapping[str, str]:
+def _no_environment(_place: Instance) -> Mapping[str, str]:
     return {}
 
 
 @dataclass(frozen=True)
-class Part:
+class StackService:
     """A process. ``problem`` says why it is not ready, None once it is; ``settings`` is its
     environment on top of a clean one; ``user`` is who runs it if we are root."""
 
     name: str
-    command: Callable[[Place], list[str]]
-    problem: Callable[[Place], str | None]
-    settings: Callable[[Place], Mapping[str, str]] = _no_environment
+    command: Callable[[Instance], list[str]]
+    problem: Callable[[Instance], str | None]
+    settings: Callable[[Instance], Mapping[str, str]] = _no_environment
     #: Names of the ports that it opens.
     ports: tuple[str, ...] = field(default=())
     user: str | None = None

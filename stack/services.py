@@ -12,7 +12,7 @@ from .api import API
 from .mlflow import MLFLOW
 from .postgres import POSTGRES
 from .seaweed import SEAWEED
-from .service import Part
+from .service import StackService
 
 #: What the others keep their data in.
 STORES = (POSTGRES, SEAWEED)
@@ -21,6 +21,6 @@ PARTS = (*STORES, *SERVICES)
 BY_NAME = {part.name: part for part in PARTS}
 
 
-def owner_of(port: str) -> Part:
+def owner_of(port: str) -> StackService:
     """The part that opens the port of this name."""
     return next(part for part in PARTS if port in part.ports or port.startswith(f"{part.name}-"))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from . import airflow, api, demo_data, postgres
 from .environment import environment
-from .instance import Place
+from .instance import Instance
 from .ports import taken
-from .service import NotReady, Part
+from .service import NotReady, StackService
 from .services import PARTS, SERVICES, STORES, owner_of
 from .supervisor import Supervision, tail
 
@@ -26,7 +26,7 @@ def _silent(_text: str) -> None:
 class Stack:
     """``tell`` gets one line of text for each thing done."""
 
-    def __init__(self, place: Place, tell: Callable[[str], None] = _silent) -> None:
+    def __init__(self, place: Instance, tell: Callable[[str], None] = _silent) -> None:
         self.place = place
         self.supervision = Supervision(place)
         self._tell = tell
@@ -61,12 +61,12 @@ class Stack:
         """Stop everything; the data stay."""
         self.supervision.stop()
 
-    def restart(self, part: Part) -> None:
+    def restart(self, part: StackService) -> None:
         """Stop the part, start it again, and return when it is healthy."""
         self.supervision.stop_part(part)
         self._start([part])
 
-    def wait_for(self, part: Part, seconds: float = READY_SECONDS) -> None:
+    def wait_for(self, part: StackService, seconds: float = READY_SECONDS) -> None:
         """Return when the part is healthy. Raises :class:`NotReady`, with the end of its log."""
         deadline = time.monotonic() + seconds
         problem: str | None = "it was not asked yet"
@@ -79,7 +79,7 @@ class Stack:
             time.sleep(0.3)
         raise self._not_ready(part, f"not healthy after {seconds:g} s: {problem}")
 
-    def _start(self, parts: Iterable[Part]) -> None:
+    def _start(self, parts: Iterable[StackService]) -> None:
         parts = list(parts)
         for part in parts:
             self.supervision.start_part(part)
@@ -112,6 +112,6 @@ class Stack:
         self._tell(what)
         return done.stdout
 
-    def _not_ready(self, part: Part, why: str) -> NotReady:
+    def _not_ready(self, part: StackService, why: str) -> NotReady:
         log = self.supervision.log_of(part)
         return NotReady(f"{part.name} did not come up: {why}\nThe end of {log}:\n{tail(log)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .instance import BUCKET, TENANT, Place
+from .instance import BUCKET, TENANT, Instance
 from .ports import HOST
 
 
-def page(place: Place) -> str:
+def page(place: Instance) -> str:
     """Addresses and log-ins, as plain text."""
     known = place.secrets
     logins = "\n".join(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .environment import environment
-from .instance import Place
-from .service import NotReady, Part
+from .instance import Instance
+from .service import NotReady, StackService
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 120.0
@@ -22,7 +22,7 @@ _STOP_SECONDS = 120.0
 class Supervision:
     """The supervisor of one stack: a detached process with a pid file, asked over a socket."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Instance) -> None:
         self._place = place
         self._config = place.folder / "supervisord.conf"
         self._socket = place.folder / "supervisor.sock"
@@ -38,7 +38,7 @@ class Supervision:
             return None
         return pid if self._answers() else None
 
-    def start(self, parts: Sequence[Part]) -> None:
+    def start(self, parts: Sequence[StackService]) -> None:
         """Start the supervisor, detached; it starts no part by itself."""
         self._config.write_text(self._configuration(parts))
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
@@ -71,24 +71,24 @@ class Supervision:
             f"supervisor (pid {pid}) did not stop in {_STOP_SECONDS:g} s; see {self.log}"
         )
 
-    def start_part(self, part: Part) -> None:
+    def start_part(self, part: StackService) -> None:
         """Start a part that does not run. Returns at once."""
         if self.state(part) not in ("RUNNING", "STARTING"):
             self._ask("supervisor", "startProcess", part.name, False)
 
-    def stop_part(self, part: Part) -> None:
+    def stop_part(self, part: StackService) -> None:
         """Stop a part; returns when it is gone."""
         self._ask("supervisor", "stopProcess", part.name, True)
 
-    def signal_part(self, part: Part, signal: str) -> None:
+    def signal_part(self, part: StackService, signal: str) -> None:
         """Send a signal by name to the part's first process; killed, it is started again."""
         self._ask("supervisor", "signalProcess", part.name, signal)
 
-    def state(self, part: Part) -> str:
+    def state(self, part: StackService) -> str:
         """``RUNNING``, ``STARTING``, ``STOPPED``, ``BACKOFF``, ``FATAL``, ``EXITED``."""
         return str(self._ask("supervisor", "getProcessInfo", part.name)["statename"])
 
-    def process_of(self, part: Part) -> int:
+    def process_of(self, part: StackService) -> int:
         """The process id of a running part, 0 if it does not run."""
         return int(self._ask("supervisor", "getProcessInfo", part.name)["pid"])
 
@@ -96,7 +96,7 @@ class Supervision:
     def log(self) -> Path:
         return self._place.logs / "supervisord.log"
 
-    def log_of(self, part: Part) -> Path:
+    def log_of(self, part: StackService) -> Path:
         return self._place.logs / f"{part.name}.log"
 
     def _answers(self) -> bool:
@@ -114,7 +114,7 @@ class Supervision:
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(getattr(proxy, space), method)(*arguments)
 
-    def _configuration(self, parts: Sequence[Part]) -> str:
+    def _configuration(self, parts: Sequence[StackService]) -> str:
         as_root = ["user=root"] if os.geteuid() == 0 else []
         head = [
             "[unix_http_server]",
@@ -130,7 +130,7 @@ class Supervision:
         ]
         return "\n".join([*head, *(line for part in parts for line in self._program(part)), ""])
 
-    def _program(self, part: Part) -> list[str]:
+    def _program(self, part: StackService) -> list[str]:
         become = f"{sys.executable} -m model_lifecycle.stack become {part.name}"
         return [
             f"[program:{part.name}]",

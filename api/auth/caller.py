@@ -43,9 +43,9 @@ def permitted(action: Action) -> Callable[[Request], Awaitable[Caller]]:
 
 
 Reader = Annotated[Caller, Depends(permitted(Action.READ))]
-Registrar = Annotated[Caller, Depends(permitted(Action.REGISTER))]
+ModelRegister = Annotated[Caller, Depends(permitted(Action.REGISTER))]
 Gatekeeper = Annotated[Caller, Depends(permitted(Action.RECORD_EVIDENCE))]
 PolicySetter = Annotated[Caller, Depends(permitted(Action.SET_POLICY))]
-Mover = Annotated[Caller, Depends(permitted(Action.MOVE_STAGE))]
-Restorer = Annotated[Caller, Depends(permitted(Action.ROLL_BACK))]
-Remover = Annotated[Caller, Depends(permitted(Action.DELETE))]
+ModelPromote = Annotated[Caller, Depends(permitted(Action.MOVE_STAGE))]
+ModelRollback = Annotated[Caller, Depends(permitted(Action.ROLL_BACK))]
+ModelDelete = Annotated[Caller, Depends(permitted(Action.DELETE))]

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import HTTPException
 
 
-class Refusal(HTTPException):
+class HttpError(HTTPException):
     """A request that is answered before, or instead of, the core. ``code`` is stable."""
 
     def __init__(
@@ -25,18 +25,18 @@ class Refusal(HTTPException):
         self.details = details
 
 
-def malformed_json(why: str) -> Refusal:
-    return Refusal(400, "malformed_json", f"the body is not JSON as RFC 8259 has it: {why}")
+def malformed_json(why: str) -> HttpError:
+    return HttpError(400, "malformed_json", f"the body is not JSON as RFC 8259 has it: {why}")
 
 
-def unsupported_media_type(*allowed: str) -> Refusal:
-    return Refusal(
+def unsupported_media_type(*allowed: str) -> HttpError:
+    return HttpError(
         415, "unsupported_media_type", f"send the body as {' or '.join(allowed)}", allowed=allowed
     )
 
 
-def body_too_large(limit: int) -> Refusal:
-    return Refusal(
+def body_too_large(limit: int) -> HttpError:
+    return HttpError(
         413,
         "body_too_large",
         f"the body may have at most {limit} bytes",
@@ -45,12 +45,14 @@ def body_too_large(limit: int) -> Refusal:
     )
 
 
-def uri_too_long(limit: int) -> Refusal:
-    return Refusal(414, "uri_too_long", f"the address may have at most {limit} bytes", limit=limit)
+def uri_too_long(limit: int) -> HttpError:
+    return HttpError(
+        414, "uri_too_long", f"the address may have at most {limit} bytes", limit=limit
+    )
 
 
-def too_slow(seconds: float) -> Refusal:
-    return Refusal(
+def too_slow(seconds: float) -> HttpError:
+    return HttpError(
         504,
         "deadline_exceeded",
         f"no answer within {seconds:g} s; repeat the request with the same Idempotency-Key",
@@ -58,8 +60,8 @@ def too_slow(seconds: float) -> Refusal:
     )
 
 
-def bad_page_token() -> Refusal:
-    return Refusal(
+def bad_page_token() -> HttpError:
+    return HttpError(
         422,
         "invalid_page_token",
         "'after' must be the 'next' of an earlier answer to the same query",
@@ -67,12 +69,12 @@ def bad_page_token() -> Refusal:
     )
 
 
-def no_tenant(who: str, what_to_do: str) -> Refusal:
-    return Refusal(403, "no_tenant", f"{who} has no tenant here; {what_to_do}")
+def no_tenant(who: str, what_to_do: str) -> HttpError:
+    return HttpError(403, "no_tenant", f"{who} has no tenant here; {what_to_do}")
 
 
-def forged() -> Refusal:
-    return Refusal(
+def missing_csrf_header() -> HttpError:
+    return HttpError(
         403,
         "header_required",
         "a change with a cookie as its credential needs the header X-Requested-With, which other "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from .errors import Refusal
+from .errors import HttpError
 
 _LONGEST = 200
 
@@ -29,7 +29,7 @@ async def operation_id(
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST or not all("!" <= char <= "~" for char in key):
-        raise Refusal(
+        raise HttpError(
             422,
             "invalid_input",
             f"Idempotency-Key must be 1 to {_LONGEST} printable ASCII characters without spaces",

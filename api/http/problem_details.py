@@ -15,7 +15,7 @@ from starlette.routing import Match
 from model_lifecycle.registry.domain import errors
 
 from ..auth.caller import NotAuthenticated
-from .errors import Refusal
+from .errors import HttpError
 from .etags import etag_at
 from .responses import encode
 
@@ -79,7 +79,7 @@ def problem(request: Request, error: Exception) -> Response:
             headers["ETag"] = etag_at(tenant_id, error.model_id, error.epoch)
         if error.retryable:
             headers["Retry-After"] = "5"
-    elif isinstance(error, Refusal):
+    elif isinstance(error, HttpError):
         status, code, text = error.status_code, error.code, str(error.detail)
         details = error.details
         headers.update(error.headers or {})

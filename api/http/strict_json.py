@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from fastapi import Request
 
-from .errors import Refusal, malformed_json, unsupported_media_type
+from .errors import HttpError, malformed_json, unsupported_media_type
 
 MAX_DEPTH = 32
 
@@ -56,7 +56,7 @@ def _constant(name: str) -> NoReturn:
     raise malformed_json(f"{name} is not a JSON number")
 
 
-def _too_deep() -> Refusal:
+def _too_deep() -> HttpError:
     return malformed_json(f"it is nested more than {MAX_DEPTH} levels deep")
 
 

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
-from .errors import Refusal
+from .errors import HttpError
 from .strict_json import json_body
 
 
@@ -55,14 +55,14 @@ def _check_query(request: Request, known: dict[str, bool]) -> None:
     for name, _ in request.query_params.multi_items():
         if name not in known:
             allowed = ", ".join(sorted(known)) or "none"
-            raise Refusal(
+            raise HttpError(
                 422,
                 "invalid_input",
                 f"there is no query parameter {name[:80]!r}; this route knows: {allowed}",
                 field=name[:80],
             )
         if name in seen and not known[name]:
-            raise Refusal(
+            raise HttpError(
                 422, "invalid_input", f"the query parameter {name!r} comes twice", field=name
             )
         seen.add(name)

@@ -18,7 +18,7 @@ _log = logging.getLogger("model_lifecycle.api.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-class Recording:
+class AccessLogMiddleware:
     """The outermost layer: whatever goes wrong further in leaves here as a problem document.
 
     The log line holds the route, not the address, and no header: nothing secret can be in it.

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from model_lifecycle.registry.domain.errors import RegistryError
 
 from ..auth.caller import NotAuthenticated
-from ..http.errors import Refusal
+from ..http.errors import HttpError
 from ..http.problem_details import problem
 
 #: What a server of its own answers to anyone: probes, which tell nothing about any tenant.
@@ -19,7 +19,7 @@ DESCRIPTION = frozenset({"/", "/docs", "/docs/start.js", "/openapi.json"})
 ASSETS = "/docs/assets/"
 
 
-class Guard:
+class AuthenticationMiddleware:
     """Finds out who calls, before a route is looked for or a byte of the body is read."""
 
     def __init__(self, app: ASGIApp, open_paths: frozenset[str]) -> None:
@@ -33,7 +33,7 @@ class Guard:
         request = Request(scope, receive)
         try:
             request.state.caller = await scope["app"].state.authenticate(request)
-        except (NotAuthenticated, Refusal, RegistryError) as error:
+        except (NotAuthenticated, HttpError, RegistryError) as error:
             await problem(request, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)

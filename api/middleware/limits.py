@@ -7,7 +7,7 @@ import asyncio
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..http.errors import Refusal, body_too_large, too_slow, uri_too_long
+from ..http.errors import HttpError, body_too_large, too_slow, uri_too_long
 from ..http.problem_details import problem
 from ..settings import ApiSettings
 
@@ -15,7 +15,7 @@ from ..settings import ApiSettings
 MAX_URI = 32 * 1024
 #: How much of a refused body is read before the answer, so that a client that sends first and
 #: reads afterwards gets to see it.
-_COURTESY = 32 * 1024 * 1024
+_MAX_DRAIN_BYTES = 32 * 1024 * 1024
 
 
 class Deadline:
@@ -51,7 +51,7 @@ class Deadline:
             await problem(request, too_slow(seconds))(scope, receive, send)
 
 
-class Limits:
+class RequestLimitsMiddleware:
     """Refuses long addresses and large bodies, declared or not."""
 
     def __init__(self, app: ASGIApp, api: ApiSettings) -> None:
@@ -72,7 +72,7 @@ class Limits:
             await _read_away(receive)
             await problem(request, refusal)(scope, receive, send)
 
-    def _refusal(self, request: Request, limit: int) -> Refusal | None:
+    def _refusal(self, request: Request, limit: int) -> HttpError | None:
         scope = request.scope
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > MAX_URI:
             return uri_too_long(MAX_URI)
@@ -88,7 +88,7 @@ def _moves_files(request: Request) -> bool:
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    """``receive``, which raises a Refusal once the body is larger than ``limit``."""
+    """``receive``, which raises a HttpError once the body is larger than ``limit``."""
     received = 0
 
     async def receiving() -> Message:
@@ -105,7 +105,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 async def _read_away(receive: Receive) -> None:
     read = 0
-    while read < _COURTESY:
+    while read < _MAX_DRAIN_BYTES:
         message = await receive()
         if message["type"] != "http.request" or not message.get("more_body"):
             return

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from model_lifecycle.registry.domain.errors import ModelNotFound
 from model_lifecycle.registry.domain.models import Framework, LedgerEntry, timestamp
 
-from ..auth.caller import Reader, Remover
+from ..auth.caller import ModelDelete, Reader
 from ..http.etags import IfMatch, expected_epoch, model_etag
 from ..http.idempotency import OperationId
 from ..http.pagination import Paging
@@ -72,7 +72,7 @@ async def get_model(
 )
 async def delete_model(
     model_id: ModelId,
-    caller: Remover,
+    caller: ModelDelete,
     registry: Registry,
     operation_id: OperationId,
     reason: ReasonQuery = "no reason was given",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ..auth.caller import Registrar
+from ..auth.caller import ModelRegister
 from ..http.etags import model_etag
 from ..http.idempotency import OperationId
 from ..http.responses import written
@@ -34,7 +34,7 @@ _LINKS = {
     openapi_extra={"requestBody": registration_body(RegisterModel, UploadModel)},
 )
 async def register_model(
-    request: Request, caller: Registrar, registry: Registry, operation_id: OperationId
+    request: Request, caller: ModelRegister, registry: Registry, operation_id: OperationId
 ) -> Response:
     """Register a model's first or next version, in development. Role: contributor."""
     async with received(request, RegisterModel, UploadModel) as asked:
@@ -62,7 +62,7 @@ async def register_model(
 async def create_version(
     request: Request,
     model_id: ModelId,
-    caller: Registrar,
+    caller: ModelRegister,
     registry: Registry,
     operation_id: OperationId,
 ) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from ..auth.caller import Mover, Restorer
+from ..auth.caller import ModelPromote, ModelRollback
 from ..http.etags import IfMatch, expected_epoch
 from ..http.idempotency import OperationId
 from ..http.strict_route import StrictRoute
@@ -27,7 +27,7 @@ router = APIRouter(route_class=StrictRoute, tags=["stages"])
 async def move_stage(
     model_id: ModelId,
     asked: MoveStage,
-    caller: Mover,
+    caller: ModelPromote,
     registry: Registry,
     operation_id: OperationId,
     if_match: IfMatch = None,
@@ -56,7 +56,7 @@ async def move_stage(
 async def roll_back(
     model_id: ModelId,
     asked: RollBack,
-    caller: Restorer,
+    caller: ModelRollback,
     registry: Registry,
     operation_id: OperationId,
     if_match: IfMatch = None,

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from ..http.errors import Refusal, unsupported_media_type
+from ..http.errors import HttpError, unsupported_media_type
 from ..http.strict_json import is_json, json_body, parse
 from ..schemas.requests import UploadVersion
 from ..settings import ApiSettings
@@ -29,7 +29,7 @@ FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True)
-class Received(Generic[D]):
+class RegistrationForm(Generic[D]):
     """``source`` is what the core takes: an address, or a folder that is there until the end of
     the block. ``arguments`` are what both ways of registering are told about the version."""
 
@@ -55,12 +55,12 @@ async def received(
     request: Request,
     by_source: type[D],
     by_upload: type[UploadVersion],
-) -> AsyncIterator[Received[Any]]:
+) -> AsyncIterator[RegistrationForm[Any]]:
     """What the request registers, checked. Raises Refusals, InvalidInput, UntrustedModel."""
     kind = request.headers.get("content-type", "")
     if is_json(kind):
         document: Any = _checked(by_source, await json_body(request))
-        yield Received(document, document.source, document.framework)
+        yield RegistrationForm(document, document.source, document.framework)
         return
     if kind.partition(";")[0].strip().lower() != FORM:
         raise unsupported_media_type("application/json", FORM)
@@ -72,7 +72,7 @@ async def received(
         place = await stack.enter_async_context(_scratch())
         folder = await asyncio.to_thread(_unpacked, name, stream, place, api)
         framework = "onnx" if name == ONNX else document.framework
-        yield Received(document, folder, framework)
+        yield RegistrationForm(document, folder, framework)
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ def _parts(form: FormData, document_type: type[UploadVersion]) -> tuple[Any, str
         or len(files) != 1
         or files[0][0] not in (ZIP, ONNX)
     ):
-        raise Refusal(
+        raise HttpError(
             422,
             "invalid_input",
             f"the form must have one field {DOCUMENT!r} with JSON, and one file {ZIP!r} (a zip of "

@@ -20,7 +20,7 @@ _PROGRESS = re.compile(r"\b(Day|Block) (\d+) of (\d+): (.*?)(?:\s+\[|\s{2,}|$)")
 _EVERY = 10
 
 
-class Teller:
+class DemoConsole:
     """Prints one line a task. On a terminal, the task at work shows its progress in place; in a
     file, each tenth block gets a line."""
 

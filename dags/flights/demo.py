@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_lifecycle.dags.flights.console import Teller
+from model_lifecycle.dags.flights.console import DemoConsole
 from model_lifecycle.dags.flights.output_capture import quiet
 from model_lifecycle.dags.flights.scenario import ACTS, Run
 from model_lifecycle.dags.flights.tables import history_table, report_lines, versions_table
@@ -36,7 +36,7 @@ def main() -> int:
     enter(home)
     log = home / "demo.log"
     with quiet(log) as quieted:
-        teller = Teller(quieted.out)
+        teller = DemoConsole(quieted.out)
         quieted.overhear = teller.overhear
         teller.say(f"Home: {home}{', in place of the last demo' if replaced else ''}")
         teller.say(f"Log:  {log}")
@@ -56,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def _play(teller: Teller, home: Path) -> None:
+def _play(teller: DemoConsole, home: Path) -> None:
     began = time.monotonic()
     teller.started("airflow")
     dags = _airflow(teller)
@@ -70,7 +70,7 @@ def _play(teller: Teller, home: Path) -> None:
     teller.say(f"  {where(home)}model-lifecycle history flight-delay --tenant demo")
 
 
-def _airflow(teller: Teller) -> dict[str, DAG]:
+def _airflow(teller: DemoConsole) -> dict[str, DAG]:
     """Airflow's database set up, and the DAGs, whose tasks tell what they do."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.utils.db import initdb
@@ -97,7 +97,7 @@ def _execute(dag: DAG, run: Run) -> None:
         raise DemoFailed(f"run {done.run_id} of {run.dag_id} is {done.state}; failed: {failed}")
 
 
-def _show_state(teller: Teller) -> None:
+def _show_state(teller: DemoConsole) -> None:
     from model_lifecycle.dags.flights.tasks import MODEL, TENANT
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings

@@ -30,11 +30,11 @@ _FIRST = "first request"
 #: A day counts as one of both arms when neither has less than this part of its share of units.
 _LEAST_PART = 0.1
 
-__all__ = ["ARMS", "PARTS", "Units", "batch_units", "exposure"]
+__all__ = ["ARMS", "PARTS", "ArmAggregate", "batch_units", "exposure"]
 
 
 @dataclass
-class Units:
+class ArmAggregate:
     """``days`` holds each day's sums in :data:`PARTS`, by arm and unit; ``counts`` of requests."""
 
     days: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Units:
             summed = _combined([self.days[day], summed])
         self.days[day] = summed
 
-    def absorb(self, other: Units) -> None:
+    def absorb(self, other: ArmAggregate) -> None:
         """Add ``other`` to this one."""
         for day, summed in other.days.items():
             self.add(day, summed)
@@ -122,7 +122,7 @@ def batch_units(
     labels: Day,
     versions: Mapping[str, int],
     mature_until: datetime,
-) -> Units:
+) -> ArmAggregate:
     """The batch's requests of the two versions. Raises :class:`InvalidDataset` when it lacks a
     column of the policy, or an outcome cannot be counted."""
     frame, counts = batch.frame, Counter[str]()
@@ -154,7 +154,9 @@ def batch_units(
     counts["without_outcome"] += int(lacking.any(axis=1).sum())
     keys = [frame["role"].to_numpy(dtype=object), names.to_numpy(dtype=object)]
     summed = _combined([values.set_index(pd.MultiIndex.from_arrays(keys, names=_KEY))])
-    units = Units(counts=counts, sources=[Source(h.name, h.digest, h.rows) for h in batch.hours])
+    units = ArmAggregate(
+        counts=counts, sources=[Source(h.name, h.digest, h.rows) for h in batch.hours]
+    )
     units.add(f"{batch.hours[0].hour:%Y-%m-%d}", summed)
     return units
 
@@ -192,7 +194,7 @@ def _in_parts(values: Any, what: str) -> Any:
     return parts
 
 
-def exposure(units: Units, policy: ABPolicy) -> list[dict[str, Any]]:
+def exposure(units: ArmAggregate, policy: ABPolicy) -> list[dict[str, Any]]:
     """By outcome column, days since a unit was first seen, and arm: how many units were seen on
     that day of theirs, and their mean outcome on it. Novelty wears off, and shows here."""
     if not units.days:

@@ -23,7 +23,7 @@ Clusters = Mapping[str, tuple[int, ExactSum]]
 
 
 @dataclass(frozen=True)
-class Cell:
+class BlockSummary:
     """``sums`` of x, how many values are not 0, and the sums of the two models' losses; ``grid``
     where single requests are judged, ``clusters`` where clusters are. ``tables`` are counts of a
     clustering's clusters by model, where they are judged: x is 0 then."""
@@ -45,7 +45,7 @@ class Cell:
         *,
         span: float | None = None,
         clusters: NDArray[Any] | None = None,
-    ) -> Cell:
+    ) -> BlockSummary:
         """``span`` asks for a grid, ``clusters`` gives each row's."""
         return cls(
             Sums.of(x),
@@ -57,7 +57,7 @@ class Cell:
         )
 
     @classmethod
-    def of_tables(cls, tables: Tables, rows: int) -> Cell:
+    def of_tables(cls, tables: Tables, rows: int) -> BlockSummary:
         """The cell of ``rows`` requests that are judged by counts of clusters."""
         return cls(Sums.of(np.zeros(rows)), rows, tables=tables)
 
@@ -65,7 +65,7 @@ class Cell:
     def x(self) -> Moments:
         return self.sums.moments
 
-    def __add__(self, other: Cell) -> Cell:
+    def __add__(self, other: BlockSummary) -> BlockSummary:
         clusters = dict(self.clusters)
         for key, (n, total) in other.clusters.items():
             mine = clusters.get(key, (0, ExactSum()))
@@ -74,7 +74,7 @@ class Cell:
             grid = other.grid if self.grid is None else self.grid
         else:
             grid = self.grid + other.grid
-        return Cell(
+        return BlockSummary(
             self.sums + other.sums,
             self.differing + other.differing,
             self.champion_loss + other.champion_loss,
@@ -103,7 +103,7 @@ class Cell:
         return found
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Cell:
+    def from_document(cls, document: Mapping[str, Any]) -> BlockSummary:
         """What :meth:`document` wrote. Raises :class:`ValueError`."""
         champion, challenger = (ExactSum.parse(text) for text in document["losses"])
         return cls(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..metrics.classes import Classes
 from ..metrics.clustering import cluster_names, index_values
 from ..metrics.losses import Answers, Floats, differences, losses
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..policy.slices import SliceSelection, select_slices
 from ..statistics.paired import MeanEstimate, mean_estimate
 
@@ -62,7 +62,7 @@ class HeldOut:
             silhouettes={who: values[rows] for who, values in self.silhouettes.items()},
         )
 
-    def judged(self, claim: Claim) -> HeldOut:
+    def judged(self, claim: Hypothesis) -> HeldOut:
         """The rows that tell something on the claim."""
         if claim.metric.uses == "answer":
             return self
@@ -73,7 +73,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class RowSums:
+class HoldoutSummary:
     """What the rows of one claim, or of one slice or cluster of it, come to: how many x are above
     and below 0, their mean with its standard error over ``units`` (None for fewer than two), and
     the mean losses of both models."""
@@ -100,11 +100,11 @@ class RowSums:
 
 
 def row_sums(
-    claims: Sequence[Claim], data: HeldOut
-) -> tuple[tuple[RowSums, ...], tuple[SliceSelection, ...]]:
+    claims: Sequence[Hypothesis], data: HeldOut
+) -> tuple[tuple[HoldoutSummary, ...], tuple[SliceSelection, ...]]:
     """The sums of every claim, over all rows or by each value of a slice's column that is judged
     or each cluster; and which values of slices are judged."""
-    sums: list[RowSums] = []
+    sums: list[HoldoutSummary] = []
     selections: list[SliceSelection] = []
     for claim in claims:
         rows = data.judged(claim)
@@ -121,16 +121,16 @@ def row_sums(
     return tuple(sums), tuple(selections)
 
 
-def claim_values(claim: Claim, data: HeldOut) -> Floats:
+def claim_values(claim: Hypothesis, data: HeldOut) -> Floats:
     """The claim's x of every row that tells something on it."""
     return _values(claim, data)[2]
 
 
-def _sums(claim: Claim, part: HeldOut, slice_value: str | None) -> RowSums:
+def _sums(claim: Hypothesis, part: HeldOut, slice_value: str | None) -> HoldoutSummary:
     return _summed(claim, part, slice_value, *_values(claim, part))
 
 
-def _shares(claim: Claim, part: HeldOut) -> Iterator[RowSums]:
+def _shares(claim: Hypothesis, part: HeldOut) -> Iterator[HoldoutSummary]:
     """Whether each row is in a cluster, for each cluster."""
     predictions = part.challenger.prediction
     names = part.clusters or cluster_names(predictions, None)
@@ -140,16 +140,16 @@ def _shares(claim: Claim, part: HeldOut) -> Iterator[RowSums]:
 
 
 def _summed(
-    claim: Claim,
+    claim: Hypothesis,
     part: HeldOut,
     slice_value: str | None,
     champion: Floats | None,
     challenger: Floats,
     x: Floats,
-) -> RowSums:
+) -> HoldoutSummary:
     units = None if part.units is None else np.unique(part.units, return_inverse=True)[1]
     mean = mean_estimate(x, units)
-    return RowSums(
+    return HoldoutSummary(
         claim=claim.key,
         slice_value=slice_value,
         rows=int(x.size),
@@ -163,7 +163,7 @@ def _summed(
     )
 
 
-def _values(claim: Claim, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
+def _values(claim: Hypothesis, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
     """Losses of champion and challenger, and x."""
     metric = claim.metric
     if metric.differs:
@@ -179,7 +179,7 @@ def _values(claim: Claim, data: HeldOut) -> tuple[Floats | None, Floats, Floats]
     return champion, challenger, claim.values(champion, challenger)
 
 
-def _losses(claim: Claim, data: HeldOut, said: Answers, who: str) -> Floats:
+def _losses(claim: Hypothesis, data: HeldOut, said: Answers, who: str) -> Floats:
     metric = claim.metric
     if metric.uses == "answer":
         return data.failed[who].astype(float)

@@ -18,10 +18,10 @@ from ..data.pairing import Day, Mask, Paired
 from ..metrics.classes import Classes
 from ..metrics.definitions import CLASSIFICATION
 from ..metrics.losses import Answers, Floats, differences, losses
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..statistics.log_histogram import LogHistogram
 from .clusters import Tables, by_table, count_clusters, count_pairs
-from .replay import Cell, Key
+from .replay import BlockSummary, Key
 
 #: A slice's column has at most so many values in one batch; an id is no slice.
 MOST_SLICE_VALUES = 5000
@@ -46,10 +46,12 @@ class Judgeable:
     model_clusters: Sequence[Any] = ()
 
 
-def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict[Key, Cell]]:
+def cells(
+    claims: Sequence[Hypothesis], unit: str, rows: Judgeable
+) -> dict[str, dict[Key, BlockSummary]]:
     """Each claim's x, by block; slices by value too."""
     names = rows.block_names
-    found: dict[str, dict[Key, Cell]] = {name: {} for name in names}
+    found: dict[str, dict[Key, BlockSummary]] = {name: {} for name in names}
     for claim in claims:
         mask = _rows_of(claim, rows)
         if not mask.any():
@@ -60,7 +62,7 @@ def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict
                 for code in np.unique(here if part is None else here[part]).tolist():
                     chosen = here == code if part is None else part & (here == code)
                     tables = _tables(claim, rows, np.flatnonzero(mask)[chosen])
-                    cell = Cell.of_tables(tables, int(chosen.sum()))
+                    cell = BlockSummary.of_tables(tables, int(chosen.sum()))
                     found[names[code]][claim.key, value] = cell
             continue
         champion, challenger = _losses(claim, rows, mask)
@@ -70,7 +72,7 @@ def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict
         for value, part in _parts(claim, rows, mask):
             for code in np.flatnonzero(np.bincount(here if part is None else here[part])).tolist():
                 chosen = here == code if part is None else part & (here == code)
-                found[names[code]][claim.key, value] = Cell.of(
+                found[names[code]][claim.key, value] = BlockSummary.of(
                     x[chosen],
                     None if champion is None else champion[chosen],
                     challenger[chosen],
@@ -80,7 +82,7 @@ def cells(claims: Sequence[Claim], unit: str, rows: Judgeable) -> dict[str, dict
     return {name: each for name, each in found.items() if each}
 
 
-def together(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
+def run_concurrently(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
     """Of classified requests: which answers go together, who was right where the other was not,
     and which decisions of the champion have a label."""
     paired, found = rows.paired, dict[str, Counter[str]]()
@@ -134,7 +136,7 @@ def delays(rows: Judgeable, day: Day, places: NDArray[np.int64]) -> dict[str, Lo
     return found
 
 
-def _rows_of(claim: Claim, rows: Judgeable) -> Mask:
+def _rows_of(claim: Hypothesis, rows: Judgeable) -> Mask:
     """The requests that tell something on the claim."""
     if claim.metric.labels:
         return rows.judged
@@ -143,7 +145,7 @@ def _rows_of(claim: Claim, rows: Judgeable) -> Mask:
     return rows.paired.usable
 
 
-def _losses(claim: Claim, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
+def _losses(claim: Hypothesis, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
     paired, metric = rows.paired, claim.metric
     if metric.differs:
         assert paired.champion is not None
@@ -160,7 +162,7 @@ def _losses(claim: Claim, rows: Judgeable, mask: Mask) -> tuple[Floats | None, F
     return None if paired.champion is None else of(paired.champion), of(paired.challenger)
 
 
-def _tables(claim: Claim, rows: Judgeable, places: NDArray[np.int64]) -> Tables:
+def _tables(claim: Hypothesis, rows: Judgeable, places: NDArray[np.int64]) -> Tables:
     """Counts of clusters of some requests, for each model that the claim is about."""
     paired, metric = rows.paired, claim.metric
     predictions = paired.challenger.prediction[places]
@@ -178,7 +180,7 @@ def _tables(claim: Claim, rows: Judgeable, places: NDArray[np.int64]) -> Tables:
     return tables
 
 
-def _parts(claim: Claim, rows: Judgeable, mask: Mask) -> list[tuple[str | None, Mask | None]]:
+def _parts(claim: Hypothesis, rows: Judgeable, mask: Mask) -> list[tuple[str | None, Mask | None]]:
     """The rows of each value of a slice's column; all rows of other claims."""
     if claim.column is None:
         return [(None, None)]

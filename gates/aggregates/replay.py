@@ -1,6 +1,6 @@
 """What replaying traffic leaves behind: sums that add to the bit, in any order.
 
-A partition's rows become a :class:`Tally` and are forgotten; tallies of partitions add up to that
+A partition's rows become a :class:`ReplayAggregate` and are forgotten; tallies of partitions add up to that
 of the window, wherever they were made. Its size grows with the blocks judged by a few numbers
 each, never with the requests.
 """
@@ -14,10 +14,10 @@ from typing import Any
 
 from ..statistics.log_histogram import LogHistogram
 from ..statistics.sums import Sums
-from .block import Cell
+from .block import BlockSummary
 from .distributions import Distributions
 
-__all__ = ["Cell", "Key", "Source", "Tally"]
+__all__ = ["BlockSummary", "Key", "ReplayAggregate", "Source"]
 
 #: A claim, and the value of its column where it is one of a slice.
 Key = tuple[str, str | None]
@@ -38,7 +38,7 @@ def named(sources: Iterable[Source]) -> list[dict[str, Any]]:
 
 
 @dataclass
-class Tally:
+class ReplayAggregate:
     """``blocks`` by name, each with its cells; ``counts`` of requests by what became of them.
 
     ``sources`` and ``labels`` are the partitions read; labels once for each state they were in.
@@ -47,7 +47,7 @@ class Tally:
     margins, unit, policy and models; tallies of different ones do not add.
     """
 
-    blocks: dict[str, dict[Key, Cell]] = field(default_factory=dict)
+    blocks: dict[str, dict[Key, BlockSummary]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     distributions: Distributions = field(default_factory=Distributions)
     sources: list[Source] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Tally:
     #: By claim, sums of x over requests without a label, with the label that is worst.
     unlabelled: dict[str, Sums] = field(default_factory=dict)
 
-    def absorb(self, other: Tally) -> None:
+    def absorb(self, other: ReplayAggregate) -> None:
         """Add ``other`` to this one, in time that depends on ``other`` only. Raises
         :class:`ValueError` when it was judged otherwise."""
         if other.identity != self.identity:
@@ -80,7 +80,7 @@ class Tally:
         for name, histogram in other.histograms.items():
             self.histograms[name] = self.histograms.get(name, LogHistogram()) + histogram
 
-    def cells(self, key: Key) -> list[tuple[str, Cell]]:
+    def cells(self, key: Key) -> list[tuple[str, BlockSummary]]:
         """The blocks in which there is something on ``key``, in order of time."""
         return [(name, cells[key]) for name, cells in sorted(self.blocks.items()) if key in cells]
 
@@ -118,12 +118,14 @@ class Tally:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Tally:
+    def from_document(cls, document: Mapping[str, Any]) -> ReplayAggregate:
         """What :meth:`document` wrote. Raises ValueError, KeyError or TypeError for what it did
         not."""
         return cls(
             {
-                name: {(claim, value): Cell.from_document(cell) for claim, value, cell in cells}
+                name: {
+                    (claim, value): BlockSummary.from_document(cell) for claim, value, cell in cells
+                }
                 for name, cells in document["blocks"].items()
             },
             Counter(document["counts"]),

@@ -21,7 +21,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 from ..formatting import amount, count
 from ..metrics.classes import Classes
 from ..metrics.losses import Answers, Floats, losses
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ShadowPolicy
 from ..report import Check, MetricRow
 from ..statistics.sums import Sums
@@ -96,7 +96,7 @@ def score_check(table: Mapping[str, int], largest_gap: float) -> Check:
 
 
 def worst_sums(
-    claims: Sequence[Claim], rows: Judgeable, classes: Sequence[Any], edges: Edges | None
+    claims: Sequence[Hypothesis], rows: Judgeable, classes: Sequence[Any], edges: Edges | None
 ) -> dict[str, Sums]:
     """For each claim on labels, the sums of x over requests without a label, with the label that
     is worst for the challenger: one of ``classes``, or of a regression a number between the ends
@@ -126,7 +126,7 @@ def worst_sums(
 def with_worst_check(
     checks: Sequence[Check],
     policy: ShadowPolicy,
-    claims: Sequence[Claim],
+    claims: Sequence[Hypothesis],
     rows: Sequence[MetricRow],
     worst: Mapping[str, Sums],
 ) -> tuple[Check, ...]:
@@ -138,7 +138,10 @@ def with_worst_check(
 
 
 def _worst_check(
-    tolerated: float, claims: Sequence[Claim], rows: Sequence[MetricRow], worst: Mapping[str, Sums]
+    tolerated: float,
+    claims: Sequence[Hypothesis],
+    rows: Sequence[MetricRow],
+    worst: Mapping[str, Sums],
 ) -> list[Check]:
     for claim in claims:
         missing = worst.get(claim.key)
@@ -176,7 +179,7 @@ def _candidates(
 
 
 def _x(
-    claim: Claim,
+    claim: Hypothesis,
     labels: NDArray[Any],
     champion: Answers | None,
     challenger: Answers,

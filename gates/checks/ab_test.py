@@ -17,7 +17,7 @@ from ..report import Check
 from ..statistics.sample_ratio import anytime_p
 from .traffic import rows_left_out
 
-Look = Mapping[str, Any]
+InterimAnalysis = Mapping[str, Any]
 
 #: An alarm about the split of units; of so many looks together.
 _RATIO_LEVEL = 0.01
@@ -32,7 +32,7 @@ _BEYOND_CHANCE = 4.0
 
 
 def arm_checks(
-    policy: ABPolicy, looks: Sequence[Look], counts: Mapping[str, int]
+    policy: ABPolicy, looks: Sequence[InterimAnalysis], counts: Mapping[str, int]
 ) -> tuple[Check, ...]:
     """All of them, in the order in which the report shows them."""
     last = looks[-1] if looks else None
@@ -86,7 +86,7 @@ def arm_checks(
     return tuple(checks)
 
 
-def _sample_ratio(policy: ABPolicy, looks: Sequence[Look]) -> Check:
+def _sample_ratio(policy: ABPolicy, looks: Sequence[InterimAnalysis]) -> Check:
     shares = (1 - policy.share, policy.share)
     p = min((anytime_p(_units(look), shares) for look in looks), default=1.0)
     champion, challenger = _units(looks[-1] if looks else None)
@@ -101,7 +101,7 @@ def _sample_ratio(policy: ABPolicy, looks: Sequence[Look]) -> Check:
     )
 
 
-def _missing(policy: ABPolicy, item: OutcomeDemand, look: Look) -> list[Check]:
+def _missing(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> list[Check]:
     """Outcomes that are missing, compared between the arms. Where the policy takes a missing one
     as 0, an arm without any outcome at all is still not one whose outcomes are all 0."""
     name = f"outcomes of {item.name}"
@@ -150,7 +150,7 @@ def _lacks(item: OutcomeDemand, arm: Mapping[str, Any], what: str) -> int:
     return int(arm["outcomes"][item.name].get("missing", {}).get(what, 0))
 
 
-def _level(policy: ABPolicy, item: OutcomeDemand, look: Look) -> list[Check]:
+def _level(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> list[Check]:
     """Outcomes of both arms are of one unit, and no arm has lost its outcome."""
     name = f"level of {item.name}"
     arms = {who: outcome_arm(item, look[who]) for who in ("champion", "challenger")}
@@ -201,5 +201,5 @@ def _share(name: str, number: int, every: int, what: str) -> Check:
     return Check(name, False, message, Verdict.INVALID if number > _TOLERATED * every else None)
 
 
-def _units(look: Look | None) -> tuple[int, int]:
+def _units(look: InterimAnalysis | None) -> tuple[int, int]:
     return (0, 0) if look is None else (look["champion"]["units"], look["challenger"]["units"])

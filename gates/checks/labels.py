@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from scipy.stats import chi2_contingency
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..formatting import amount, count
 from ..policy.promotion import ShadowPolicy
 from ..report import Check
@@ -72,7 +72,7 @@ def conflict_check(policy: ShadowPolicy, conflicting: int, labelled: int) -> Che
     return Check("label conflicts", not conflicting, f"{message}; the latest counts", None)
 
 
-def level_check(policy: ShadowPolicy, tally: Tally) -> list[Check]:
+def level_check(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
     """Labels have the level of what the champion answers (the challenger, without one): percent
     against fractions, or a class that is gone, is no fault of a model. Bins of scores or
     predictions hold the sums of both; nothing is said where there are none, or few."""
@@ -116,7 +116,7 @@ def level_check(policy: ShadowPolicy, tally: Tally) -> list[Check]:
 
 
 def delay_checks(
-    policy: ShadowPolicy, tally: Tally, end: datetime, mature_until: datetime
+    policy: ShadowPolicy, tally: ReplayAggregate, end: datetime, mature_until: datetime
 ) -> tuple[Check, ...]:
     """Requests were old enough for their labels to have come, and late labels are like early
     ones."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..data.columns import column_problems, features
 from ..data.pairing import Mask, served
 from ..data.predictions import USUAL, Needs, answers
@@ -47,7 +47,7 @@ def self_replay(
     frame: pd.DataFrame,
     recorded: tuple[Answers, Mask],
     precision: Precision,
-    tally: Tally,
+    tally: ReplayAggregate,
     prefix: str = "",
 ) -> None:
     """Put a sample of the requests to the model again and count the answers that are as recorded.
@@ -81,7 +81,7 @@ def replay_pairs(
     requests: tuple[pd.DataFrame, Keys],
     others: pd.DataFrame,
     precision: Precision,
-    tally: Tally,
+    tally: ReplayAggregate,
 ) -> None:
     """Compare the two rows of each mirrored request, and put a sample of the challenger's to it
     again. ``requests`` are the champion's rows with their keys, ``others`` the challenger's."""

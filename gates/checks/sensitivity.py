@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..aggregates.holdout import HeldOut, RowSums
+from ..aggregates.holdout import HeldOut, HoldoutSummary
 from ..formatting import amount
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..report import Check
 
 #: Where the rarest class has a smaller share, a mean over all rows hardly sees it.
@@ -17,7 +17,7 @@ _BLIND = ("accuracy", "zero_one", "brier")
 
 
 def sensitivity_checks(
-    demands: Sequence[Claim], sums: Sequence[RowSums], data: HeldOut
+    demands: Sequence[Hypothesis], sums: Sequence[HoldoutSummary], data: HeldOut
 ) -> list[Check]:
     """Warnings about margins that are as large as the champion's own loss, and about measures in
     which a rare class is lost."""
@@ -43,7 +43,7 @@ def sensitivity_checks(
     return [*checks, *_rare_class(demands, data)]
 
 
-def _rare_class(demands: Sequence[Claim], data: HeldOut) -> list[Check]:
+def _rare_class(demands: Sequence[Hypothesis], data: HeldOut) -> list[Check]:
     blind = [claim.metric for claim in demands if claim.metric.name in _BLIND]
     seeing = any(claim.metric.name == "log_loss" for claim in demands)
     if not blind or seeing or data.classes is None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..aggregates.unlabelled import score_check
 from ..data.label_maturity import block_length
 from ..formatting import amount, count, plural
 from ..inference.sequential import slice_selections
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ShadowPolicy
 from ..policy.slices import slice_checks
 from ..report import DEMANDS, Check
@@ -33,8 +33,8 @@ class Window:
 
 def shadow_checks(
     policy: ShadowPolicy,
-    claims: tuple[Claim, ...],
-    tally: Tally,
+    claims: tuple[Hypothesis, ...],
+    tally: ReplayAggregate,
     window: Window,
     said: Mapping[str, Mapping[str, str]],
 ) -> tuple[Check, ...]:
@@ -116,7 +116,7 @@ def _signature(found: Mapping[str, int], rows: int) -> Check:
     )
 
 
-def _selection(policy: ShadowPolicy, tally: Tally) -> list[Check]:
+def _selection(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
     """Whether labels exist where the champion decided so: by its decision, else by its score."""
     by_decision = selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap)
     if not by_decision.ok:
@@ -137,7 +137,7 @@ def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
     )
 
 
-def _challenger_answers(policy: ShadowPolicy, tally: Tally, answered: int) -> Check:
+def _challenger_answers(policy: ShadowPolicy, tally: ReplayAggregate, answered: int) -> Check:
     """One missing answer fails a replayed challenger; a mirrored one may lack what a network
     loses; where errors are a demand of their own, they are judged there."""
     missing = tally.counts["challenger_unusable"]
@@ -149,7 +149,7 @@ def _challenger_answers(policy: ShadowPolicy, tally: Tally, answered: int) -> Ch
     return found
 
 
-def _join_rate(policy: ShadowPolicy, tally: Tally) -> Check:
+def _join_rate(policy: ShadowPolicy, tally: ReplayAggregate) -> Check:
     """Requests with a row of both versions."""
     counts = tally.counts
     every = counts["requests"] + counts["without_champion"]
@@ -187,7 +187,7 @@ def _pairs(unlike: int, compared: int) -> Check:
     )
 
 
-def _latencies(tally: Tally, answered: int) -> Check:
+def _latencies(tally: ReplayAggregate, answered: int) -> Check:
     """Latencies are there for both versions: the ones that lack may be the slow ones."""
     lacks = {who: tally.counts[f"{who}_without_latency"] for who in ("champion", "challenger")}
     message = " and ".join(f"{count(lacks[who])} answers of the {who}" for who in lacks)
@@ -198,7 +198,7 @@ def _latencies(tally: Tally, answered: int) -> Check:
     return Check("latencies", False, f"{message}: those without one may be the slow ones")
 
 
-def _self_replay(policy: ShadowPolicy, tally: Tally, who: str) -> Check:
+def _self_replay(policy: ShadowPolicy, tally: ReplayAggregate, who: str) -> Check:
     """A version answers its own recorded requests as recorded."""
     name, prefix = ("self-replay", "") if who == "champion" else ("challenger replay", f"{who} ")
     replayed = tally.counts[f"{prefix}replayed"]
@@ -235,7 +235,7 @@ def _unproven_columns(columns: Mapping[str, int]) -> Check:
     )
 
 
-def _independence(claims: tuple[Claim, ...], tally: Tally) -> Check:
+def _independence(claims: tuple[Hypothesis, ...], tally: ReplayAggregate) -> Check:
     """Single requests may be judged only where the block they are from does not matter."""
     worst, most = 0.0, 1.5
     for claim in claims:
@@ -296,7 +296,7 @@ def _left_out(name: str, number: int, what: str, how: str = "left out") -> Check
     return Check(name, not number, f"{count(number)} {what} {how}", None)
 
 
-def _gaps(policy: ShadowPolicy, tally: Tally, start: datetime, end: datetime) -> Check:
+def _gaps(policy: ShadowPolicy, tally: ReplayAggregate, start: datetime, end: datetime) -> Check:
     expected = max(1, round((end - start) / block_length(policy.block)))
     missing = max(0, expected - len(tally.blocks))
     return Check(

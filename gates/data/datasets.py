@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from ..protocols import Files
+    from ..protocols import ArtifactFiles
 
 _WHAT = "the data set"
 
@@ -43,7 +43,7 @@ class Dataset:
     not_numbers: Mapping[str, int] = field(default_factory=dict)
 
 
-async def read_dataset(store: Files, address: str) -> Dataset:
+async def read_dataset(store: ArtifactFiles, address: str) -> Dataset:
     """The Parquet file or folder at ``address``: a URI below the artifact root, a path, or
     ``file:``.
 

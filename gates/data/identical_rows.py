@@ -64,11 +64,11 @@ def _column(values: pd.Series[Any]) -> Hashes:
 def _together(columns: dict[str, Hashes]) -> Hashes:
     """One hash for each row, from those of its columns in their order."""
     first, *others = columns.values()
-    combined = first
+    combine = first
     for values in others:
         # The multiplier of Knuth's 64-bit linear congruential generator; wraps around.
-        combined = combined * np.uint64(6364136223846793005) + values
-    return combined
+        combine = combine * np.uint64(6364136223846793005) + values
+    return combine
 
 
 def _unordered(hashes: Hashes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 
-def matured(at: datetime, horizon_hours: float, block: str) -> datetime:
+def labels_complete_until(at: datetime, horizon_hours: float, block: str) -> datetime:
     """The end of the last whole ``hour`` or ``day`` (UTC) of which, at ``at``, all labels had
     ``horizon_hours`` to come. A part of a block is no look: it would be counted as one unit, and
     counted again when it has grown."""
@@ -16,7 +16,7 @@ def matured(at: datetime, horizon_hours: float, block: str) -> datetime:
 
 def next_block(at: datetime, block: str) -> datetime:
     """The begin of the first ``hour`` or ``day`` (UTC) that lies wholly after ``at``."""
-    begun = matured(at, 0, block)
+    begun = labels_complete_until(at, 0, block)
     return begun if begun == at.astimezone(UTC) else begun + block_length(block)
 
 

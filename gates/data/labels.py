@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from ..protocols import Files
+    from ..protocols import ArtifactFiles
     from .parquet import Conversion
     from .request_ids import Keys
 
@@ -50,7 +50,12 @@ class LabelData:
 
 
 async def read_labels(
-    store: Files, tenant_id: str, model_id: str, day: datetime, *, thread: Executor | None = None
+    store: ArtifactFiles,
+    tenant_id: str,
+    model_id: str,
+    day: datetime,
+    *,
+    thread: Executor | None = None,
 ) -> LabelData | None:
     """The labels of one day's requests, one row a request, the latest label; None if there are
     none yet. Decoded like requests. Raises :class:`InvalidDataset`."""
@@ -63,7 +68,7 @@ async def read_labels(
     return await loop.run_in_executor(thread, _labels, f"labels of {day:%Y-%m-%d}", contents)
 
 
-async def labels_look(store: Files, tenant_id: str, model_id: str, day: datetime) -> str:
+async def labels_look(store: ArtifactFiles, tenant_id: str, model_id: str, day: datetime) -> str:
     """The revision of the day's label files: what can be told without reading them."""
     tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     return revision_of(await data_files(store, artifact_paths.labels_partition(tenant, model, day)))

@@ -28,7 +28,7 @@ SERVED = "as served, without the first minutes of the window"
 _WARM_UP = 1
 
 
-def in_turn(
+def time_interleaved(
     models: Mapping[str, Predictor], frame: pd.DataFrame, calls: int
 ) -> dict[str, LogHistogram]:
     """Milliseconds of each model for single requests of ``frame``; the model that begins changes

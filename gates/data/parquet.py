@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from ..protocols import Files, StoredFile
+    from ..protocols import ArtifactFiles, StoredFile
 
     #: What turns a column, described by file and name, into the type that gates compare.
     Conversion = Callable[[pa.ChunkedArray, str], pa.ChunkedArray]
@@ -48,7 +48,7 @@ def is_data_path(path: str) -> bool:
     return "." not in name or name.lower().endswith(_ENDINGS)
 
 
-async def data_files(store: Files, folder: str) -> list[StoredFile]:
+async def data_files(store: ArtifactFiles, folder: str) -> list[StoredFile]:
     """The files of the data set at ``folder``, at any depth, in order of their paths."""
     files = await store.files(folder)
     chosen = [file for file in files if is_data_path(file.path.removeprefix(f"{folder}/"))]
@@ -60,7 +60,7 @@ def revision_of(files: Sequence[StoredFile]) -> str:
     return digest([[file.path, file.size, file.revision] for file in files])
 
 
-async def read_files(store: Files, paths: Sequence[str]) -> list[StoredBytes]:
+async def read_files(store: ArtifactFiles, paths: Sequence[str]) -> list[StoredBytes]:
     """The content of each file. Raises ArtifactNotFound."""
     return [StoredBytes(path, await store.get_bytes(path)) for path in paths]
 

@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Data = TypeVar("Data")
 
 
-async def one_ahead(
+async def prefetch_next(
     items: Iterable[Item], read: Callable[[Item], Coroutine[Any, Any, Data]]
 ) -> AsyncGenerator[tuple[Item, Data]]:
     """Each item with what ``read`` makes of it, in order; meanwhile the next one is read, and no

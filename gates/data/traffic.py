@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from model_lifecycle.registry.concurrency import together
+from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain import artifact_paths, identifiers
 from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ..protocols import Files, StoredFile
+    from ..protocols import ArtifactFiles, StoredFile
     from .parquet import Conversion
 
 __all__ = [
@@ -136,7 +136,12 @@ class Batch:
 
 
 async def write_traffic(
-    store: Files, tenant_id: str, model_id: str, hour: datetime, frame: pd.DataFrame, part: int = 0
+    store: ArtifactFiles,
+    tenant_id: str,
+    model_id: str,
+    hour: datetime,
+    frame: pd.DataFrame,
+    part: int = 0,
 ) -> str:
     """Write one hour of requests as part ``part`` of its partition; returns the path.
 
@@ -154,7 +159,12 @@ async def write_traffic(
 
 
 async def write_labels(
-    store: Files, tenant_id: str, model_id: str, day: datetime, frame: pd.DataFrame, part: int = 0
+    store: ArtifactFiles,
+    tenant_id: str,
+    model_id: str,
+    day: datetime,
+    frame: pd.DataFrame,
+    part: int = 0,
 ) -> str:
     """Write labels of one day's requests: ``request_id``, ``label``, ``labelled_at``.
 
@@ -171,7 +181,7 @@ async def write_labels(
 
 
 async def partitions(
-    store: Files, tenant_id: str, model_id: str, start: datetime, end: datetime
+    store: ArtifactFiles, tenant_id: str, model_id: str, start: datetime, end: datetime
 ) -> tuple[Partition, ...]:
     """The hours that ``[start, end)`` touches and for which there is traffic, in order; lists a
     day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
@@ -213,7 +223,7 @@ def batches(hours: Iterable[Partition], *, most: int = BATCH_BYTES) -> Iterator[
 
 
 async def read_partitions(
-    store: Files,
+    store: ArtifactFiles,
     hours: Sequence[Partition],
     *,
     ids: Sequence[str] = (),
@@ -226,12 +236,12 @@ async def read_partitions(
     if len(hours) > 1:
         what += f" to {hours[-1].name}"
     types = {**dict.fromkeys(ids, id_texts), **_REQUEST_TYPES}
-    contents = await together(*(read_files(store, hour.files) for hour in hours))
+    contents = await run_concurrently(*(read_files(store, hour.files) for hour in hours))
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(thread, _batch, what, hours, contents, types)
 
 
-async def read_partition(store: Files, partition: Partition) -> PartitionData:
+async def read_partition(store: ArtifactFiles, partition: Partition) -> PartitionData:
     """The requests of one hour. Raises :class:`InvalidDataset` when a required column is missing
     or the file is no Parquet."""
     batch = await read_partitions(store, [partition])

@@ -17,27 +17,27 @@ import pandas as pd
 
 from model_lifecycle.registry.domain.errors import ArtifactNotFound
 
-from ..aggregates.arms import Units, batch_units
+from ..aggregates.arms import ArmAggregate, batch_units
 from ..aggregates.replay import Source
 from ..data.pairing import Day
-from ..data.prefetch import one_ahead
+from ..data.prefetch import prefetch_next
 from ..data.traffic import batches, labels_look, read_labels, read_partitions
 from ..policy.promotion import ABPolicy
-from ..protocols import Files
-from .checkpoints import Covered, covered_hours, packed, unpacked
+from ..protocols import ArtifactFiles
+from .checkpoints import Coverage, covered_hours, packed, unpacked
 from .plan import TrafficPlan, day_hours
 
 
 @dataclass
-class UnitDay(Covered):
+class UnitDay(Coverage):
     """A day's units, and which hours they are from."""
 
-    units: Units = field(default_factory=Units)
+    units: ArmAggregate = field(default_factory=ArmAggregate)
 
 
 async def day_units(
-    store: Files, plan: TrafficPlan, policy: ABPolicy, versions: Mapping[str, int], day: str
-) -> Units:
+    store: ArtifactFiles, plan: TrafficPlan, policy: ABPolicy, versions: Mapping[str, int], day: str
+) -> ArmAggregate:
     """The day's units. Hours that were read before are not read again unless one of their files,
     or a label of their requests where labels are outcomes, has changed since."""
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
@@ -59,7 +59,7 @@ async def day_units(
         known = Day.of(labels)
     mature_until = datetime.fromisoformat(plan.mature_until)
     reader = partial(read_partitions, store, ids=(policy.unit,))
-    async with aclosing(one_ahead(batches(state.missing(hours)), reader)) as read:
+    async with aclosing(prefetch_next(batches(state.missing(hours)), reader)) as read:
         async for members, batch in read:
             state.units.absorb(
                 await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
@@ -71,13 +71,13 @@ async def day_units(
     return _with_left_out(state)
 
 
-def _with_left_out(state: UnitDay) -> Units:
+def _with_left_out(state: UnitDay) -> ArmAggregate:
     """The units with the counts of the label files, which are read as a whole at each look."""
     state.units.counts.update(state.left_out)
     return state.units
 
 
-async def _read(store: Files, folder: str, day: str) -> UnitDay | None:
+async def _read(store: ArtifactFiles, folder: str, day: str) -> UnitDay | None:
     try:
         document = json.loads(await store.get_bytes(f"{folder}/sums/{day}.json"))
         seen = unpacked(await store.get_bytes(f"{folder}/sums/{day}.npy"))
@@ -87,7 +87,7 @@ async def _read(store: Files, folder: str, day: str) -> UnitDay | None:
         return None
 
 
-async def _write(store: Files, folder: str, day: str, state: UnitDay) -> None:
+async def _write(store: ArtifactFiles, folder: str, day: str, state: UnitDay) -> None:
     """The document last: it says how much the others must hold."""
     buffer = io.BytesIO()
     summed = state.units.days[day]
@@ -115,7 +115,7 @@ def _state(document: Mapping[str, Any], seen: Any, rows: pd.DataFrame) -> UnitDa
         document["total"],
     ):
         return None
-    units = Units(
+    units = ArmAggregate(
         {document["day"]: summed},
         Counter(document["counts"]),
         [Source(**source) for source in document["sources"]],

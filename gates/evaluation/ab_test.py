@@ -16,22 +16,22 @@ from model_lifecycle.registry.domain.canonical_json import digest
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset, InvalidInput
 from model_lifecycle.registry.domain.stages import Gate
 
-from ..aggregates.arms import ARMS, PARTS, Units, exposure
+from ..aggregates.arms import ARMS, PARTS, ArmAggregate, exposure
 from ..aggregates.replay import named
 from ..checks.ab_test import arm_checks
 from ..checks.common import KEPT_CHECKS, duration_check, restart_check
 from ..inference.two_sample import judge_arms
 from ..policy.promotion import ABPolicy
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import Check, GateReport, MetricRow
 from .ab_day import day_units
-from .context import Case, conclude, look, open_case, read_report
+from .context import EvaluationContext, conclude, load_context, look, read_report
 from .plan import TrafficPlan, fixed_plan, keep_plan
 from .prior_attempts import attempts_on_window
 
 
 async def ab_test_version(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -69,7 +69,7 @@ async def ab_test_version(
 class ABSetting:
     """An A/B test's case, with its policy."""
 
-    case: Case
+    case: EvaluationContext
     policy: ABPolicy
 
     @property
@@ -87,7 +87,7 @@ class ABSetting:
 
 
 async def ab_opened(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -96,7 +96,7 @@ async def ab_opened(
 ) -> ABSetting | GateReport:
     """The test as it is to be made now, or the report of evidence that has this id. Raises
     InvalidInput without a champion or without a section of the policy."""
-    case = await open_case(
+    case = await load_context(
         registry, Gate.AB_TEST, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )
     if isinstance(case, GateReport):
@@ -111,7 +111,7 @@ async def ab_opened(
 
 
 async def plan_ab_test(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -138,7 +138,7 @@ async def plan_ab_test(
 
 
 async def judge_ab_test(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     plan: TrafficPlan,
     *,
     actor: Principal | str,
@@ -166,7 +166,7 @@ async def judge_ab_test(
             field="plan",
         )
     versions = dict(zip(ARMS, (case.champion.version, case.version.version), strict=True))
-    units = Units()
+    units = ArmAggregate()
     for day in plan.days:
         units.absorb(await day_units(store, plan, policy, versions, day))
     if not units.counts["requests"] and not units.counts["immature"]:
@@ -214,7 +214,9 @@ def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Ch
     return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *seen)
 
 
-async def _salt_check(registry: GateRegistry, case: Case, policy: ABPolicy) -> list[Check]:
+async def _salt_check(
+    registry: EvaluationRegistry, case: EvaluationContext, policy: ABPolicy
+) -> list[Check]:
     """Whether A/B tests of other versions split their units by the same salt: then the same units
     see the new version each time, and carry over what the earlier one did to them."""
     if policy.salt is None:
@@ -243,7 +245,7 @@ async def _salt_check(registry: GateRegistry, case: Case, policy: ABPolicy) -> l
     return [Check("salt", True, f"no test of another version used the salt {policy.salt!r}", None)]
 
 
-def _no_traffic(case: Case, start: str, end: str) -> InvalidDataset:
+def _no_traffic(case: EvaluationContext, start: str, end: str) -> InvalidDataset:
     return InvalidDataset(
         f"there is no traffic of versions {case.baseline} and {case.version.version} of "
         f"{case.model} between {start} and {end}",

@@ -10,9 +10,9 @@ from model_lifecycle.registry.domain.stages import Gate
 
 from ..formatting import amount
 from ..metrics.definitions import metric
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import Check, MetricRow
-from .context import Case, read_report
+from .context import EvaluationContext, read_report
 
 NAME = "level of the champion"
 #: Gates that record a version's loss; the last one that it passed is asked first.
@@ -20,7 +20,10 @@ _GATES = (Gate.SHADOW, Gate.VALIDATION)
 
 
 async def champion_level_check(
-    registry: GateRegistry, case: Case, rows: Sequence[MetricRow], largest_ratio: float
+    registry: EvaluationRegistry,
+    case: EvaluationContext,
+    rows: Sequence[MetricRow],
+    largest_ratio: float,
 ) -> list[Check]:
     """Whether the champion's losses are at most ``largest_ratio`` times what its own evidence
     recorded, or that part of them; nothing where there is no such evidence. Labels in percent, or
@@ -53,7 +56,9 @@ async def champion_level_check(
     return [Check(NAME, True, compared[0])] if compared else []
 
 
-async def _recorded_losses(registry: GateRegistry, case: Case, version: int) -> Mapping[str, float]:
+async def _recorded_losses(
+    registry: EvaluationRegistry, case: EvaluationContext, version: int
+) -> Mapping[str, float]:
     """The version's losses by measure, from the newest evidence that it passed."""
     evidence = await registry.list_evidence(case.tenant, case.model, version)
     for gate in _GATES:

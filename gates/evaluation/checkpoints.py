@@ -17,11 +17,11 @@ import numpy as np
 from model_lifecycle.registry.domain.canonical_json import digest
 from model_lifecycle.registry.domain.errors import ArtifactNotFound
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..data.pairing import Day
 from ..data.parquet import files_digest, read_files
 from ..data.traffic import LabelData, Partition, ReadHour
-from ..protocols import Files
+from ..protocols import ArtifactFiles
 from .plan import TrafficPlan
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CoveredHour:
 
 
 @dataclass
-class Covered:
+class Coverage:
     """``covered`` holds the hours in a day's sums by name; ``seen`` which requests. ``labels`` is
     the revision of the day's label files, ``labels_digest`` that of the labels of the requests
     seen, ``left_out`` counts rows of the label files."""
@@ -55,7 +55,9 @@ class Covered:
         """The hours that are not in the sums yet."""
         return [hour for hour in hours if hour.name not in self.covered]
 
-    async def fits(self, store: Files, plan: TrafficPlan, hours: Sequence[Partition]) -> bool:
+    async def fits(
+        self, store: ArtifactFiles, plan: TrafficPlan, hours: Sequence[Partition]
+    ) -> bool:
         """Whether the sums are of this test, and no file that they cover has changed since. A file
         that was written again is read; the same bytes are no change."""
         if self.identity != plan.identity:
@@ -100,10 +102,10 @@ class Covered:
 
 
 @dataclass
-class DayState(Covered):
+class DayState(Coverage):
     """A day of a shadow test. ``operation_id`` is that of the task that began the sums."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: ReplayAggregate = field(default_factory=ReplayAggregate)
     operation_id: str | None = None
 
 
@@ -116,7 +118,7 @@ def _times(plan: TrafficPlan) -> str:
     return digest([plan.start, plan.end, plan.mature_until])
 
 
-async def read_state(store: Files, folder: str, day: str) -> DayState | None:
+async def read_state(store: ArtifactFiles, folder: str, day: str) -> DayState | None:
     """The day's sums; None where there are none that can be used."""
     try:
         document = json.loads(await store.get_bytes(f"{_path(folder, day)}.json"))
@@ -125,7 +127,7 @@ async def read_state(store: Files, folder: str, day: str) -> DayState | None:
         return None
 
 
-async def write_state(store: Files, folder: str, day: str, state: DayState) -> None:
+async def write_state(store: ArtifactFiles, folder: str, day: str, state: DayState) -> None:
     """The keys first: sums without them are not used, nor are keys of fewer sums harmful."""
     document = {
         **state.coverage_document(),
@@ -162,7 +164,7 @@ def _state(document: Mapping[str, Any], seen: Keys) -> DayState | None:
         seen,
         document["labels_digest"],
         dict(document["left_out"]),
-        Tally.from_document(document["tally"]),
+        ReplayAggregate.from_document(document["tally"]),
         document.get("operation_id"),
     )
 

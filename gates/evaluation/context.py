@@ -31,10 +31,10 @@ from model_lifecycle.registry.domain.stages import Gate
 
 from ..checks.common import production_check
 from ..formatting import deciding_sentence
-from ..inference.decision import combined
+from ..inference.decision import combine
 from ..metrics.definitions import METRICS, Metric
 from ..policy.estimands import estimand
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import Check, GateReport, MetricRow
 
 REPORT_JSON = artifact_paths.REPORT_JSON
@@ -43,7 +43,7 @@ _PATH_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Case:
+class EvaluationContext:
     """A version as a gate finds it: its files, the champion now, and the policy now."""
 
     gate: Gate
@@ -74,8 +74,8 @@ class Case:
                 )
 
 
-async def open_case(
-    registry: GateRegistry,
+async def load_context(
+    registry: EvaluationRegistry,
     gate: Gate,
     tenant_id: str,
     model_id: str,
@@ -83,7 +83,7 @@ async def open_case(
     *,
     actor: Principal | str,
     evidence_id: str | None,
-) -> Case | GateReport:
+) -> EvaluationContext | GateReport:
     """The case, or the report of the evidence that has this id already.
 
     Raises PermissionDenied, ModelNotFound, VersionNotFound, and OperationConflict when the
@@ -113,7 +113,7 @@ async def open_case(
                 field="version",
             )
         champion = await registry.get_version(tenant, model, metadata.production_version)
-    return Case(
+    return EvaluationContext(
         gate=gate,
         tenant=tenant,
         model=model,
@@ -128,8 +128,8 @@ async def open_case(
 
 
 async def look(
-    registry: GateRegistry,
-    case: Case,
+    registry: EvaluationRegistry,
+    case: EvaluationContext,
     section: Mapping[str, Any],
     rows: Sequence[MetricRow],
     checks: Sequence[Check],
@@ -141,7 +141,7 @@ async def look(
     """The report as :func:`conclude` would make it now; nothing is written."""
     now = await registry.get_model(case.tenant, case.model)
     every = (*checks, production_check(case.baseline, now.production_version if now else None))
-    verdict = combined(rows, every)
+    verdict = combine(rows, every)
     folder = report_folder(
         case.tenant, case.model, case.version.version, case.gate.value, case.evidence_id
     )
@@ -168,8 +168,8 @@ async def look(
 
 
 async def conclude(
-    registry: GateRegistry,
-    case: Case,
+    registry: EvaluationRegistry,
+    case: EvaluationContext,
     section: Mapping[str, Any],
     rows: Sequence[MetricRow],
     checks: Sequence[Check],
@@ -205,7 +205,7 @@ def report_folder(
     return artifact_paths.gate_report(tenant, model, version, gate, _segment(evidence_id))
 
 
-async def read_report(registry: GateRegistry, report_uri: str | None) -> GateReport:
+async def read_report(registry: EvaluationRegistry, report_uri: str | None) -> GateReport:
     """The report at the address that evidence holds. Raises ArtifactNotFound, and InvalidInput
     for evidence that no gate of ours wrote."""
     folder = registry.artifacts.path_of(report_uri) if report_uri else None
@@ -218,7 +218,9 @@ async def read_report(registry: GateRegistry, report_uri: str | None) -> GateRep
     return GateReport.from_document(json.loads(data))
 
 
-async def _recorded_meanwhile(registry: GateRegistry, case: Case, report: GateReport) -> GateReport:
+async def _recorded_meanwhile(
+    registry: EvaluationRegistry, case: EvaluationContext, report: GateReport
+) -> GateReport:
     """Another run with the same id was first: its verdict is the one on record."""
     for item in await registry.list_evidence(case.tenant, case.model, case.version.version):
         if item.evidence_id == case.evidence_id and item.gate is case.gate:
@@ -232,7 +234,7 @@ async def _recorded_meanwhile(registry: GateRegistry, case: Case, report: GateRe
     raise OperationConflict(case.evidence_id)
 
 
-def _judged(case: Case) -> dict[str, Any]:
+def _judged(case: EvaluationContext) -> dict[str, Any]:
     return {
         "software": f"model_lifecycle {__version__}",
         "challenger": _files(case.version),

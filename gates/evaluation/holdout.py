@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
 from ..aggregates.distributions import Distributions, Edges
-from ..aggregates.holdout import HeldOut, RowSums, claim_values, row_sums
+from ..aggregates.holdout import HeldOut, HoldoutSummary, claim_values, row_sums
 from ..checks.common import (
     answers_check,
     demands_check,
@@ -38,7 +38,7 @@ from ..metrics.classes import Classes, declared_classes
 from ..metrics.clustering import cluster_names, silhouette_sample, silhouettes
 from ..metrics.definitions import CLASSIFICATION, CLUSTERING
 from ..metrics.losses import Answers
-from ..policy.hypotheses import Claim, of_classes
+from ..policy.hypotheses import Hypothesis, of_classes
 from ..policy.promotion import ValidationPolicy
 from ..policy.slices import slice_checks
 from ..rendering.descriptive import auc_row, flips
@@ -48,7 +48,7 @@ from ..statistics.design_effect import design_effect, largest_by_chance
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor
 
-    from .context import Case
+    from .context import EvaluationContext
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Judged:
 
 
 def judge_dataset(
-    case: Case,
+    case: EvaluationContext,
     policy: ValidationPolicy,
-    demands: tuple[Claim, ...],
+    demands: tuple[Hypothesis, ...],
     dataset: Dataset,
     challenger: Predictor,
     champion: Predictor | None,
@@ -156,7 +156,7 @@ class _Rows:
         cls,
         dataset: Dataset,
         policy: ValidationPolicy,
-        demands: tuple[Claim, ...],
+        demands: tuple[Hypothesis, ...],
         models: Mapping[str, Predictor],
     ) -> _Rows:
         check_rows(dataset.frame, "the data set")
@@ -199,7 +199,7 @@ class _Rows:
         floor = self.times.dt.floor("h" if policy.unit == "hour" else "D")
         return np.asarray(pd.factorize(floor)[0])
 
-    def slices(self, demands: tuple[Claim, ...]) -> dict[str, NDArray[Any]]:
+    def slices(self, demands: tuple[Hypothesis, ...]) -> dict[str, NDArray[Any]]:
         columns = {claim.column for claim in demands if claim.column is not None}
         return {
             name: self.frame[name].astype(str).to_numpy(dtype=object) for name in sorted(columns)
@@ -207,7 +207,10 @@ class _Rows:
 
 
 def _require_columns(
-    frame: pd.DataFrame, policy: ValidationPolicy, demands: tuple[Claim, ...], label: str | None
+    frame: pd.DataFrame,
+    policy: ValidationPolicy,
+    demands: tuple[Hypothesis, ...],
+    label: str | None,
 ) -> None:
     wanted = [label, policy.time, policy.cluster, *(claim.column for claim in demands)]
     missing = sorted({name for name in wanted if name is not None and name not in frame.columns})
@@ -260,9 +263,9 @@ def _times(frame: pd.DataFrame, policy: ValidationPolicy) -> pd.Series[Any] | No
 
 
 def _answers(
-    case: Case,
+    case: EvaluationContext,
     policy: ValidationPolicy,
-    demands: tuple[Claim, ...],
+    demands: tuple[Hypothesis, ...],
     models: Mapping[str, Predictor],
     rows: _Rows,
 ) -> tuple[dict[str, Answers], dict[str, NDArray[np.bool_]], list[Check]]:
@@ -294,7 +297,7 @@ def _answers(
 
 def _silhouettes(
     challenger: Predictor,
-    demands: tuple[Claim, ...],
+    demands: tuple[Hypothesis, ...],
     rows: _Rows,
     said: Mapping[str, Answers],
     usable: NDArray[np.bool_],
@@ -311,7 +314,10 @@ def _silhouettes(
 
 
 def _training_checks(
-    case: Case, policy: ValidationPolicy, times: pd.Series[Any] | None, data_digest: str
+    case: EvaluationContext,
+    policy: ValidationPolicy,
+    times: pd.Series[Any] | None,
+    data_digest: str,
 ) -> list[Check]:
     start: datetime | None = None if times is None else times.min().to_pydatetime()
     checks: list[Check] = []
@@ -325,7 +331,9 @@ def _training_checks(
     return checks
 
 
-def _dependence(data: HeldOut, demands: tuple[Claim, ...], times: pd.Series[Any]) -> list[Check]:
+def _dependence(
+    data: HeldOut, demands: tuple[Hypothesis, ...], times: pd.Series[Any]
+) -> list[Check]:
     """Rows may count as independent only if the days they are from do not matter."""
     usable = data.usable
     codes = pd.factorize(times[usable].dt.floor("D"))[0]
@@ -354,10 +362,10 @@ def _dependence(data: HeldOut, demands: tuple[Claim, ...], times: pd.Series[Any]
 
 
 def _detail(
-    case: Case,
+    case: EvaluationContext,
     data: HeldOut,
     said: Mapping[str, Answers],
-    sums: tuple[RowSums, ...],
+    sums: tuple[HoldoutSummary, ...],
     classes: Classes | None,
 ) -> dict[str, Any]:
     labels: NDArray[Any] = data.labels

@@ -11,9 +11,9 @@ from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
-from ..data.label_maturity import matured, next_block
+from ..data.label_maturity import labels_complete_until, next_block
 from ..data.traffic import parse_day
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import GateReport
 from .ab_test import ab_opened, judge_ab_test, plan_ab_test
 from .plan import kept_plan, restart_plan, section_digest
@@ -22,7 +22,7 @@ from .shadow_test import judge_shadow_test, plan_shadow_look
 
 
 @dataclass(frozen=True)
-class Followed:
+class MonitorResult:
     """One look. ``report`` is None while there is no traffic yet; ``done`` says that it is recorded
     as evidence. ``until`` is up to when requests were old enough to be judged."""
 
@@ -31,8 +31,8 @@ class Followed:
     until: datetime
 
 
-async def follow_traffic(
-    registry: GateRegistry,
+async def monitor_traffic(
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -42,7 +42,7 @@ async def follow_traffic(
     evidence_id: str,
     gate: Gate = Gate.SHADOW,
     now: datetime | None = None,
-) -> Followed:
+) -> MonitorResult:
     """Look at the traffic from ``start`` to the last whole block (hour or day, by the policy) whose
     labels have come, and judge it by ``gate``: shadow or ab_test.
 
@@ -57,7 +57,7 @@ async def follow_traffic(
     found = await opening(registry, tenant_id, model_id, version, actor, evidence_id)
     at = now or datetime.now(UTC)
     if isinstance(found, GateReport):
-        return Followed(found, True, at)
+        return MonitorResult(found, True, at)
     policy, begin = found.policy, parse_day(start, "start")
     kept = await kept_plan(registry.artifacts, found.case)
     if kept is not None and kept.section != section_digest(found.case):
@@ -66,12 +66,12 @@ async def follow_traffic(
     if kept is not None and kept.restarts:
         begin = kept.window[0]
     deadline = begin + policy.longest
-    ripe = matured(at, policy.label_horizon_hours, policy.block)
-    until, over = min(ripe, deadline), ripe >= deadline
+    judgeable_until = labels_complete_until(at, policy.label_horizon_hours, policy.block)
+    until, over = min(judgeable_until, deadline), judgeable_until >= deadline
     if kept is not None and kept.baseline != found.case.baseline:
-        return Followed(await judging(registry, kept, actor=actor), True, until)
+        return MonitorResult(await judging(registry, kept, actor=actor), True, until)
     if until <= begin:
-        return Followed(None, False, until)
+        return MonitorResult(None, False, until)
     try:
         plan = await planning(
             registry,
@@ -84,17 +84,17 @@ async def follow_traffic(
             evidence_id=evidence_id,
         )
         if isinstance(plan, GateReport):
-            return Followed(plan, True, until)
+            return MonitorResult(plan, True, until)
         report = await judging(registry, plan, actor=actor, record=False)
     except InvalidDataset as error:
         if over or error.field != "traffic":
             raise
-        return Followed(None, False, until)
+        return MonitorResult(None, False, until)
     decided = report.verdict in (Verdict.PASS, Verdict.FAIL)
     if not over and not decided:
-        return Followed(report, False, until)
+        return MonitorResult(report, False, until)
     report = await judging(registry, plan, actor=actor, over=over and not decided)
-    return Followed(report, True, until)
+    return MonitorResult(report, True, until)
 
 
 def _steps(gate: Gate) -> tuple[Any, Any, Any]:

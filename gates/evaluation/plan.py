@@ -14,9 +14,9 @@ from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidData
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..data.traffic import Partition, parse_day, partitions
-from ..protocols import Files
+from ..protocols import ArtifactFiles
 from ..report import GateReport
-from .context import Case, report_folder
+from .context import EvaluationContext, report_folder
 
 PLAN_JSON = "plan.json"
 
@@ -89,8 +89,8 @@ class TrafficPlan:
 
 
 async def fixed_plan(
-    store: Files,
-    case: Case,
+    store: ArtifactFiles,
+    case: EvaluationContext,
     start: str | date,
     end: str | date,
     *,
@@ -126,12 +126,12 @@ async def fixed_plan(
     return plan, hours
 
 
-def section_digest(case: Case) -> str:
+def section_digest(case: EvaluationContext) -> str:
     """Identifies the gate's part of the policy: a live test starts anew when it changes."""
     return digest(getattr(case.policy, case.gate.value), field="policy")
 
 
-async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
+async def day_hours(store: ArtifactFiles, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
     """The hours of one day of the plan. Their rows are limited by the window alone: a request that
     was filed under a neighbouring day is still one of the window."""
     first, last = plan.window
@@ -146,7 +146,7 @@ async def day_hours(store: Files, plan: TrafficPlan, day: str) -> tuple[Partitio
     return tuple(replace(hour, start=first, end=last) for hour in hours)
 
 
-async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
+async def keep_plan(store: ArtifactFiles, plan: TrafficPlan) -> TrafficPlan:
     """The plan that was kept earlier for the same test, with the days that have traffic now; else
     this one, kept from now on with the test's restarts so far."""
     earlier = await _read(store, plan.folder)
@@ -160,7 +160,7 @@ async def keep_plan(store: Files, plan: TrafficPlan) -> TrafficPlan:
     return plan
 
 
-async def kept_plan(store: Files, case: Case) -> TrafficPlan | None:
+async def kept_plan(store: ArtifactFiles, case: EvaluationContext) -> TrafficPlan | None:
     """The plan of an earlier try or look with the case's evidence id."""
     version = case.version.version
     return await _read(
@@ -169,7 +169,9 @@ async def kept_plan(store: Files, case: Case) -> TrafficPlan | None:
     )
 
 
-async def restart_plan(store: Files, plan: TrafficPlan, case: Case, start: datetime) -> TrafficPlan:
+async def restart_plan(
+    store: ArtifactFiles, plan: TrafficPlan, case: EvaluationContext, start: datetime
+) -> TrafficPlan:
     """Keep that the live test starts anew at ``start``, under the policy of now: what the earlier
     attempt has seen does not count."""
     again = replace(
@@ -186,7 +188,7 @@ async def restart_plan(store: Files, plan: TrafficPlan, case: Case, start: datet
     return again
 
 
-async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:
+async def recorded_plan(store: ArtifactFiles, report: GateReport) -> TrafficPlan:
     """The plan that a recorded report was made by. Raises ArtifactNotFound."""
     folder = report_folder(
         identifiers.tenant_id(report.tenant_id),
@@ -198,7 +200,7 @@ async def recorded_plan(store: Files, report: GateReport) -> TrafficPlan:
     return TrafficPlan.from_document(json.loads(await store.get_bytes(f"{folder}/{PLAN_JSON}")))
 
 
-async def _read(store: Files, folder: str) -> TrafficPlan | None:
+async def _read(store: ArtifactFiles, folder: str) -> TrafficPlan | None:
     try:
         content = await store.get_bytes(f"{folder}/{PLAN_JSON}")
         return TrafficPlan.from_document(json.loads(content))

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from ..data.identical_rows import shared
-from ..protocols import GateRegistry
-from .context import Case
+from ..protocols import EvaluationRegistry
+from .context import EvaluationContext
 
 
-async def attempts_on_window(registry: GateRegistry, case: Case, start: str, end: str) -> int:
+async def attempts_on_window(
+    registry: EvaluationRegistry, case: EvaluationContext, start: str, end: str
+) -> int:
     """Verdicts of this gate on traffic of this window or a part of it, for any version of the
     model, this one included."""
     first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
@@ -29,7 +31,10 @@ async def attempts_on_window(registry: GateRegistry, case: Case, start: str, end
 
 
 async def attempts_on_data(
-    registry: GateRegistry, case: Case, data_digest: str, fingerprint: Sequence[str]
+    registry: EvaluationRegistry,
+    case: EvaluationContext,
+    data_digest: str,
+    fingerprint: Sequence[str],
 ) -> int:
     """Verdicts of this gate on these held-out rows, for any version of the model, this one
     included: on the same file, or on the same values of a column that models use."""
@@ -44,7 +49,7 @@ async def attempts_on_data(
 
 
 async def _attempts(
-    registry: GateRegistry, case: Case, same: Callable[[Mapping[str, Any]], bool]
+    registry: EvaluationRegistry, case: EvaluationContext, same: Callable[[Mapping[str, Any]], bool]
 ) -> int:
     recorded = await registry.list_model_evidence(case.tenant, case.model)
     return 1 + sum(item.gate is case.gate and same(item.summary) for item in recorded)

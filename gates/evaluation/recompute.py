@@ -17,19 +17,19 @@ from model_lifecycle.registry.domain.errors import InvalidInput, RegistryError
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
-from ..aggregates.holdout import RowSums
-from ..aggregates.replay import Tally
+from ..aggregates.holdout import HoldoutSummary
+from ..aggregates.replay import ReplayAggregate
 from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import KEPT_CHECKS
 from ..checks.traffic import Window, shadow_checks
 from ..data.traffic import parse_day, partitions, read_partition
 from ..formatting import deciding_sentence
-from ..inference.decision import combined
+from ..inference.decision import combine
 from ..inference.fixed_sample import judge_rows
 from ..inference.sequential import judge_blocks
 from ..policy.hypotheses import claims, of_classes
 from ..policy.promotion import ShadowPolicy, ValidationPolicy
-from ..protocols import Files
+from ..protocols import ArtifactFiles
 from ..report import Check, GateReport, MetricRow
 
 
@@ -81,7 +81,7 @@ def recompute(document: Mapping[str, Any]) -> Recomputed:
             f"this is no report of a gate, or one of another release: {error!s:.200}",
             field="report",
         ) from error
-    verdict = combined(rows, checks)
+    verdict = combine(rows, checks)
     sentence = deciding_sentence(verdict, tuple(rows), tuple(checks))
     found: list[str] = []
     if verdict is not report.verdict:
@@ -93,7 +93,9 @@ def recompute(document: Mapping[str, Any]) -> Recomputed:
     return Recomputed(report.verdict, verdict, sentence, tuple(found))
 
 
-async def compare_digests(store: Files, document: Mapping[str, Any]) -> tuple[int, int, list[str]]:
+async def compare_digests(
+    store: ArtifactFiles, document: Mapping[str, Any]
+) -> tuple[int, int, list[str]]:
     """How many of the report's partitions could be read, how many it names, and which differ."""
     stated = {
         item["name"]: item["digest"] for item in document["reproduction"].get("partitions", ())
@@ -121,7 +123,7 @@ async def compare_digests(store: Files, document: Mapping[str, Any]) -> tuple[in
 def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...]]:
     policy = ShadowPolicy.from_document(report.policy)
     inputs = report.reproduction
-    tally = Tally.from_document(report.detail["sums"])
+    tally = ReplayAggregate.from_document(report.detail["sums"])
     if tally.identity != inputs["identity"]:
         raise ValueError("its sums are of another policy or model")
     compared = report.baseline is not None
@@ -150,7 +152,7 @@ def _validation(report: GateReport) -> tuple[MetricRow, ...]:
         policy.comparisons, policy.limits, policy.slices, champion=report.baseline is not None
     )
     demands = of_classes(demands, int(report.detail.get("class_count", 2)))
-    sums = [RowSums(**item) for item in report.detail["sums"]]
+    sums = [HoldoutSummary(**item) for item in report.detail["sums"]]
     return (
         *judge_rows(policy, demands, sums),
         *(row for row in report.metrics if row.kind == "shown"),

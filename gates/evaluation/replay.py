@@ -1,6 +1,6 @@
 """Replay: what both models said to the requests that the champion answered, some hours at a time.
 
-Pure of I/O: rows in, a :class:`~.tally.Tally` out, so that partitions can be replayed on many
+Pure of I/O: rows in, a :class:`~.tally.ReplayAggregate` out, so that partitions can be replayed on many
 workers and added. Only latencies depend on the clock.
 """
 
@@ -17,13 +17,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..aggregates.distributions import Distributions, Edges
-from ..aggregates.paired import Judgeable, cells, delays, together
-from ..aggregates.replay import Source, Tally
+from ..aggregates.paired import Judgeable, cells, delays, run_concurrently
+from ..aggregates.replay import ReplayAggregate, Source
 from ..aggregates.unlabelled import labels_by_score, worst_sums
 from ..checks.label_values import drawn_labels, shown_label, unfit_labels
 from ..checks.self_replay import Precision, columns_of_one, replay_pairs, self_replay
 from ..data.columns import column_problems, features, require_column
-from ..data.latency_benchmark import in_turn
+from ..data.latency_benchmark import time_interleaved
 from ..data.pairing import Day, Mask, Paired, categories_unknown, mirrored, served, unfailed
 from ..data.predictions import FITS, Needs, answers, clipped, scored
 from ..data.request_ids import request_keys
@@ -31,7 +31,7 @@ from ..data.traffic import REQUEST_COLUMNS, Batch
 from ..metrics.classes import Classes
 from ..metrics.definitions import CLASSIFICATION, CLUSTERING, REGRESSION
 from ..metrics.losses import Answers
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..statistics.log_histogram import LogHistogram
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Replay:
     many single requests of each day's first batch are timed, or of every batch. ``classes`` are
     those of the labels, ``positive`` the policy's positive label."""
 
-    claims: tuple[Claim, ...]
+    claims: tuple[Hypothesis, ...]
     block: str
     challenger: Predictor | None
     champion: Predictor | None
@@ -89,7 +89,7 @@ class Replay:
         return named or (None if self.classes is None else self.classes.values)
 
 
-def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
+def replay_batch(replay: Replay, batch: Batch, day: Day) -> ReplayAggregate:
     """The tally of a batch's rows, by block. ``day`` is that of the batch.
 
     Rows whose columns do not match the signature of either model are counted as such, and not
@@ -97,7 +97,7 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     """
     counts: Counter[str] = Counter(read=sum(hour.rows for hour in batch.hours))
     counts.update(batch.counts)
-    tally = Tally(
+    tally = ReplayAggregate(
         counts=counts,
         sources=[Source(hour.name, hour.digest, hour.rows) for hour in batch.hours],
         identity=replay.identity,
@@ -151,7 +151,7 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> Tally:
     if replay.classes is not None:
         tally.tables["classes"] = Counter({str(value): 1 for value in replay.classes.values})
     tally.blocks = cells(replay.claims, replay.unit, rows)
-    tally.tables.update(together(replay.model_type, rows, labelled))
+    tally.tables.update(run_concurrently(replay.model_type, rows, labelled))
     by_score = labels_by_score(replay.edges, rows, labelled)
     if by_score:
         tally.tables["labels by score"] = by_score
@@ -204,7 +204,7 @@ def _unlike(replay: Replay, batch: Batch) -> str:
     return ", ".join(found)
 
 
-def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: Tally) -> Paired | None:
+def _paired(replay: Replay, frame: pd.DataFrame, day: Day, tally: ReplayAggregate) -> Paired | None:
     """The requests that count, with both answers: of the champion, mature, each once."""
     counts = tally.counts
     others = frame.iloc[:0]
@@ -243,7 +243,7 @@ def _asked(
     frame: pd.DataFrame,
     ids: Keys,
     others: pd.DataFrame,
-    tally: Tally,
+    tally: ReplayAggregate,
     at: pd.Series[Any],
 ) -> Paired:
     counts = tally.counts
@@ -304,7 +304,7 @@ def _refused(frame: pd.DataFrame, replay: Replay) -> Mask:
     return np.asarray(frame["error"].notna())
 
 
-def _latencies(tally: Tally, name: str, values: NDArray[np.float64]) -> None:
+def _latencies(tally: ReplayAggregate, name: str, values: NDArray[np.float64]) -> None:
     known = values[np.isfinite(values) & (values >= 0)]
     if known.size:
         tally.histograms[name] = tally.histograms.get(name, LogHistogram()) + LogHistogram.of(known)
@@ -317,7 +317,7 @@ def _timed(replay: Replay, frame: pd.DataFrame) -> dict[str, LogHistogram]:
     models = {"challenger": replay.challenger}
     if replay.champion is not None:
         models = {"champion": replay.champion, **models}
-    return in_turn(models, frame, replay.timed_calls)
+    return time_interleaved(models, frame, replay.timed_calls)
 
 
 def _fitted(

@@ -9,11 +9,11 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 
-from ..aggregates.replay import Source, Tally
+from ..aggregates.replay import ReplayAggregate, Source
 from ..data.pairing import Day
-from ..data.prefetch import one_ahead
+from ..data.prefetch import prefetch_next
 from ..data.traffic import batches, labels_look, read_labels, read_partitions
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from .checkpoints import DayState, read_state, write_state
 from .plan import TrafficPlan, day_hours
 from .replay import Replay, replay_batch
@@ -22,14 +22,14 @@ Starting = Callable[[datetime], None]
 
 
 async def day_tally(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     plan: TrafficPlan,
     replay: Replay,
     day: str,
     *,
     starting: Starting | None = None,
     operation_id: str | None = None,
-) -> Tally:
+) -> ReplayAggregate:
     """The day's sums. Hours that were replayed before are not read again unless one of their files,
     or a label of their requests, has changed since: then the day is replayed anew, so that the sums
     are those of the files as they are. While some hours are replayed, the next ones are read.
@@ -58,7 +58,7 @@ async def day_tally(
         ids = () if replay.cluster is None else (replay.cluster,)
         reader = partial(read_partitions, store, ids=ids, thread=reading)
         loop = asyncio.get_running_loop()
-        async with aclosing(one_ahead(batches(missing), reader)) as read:
+        async with aclosing(prefetch_next(batches(missing), reader)) as read:
             async for members, batch in read:
                 if starting is not None:
                     for hour in members:
@@ -78,11 +78,11 @@ async def day_tally(
 
 
 def _nothing_yet(plan: TrafficPlan, operation_id: str | None) -> DayState:
-    tally = Tally(identity=plan.identity)
+    tally = ReplayAggregate(identity=plan.identity)
     return DayState(plan.identity, tally=tally, operation_id=operation_id)
 
 
-def _with_left_out(state: DayState) -> Tally:
+def _with_left_out(state: DayState) -> ReplayAggregate:
     """The sums with the counts of the label files, which are read as a whole at each look."""
     state.tally.counts.update(state.left_out)
     return state.tally

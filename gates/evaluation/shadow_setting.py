@@ -16,7 +16,7 @@ from model_lifecycle.registry.domain.models import VersionMetadata
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.distributions import Edges
-from ..aggregates.replay import Tally, named
+from ..aggregates.replay import ReplayAggregate, named
 from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import TRAINING_END, duration_check, restart_check
 from ..checks.traffic import Window, shadow_checks
@@ -29,14 +29,14 @@ from ..inference.outlook import outlook
 from ..inference.sequential import judge_blocks
 from ..metrics.classes import Classes, declared_classes
 from ..metrics.definitions import CLASSIFICATION, REGRESSION
-from ..policy.hypotheses import Claim, claims
+from ..policy.hypotheses import Hypothesis, claims
 from ..policy.promotion import ShadowPolicy
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import GateReport
 from ..statistics.grid import STEPS
 from ..statistics.mcnemar import mid_p
 from .champion_level import champion_level_check
-from .context import Case, conclude, look, open_case
+from .context import EvaluationContext, conclude, load_context, look
 from .plan import TrafficPlan, fixed_plan
 from .prior_attempts import attempts_on_window
 from .replay import Replay, fitting_edges
@@ -55,9 +55,9 @@ _TIMED, _TIMED_UNASKED = 24, 4
 class Setting:
     """A case with its policy and the demands that apply."""
 
-    case: Case
+    case: EvaluationContext
     policy: ShadowPolicy
-    claims: tuple[Claim, ...]
+    claims: tuple[Hypothesis, ...]
 
     @property
     def identity(self) -> str:
@@ -76,7 +76,7 @@ class Setting:
 
 
 async def opened(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -84,18 +84,18 @@ async def opened(
     evidence_id: str | None,
 ) -> Setting | GateReport:
     """The test as it is to be made now, or the report of evidence that has this id."""
-    case = await open_case(
+    case = await load_context(
         registry, Gate.SHADOW, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )
     return case if isinstance(case, GateReport) else _setting(case)
 
 
 async def setting(
-    registry: GateRegistry, plan: TrafficPlan, actor: Principal | str
+    registry: EvaluationRegistry, plan: TrafficPlan, actor: Principal | str
 ) -> Setting | GateReport:
     """The test as it was planned: against the champion of then. Raises :class:`InvalidInput` when
     the policy or a model has changed since."""
-    case = await open_case(
+    case = await load_context(
         registry,
         Gate.SHADOW,
         plan.tenant_id,
@@ -144,7 +144,7 @@ def require_window(policy: ShadowPolicy, start: str | date, end: str | date) -> 
 
 
 async def planned(
-    registry: GateRegistry, found: Setting, start: str | date, end: str | date
+    registry: EvaluationRegistry, found: Setting, start: str | date, end: str | date
 ) -> TrafficPlan:
     """Fix the window. Raises InvalidInput where it cannot be, InvalidDataset without traffic."""
     plan, hours = await fixed_plan(
@@ -161,7 +161,7 @@ async def planned(
     return replace(plan, edges=None if edges is None else asdict(edges))
 
 
-async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Replay:
+async def ready(registry: EvaluationRegistry, found: Setting, plan: TrafficPlan) -> Replay:
     """The replay with its models loaded."""
     case, policy = found.case, found.policy
     candidate = await registry.load_model(case.tenant, case.model, version=case.version.version)
@@ -203,10 +203,10 @@ async def ready(registry: GateRegistry, found: Setting, plan: TrafficPlan) -> Re
 
 
 async def judged(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     found: Setting,
     plan: TrafficPlan,
-    tally: Tally,
+    tally: ReplayAggregate,
     *,
     record: bool = True,
     over: bool = False,
@@ -269,7 +269,7 @@ async def judged(
     )
 
 
-def _setting(case: Case) -> Setting:
+def _setting(case: EvaluationContext) -> Setting:
     policy = ShadowPolicy.from_document(case.policy.shadow)
     demands = claims(
         policy.comparisons, policy.limits, policy.slices, champion=case.champion is not None
@@ -283,7 +283,7 @@ def _setting(case: Case) -> Setting:
     return Setting(case, policy, demands)
 
 
-def _flips(tally: Tally) -> dict[str, Any]:
+def _flips(tally: ReplayAggregate) -> dict[str, Any]:
     right = tally.tables.get("right")
     if not right:
         return {}
@@ -316,7 +316,7 @@ def _categories(version: VersionMetadata) -> dict[str, frozenset[str]]:
 
 
 async def _edges(
-    registry: GateRegistry, found: Setting, plan: TrafficPlan, hours: tuple[Partition, ...]
+    registry: EvaluationRegistry, found: Setting, plan: TrafficPlan, hours: tuple[Partition, ...]
 ) -> Edges | None:
     store, case = registry.artifacts, found.case
     labels = await read_labels(store, case.tenant, case.model, hours[0].hour)
@@ -325,7 +325,7 @@ async def _edges(
     return await asyncio.to_thread(fitting_edges, replay, batch, Day.of(labels))
 
 
-def _require_requests(case: Case, tally: Tally) -> None:
+def _require_requests(case: EvaluationContext, tally: ReplayAggregate) -> None:
     if any(tally.counts[name] for name in ("requests", "immature", "unlike_signature")):
         return
     answered = "" if case.baseline is None else f" answered by version {case.baseline}"

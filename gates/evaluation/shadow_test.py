@@ -14,9 +14,9 @@ from typing import Any
 
 from model_lifecycle.registry.domain.authorization import Principal
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..data.traffic import partitions
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import GateReport
 from .plan import TrafficPlan, keep_plan
 from .replay import Replay, block_name
@@ -27,7 +27,7 @@ Progress = Callable[[int, int, str], None]
 
 
 async def shadow_test_version(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -68,14 +68,14 @@ async def shadow_test_version(
         return found
     replay = await ready(registry, found, plan)
     announce = await _announcing(registry, plan, replay, progress)
-    total = Tally(identity=plan.identity)
+    total = ReplayAggregate(identity=plan.identity)
     for day in plan.days:
         total.absorb(await day_tally(registry, plan, replay, day, starting=announce))
     return await judged(registry, found, plan, total)
 
 
 async def plan_shadow_test(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -95,7 +95,7 @@ async def plan_shadow_test(
 
 
 async def plan_shadow_look(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -114,7 +114,7 @@ async def plan_shadow_look(
 
 
 async def replay_day(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     plan: TrafficPlan,
     day: str,
     *,
@@ -134,7 +134,7 @@ async def replay_day(
 
 
 async def judge_shadow_test(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     plan: TrafficPlan,
     *,
     actor: Principal | str,
@@ -152,14 +152,14 @@ async def judge_shadow_test(
     if isinstance(found, GateReport):
         return found
     replay = await ready(registry, found, plan)
-    total = Tally(identity=plan.identity)
+    total = ReplayAggregate(identity=plan.identity)
     for day in plan.days:
         total.absorb(await day_tally(registry, plan, replay, day))
     return await judged(registry, found, plan, total, record=record, over=over)
 
 
 async def _announcing(
-    registry: GateRegistry, plan: TrafficPlan, replay: Replay, progress: Progress | None
+    registry: EvaluationRegistry, plan: TrafficPlan, replay: Replay, progress: Progress | None
 ) -> Callable[[datetime], None] | None:
     if progress is None:
         return None

@@ -11,15 +11,15 @@ from model_lifecycle.registry.domain.stages import Gate
 from ..data.datasets import read_dataset
 from ..policy.hypotheses import claims
 from ..policy.promotion import ValidationPolicy
-from ..protocols import GateRegistry
+from ..protocols import EvaluationRegistry
 from ..report import GateReport
-from .context import conclude, open_case
+from .context import conclude, load_context
 from .holdout import judge_dataset
 from .prior_attempts import attempts_on_data
 
 
 async def validate_version(
-    registry: GateRegistry,
+    registry: EvaluationRegistry,
     tenant_id: str,
     model_id: str,
     version: int,
@@ -38,7 +38,7 @@ async def validate_version(
     Raises InvalidDataset (nothing is recorded) for a data set that is empty or does not match a
     signature, InvalidInput for a policy without a validation section.
     """
-    case = await open_case(
+    case = await load_context(
         registry,
         Gate.VALIDATION,
         tenant_id,

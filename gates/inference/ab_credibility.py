@@ -16,7 +16,7 @@ from ..formatting import amount
 from ..policy.promotion import ABPolicy, OutcomeDemand
 from ..statistics.exact import ExactSum
 
-Look = Mapping[str, Any]
+InterimAnalysis = Mapping[str, Any]
 
 #: Without a bound, a rare value is taken to be up to so many times the largest one seen.
 RARE_FACTOR = 30.0
@@ -24,7 +24,7 @@ RARE_FACTOR = 30.0
 _MOST_SPREAD = 0.25
 
 
-def rests_on_one(policy: ABPolicy, item: OutcomeDemand, look: Look) -> str:
+def rests_on_one(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> str:
     """Which arm's outcome is mostly one unit's; empty where none is."""
     for who in ("champion", "challenger"):
         weights = _weights(item, look, who)
@@ -41,7 +41,7 @@ def rests_on_one(policy: ABPolicy, item: OutcomeDemand, look: Look) -> str:
     return ""
 
 
-def unseen_values(policy: ABPolicy, item: OutcomeDemand, look: Look) -> float:
+def unseen_values(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> float:
     """By how much values that were not seen yet may make the difference worse, at most."""
     if item.kind == "proportion":
         return 0.0
@@ -74,12 +74,12 @@ def unseen_sentence(item: OutcomeDemand, allowance: float) -> str:
     )
 
 
-def _weights(item: OutcomeDemand, look: Look, who: str) -> Mapping[str, float]:
+def _weights(item: OutcomeDemand, look: InterimAnalysis, who: str) -> Mapping[str, float]:
     weights: Mapping[str, float] = look[who]["outcomes"][item.name].get("weights", {})
     return weights
 
 
-def _largest(item: OutcomeDemand, look: Look, who: str) -> float:
+def _largest(item: OutcomeDemand, look: InterimAnalysis, who: str) -> float:
     """The largest value of a unit; where a report does not hold it, what it is at most."""
     weights = _weights(item, look, who)
     if "largest" in weights:
@@ -87,12 +87,12 @@ def _largest(item: OutcomeDemand, look: Look, who: str) -> float:
     return math.sqrt(float(ExactSum.parse(look[who]["outcomes"][item.name]["squares"]).fraction))
 
 
-def _rare(policy: ABPolicy, look: Look, who: str) -> float:
+def _rare(policy: ABPolicy, look: InterimAnalysis, who: str) -> float:
     units = int(look[who]["units"])
     return min(1.0, -math.log(policy.alpha) / max(units, 1))
 
 
-def _scale(item: OutcomeDemand, look: Look, who: str) -> float:
+def _scale(item: OutcomeDemand, look: InterimAnalysis, who: str) -> float:
     """What one unit's value is divided by, in a ratio."""
     if item.per is None:
         return 1.0

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..aggregates.block import Cell
+from ..aggregates.block import BlockSummary
 from ..aggregates.clusters import Table, add_tables
 from ..metrics.losses import Floats
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ShadowPolicy
 from ..statistics.clusterings import adjusted_rand, rand_values
 from ..statistics.rare_variance import least_variance
@@ -31,11 +31,11 @@ class ClusterBlocks:
     """A block is one unit."""
 
     policy: ShadowPolicy
-    claim: Claim
+    claim: Hypothesis
     alpha_fail: float
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[BlockSummary] = field(default_factory=list)
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: BlockSummary) -> None:
         self.cells.append(cell)
 
     def bounds(self) -> Bounds:
@@ -79,12 +79,14 @@ class ClusterBlocks:
         return sequence_bounds(self.policy, self.claim, alpha_fail, n, mean, spread)
 
 
-def own_value(claim: Claim, cell: Cell) -> float:
+def own_value(claim: Hypothesis, cell: BlockSummary) -> float:
     """x of one block alone."""
     return float(_of_tables(claim, [cell]))
 
 
-def mean_losses(claim: Claim, cells: Sequence[Cell]) -> tuple[float | None, float | None]:
+def mean_losses(
+    claim: Hypothesis, cells: Sequence[BlockSummary]
+) -> tuple[float | None, float | None]:
     """The losses of champion and challenger over all blocks; the champion's if it is compared."""
     if not cells:
         return None, None
@@ -94,7 +96,7 @@ def mean_losses(claim: Claim, cells: Sequence[Cell]) -> tuple[float | None, floa
     return champion, _loss(claim, cells, "challenger")
 
 
-def _of_tables(claim: Claim, cells: Sequence[Cell]) -> float:
+def _of_tables(claim: Hypothesis, cells: Sequence[BlockSummary]) -> float:
     if claim.metric.uses == "share":
         table = _pooled(cells, "challenger")
         shares = [(claim.sign or 1.0) * number for number in table.values()]
@@ -106,17 +108,17 @@ def _of_tables(claim: Claim, cells: Sequence[Cell]) -> float:
     return float(x[0])
 
 
-def _loss(claim: Claim, cells: Sequence[Cell], who: str) -> float:
+def _loss(claim: Hypothesis, cells: Sequence[BlockSummary], who: str) -> float:
     return claim.metric.measure(adjusted_rand(_square(_pooled(cells, who))[0]))
 
 
-def _parts(claim: Claim, cells: Sequence[Cell]) -> Floats:
+def _parts(claim: Hypothesis, cells: Sequence[BlockSummary]) -> Floats:
     """The sum of x over each block's requests."""
     champion = _sums(claim, cells, "champion") if claim.comparative else None
     return claim.values(champion, _sums(claim, cells, "challenger"))
 
 
-def _sums(claim: Claim, cells: Sequence[Cell], who: str) -> Floats:
+def _sums(claim: Hypothesis, cells: Sequence[BlockSummary], who: str) -> Floats:
     """The sum of the losses' values over each block's requests."""
     table, place = _square(_pooled(cells, who))
     losses = claim.metric.loss(rand_values(table))
@@ -129,7 +131,7 @@ def _sums(claim: Claim, cells: Sequence[Cell], who: str) -> Floats:
     )
 
 
-def _pooled(cells: Sequence[Cell], who: str) -> Table:
+def _pooled(cells: Sequence[BlockSummary], who: str) -> Table:
     pooled: dict[str, dict[str, int]] = {who: {}}
     for cell in cells:
         pooled = add_tables(pooled, {who: cell.tables.get(who, {})})

@@ -27,7 +27,7 @@ def from_bounds(lower: float, upper: float, threshold: float) -> Verdict:
     return Verdict.FAIL if upper < threshold else Verdict.INCONCLUSIVE
 
 
-def latched(verdicts: Iterable[Verdict]) -> tuple[Verdict, int | None]:
+def latch(verdicts: Iterable[Verdict]) -> tuple[Verdict, int | None]:
     """The verdict after a sequence of looks, and the index of the look at which it fell.
 
     What was shown at one look stays shown. Should a later look show the opposite of an earlier
@@ -54,7 +54,7 @@ def standing(verdict: Verdict, estimate: float, threshold: float) -> Verdict:
     return verdict
 
 
-def combined(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
+def combine(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
     """The gate's verdict. INVALID comes first: a model is not blamed for unusable data. A failed
     check whose ``otherwise`` is INCONCLUSIVE keeps the gate from PASS."""
     said = {check.otherwise for check in checks if not check.ok}

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import brentq
 
-from ..aggregates.block import Cell
-from ..policy.hypotheses import Claim
+from ..aggregates.block import BlockSummary
+from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ShadowPolicy
 from ..statistics.asymptotic import one_sided_half_width, one_sided_log_e, one_sided_p, rho
 from ..statistics.betting import log_e
@@ -42,13 +42,13 @@ class Bounds:
     log_e_fail: float
 
 
-class Engine(Protocol):
-    def add(self, cell: Cell) -> None: ...
+class SequentialEstimator(Protocol):
+    def add(self, cell: BlockSummary) -> None: ...
 
     def bounds(self) -> Bounds: ...
 
 
-def engine(policy: ShadowPolicy, claim: Claim, alpha_fail: float) -> Engine:
+def engine(policy: ShadowPolicy, claim: Hypothesis, alpha_fail: float) -> SequentialEstimator:
     """The engine for the policy's unit."""
     if policy.unit == "cluster":
         return Clustered(policy, claim, alpha_fail)
@@ -64,7 +64,7 @@ class _Sequence:
     """Shared by engines that use the asymptotic confidence sequence."""
 
     policy: ShadowPolicy
-    claim: Claim
+    claim: Hypothesis
     alpha_fail: float
 
     def _bounds(self, n: int, mean: float, spread: float) -> Bounds:
@@ -98,7 +98,7 @@ class Blocks(_Sequence):
     differing: int = 0
     inverse_sizes: float = 0.0
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: BlockSummary) -> None:
         whole = cell.sums.total.fraction
         weight, part = (
             (1, whole / cell.sums.n) if self.policy.weighting == "blocks" else (cell.sums.n, whole)
@@ -130,7 +130,7 @@ class Requests(_Sequence):
 
     sums: Sums = field(default_factory=Sums)
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: BlockSummary) -> None:
         self.sums = self.sums + cell.sums
 
     def bounds(self) -> Bounds:
@@ -152,7 +152,7 @@ class Clustered(_Sequence):
     total: Fraction = Fraction(0)
     requests: int = 0
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: BlockSummary) -> None:
         self.differing += cell.differing
         for key, (n, part) in cell.clusters.items():
             size, before = self.clusters.get(key, (0, ExactSum()))
@@ -184,12 +184,12 @@ class Betting:
     """Each request is one unit, of a bounded measure: exact at any number of requests."""
 
     policy: ShadowPolicy
-    claim: Claim
+    claim: Hypothesis
     alpha_fail: float
     sums: Sums = field(default_factory=Sums)
     grid: Grid | None = None
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: BlockSummary) -> None:
         self.sums = self.sums + cell.sums
         if cell.grid is not None:
             self.grid = cell.grid if self.grid is None else self.grid + cell.grid
@@ -226,7 +226,7 @@ class Betting:
 
 
 def sequence_bounds(
-    policy: ShadowPolicy, claim: Claim, alpha_fail: float, n: int, mean: float, spread: float
+    policy: ShadowPolicy, claim: Hypothesis, alpha_fail: float, n: int, mean: float, spread: float
 ) -> Bounds:
     """Bounds on a mean over ``n`` units with this standard deviation of one unit."""
     return _Sequence(policy, claim, alpha_fail)._bounds(n, mean, spread)

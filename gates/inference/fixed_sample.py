@@ -14,15 +14,15 @@ from scipy.stats import norm
 
 from model_lifecycle.registry.domain.evidence import Verdict
 
-from ..aggregates.holdout import RowSums
+from ..aggregates.holdout import HoldoutSummary
 from ..formatting import count, plural
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ValidationPolicy
 from ..report import DEMANDS, MetricRow
 from ..statistics import proportion, tango
 from ..statistics.rare_variance import ENOUGH_DIFFERING, least_variance
 from .decision import from_bounds
-from .results import Finding
+from .results import TestResult
 
 #: A forecast aims at being right four times of five.
 _POWER = 0.8
@@ -50,14 +50,14 @@ class _Bounds:
 
 
 def judge_rows(
-    policy: ValidationPolicy, claims: Sequence[Claim], sums: Sequence[RowSums]
+    policy: ValidationPolicy, claims: Sequence[Hypothesis], sums: Sequence[HoldoutSummary]
 ) -> tuple[MetricRow, ...]:
     """One row a claim, and one a slice. FAIL is tested at alpha over the number of demands, and
     for slices over the number of slices."""
     known = {claim.key: claim for claim in claims}
     parts = [item for item in sums if known[item.claim].kind not in DEMANDS]
     demands = [item for item in sums if known[item.claim].kind in DEMANDS]
-    groups: dict[str, list[RowSums]] = {}
+    groups: dict[str, list[HoldoutSummary]] = {}
     for item in demands:
         groups.setdefault(item.claim, []).append(item)
     rows = []
@@ -69,7 +69,7 @@ def judge_rows(
 
 
 def _demand(
-    policy: ValidationPolicy, claim: Claim, sums: Sequence[RowSums], alpha_fail: float
+    policy: ValidationPolicy, claim: Hypothesis, sums: Sequence[HoldoutSummary], alpha_fail: float
 ) -> MetricRow:
     """A demand's row. One about the share of clusters holds for each of them: PASS takes all,
     FAIL any, each tested at its part of ``alpha_fail``; the row is that of the cluster which
@@ -83,7 +83,9 @@ def _demand(
     )
 
 
-def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> MetricRow:
+def _row(
+    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+) -> MetricRow:
     bounds = _bounds(policy, claim, sums, alpha_fail)
     too_little = _too_little(policy, claim, sums)
     verdict = (
@@ -91,7 +93,7 @@ def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: floa
         if too_little
         else from_bounds(bounds.lower, bounds.upper, claim.threshold)
     )
-    finding = Finding(
+    finding = TestResult(
         claim=claim,
         verdict=verdict,
         estimate=bounds.estimate,
@@ -109,7 +111,9 @@ def _row(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: floa
     return finding.row(sums.champion_loss, sums.challenger_loss, sums.slice_value)
 
 
-def _bounds(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+def _bounds(
+    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+) -> _Bounds:
     counted = claim.metric.binary and policy.unit == "row" and claim.bound is None
     if not counted:
         return _mean(policy, claim, sums, alpha_fail)
@@ -120,7 +124,9 @@ def _bounds(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: f
     )
 
 
-def _mean(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+def _mean(
+    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+) -> _Bounds:
     observations = sums.units if policy.unit == "row" else sums.rows
     least = least_variance(claim.threshold, claim.span, _differing(policy, sums))
     mean = sums.estimate.with_least_error(math.sqrt((least or 0.0) / observations))
@@ -134,7 +140,9 @@ def _mean(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: flo
     )
 
 
-def _counts(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: float) -> _Bounds:
+def _counts(
+    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+) -> _Bounds:
     """Bounds from how many rows are in favour of either model, identical rows counted once."""
     n, alpha = sums.units, policy.alpha
     better, worse = _once(sums, sums.above), _once(sums, sums.below)
@@ -150,16 +158,16 @@ def _counts(policy: ValidationPolicy, claim: Claim, sums: RowSums, alpha_fail: f
     )
 
 
-def _once(sums: RowSums, number: int) -> int:
+def _once(sums: HoldoutSummary, number: int) -> int:
     return number if sums.units == sums.rows else round(number * sums.units / sums.rows)
 
 
-def _differing(policy: ValidationPolicy, sums: RowSums) -> int:
+def _differing(policy: ValidationPolicy, sums: HoldoutSummary) -> int:
     number = sums.above + sums.below
     return _once(sums, number) if policy.unit == "row" else number
 
 
-def _proportion(claim: Claim, wrong: int, n: int, alpha: float, alpha_fail: float) -> _Bounds:
+def _proportion(claim: Hypothesis, wrong: int, n: int, alpha: float, alpha_fail: float) -> _Bounds:
     """A limit on the share of wrong answers; x is 1 or -1 for a wrong one, by orientation."""
     null = abs(claim.threshold)
     if claim.sign == 1:
@@ -181,7 +189,7 @@ def _proportion(claim: Claim, wrong: int, n: int, alpha: float, alpha_fail: floa
     )
 
 
-def _too_little(policy: ValidationPolicy, claim: Claim, sums: RowSums) -> str:
+def _too_little(policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary) -> str:
     """Why no verdict may be made yet, in words; empty where it may."""
     rows = sums.units if policy.unit == "row" else sums.rows
     if claim.column is None and rows < policy.min_rows:
@@ -197,7 +205,7 @@ def _too_little(policy: ValidationPolicy, claim: Claim, sums: RowSums) -> str:
     return ""
 
 
-def _forecast(alpha: float, claim: Claim, bounds: _Bounds) -> int | None:
+def _forecast(alpha: float, claim: Hypothesis, bounds: _Bounds) -> int | None:
     """Units after which a verdict is likely, the estimate and its spread staying as they are."""
     distance = abs(bounds.estimate - claim.threshold)
     reach = bounds.estimate - bounds.lower

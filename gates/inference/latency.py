@@ -7,7 +7,7 @@ from typing import Any
 
 from model_lifecycle.registry.domain.evidence import Verdict
 
-from ..aggregates.replay import Tally
+from ..aggregates.replay import ReplayAggregate
 from ..data.latency_benchmark import REPLAYED, SERVED
 from ..formatting import amount, count, interval
 from ..policy.promotion import LatencyLimit, ShadowPolicy
@@ -21,7 +21,7 @@ _ALPHA_SHOWN = 0.05
 
 
 def latency_rows(
-    policy: ShadowPolicy, tally: Tally, alpha_fail: float, *, with_champion: bool
+    policy: ShadowPolicy, tally: ReplayAggregate, alpha_fail: float, *, with_champion: bool
 ) -> tuple[MetricRow, ...]:
     """One row for each limit. PASS: the upper end of the challenger's band is below the limit, or
     below ``ratio`` times the lower end of the champion's; each end at half of alpha."""
@@ -35,7 +35,7 @@ def latency_rows(
     )
 
 
-def latency_shown(tally: Tally) -> dict[str, Any]:
+def latency_shown(tally: ReplayAggregate) -> dict[str, Any]:
     """Curves and quantiles of every histogram, and how each was measured."""
     shown = {}
     for name in (

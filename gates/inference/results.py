@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import amount, count, interval, plural
-from ..policy.hypotheses import Claim
+from ..policy.hypotheses import Hypothesis
 from ..report import MetricRow
 
 
 @dataclass(frozen=True)
-class Finding:
+class TestResult:
     """What was found about the mean of a claim's x, in x's orientation (larger is better).
 
     ``units`` of kind ``unit`` (row, hour, day, cluster) were counted as independent; ``things``
@@ -25,7 +25,7 @@ class Finding:
     no verdict may be reached yet.
     """
 
-    claim: Claim
+    claim: Hypothesis
     verdict: Verdict
     estimate: float
     lower: float
@@ -156,7 +156,7 @@ class Finding:
         )
 
 
-def _measure(claim: Claim, loss: float | None) -> float | None:
+def _measure(claim: Hypothesis, loss: float | None) -> float | None:
     if loss is None:
         return None
     return claim.metric.measure(loss)

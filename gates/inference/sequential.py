@@ -15,9 +15,9 @@ from typing import Any
 from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..aggregates.clusters import by_table
-from ..aggregates.replay import Cell, Tally
+from ..aggregates.replay import BlockSummary, ReplayAggregate
 from ..formatting import count, plural
-from ..policy.hypotheses import Claim, of_classes
+from ..policy.hypotheses import Hypothesis, of_classes
 from ..policy.promotion import ShadowPolicy
 from ..policy.slices import SliceSelection, select_slices
 from ..report import DEMANDS, MetricRow
@@ -27,10 +27,10 @@ from ..statistics.exact import ExactSum
 from ..statistics.moments import Moments
 from ..statistics.rare_variance import ENOUGH_DIFFERING, least_variance
 from .cluster_estimators import ClusterBlocks, mean_losses, own_value
-from .decision import from_bounds, latched, standing
+from .decision import from_bounds, latch, standing
 from .estimators import engine
 from .latency import latency_rows
-from .results import Finding
+from .results import TestResult
 
 #: Intervals from fewer blocks are not drawn: they are too wide to be seen.
 _FIRST_DRAWN = 5
@@ -39,7 +39,7 @@ _FEWEST_CLUSTERS = 30
 
 
 @dataclass(frozen=True)
-class Look:
+class InterimAnalysis:
     """The state after a block: ``mean`` and bounds of x over all ``units`` so far, the block's own
     mean and requests. ``effective`` is how many blocks of equal size the blocks are worth.
     ``verdict`` is what this look shows alone; ``too_little`` is why it may show nothing yet."""
@@ -63,7 +63,11 @@ class Look:
 
 
 def judge_blocks(
-    policy: ShadowPolicy, claims: Sequence[Claim], tally: Tally, *, with_champion: bool = True
+    policy: ShadowPolicy,
+    claims: Sequence[Hypothesis],
+    tally: ReplayAggregate,
+    *,
+    with_champion: bool = True,
 ) -> tuple[tuple[MetricRow, ...], dict[str, Any]]:
     """A row for each claim, limit of latency and slice, and what the report shows of the looks: by
     claim, the interval after each block, and the design effect."""
@@ -99,12 +103,12 @@ def judge_blocks(
     return tuple(rows), shown
 
 
-def _classes(tally: Tally) -> int:
+def _classes(tally: ReplayAggregate) -> int:
     """How many classes the labels of the traffic may have."""
     return len(tally.tables.get("classes", ())) or 2
 
 
-def slice_selections(claims: Sequence[Claim], tally: Tally) -> list[SliceSelection]:
+def slice_selections(claims: Sequence[Hypothesis], tally: ReplayAggregate) -> list[SliceSelection]:
     """Which values of each slice's column are judged."""
     return [
         select_slices(claim, tally.slice_rows(claim.key))
@@ -115,16 +119,16 @@ def slice_selections(claims: Sequence[Claim], tally: Tally) -> list[SliceSelecti
 
 def look_at(
     policy: ShadowPolicy,
-    claim: Claim,
-    cells: Sequence[tuple[str, Cell]],
+    claim: Hypothesis,
+    cells: Sequence[tuple[str, BlockSummary]],
     alpha_fail: float,
     *,
     sliced: bool = False,
-) -> list[Look]:
+) -> list[InterimAnalysis]:
     """The looks after each block, in order."""
     tabled = by_table(claim.metric)
     judge = (ClusterBlocks if tabled else engine)(policy, claim, alpha_fail)
-    looks: list[Look] = []
+    looks: list[InterimAnalysis] = []
     requests, squares, differing = 0, 0, 0
     for blocks, (name, cell) in enumerate(cells, start=1):
         judge.add(cell)
@@ -140,7 +144,7 @@ def look_at(
         if not too_little and least is None and not _exact(policy, claim):
             too_little = f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
         looks.append(
-            Look(
+            InterimAnalysis(
                 block=name,
                 blocks=blocks,
                 effective=effective,
@@ -166,9 +170,9 @@ def look_at(
 
 def _row(
     policy: ShadowPolicy,
-    claim: Claim,
-    cells: Sequence[tuple[str, Cell]],
-    looks: Sequence[Look],
+    claim: Hypothesis,
+    cells: Sequence[tuple[str, BlockSummary]],
+    looks: Sequence[InterimAnalysis],
     alpha_fail: float,
     slice_value: str | None = None,
 ) -> MetricRow:
@@ -178,7 +182,7 @@ def _row(
         last = looks[fallen]
     decisive = [look for look in looks if not look.too_little]
     requests = last.requests if last else 0
-    finding = Finding(
+    finding = TestResult(
         claim=claim,
         verdict=verdict,
         estimate=last.mean if last else math.nan,
@@ -210,16 +214,16 @@ def _row(
     )
 
 
-def _conclusion(claim: Claim, looks: Sequence[Look]) -> tuple[Verdict, int | None]:
+def _conclusion(claim: Hypothesis, looks: Sequence[InterimAnalysis]) -> tuple[Verdict, int | None]:
     """The verdict after all looks, and the index of the look that reached it; None where none
     did, or where its verdict does not stand by the last estimate."""
-    verdict, fallen = latched(look.verdict for look in looks)
+    verdict, fallen = latch(look.verdict for look in looks)
     if fallen is None or standing(verdict, looks[-1].mean, claim.threshold) is verdict:
         return verdict, fallen
     return Verdict.INCONCLUSIVE, None
 
 
-def _unstable(verdict: Verdict, looks: Sequence[Look]) -> bool:
+def _unstable(verdict: Verdict, looks: Sequence[InterimAnalysis]) -> bool:
     """Whether an earlier look showed another verdict."""
     return bool({look.verdict for look in looks} - {Verdict.INCONCLUSIVE, verdict})
 
@@ -255,12 +259,14 @@ def _too_short(policy: ShadowPolicy, first: str, last: str) -> str:
     return ""
 
 
-def _exact(policy: ShadowPolicy, claim: Claim) -> bool:
+def _exact(policy: ShadowPolicy, claim: Hypothesis) -> bool:
     """Whether the engine needs no variance, and so nothing that differs."""
     return policy.unit == "request" and claim.span is not None
 
 
-def _forecast(policy: ShadowPolicy, claim: Claim, last: Look, alpha_fail: float) -> int | None:
+def _forecast(
+    policy: ShadowPolicy, claim: Hypothesis, last: InterimAnalysis, alpha_fail: float
+) -> int | None:
     """Units after which a verdict falls, mean and spread staying as they are."""
     better = last.mean > claim.threshold
     alpha = policy.alpha if better else alpha_fail
@@ -280,7 +286,7 @@ def _forecast(policy: ShadowPolicy, claim: Claim, last: Look, alpha_fail: float)
 
 
 def _trajectory(
-    policy: ShadowPolicy, claim: Claim, looks: Sequence[Look], alpha_fail: float
+    policy: ShadowPolicy, claim: Hypothesis, looks: Sequence[InterimAnalysis], alpha_fail: float
 ) -> dict[str, Any]:
     """The looks as a person reads them, plain and finite."""
     verdict, fallen = _conclusion(claim, looks)
@@ -325,7 +331,7 @@ def _mean_loss(policy: ShadowPolicy, blocks: Sequence[tuple[ExactSum, int]]) -> 
     return float(sum(part.fraction for part, _ in blocks) / sum(n for _, n in blocks))
 
 
-def _effect(cells: Sequence[tuple[str, Cell]]) -> float | None:
+def _effect(cells: Sequence[tuple[str, BlockSummary]]) -> float | None:
     pooled = sum((cell.x for _, cell in cells), Moments())
     return design_effect(
         [cell.x.mean for _, cell in cells], [cell.x.n for _, cell in cells], pooled.variance

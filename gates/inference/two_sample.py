@@ -16,27 +16,27 @@ from ..statistics.asymptotic import rho, units_needed
 from ..statistics.exact import ExactSum
 from ..statistics.two_arms import Arm, Difference, difference, mean_arm, ratio_arm
 from .ab_credibility import rests_on_one, unseen_sentence, unseen_values
-from .decision import from_bounds, latched
+from .decision import from_bounds, latch
 
-Look = Mapping[str, Any]
+InterimAnalysis = Mapping[str, Any]
 
 _SUMS = ("total", "squares", "per", "per_squares", "product")
 
 
 def judge_arms(
-    policy: ABPolicy, looks: Sequence[Look]
+    policy: ABPolicy, looks: Sequence[InterimAnalysis]
 ) -> tuple[tuple[MetricRow, ...], list[dict[str, Any]]]:
     """A row for each outcome, and its interval after each day."""
     rows, shown = [], []
     for item in policy.outcomes:
         found = [_judged(policy, item, number, look) for number, look in enumerate(looks, 1)]
-        verdict, fallen = latched([each.verdict for each in found])
+        verdict, fallen = latch([each.verdict for each in found])
         rows.append(_row(policy, item, found, verdict, fallen))
         shown.append(_trajectory(policy, item, found, verdict, fallen))
     return tuple(rows), shown
 
 
-def _units(look: Look) -> tuple[int, int]:
+def _units(look: InterimAnalysis) -> tuple[int, int]:
     return look["champion"]["units"], look["challenger"]["units"]
 
 
@@ -44,7 +44,7 @@ def _units(look: Look) -> tuple[int, int]:
 class _Judged:
     """One outcome at one look; ``doubt`` says why there is no verdict."""
 
-    look: Look
+    look: InterimAnalysis
     champion: Arm
     challenger: Arm
     difference: Difference
@@ -89,7 +89,7 @@ def _difference(
     )
 
 
-def _judged(policy: ABPolicy, item: OutcomeDemand, number: int, look: Look) -> _Judged:
+def _judged(policy: ABPolicy, item: OutcomeDemand, number: int, look: InterimAnalysis) -> _Judged:
     champion, challenger = (outcome_arm(item, look[who]) for who in ("champion", "challenger"))
     found = _difference(policy, item, champion, challenger)
     verdict, doubt = Verdict.INCONCLUSIVE, _too_little(policy, look.get("days", number), look)
@@ -102,7 +102,11 @@ def _judged(policy: ABPolicy, item: OutcomeDemand, number: int, look: Look) -> _
 
 
 def _doubt(
-    policy: ABPolicy, item: OutcomeDemand, look: Look, verdict: Verdict, found: Difference
+    policy: ABPolicy,
+    item: OutcomeDemand,
+    look: InterimAnalysis,
+    verdict: Verdict,
+    found: Difference,
 ) -> str:
     """Why the verdict of the bounds is not believed; empty where it is."""
     if verdict is Verdict.INVALID:
@@ -130,7 +134,7 @@ def _doubt(
     )
 
 
-def _too_little(policy: ABPolicy, days: int, look: Look) -> str:
+def _too_little(policy: ABPolicy, days: int, look: InterimAnalysis) -> str:
     fewest = min(_units(look))
     if days < policy.min_days:
         return f"{days} of the {policy.min_days} days with both arms that the policy asks for"

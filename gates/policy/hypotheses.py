@@ -17,7 +17,7 @@ from .criteria import Comparison, Limit, SliceLimit
 
 
 @dataclass(frozen=True)
-class Claim:
+class Hypothesis:
     """``offset + scale * x`` is what a person reads: the improvement, or the measure itself.
 
     ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column``, ``min_rows``,
@@ -63,7 +63,7 @@ class Claim:
         return self.offset + self.scale * x
 
 
-def of_classes(claims: Sequence[Claim], classes: int) -> tuple[Claim, ...]:
+def of_classes(claims: Sequence[Hypothesis], classes: int) -> tuple[Hypothesis, ...]:
     """The claims where labels have so many classes."""
     return tuple(replace(claim, classes=classes) for claim in claims)
 
@@ -74,9 +74,9 @@ def claims(
     slices: Sequence[SliceLimit],
     *,
     champion: bool,
-) -> tuple[Claim, ...]:
+) -> tuple[Hypothesis, ...]:
     """The claims that apply with, or without, a champion."""
-    found: list[Claim] = []
+    found: list[Hypothesis] = []
     if champion:
         found += [_comparison("comparison", item.metric, item.margin, item) for item in comparisons]
     for limit in limits:
@@ -100,8 +100,8 @@ def _comparison(
     margin: float,
     comparison: Comparison | None,
     part: SliceLimit | None = None,
-) -> Claim:
-    return Claim(
+) -> Hypothesis:
+    return Hypothesis(
         key=_key(kind, name, "margin", margin, part),
         kind=kind,
         metric=metric(name),
@@ -118,14 +118,14 @@ def _limit(
     minimum: float | None,
     maximum: float | None,
     part: SliceLimit | None = None,
-) -> Claim:
+) -> Hypothesis:
     found = metric(name)
     at_least = minimum is not None
     demand = (minimum if minimum is not None else maximum) or 0.0
     #: Higher is better: the measure is its best value less the loss.
     complement = found.higher_is_better
     sign = 1.0 if at_least != complement else -1.0
-    return Claim(
+    return Hypothesis(
         key=_key(kind, name, "minimum" if at_least else "maximum", demand, part),
         kind=kind,
         metric=found,

@@ -13,7 +13,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..formatting import count, plural
 from ..report import Check
-from .hypotheses import Claim
+from .hypotheses import Hypothesis
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SliceSelection:
     """The values of one claim's column: ``judged``, largest first, and how many values with how
     many rows are ``small`` (below the claim's ``min_rows``) or ``beyond`` its ``max_values``."""
 
-    claim: Claim
+    claim: Hypothesis
     judged: tuple[str, ...]
     small: int = 0
     small_rows: int = 0
@@ -29,7 +29,7 @@ class SliceSelection:
     beyond_rows: int = 0
 
 
-def select_slices(claim: Claim, sizes: Mapping[str, int]) -> SliceSelection:
+def select_slices(claim: Hypothesis, sizes: Mapping[str, int]) -> SliceSelection:
     """The values to judge, from the number of rows of each value; of equal sizes the first by
     name, so that the choice does not depend on the order of the data."""
     order = sorted(sizes, key=lambda value: (-sizes[value], value))

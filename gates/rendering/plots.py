@@ -18,7 +18,7 @@ from .svg import (
     FAINT,
     INK,
     THRESHOLD,
-    Picture,
+    SvgFigure,
     figure,
     legend,
     shade_too_early,
@@ -28,9 +28,9 @@ from .svg import (
 )
 
 
-def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[Picture]:
+def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[SvgFigure]:
     """All pictures that a report's detail and rows allow, the deciding ones first."""
-    drawn: list[Picture] = []
+    drawn: list[SvgFigure] = []
     with styled():
         for looks in detail.get("looks", ()):
             if len(looks["points"]) > 1:
@@ -52,7 +52,7 @@ def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[
     return drawn
 
 
-def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
+def _interval_over_time(looks: Mapping[str, Any]) -> SvgFigure:
     points = looks["points"]
     at = list(range(1, len(points) + 1))
     # The verdict stands above the axes, where no legend and no point can hide it.
@@ -106,7 +106,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     axes.set_ylabel("improvement" if looks["comparative"] else looks["title"])
     legend(axes)
     last = points[-1]
-    return Picture(
+    return SvgFigure(
         f"{title}: {'improvement over the champion' if looks['comparative'] else 'the version'}",
         f"The whole band has to come to lie {looks['passes']} the line at {amount(threshold)}. "
         f"After {len(points)} blocks the mean is {amount(last['mean'])}. Larger points hold more "
@@ -115,7 +115,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> Picture:
     )
 
 
-def _calibration(distributions: Mapping[str, Any]) -> Picture:
+def _calibration(distributions: Mapping[str, Any]) -> SvgFigure:
     made, axes = figure(4.2, 3.6)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1.2)
     for who, bins in distributions["values"].items():
@@ -143,7 +143,7 @@ def _calibration(distributions: Mapping[str, Any]) -> Picture:
     axes.set_xlabel("mean score")
     axes.set_ylabel("share of positives")
     legend(axes)
-    return Picture(
+    return SvgFigure(
         "Calibration",
         "How often it happened, against how likely the model said it was; on the line is right. "
         "Larger points hold more requests.",
@@ -151,7 +151,7 @@ def _calibration(distributions: Mapping[str, Any]) -> Picture:
     )
 
 
-def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: str) -> Picture:
+def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: str) -> SvgFigure:
     edges = distributions[f"{what}_edges"]
     made, axes = figure(4.2, 3.6)
     for who, bins in distributions[f"{what}s"].items():
@@ -165,7 +165,9 @@ def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: s
     axes.set_ylabel("share of requests")
     axes.set_ylim(bottom=0)
     legend(axes)
-    return Picture(title, "Share of requests in each bin, both models on the same ones.", svg(made))
+    return SvgFigure(
+        title, "Share of requests in each bin, both models on the same ones.", svg(made)
+    )
 
 
 def _dots(requests: Sequence[int]) -> list[float]:

@@ -16,7 +16,7 @@ from .svg import (
     CHAMPION,
     INK,
     THRESHOLD,
-    Picture,
+    SvgFigure,
     figure,
     legend,
     shade_too_early,
@@ -31,7 +31,7 @@ _LARGEST_FOREST = 40
 _FEWEST = 30
 
 
-def e_values(looks: Mapping[str, Any]) -> Picture:
+def e_values(looks: Mapping[str, Any]) -> SvgFigure:
     """Evidence for PASS and for FAIL after each block, on a logarithmic scale."""
     points = looks["points"]
     at = list(range(1, len(points) + 1))
@@ -54,7 +54,7 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
     axes.set_xlabel("look")
     legend(axes)
     title = looks["title"][0].upper() + looks["title"][1:]
-    return Picture(
+    return SvgFigure(
         f"{title}: evidence at every look",
         "Above 0 the data speak for the claim, below 0 against it. A version as bad as the margin "
         f"allows reaches the line for PASS in {looks['alpha']:.0%} of tests at most, however often "
@@ -63,7 +63,7 @@ def e_values(looks: Mapping[str, Any]) -> Picture:
     )
 
 
-def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
+def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
     """The mean outcome by days since a unit was first seen: novelty wears off. A picture for each
     outcome that was seen on two such days at least."""
     pictures = []
@@ -88,7 +88,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
         axes.set_ylabel(f"mean {name} of the day")
         legend(axes)
         pictures.append(
-            Picture(
+            SvgFigure(
                 f"{name} by days since exposure",
                 "Curves that come together, or cross, are a novelty that wears off. Days with "
                 f"fewer than {_FEWEST} units in an arm are left out. Shown, not judged.",
@@ -98,7 +98,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[Picture]:
     return pictures
 
 
-def latency_curves(latency: Mapping[str, Any]) -> Picture:
+def latency_curves(latency: Mapping[str, Any]) -> SvgFigure:
     """The share of requests answered within a time."""
     made, axes = figure(8.6, 2.8)
     for name, shown in latency.items():
@@ -122,7 +122,7 @@ def latency_curves(latency: Mapping[str, Any]) -> Picture:
     for name, shown in latency.items():
         told.setdefault(shown["measured"], []).append(name)
     measured = "; ".join(f"{' and '.join(names)}: {how}" for how, names in told.items())
-    return Picture("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
+    return SvgFigure("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
 
 
 def _name_times(axes: Axes) -> None:
@@ -135,7 +135,7 @@ def _name_times(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{amount(value)} ms")
 
 
-def slice_forest(rows: Sequence[MetricRow]) -> list[Picture]:
+def slice_forest(rows: Sequence[MetricRow]) -> list[SvgFigure]:
     """Every slice's estimate and interval, one below the other; a picture for each demand."""
     pictures = []
     for key in dict.fromkeys((row.slice_column, row.name, row.threshold) for row in rows):
@@ -146,7 +146,7 @@ def slice_forest(rows: Sequence[MetricRow]) -> list[Picture]:
     return pictures
 
 
-def _forest(rows: Sequence[MetricRow]) -> Picture:
+def _forest(rows: Sequence[MetricRow]) -> SvgFigure:
     made, axes = figure(8.6, 0.9 + 0.27 * len(rows), fitted=True)
     colours = {"FAIL": THRESHOLD, "PASS": CHALLENGER}
     known = [x for row in rows for x in (row.lower, row.upper, row.estimate) if x is not None]
@@ -167,7 +167,7 @@ def _forest(rows: Sequence[MetricRow]) -> Picture:
     axes.set_ylim(-0.7, len(rows) - 0.3)
     title = rows[0].title
     what = "" if rows[0].champion is None else ": improvement over the champion"
-    return Picture(
+    return SvgFigure(
         f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}{what}",
         f"A slice stands in the way when all of its interval lies on the wrong side of "
         f"{amount(threshold)}.",

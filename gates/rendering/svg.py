@@ -33,7 +33,7 @@ _STYLING = Lock()
 
 
 @dataclass(frozen=True)
-class Picture:
+class SvgFigure:
     """A picture as a data address, with what it shows in words."""
 
     title: str

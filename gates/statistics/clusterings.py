@@ -28,9 +28,9 @@ def adjusted_rand(table: Table) -> float:
     """1 for clusterings that are the same, about 0 for unrelated ones."""
     counts = table.astype(float)
     n = counts.sum()
-    together = (counts**2).sum() - n
+    run_concurrently = (counts**2).sum() - n
     first, second = (counts.sum(axis=1) ** 2).sum() - n, (counts.sum(axis=0) ** 2).sum() - n
-    return float(_rand(together, first, second, n))
+    return float(_rand(run_concurrently, first, second, n))
 
 
 def rand_values(table: Table) -> Floats:
@@ -38,10 +38,10 @@ def rand_values(table: Table) -> Floats:
     counts = table.astype(float)
     n = counts.sum()
     across, down = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
-    together = (counts**2).sum() - n
+    run_concurrently = (counts**2).sum() - n
     first, second = (across**2).sum() - n, (down**2).sum() - n
     without = _rand(
-        together - 2 * (counts - 1),
+        run_concurrently - 2 * (counts - 1),
         first - 2 * (across - 1),
         second - 2 * (down - 1),
         n - 1,
@@ -74,14 +74,14 @@ def mutual_info_values(table: Table) -> Floats:
     return _centred(adjusted_mutual_info(table), np.nan_to_num(without), counts)
 
 
-def _rand(together: Floats, first: Floats, second: Floats, n: float) -> Floats:
+def _rand(run_concurrently: Floats, first: Floats, second: Floats, n: float) -> Floats:
     """From ordered pairs: in one cluster of both, of the first, of the second; of ``n`` rows."""
     pairs = max(n * (n - 1), 1.0)
     expected = first * second / pairs
     largest = (first + second) / 2
     same = np.isclose(largest, expected, rtol=1e-12, atol=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        index = (together - expected) / (largest - expected)
+        index = (run_concurrently - expected) / (largest - expected)
     # Both have one cluster, or none but single rows: they are the same.
     return np.asarray(np.where(same, 1.0, index))
 

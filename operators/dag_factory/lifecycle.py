@@ -12,7 +12,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.stages import Stage
 
 from ..hooks.model_registry import ModelRegistryHook
-from ..prepare_data import DataOperator
+from ..prepare_data import PrepareDataOperator
 from ..promote import PromoteModelOperator
 from ..register import RegisterModelOperator
 from ..rollback import RollbackModelOperator
@@ -98,7 +98,7 @@ def retrain_and_promote(
             steps.append(SetPolicyOperator(task_id="set_policy", policy=policy.document(), **model))
         if callable(validation_data):
             steps.append(
-                DataOperator(
+                PrepareDataOperator(
                     task_id="validation_data", prepare=validation_data, op_kwargs=validation_kwargs
                 )
             )
@@ -117,7 +117,7 @@ def retrain_and_promote(
         ]
         if record_traffic is not None:
             steps.append(
-                DataOperator(
+                PrepareDataOperator(
                     task_id="record_traffic", prepare=record_traffic, op_kwargs=traffic_kwargs
                 )
             )

@@ -92,10 +92,10 @@ class GateVerdictSensor(GateOperator):
         async def act(
             registry: ModelRegistry,
         ) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
-            from model_lifecycle.gates.evaluation.monitor import follow_traffic
+            from model_lifecycle.gates.evaluation.monitor import monitor_traffic
             from model_lifecycle.registry.domain.stages import Gate
 
-            found = await follow_traffic(
+            found = await monitor_traffic(
                 registry,
                 self.tenant_id,
                 self.model_id,

@@ -1,6 +1,6 @@
 """Versions that somebody registered elsewhere, as events that start DAGs.
 
-``schedule=[registered_elsewhere("acme", "churn")]`` starts a DAG when a version of the model is
+``schedule=[external_registration_asset("acme", "churn")]`` starts a DAG when a version of the model is
 registered by the API, the command line or Python, or adopted from MLflow by ``reconcile``.
 Versions that Airflow's own tasks register have ``stage_asset(…, "development")``.
 """
@@ -39,7 +39,7 @@ _KINDS = frozenset({"registered", "adopted"})
 _WATCHED: dict[Hashable, Counter[tuple[str, str]]] = {}
 
 
-def registered_elsewhere(
+def external_registration_asset(
     tenant_id: str,
     model_id: str,
     *,
@@ -55,7 +55,7 @@ def registered_elsewhere(
     """
     tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     name = f"{tenant}/{model}/registered-elsewhere"
-    trigger = RegisteredElsewhereTrigger(
+    trigger = ExternalRegistrationTrigger(
         tenant_id=tenant,
         model_id=model,
         model_registry_conn_id=model_registry_conn_id,
@@ -69,7 +69,7 @@ def registered_elsewhere(
     )
 
 
-class RegisteredElsewhereTrigger(RegistryTrigger, BaseEventTrigger):
+class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
     """Fires for each version that is registered outside Airflow's tasks.
 
     All such triggers of a triggerer with the same connection and interval share one poll. How far
@@ -82,8 +82,8 @@ class RegisteredElsewhereTrigger(RegistryTrigger, BaseEventTrigger):
         return "model-lifecycle-ledger", self.model_registry_conn_id, self.poll_interval
 
     @classmethod
-    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> LedgerLooks:
-        return LedgerLooks(cls(**kwargs))
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> LedgerPoll:
+        return LedgerPoll(cls(**kwargs))
 
     async def filter_shared_stream(
         self, shared_stream: AsyncIterator[Look]
@@ -112,7 +112,7 @@ class RegisteredElsewhereTrigger(RegistryTrigger, BaseEventTrigger):
         """The same without Airflow's shared streams: with a poll of its own."""
 
         async def stream() -> AsyncIterator[Look]:
-            async for look, _ in LedgerLooks(self).open_stream():
+            async for look, _ in LedgerPoll(self).open_stream():
                 yield look
                 await look.keep_marks()
 
@@ -144,10 +144,10 @@ class Look:
                 await store.aset(_MARK, mark)
 
 
-class LedgerLooks(SharedStreamProducer):
+class LedgerPoll(SharedStreamProducer):
     """The one poll of all watchers with this connection and interval."""
 
-    def __init__(self, trigger: RegisteredElsewhereTrigger) -> None:
+    def __init__(self, trigger: ExternalRegistrationTrigger) -> None:
         self._key = trigger.shared_stream_key()
         self._conn_id = trigger.model_registry_conn_id
         self._interval = trigger.poll_interval

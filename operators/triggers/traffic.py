@@ -43,7 +43,7 @@ class NewTrafficTrigger(RegistryTrigger):
         return path, {**names, "after": self.after, "gate": self.gate}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from model_lifecycle.gates.data.label_maturity import matured, next_matured
+        from model_lifecycle.gates.data.label_maturity import labels_complete_until, next_matured
 
         while True:
             pause = self.poll_interval
@@ -57,7 +57,7 @@ class NewTrafficTrigger(RegistryTrigger):
             else:
                 rules = policy.label_horizon_hours, policy.block
                 now = datetime.now(UTC)
-                until = matured(now, *rules)
+                until = labels_complete_until(now, *rules)
                 if until > datetime.fromisoformat(self.after):
                     yield event(status="success", until=until.isoformat())
                     return

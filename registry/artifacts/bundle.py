@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_lifecycle.registry.concurrency import together
+from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.canonical_json import digest_bytes
 from model_lifecycle.registry.domain.errors import (
@@ -19,7 +19,7 @@ from model_lifecycle.registry.domain.errors import (
 )
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
-from .checksums import Content, content_of, content_of_file, folder_files
+from .checksums import Checksum, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest
 from .protocol import BACKEND, ArtifactStore
 from .uris import checked_path
@@ -72,7 +72,7 @@ async def write_bundle(
     else:
         # Another attempt of the same registration may be here as well, and may have stored its
         # extras: they are the same as ours, the source's files of that name are not.
-        _, contents = await together(
+        _, contents = await run_concurrently(
             store.copy_folder(source_path, folder, without={*extra, *_LEFT_BY_LOADING}),
             asyncio.to_thread(_hashed, sources),
         )
@@ -213,7 +213,7 @@ def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path
     return dict(sorted(sources.items()))
 
 
-def _hashed(sources: Mapping[str, bytes | Path]) -> dict[str, Content]:
+def _hashed(sources: Mapping[str, bytes | Path]) -> dict[str, Checksum]:
     return {
         name: content_of(source) if isinstance(source, bytes) else content_of_file(source)
         for name, source in sources.items()
@@ -222,9 +222,9 @@ def _hashed(sources: Mapping[str, bytes | Path]) -> dict[str, Content]:
 
 async def _send(
     store: ArtifactStore, folder: str, sources: Mapping[str, bytes | Path]
-) -> dict[str, Content]:
+) -> dict[str, Checksum]:
     """Send each file, and tell what was sent; how many at once is the store's affair."""
-    contents = await together(
+    contents = await run_concurrently(
         *(
             store.put_bytes(f"{folder}/{name}", source)
             if isinstance(source, bytes)
@@ -239,7 +239,7 @@ async def _complete(
     store: ArtifactStore,
     folder: str,
     sources: Mapping[str, bytes | Path],
-    contents: Mapping[str, Content],
+    contents: Mapping[str, Checksum],
 ) -> None:
     """Send what the folder does not hold as it is here, and see that it then does."""
     missing = set(contents) - await store.holding(folder, contents)
@@ -280,7 +280,9 @@ async def _stored(
 ) -> dict[str, FileEntry | None]:
     """What the folder holds, by name; None for a file that nobody wants, which is not read."""
     names = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
-    contents = await together(*(_content(store, folder, name) for name in names & set(wanted)))
+    contents = await run_concurrently(
+        *(_content(store, folder, name) for name in names & set(wanted))
+    )
     stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(wanted))
     stored.update((name, entry) for name, entry in contents if entry is not None)
     return stored

@@ -17,7 +17,7 @@ PART_SIZE = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Content:
+class Checksum:
     """``sha256`` in hex and ``size`` in bytes. ``etag`` is what S3 calls these bytes where they are
     stored as they are here; empty when that is not known. It has no part in equality."""
 
@@ -26,7 +26,7 @@ class Content:
     etag: str = field(default="", compare=False)
 
 
-class Hashing:
+class HashingReader:
     """The SHA-256 and the size of what passes, for bytes that are read once and used on the way."""
 
     def __init__(self) -> None:
@@ -43,29 +43,29 @@ class Hashing:
             self.add(chunk)
             yield chunk
 
-    def content(self, etag: str = "") -> Content:
+    def content(self, etag: str = "") -> Checksum:
         """The content of what has passed so far."""
-        return Content(self._sha256.hexdigest(), self.size, etag)
+        return Checksum(self._sha256.hexdigest(), self.size, etag)
 
 
-def content_of(data: bytes) -> Content:
+def content_of(data: bytes) -> Checksum:
     """The content of ``data``."""
     return content_of_parts(data[start : start + PART_SIZE] for start in _starts(len(data)))
 
 
-def content_of_file(file: Path) -> Content:
+def content_of_file(file: Path) -> Checksum:
     """The content of a local file, read once."""
     with file.open("rb") as stream:
         return content_of_parts(parts(stream))
 
 
-def content_of_parts(chunks: Iterable[bytes]) -> Content:
+def content_of_parts(chunks: Iterable[bytes]) -> Checksum:
     """The content of ``chunks``, each :data:`PART_SIZE` long but for the last.
 
     ETag: the MD5 of the bytes; from one part size on, the MD5 of the parts' MD5s and their
     number, as the S3 multipart upload defines it in practice (AWS: "Checking object integrity").
     """
-    hashing = Hashing()
+    hashing = HashingReader()
     md5s = [hashlib.md5(chunk, usedforsecurity=False).digest() for chunk in hashing.passing(chunks)]
     if hashing.size < PART_SIZE:
         return hashing.content((md5s or [hashlib.md5(usedforsecurity=False).digest()])[0].hex())

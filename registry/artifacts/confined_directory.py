@@ -30,7 +30,7 @@ _ABANDONED = 7 * 24 * 3600.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Enclosure:
+class ConfinedDirectory:
     """Reading and writing below ``root``. Every method blocks, and raises OSError for the file
     system's trouble, FileNotFoundError for what is not there and InvalidInput for links."""
 

@@ -15,8 +15,8 @@ from model_lifecycle.registry.domain.errors import (
     InvalidInput,
 )
 
-from .checksums import Content, Hashing, content_of_parts, folder_files, parts
-from .confined_directory import Enclosure
+from .checksums import Checksum, HashingReader, content_of_parts, folder_files, parts
+from .confined_directory import ConfinedDirectory
 from .protocol import BACKEND, StoredFile
 from .uris import checked_path, local_path, local_root, path_below
 
@@ -31,7 +31,7 @@ class LocalArtifacts:
 
     def __init__(self, root: str | Path) -> None:
         self.root = local_root(root)
-        self._enclosure = Enclosure(self.root)
+        self._enclosure = ConfinedDirectory(self.root)
 
     def __repr__(self) -> str:
         return f"LocalArtifacts({str(self.root)!r})"
@@ -48,10 +48,10 @@ class LocalArtifacts:
         found = (path_below(path, root) for root in roots)
         return next((item for item in found if item is not None), None)
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         return await _call(path, lambda: self._write(path, [data], overwrite=overwrite))
 
-    async def put_file(self, path: str, file: Path) -> Content:
+    async def put_file(self, path: str, file: Path) -> Checksum:
         return await _call(path, lambda: self._put(path, file))
 
     async def put_folder(self, path: str, folder: Path) -> None:
@@ -105,20 +105,20 @@ class LocalArtifacts:
         with contextlib.suppress(ArtifactNotFound):
             await _call(path, lambda: self._enclosure.remove_folder(path))
 
-    async def content(self, path: str) -> Content:
-        def read() -> Content:
+    async def content(self, path: str) -> Checksum:
+        def read() -> Checksum:
             with self._enclosure.open(path) as stream:
                 return content_of_parts(parts(stream))
 
         return await _call(path, read)
 
-    async def holds(self, path: str, content: Content) -> bool:
+    async def holds(self, path: str, content: Checksum) -> bool:
         try:
             return await self.content(path) == content
         except ArtifactNotFound:
             return False
 
-    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
         return {
             name for name, content in wanted.items() if await self.holds(f"{path}/{name}", content)
         }
@@ -129,7 +129,7 @@ class LocalArtifacts:
     async def close(self) -> None:
         return None
 
-    def _put(self, path: str, file: Path) -> Content:
+    def _put(self, path: str, file: Path) -> Checksum:
         try:
             stream = file.open("rb")
         except FileNotFoundError:
@@ -137,8 +137,8 @@ class LocalArtifacts:
         with stream:
             return self._write(path, parts(stream))
 
-    def _write(self, path: str, chunks: Iterable[bytes], *, overwrite: bool = True) -> Content:
-        hashing = Hashing()
+    def _write(self, path: str, chunks: Iterable[bytes], *, overwrite: bool = True) -> Checksum:
+        hashing = HashingReader()
         self._enclosure.write(path, hashing.passing(chunks), overwrite=overwrite)
         return hashing.content()
 

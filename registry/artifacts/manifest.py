@@ -11,7 +11,7 @@ from typing import Any
 from model_lifecycle.registry.domain.canonical_json import canonical_json, digest_bytes
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-from .checksums import Content
+from .checksums import Checksum
 from .uris import checked_path
 
 SCHEMA = 1
@@ -26,7 +26,7 @@ class FileEntry:
     size: int
 
     @classmethod
-    def of(cls, content: Content) -> FileEntry:
+    def of(cls, content: Checksum) -> FileEntry:
         return cls(content.sha256, content.size)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .checksums import Content
+from .checksums import Checksum
 
 #: The store's name in :class:`~model_lifecycle.registry.domain.errors.BackendUnavailable`.
 BACKEND = "artifact store"
@@ -40,11 +40,11 @@ class ArtifactStore(Protocol):
     def path_of(self, uri: str) -> str | None:
         """The path that ``uri`` names, after unquoting; None when it is not below the root."""
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         """Write one file; its content. With ``overwrite=False``, of several writers exactly one
         succeeds and the others get AlreadyExists."""
 
-    async def put_file(self, path: str, file: Path) -> Content:
+    async def put_file(self, path: str, file: Path) -> Checksum:
         """Write one file from a local one, which is read once; the content of what was read and
         written. Compare it with :meth:`holding`."""
 
@@ -74,14 +74,14 @@ class ArtifactStore(Protocol):
     async def delete_folder(self, path: str) -> None:
         """Delete every file below ``path``; absent is fine."""
 
-    async def content(self, path: str) -> Content:
+    async def content(self, path: str) -> Checksum:
         """The content of a stored file, from reading all of it. Raises ArtifactNotFound."""
 
-    async def holds(self, path: str, content: Content) -> bool:
+    async def holds(self, path: str, content: Checksum) -> bool:
         """Whether ``path`` holds ``content``, by the cheapest proof the store has; False when
         there is no such file."""
 
-    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
         """Which of the files ``wanted``, by name below ``path``, hold what is wanted there; by the
         cheapest proof for many."""
 

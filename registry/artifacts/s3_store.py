@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_lifecycle.registry.concurrency import together
+from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 
-from .checksums import PART_SIZE, Content, content_of_parts, folder_files
+from .checksums import PART_SIZE, Checksum, content_of_parts, folder_files
 from .protocol import StoredFile
 from .s3_client import S3Connection, translated
 from .s3_upload import PARTS_AT_ONCE, send_bytes, send_file
@@ -57,15 +57,15 @@ class S3Artifacts:
         # A quoted character makes the path odd, so a quoted '..' is refused with the rest.
         return path_below(rest.rstrip("/"), self.root.removeprefix("s3://"))
 
-    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Content:
+    async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         condition = {} if overwrite else {"IfNoneMatch": "*"}
         key = self._key(path)
         return await self._call(
             path, lambda s3: send_bytes(s3, self.bucket, key, data, **condition)
         )
 
-    async def put_file(self, path: str, file: Path) -> Content:
-        def put(s3: Any) -> Content:
+    async def put_file(self, path: str, file: Path) -> Checksum:
+        def put(s3: Any) -> Checksum:
             if not file.is_file():
                 raise InvalidInput(f"there is no file {file.name!r}", field="file")
             return send_file(s3, self.bucket, self._key(path), file, self._part_threads)
@@ -131,15 +131,15 @@ class S3Artifacts:
     async def delete_folder(self, path: str) -> None:
         await _each(await self.files(path), lambda file: self.delete_file(file.path))
 
-    async def content(self, path: str) -> Content:
-        def read(s3: Any) -> Content:
+    async def content(self, path: str) -> Checksum:
+        def read(s3: Any) -> Checksum:
             body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]
             with contextlib.closing(body):
                 return content_of_parts(iter(lambda: body.read(PART_SIZE), b""))
 
         return await self._call(path, read)
 
-    async def holds(self, path: str, content: Content) -> bool:
+    async def holds(self, path: str, content: Checksum) -> bool:
         """By size and ETag; where the ETag is not made of MD5s (encryption with customer keys,
         other part sizes), by reading the object."""
         try:
@@ -152,7 +152,7 @@ class S3Artifacts:
         except ArtifactNotFound:
             return False
 
-    async def holding(self, path: str, wanted: Mapping[str, Content]) -> set[str]:
+    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
         """By one listing; where an ETag says nothing, as :meth:`holds`. What was sent has the ETag
         that the server answered with: the same in the listing is the same file."""
         listed = {
@@ -230,7 +230,7 @@ async def _each(items: Iterable[Item], work: Callable[[Item], Any]) -> None:
         async with free:
             await work(item)
 
-    await together(*(one(item) for item in items))
+    await run_concurrently(*(one(item) for item in items))
 
 
 def _parse_root(root: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .checksums import PART_SIZE, Content, Hashing
+from .checksums import PART_SIZE, Checksum, HashingReader
 
 #: Parts in flight at a time.
 PARTS_AT_ONCE = 8
@@ -31,16 +31,16 @@ _MOST_PARTS = 10_000
 _CRC32 = "ChecksumCRC32"
 
 
-def send_bytes(s3: Any, bucket: str, key: str, data: bytes, **options: str) -> Content:
+def send_bytes(s3: Any, bucket: str, key: str, data: bytes, **options: str) -> Checksum:
     """Write one object; ``options`` are those of ``put_object``. Blocking."""
-    hashing = Hashing()
+    hashing = HashingReader()
     hashing.add(data)
     checksum = _checksum(s3, data)
     answer = s3.put_object(Bucket=bucket, Key=key, Body=data, **checksum, **options)
     return hashing.content(_etag(answer) if _acknowledged(answer, data, checksum) else "")
 
 
-def send_file(s3: Any, bucket: str, key: str, file: Path, threads: Executor) -> Content:
+def send_file(s3: Any, bucket: str, key: str, file: Path, threads: Executor) -> Checksum:
     """Write one object from a file, from one part size on in parts that ``threads`` send.
 
     The content is that of the bytes sent, whatever else becomes of the file meanwhile. After an
@@ -50,7 +50,7 @@ def send_file(s3: Any, bucket: str, key: str, file: Path, threads: Executor) -> 
         size = os.fstat(stream.fileno()).st_size
         if size < PART_SIZE:
             return send_bytes(s3, bucket, key, stream.read())
-        return _send_parts(s3, {"Bucket": bucket, "Key": key}, _Reading(stream, size), threads)
+        return _send_parts(s3, {"Bucket": bucket, "Key": key}, PartReader(stream, size), threads)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class _Sent:
     acknowledged: bool
 
 
-class _Reading:
+class PartReader:
     """A file that several threads read in turns, part by part, hashed in order."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.part_size = max(PART_SIZE, math.ceil(size / _MOST_PARTS))
-        self.hashing = Hashing()
+        self.hashing = HashingReader()
         self._stream = stream
         self._number = 0
         self._ended = False
@@ -89,7 +89,7 @@ class _Reading:
             self._ended = True
 
 
-def _send_parts(s3: Any, place: dict[str, str], reading: _Reading, threads: Executor) -> Content:
+def _send_parts(s3: Any, place: dict[str, str], reading: PartReader, threads: Executor) -> Checksum:
     algorithm = {"ChecksumAlgorithm": "CRC32"} if _checks(s3) else {}
     upload = s3.create_multipart_upload(**place, **algorithm)["UploadId"]
     senders: list[Future[list[_Sent]]] = []
@@ -114,7 +114,7 @@ def _send_parts(s3: Any, place: dict[str, str], reading: _Reading, threads: Exec
     return reading.hashing.content(_etag(answer) if proven else "")
 
 
-def _send_turns(s3: Any, place: Mapping[str, str], reading: _Reading) -> list[_Sent]:
+def _send_turns(s3: Any, place: Mapping[str, str], reading: PartReader) -> list[_Sent]:
     """Send parts until there are no more."""
     sent = []
     buffer = bytearray(reading.part_size)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def written_whole(folder: Path) -> Iterator[None]:
+def atomic_write(folder: Path) -> Iterator[None]:
     """``folder`` is written in the block; on an error there, or an interruption, it is gone."""
     try:
         yield
@@ -29,7 +29,7 @@ def written_whole(folder: Path) -> Iterator[None]:
         raise
 
 
-def keep_parity(folder: Path, parity: OnnxParity) -> None:
+def write_parity(folder: Path, parity: OnnxParity) -> None:
     """Write what is known of ``model.onnx`` into the folder's ``MLmodel`` file."""
     _add_metadata(folder, KEY, parity.document())
 
@@ -76,7 +76,7 @@ def network_signature(columns: Sequence[Column], outputs: Mapping[str, np.ndarra
     return ModelSignature(inputs, Schema(specs))
 
 
-def sign(folder: Path, signature: Any) -> None:
+def write_signature(folder: Path, signature: Any) -> None:
     """Put another signature into the folder's ``MLmodel`` file."""
     from mlflow.models import set_signature
 

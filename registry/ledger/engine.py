@@ -21,7 +21,7 @@ from .database_errors import translated
 from .timeouts import MAINTENANCE, ORDINARY, Limits
 
 #: Seconds that a connection may lie in the pool unused before it is asked whether it still answers.
-_TRUSTED_FOR = 1.0
+_PING_AFTER_IDLE_SECONDS = 1.0
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -82,7 +82,7 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "checkout")
     def _ask(connection: Any, record: Any, _proxy: Any) -> None:
         lay = time.monotonic() - record.info.get("used", time.monotonic())
-        if lay < _TRUSTED_FOR and not connection.driver_connection.is_closed():
+        if lay < _PING_AFTER_IDLE_SECONDS and not connection.driver_connection.is_closed():
             return
         try:
             connection.ping()

@@ -20,7 +20,7 @@ from .hash_chain import GENESIS
 from .mappers import ModelRow, Operation, model_row
 from .queries import LedgerReader
 from .timeouts import MAINTENANCE, ORDINARY, Limits
-from .unit_of_work import ModelBook
+from .unit_of_work import ModelUnitOfWork
 from .upsert import insert_into
 
 
@@ -71,7 +71,7 @@ class Ledger:
         return self._time.read().warning()
 
     @asynccontextmanager
-    async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelBook]:
+    async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelUnitOfWork]:
         """The model's book, its row locked until the end of the block, where all commits or,
         on an error, nothing. Raises :class:`ModelNotFound`; BackendUnavailable, and then nothing
         is known to have been committed."""
@@ -81,7 +81,7 @@ class Ledger:
     @asynccontextmanager
     async def snapshot(
         self, tenant: TenantId, model: ModelId, *, limits: Limits = ORDINARY
-    ) -> AsyncIterator[ModelBook]:
+    ) -> AsyncIterator[ModelUnitOfWork]:
         """The model's book for reading: one consistent state, nothing locked, nothing kept.
 
         ``limits`` of MAINTENANCE are for work that takes longer than a request may. Raises
@@ -94,12 +94,12 @@ class Ledger:
             row = await self._row(connection, tenant, model)
             if row is None:
                 raise ModelNotFound(model)
-            yield ModelBook(connection, row, self._time)
+            yield ModelUnitOfWork(connection, row, self._time)
 
     @asynccontextmanager
     async def new_book(
         self, tenant: TenantId, model: ModelId, *, description: str, model_type: str, actor: str
-    ) -> AsyncIterator[ModelBook]:
+    ) -> AsyncIterator[ModelUnitOfWork]:
         """Like :meth:`book`, but a new model is made; two that make it at once share it."""
         async with self._written(
             tenant,
@@ -140,7 +140,7 @@ class Ledger:
         async with writing(self._engine) as connection:
             await idempotency_keys.abandon(connection, tenant, operation_id)
 
-    async def remind(
+    async def requeue_sync(
         self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
     ) -> None:
         """Leave the note of a change whose showing is in doubt, if it is not there any more."""
@@ -166,7 +166,7 @@ class Ledger:
         tenant: TenantId,
         model: ModelId,
         make: Callable[[AsyncConnection], Awaitable[None]] | None = None,
-    ) -> AsyncIterator[ModelBook]:
+    ) -> AsyncIterator[ModelUnitOfWork]:
         """One transaction on a model, which ``make`` makes if it is not there; a COMMIT whose
         answer was lost is looked up."""
         book = None
@@ -178,7 +178,7 @@ class Ledger:
                 row = await self._row(connection, tenant, model, lock=True)
                 if row is None:
                     raise ModelNotFound(model)
-                book = ModelBook(connection, row, self._time)
+                book = ModelUnitOfWork(connection, row, self._time)
                 yield book
                 written = book.model.epoch > row.epoch
         except BackendUnavailable:

@@ -36,7 +36,7 @@ from .mappers import (
 from .stage_moves import apply_moves
 
 
-class ModelBook:
+class ModelUnitOfWork:
     """Reads and changes one model while its row is locked; everything commits together."""
 
     def __init__(self, connection: AsyncConnection, model: ModelRow, clock: LedgerClock) -> None:

@@ -19,7 +19,7 @@ from ..domain.stages import Stage
 from .hash_chain import ChainCheck
 from .ledger import Ledger
 from .timeouts import MAINTENANCE
-from .unit_of_work import ModelBook
+from .unit_of_work import ModelUnitOfWork
 
 #: Entries that are held in memory at a time.
 _PAGE = 1000
@@ -59,7 +59,7 @@ async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
     return chain.count
 
 
-async def _pages(book: ModelBook) -> AsyncIterator[list[LedgerEntry]]:
+async def _pages(book: ModelUnitOfWork) -> AsyncIterator[list[LedgerEntry]]:
     after = 0
     while page := await book.entries(after=after, limit=_PAGE):
         yield page

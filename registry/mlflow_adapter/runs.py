@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ..concurrency import together
+from ..concurrency import run_concurrently
 from ..domain.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from . import filter_strings
 from .executor import Connection
@@ -183,7 +183,7 @@ class Runs:
         if run is None:
             raise RunNotFound(run_id)
         names = sorted(run.metrics)
-        points = await together(*(self._points(run_id, name) for name in names))
+        points = await run_concurrently(*(self._points(run_id, name) for name in names))
         return dict(zip(names, points, strict=True))
 
     async def _points(self, run_id: str, metric: str) -> list[MetricPoint]:

@@ -50,7 +50,7 @@ _IN_REPORT = (
 )
 
 
-class Judgement:
+class EvidenceService:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 

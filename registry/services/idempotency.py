@@ -13,7 +13,7 @@ from ..domain.errors import OperationConflict
 from ..domain.identifiers import TenantId
 from ..domain.models import ModelMetadata
 from ..ledger.ledger import Ledger
-from ..ledger.unit_of_work import ModelBook
+from ..ledger.unit_of_work import ModelUnitOfWork
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ async def earlier_answer(
     return found.answer
 
 
-async def answer_in(book: ModelBook, asked: Request) -> Mapping[str, Any] | None:
+async def answer_in(book: ModelUnitOfWork, asked: Request) -> Mapping[str, Any] | None:
     """:func:`earlier_answer`, seen with the model locked: two of the same call cannot both act."""
     if not asked.named:
         return None

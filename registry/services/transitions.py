@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..concurrency import together
+from ..concurrency import run_concurrently
 from ..domain import identifiers
 from ..domain.authorization import Action, Principal, principal, require
 from ..domain.commands import MoveStage, RollBack
@@ -31,14 +31,14 @@ from ..domain.stage_record import Departure
 from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..domain.validation import text
 from ..ledger.mappers import Change
-from ..ledger.unit_of_work import ModelBook
+from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Stores
 from .idempotency import Request, answer_in, answered_model, earlier_answer, model_answer, request
 from .projection.projection import Projection, VersionRecords
 from .version_files import VersionFiles
 
 
-class Lifecycle:
+class TransitionService:
     def __init__(self, stores: Stores, projection: Projection, files: VersionFiles) -> None:
         self._stores = stores
         self._projection = projection
@@ -202,7 +202,7 @@ class Lifecycle:
         if version is None or (version.stage, target, Cause.REQUEST) not in TRANSITIONS:
             await self._projection.prepare(tenant, model)
             return VersionRecords({})
-        manifest, records = await together(
+        manifest, records = await run_concurrently(
             self._files.verify_bundle(version),
             self._projection.prepare_promotion(tenant, model, number),
         )
@@ -210,7 +210,7 @@ class Lifecycle:
         return records
 
     async def _transition(
-        self, book: ModelBook, number: int, target: Stage, *, reason: str, force: bool
+        self, book: ModelUnitOfWork, number: int, target: Stage, *, reason: str, force: bool
     ) -> tuple[list[StageMove], tuple[Evidence, ...], tuple[Missing, ...]]:
         version = await book.version(number)
         if version.stage is Stage.PRODUCTION and target is Stage.DEVELOPMENT:
@@ -236,7 +236,7 @@ class Lifecycle:
 
     async def _commit(
         self,
-        book: ModelBook,
+        book: ModelUnitOfWork,
         kind: EntryKind,
         moves: list[StageMove],
         asked: Request,
@@ -268,7 +268,7 @@ _NO_SUCCESSOR = "no earlier version of production could take its place"
 
 
 async def _rollback_target(
-    book: ModelBook, number: int | None, *, required: bool
+    book: ModelUnitOfWork, number: int | None, *, required: bool
 ) -> VersionMetadata | None:
     """The version that a rollback brings back: ``number``, or the archived version that left
     production last, of those that another version superseded. A version that was retired or
@@ -290,7 +290,7 @@ async def _rollback_target(
     return target
 
 
-async def _rollback_moves(book: ModelBook, target: VersionMetadata | None) -> list[StageMove]:
+async def _rollback_moves(book: ModelUnitOfWork, target: VersionMetadata | None) -> list[StageMove]:
     moves = []
     if target is not None:
         now = await book.version(target.version)
@@ -302,7 +302,7 @@ async def _rollback_moves(book: ModelBook, target: VersionMetadata | None) -> li
     return moves
 
 
-def subject(book: ModelBook, version: VersionMetadata) -> Subject:
+def subject(book: ModelUnitOfWork, version: VersionMetadata) -> Subject:
     """What evidence has to be about to move this version now. The book has read the version."""
     return Subject(
         tenant_id=version.tenant_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..artifacts.bundle import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
-from ..concurrency import together
+from ..concurrency import run_concurrently
 from ..domain import artifact_paths, identifiers
 from ..domain.errors import BundleCorrupt, VersionNotFound
 from ..domain.identifiers import ModelId, TenantId, registered_name
@@ -35,7 +35,7 @@ class VersionFiles:
         that is another folder. Raises :class:`BundleCorrupt`, naming the first file that differs,
         and BackendUnavailable."""
         name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
-        manifest, record = await together(
+        manifest, record = await run_concurrently(
             self.verify_bundle(version),
             self._stores.tracking.model_version(name, version.version),
         )

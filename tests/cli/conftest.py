@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 from typer.testing import CliRunner
 
 from model_lifecycle.cli.main import app
@@ -82,9 +82,9 @@ class Place:
 
         return self.loop.run(asking())
 
-    def step(self, do: Callable[[World], Awaitable[T]]) -> T:
+    def step(self, do: Callable[[RegistryFixture], Awaitable[T]]) -> T:
         """Take a step in the tenant's world."""
-        return self.ask(lambda registry: do(World(registry, self.tenant, self.sources)))
+        return self.ask(lambda registry: do(RegistryFixture(registry, self.tenant, self.sources)))
 
     def sql(self, statement: str, *values: Any) -> None:
         """Do behind the registry's back what somebody with the database's password could do."""
@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def champion(place: Place) -> str:
     """A model to look at: version 1 in production, version 2 in staging after a FAIL."""
 
-    async def bring(world: World) -> None:
+    async def bring(world: RegistryFixture) -> None:
         await world.promoted("champion")
         await world.staged("champion", 1)
         worse = {"sentence": "worse by 0.02 [-0.03, -0.01]"}

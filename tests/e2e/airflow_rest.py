@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.instance import Instance
 
 _DONE = ("success", "failed")
 #: Seconds; a busy machine takes minutes for what a quiet one does in one.
@@ -21,7 +21,7 @@ _SETTLED = 4.0
 class AirflowRest:
     """Calls as one user. While a server is being restarted, reads are repeated."""
 
-    def __init__(self, place: Place, user: str) -> None:
+    def __init__(self, place: Instance, user: str) -> None:
         self._client = httpx.Client(base_url=place.url("airflow"), timeout=60)
         answer = self._client.post(
             "/auth/token",

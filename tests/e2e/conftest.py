@@ -16,7 +16,7 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 from model_lifecycle.stack import registry_settings as stack_registry
-from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.instance import Instance
 from model_lifecycle.stack.mlflow import s3_environment
 from model_lifecycle.stack.stack import Stack
 
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack() -> Iterator[Stack]:
     # A short path: sockets lie in it.
     folder = Path(tempfile.mkdtemp(prefix="e2e-", dir="/tmp"))
-    place = Place.at(
+    place = Instance.at(
         folder,
         fixed={},
         dag_folders=(Path(__file__).parent / "dags",),

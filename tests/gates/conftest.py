@@ -129,7 +129,7 @@ def _as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass
-class World:
+class RegistryFixture:
     """One model of a tenant."""
 
     registry: ModelRegistry
@@ -260,10 +260,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def world(home: Path, tmp_path: Path) -> AsyncIterator[World]:
+async def world(home: Path, tmp_path: Path) -> AsyncIterator[RegistryFixture]:
     """A model of its own in a registry that all tests share."""
     async with open_registry(Settings({}, home=home)) as registry:
-        yield World(registry, _TENANT, tmp_path, f"clicks-{uuid.uuid4().hex[:12]}")
+        yield RegistryFixture(registry, _TENANT, tmp_path, f"clicks-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

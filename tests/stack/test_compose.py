@@ -14,7 +14,7 @@ import yaml
 
 from model_lifecycle.operators.hooks.connection import read_connection
 from model_lifecycle.stack import airflow
-from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.instance import Instance
 from model_lifecycle.stack.services import BY_NAME
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -149,7 +149,7 @@ def test_airflow_knows_every_setting(services: dict[str, Any], where: str, tmp_p
     environment = (
         services["airflow-worker"]["environment"]
         if where == "containers"
-        else airflow.settings(Place.at(tmp_path))
+        else airflow.settings(Instance.at(tmp_path))
     )
     settings = [
         name.removeprefix("AIRFLOW__").lower().split("__", 1)

@@ -11,7 +11,7 @@ import pytest
 
 from model_lifecycle.stack import ports
 from model_lifecycle.stack.environment import environment
-from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.instance import Instance
 from model_lifecycle.stack.service import NotReady
 from model_lifecycle.stack.services import BY_NAME, PARTS, owner_of
 from model_lifecycle.stack.stack import Stack
@@ -20,17 +20,17 @@ from model_lifecycle.stack.status_page import page
 
 def test_secrets_and_ports_are_kept(tmp_path: Path) -> None:
     """The second start finds what the first one made; a port said again replaces the kept one."""
-    first = Place.at(tmp_path)
-    second = Place.at(tmp_path, {"mlflow": 5001})
+    first = Instance.at(tmp_path)
+    second = Instance.at(tmp_path, {"mlflow": 5001})
 
     assert second.secrets == first.secrets
     assert second.ports == {**first.ports, "mlflow": 5001}
-    assert Place.load(tmp_path) == second
+    assert Instance.load(tmp_path) == second
 
 
 def test_secrets_are_random_and_private(tmp_path: Path) -> None:
     """Two stacks share no secret, and only the owner reads the file that holds them."""
-    one, other = (vars(Place.at(tmp_path / name).secrets) for name in ("one", "other"))
+    one, other = (vars(Instance.at(tmp_path / name).secrets) for name in ("one", "other"))
     mode = stat.S_IMODE((tmp_path / "one" / "stack.json").stat().st_mode)
 
     assert [name for name, value in one.items() if value and value == other[name]] == []
@@ -39,7 +39,7 @@ def test_secrets_are_random_and_private(tmp_path: Path) -> None:
 
 def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
     """Whoever reads the page needs to ask nobody."""
-    place = Place.at(tmp_path).with_api_key("mlk_key")
+    place = Instance.at(tmp_path).with_api_key("mlk_key")
     told = page(place)
     wanted = [
         *(place.url(name) for name in ("airflow", "api", "mlflow", "s3")),
@@ -64,7 +64,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """Nothing is started; the error names part and port, and how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as busy:
         number = busy.getsockname()[1]
-        stack = Stack(Place.at(tmp_path, {"mlflow": number}, fixed={}))
+        stack = Stack(Instance.at(tmp_path, {"mlflow": number}, fixed={}))
         with pytest.raises(NotReady, match=rf"mlflow cannot start.*{number}.*PORTS=mlflow="):
             stack.up()
 
@@ -89,7 +89,7 @@ def test_environment_of_the_caller_stays_outside(monkeypatch: pytest.MonkeyPatch
 def test_no_secret_is_an_argument(tmp_path: Path) -> None:
     """Everybody on a machine can read the arguments of its processes."""
     (tmp_path / "s3").mkdir()
-    place = Place.at(tmp_path, fixed={})
+    place = Instance.at(tmp_path, fixed={})
     words = [word for part in PARTS for word in part.command(place)]
     secrets = [place.secrets.postgres, place.secrets.s3_secret_key, place.secrets.airflow_jwt]
 
@@ -98,7 +98,7 @@ def test_no_secret_is_an_argument(tmp_path: Path) -> None:
 
 def test_page_prints_paths_that_open(tmp_path: Path) -> None:
     """Airflow answers a mounted path without a page below it with a 404 of its own."""
-    place = Place.at(tmp_path)
+    place = Instance.at(tmp_path)
     words = page(place).split()
 
     assert f"{place.url('airflow')}/model-lifecycle/docs" in words
@@ -108,7 +108,7 @@ def test_page_prints_paths_that_open(tmp_path: Path) -> None:
 
 def test_no_log_server_listens_on_all_interfaces(tmp_path: Path) -> None:
     """Airflow's own would, and has no setting for that; the logs are in a folder that all share."""
-    place = Place.at(tmp_path)
+    place = Instance.at(tmp_path)
 
     for name in ("airflow-scheduler", "airflow-triggerer"):
         assert "--skip-serve-logs" in BY_NAME[name].command(place)
@@ -116,7 +116,7 @@ def test_no_log_server_listens_on_all_interfaces(tmp_path: Path) -> None:
 
 def test_port_that_no_part_has_any_more_is_forgotten(tmp_path: Path) -> None:
     """A stack of an earlier release starts with the ports of this one."""
-    place = Place.at(tmp_path)
+    place = Instance.at(tmp_path)
     replace(place, ports={**place.ports, "airflow-task-logs": 1}).save()
 
-    assert Place.load(tmp_path).ports == place.ports
+    assert Instance.load(tmp_path).ports == place.ports

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.stack import postgres
-from model_lifecycle.stack.instance import Place
+from model_lifecycle.stack.instance import Instance
 from model_lifecycle.stack.postgres import POSTGRES
 from model_lifecycle.stack.service import NotReady
 from model_lifecycle.stack.services import PARTS
@@ -23,7 +23,7 @@ from model_lifecycle.stack.stack import Stack
 def stack() -> Iterator[Stack]:
     """A stack of which only what a test starts is up. Its path is short: sockets lie in it."""
     folder = Path(tempfile.mkdtemp(prefix="stack-"))
-    stack = Stack(Place.at(folder, fixed={}))
+    stack = Stack(Instance.at(folder, fixed={}))
     try:
         yield stack
     finally:

@@ -38,7 +38,7 @@ def trained(strength: float = 1.0, **changes: Any) -> TrainedModel:
 
 
 @dataclass
-class World:
+class RegistryFixture:
     """``sources`` are addresses of two models that the tenant has logged in MLflow."""
 
     registry: ModelRegistry

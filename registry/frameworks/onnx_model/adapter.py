@@ -12,7 +12,7 @@ from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 from model_lifecycle.registry.domain.models import ModelType
 
 from ..dependencies import require_installed
-from ..mlflow_folder import keep_parity, output_spec, record_outputs, written_whole
+from ..mlflow_folder import atomic_write, output_spec, record_outputs, write_parity
 from ..mlmodel import ModelFile, read_mlmodel
 from ..onnx_parity import ROWS, OnnxParity
 from ..outputs import choose_outputs, require_probabilities
@@ -60,7 +60,7 @@ class OnnxAdapter:
             )
         columns = example_columns(input_example) if input_example is not None else None
         folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(folder):
+        with atomic_write(folder):
             file = folder / ONNX_MODEL
             onnx.save_model(model, file)
             require_sound(file)
@@ -68,7 +68,7 @@ class OnnxAdapter:
             signature = _signature(predictor, columns, input_example)
             shutil.rmtree(folder)
             self._write(model, folder, signature, input_example)
-            keep_parity(folder, _ITSELF)
+            write_parity(folder, _ITSELF)
             several = len(predictor.output_specs) > 1
             record_outputs(folder, predictor.outputs if several else outputs)
         return self.check(folder, model_type=model_type)

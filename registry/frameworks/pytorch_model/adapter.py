@@ -16,12 +16,12 @@ from model_lifecycle.registry.domain.models import ModelType
 from ..dependencies import require_installed
 from ..input_arrays import input_array
 from ..mlflow_folder import (
-    keep_parity,
+    atomic_write,
     limit_of_pickle,
     network_signature,
     record_outputs,
-    sign,
-    written_whole,
+    write_parity,
+    write_signature,
 )
 from ..mlmodel import ModelFile, read_mlmodel
 from ..onnx_model.export import exported
@@ -95,9 +95,9 @@ class PytorchAdapter:
         pins, _ = pinned_requirements(
             {"torch", "numpy", "pandas"}, always=("mlflow",), follow=False
         )
-        with written_whole(folder):
+        with atomic_write(folder):
             self._write(module, folder, rows, pins)
-            sign(folder, network_signature(columns, run(rows)))
+            write_signature(folder, network_signature(columns, run(rows)))
             record_outputs(folder, chosen)
             predictor = self.load(folder, model_type=model_type)
             _require_any_rows(predictor, example)
@@ -112,7 +112,7 @@ class PytorchAdapter:
                 model_type=model_type,
                 outputs=chosen,
             )
-            keep_parity(folder, parity)
+            write_parity(folder, parity)
         return self.check(folder, model_type=model_type)
 
     def check(

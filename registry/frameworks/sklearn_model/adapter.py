@@ -10,7 +10,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput, UntrustedModel
 from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 from model_lifecycle.registry.domain.models import ModelType
 
-from ..mlflow_folder import keep_parity, limit_of_pickle, output_spec, written_whole
+from ..mlflow_folder import atomic_write, limit_of_pickle, output_spec, write_parity
 from ..mlmodel import ModelFile, read_mlmodel
 from ..onnx_model.export import exported
 from ..onnx_parity import ROWS
@@ -78,7 +78,7 @@ class SklearnAdapter:
         if model_type == ModelType.CLASSIFICATION and input_example is not None:
             _require_scores(SklearnPredictor(model, columns), input_example.head(ROWS))
         pins, unknown = pinned_requirements({_FLAVOR, *modules}, always=("mlflow",))
-        with written_whole(folder):
+        with atomic_write(folder):
             self._write(model, folder, kind, pins, signature, example)
             predictor = SklearnPredictor(model, columns)
             parity = exported(
@@ -95,7 +95,7 @@ class SklearnAdapter:
                 columns=columns,
                 model_type=model_type,
             )
-            keep_parity(folder, parity)
+            write_parity(folder, parity)
         file = read_mlmodel(folder)
         return _saved(file, kind, unknown)
 

@@ -14,7 +14,13 @@ from model_lifecycle.registry.domain.models import ModelType
 
 from ..dependencies import require_installed
 from ..input_arrays import input_array
-from ..mlflow_folder import keep_parity, network_signature, record_outputs, sign, written_whole
+from ..mlflow_folder import (
+    atomic_write,
+    network_signature,
+    record_outputs,
+    write_parity,
+    write_signature,
+)
 from ..mlmodel import ModelFile, read_mlmodel
 from ..onnx_model.export import exported
 from ..onnx_parity import ROWS
@@ -87,9 +93,9 @@ class TensorflowAdapter:
         )
         rows = input_array(select_columns(example.head(_EXAMPLE_ROWS), columns), element)
         names = list(run(rows))
-        with written_whole(folder):
+        with atomic_write(folder):
             self._write(model, folder, example, rows)
-            sign(folder, network_signature(columns, run(rows)))
+            write_signature(folder, network_signature(columns, run(rows)))
             record_outputs(folder, chosen)
             self.check(folder, model_type=model_type)
             parity = exported(
@@ -103,7 +109,7 @@ class TensorflowAdapter:
                 model_type=model_type,
                 outputs=chosen,
             )
-            keep_parity(folder, parity)
+            write_parity(folder, parity)
         return self.check(folder, model_type=model_type)
 
     def check(

@@ -27,16 +27,16 @@ from ..backends import Stores
 from ..idempotency import Request, request
 from ..registration.mlflow_versions import MlflowVersions
 from ..registration.model_sources import Sources
-from ..registration.plan import VersionPlan, version_plan
+from ..registration.plan import RegistrationPlan, version_plan
 from ..registration.registration import complete_plan
-from ..registration.version_creation import Publishing
+from ..registration.version_creation import VersionCreation
 from .identity import bundle_number, is_own_bundle
 
 ADOPTER = "reconcile"
 
 
 class Adoption:
-    def __init__(self, stores: Stores, sources: Sources, publishing: Publishing) -> None:
+    def __init__(self, stores: Stores, sources: Sources, publishing: VersionCreation) -> None:
         self._stores = stores
         self._sources = sources
         self._publishing = publishing
@@ -153,7 +153,7 @@ class Adoption:
         model: ModelId,
         version: ModelVersionRecord,
         interrupted: Operation | None,
-    ) -> VersionPlan:
+    ) -> RegistrationPlan:
         source = await (
             self._sources.of_origin(tenant, interrupted.plan["origin"])
             if interrupted is not None and interrupted.plan is not None
@@ -165,7 +165,7 @@ class Adoption:
             if source.path == artifact_paths.bundle(tenant, model, version.version):
                 (folder / artifact_paths.MANIFEST).unlink(missing_ok=True)
             if interrupted is not None and interrupted.plan is not None:
-                plan = VersionPlan.from_document(interrupted.plan)
+                plan = RegistrationPlan.from_document(interrupted.plan)
                 asked = Request(interrupted.operation_id, interrupted.request, named=True)
             else:
                 plan = await self._plan(tenant, model, version, source.logged, folder)
@@ -216,7 +216,7 @@ class Adoption:
         version: ModelVersionRecord,
         logged: Any,
         folder: Path,
-    ) -> VersionPlan:
+    ) -> RegistrationPlan:
         row = await self._stores.ledger.read.row(tenant, model)
         labels: Mapping[str, str] = logged.tags if logged is not None else {}
         model_type = labels.get(tags.MODEL_TYPE, ModelType.CLASSIFICATION.value)

@@ -12,7 +12,7 @@ from ...mlflow_adapter import tags
 
 
 @dataclass(frozen=True)
-class Mirroring:
+class ProjectionPlan:
     """The writes that show one model at one epoch of the ledger.
 
     With ``alias``, MLflow's alias goes to ``production``, or away. ``deleted`` versions go as well.
@@ -32,13 +32,13 @@ class Mirroring:
         return {*self.version_tags, *self.deleted, *production}
 
 
-def mirror_change(change: Change) -> Mirroring:
+def mirror_change(change: Change) -> ProjectionPlan:
     """What a change has changed, and no more: the rest is shown already, or the note of another
     change tells that it is not."""
     before, after = change.before, change.after
     # A registration may have made the registered model anew, without any tag.
     known = {} if change.made else model_tags(before)
-    return Mirroring(
+    return ProjectionPlan(
         epoch=after.epoch,
         production=after.production_version,
         alias=after.production_version != before.production_version,
@@ -56,9 +56,9 @@ def mirror_change(change: Change) -> Mirroring:
     )
 
 
-def mirror_all(row: ModelRow, versions: Sequence[VersionMetadata]) -> Mirroring:
+def mirror_all(row: ModelRow, versions: Sequence[VersionMetadata]) -> ProjectionPlan:
     """Everything about the model and these versions."""
-    return Mirroring(
+    return ProjectionPlan(
         epoch=row.epoch,
         production=row.production_version,
         alias=True,

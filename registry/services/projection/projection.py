@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ...concurrency import together
+from ...concurrency import run_concurrently
 from ...domain.errors import BackendUnavailable, NotFound
 from ...domain.identifiers import ModelId, TenantId, registered_name
 from ...domain.stages import Stage
@@ -23,7 +23,7 @@ from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
 from ..backends import Stores
 from .identity import mismatch
-from .plan import Mirroring, mirror_all, mirror_change
+from .plan import ProjectionPlan, mirror_all, mirror_change
 
 log = logging.getLogger(__name__)
 
@@ -103,16 +103,16 @@ class Projection:
 
     async def _remind(self, tenant: TenantId, model: ModelId, change: Change) -> None:
         with suppress(BackendUnavailable):
-            await self._stores.ledger.remind(tenant, model, change.versions, change.token)
+            await self._stores.ledger.requeue_sync(tenant, model, change.versions, change.token)
 
     async def prepare(self, tenant: TenantId, model: ModelId) -> None:
         """Before a change: raise BackendUnavailable while MLflow is away, since those who load by
         its alias would go on with a version that the caller is told is gone; and put right what
         earlier writers left, or what was sent late and arrived after a newer change."""
         read = self._stores.ledger.read
-        record, (row, notes) = await together(
+        record, (row, notes) = await run_concurrently(
             self._stores.tracking.registered_model(registered_name(tenant, model)),
-            together(read.row(tenant, model), read.projections(tenant, model)),
+            run_concurrently(read.row(tenant, model), read.projections(tenant, model)),
         )
         if notes:
             await self.repair(tenant, model)
@@ -129,9 +129,11 @@ class Projection:
         """:meth:`prepare`, and the records of the candidate and the production version, which show
         as well where the alias points. That it points nowhere, only the registered model shows."""
         read, name = self._stores.ledger.read, registered_name(tenant, model)
-        row, notes = await together(read.row(tenant, model), read.projections(tenant, model))
+        row, notes = await run_concurrently(
+            read.row(tenant, model), read.projections(tenant, model)
+        )
         if row is None or row.production_version is None:
-            _, by_number = await together(
+            _, by_number = await run_concurrently(
                 self.prepare(tenant, model), self._records(name, {candidate})
             )
             return VersionRecords(by_number)
@@ -189,7 +191,7 @@ class Projection:
         self,
         tenant: TenantId,
         model: ModelId,
-        mirroring: Mirroring,
+        mirroring: ProjectionPlan,
         recent: Mapping[int, ModelVersionRecord],
     ) -> None:
         tracking = self._stores.tracking
@@ -223,7 +225,7 @@ class Projection:
         shown nowhere: after its registered model was made again, a number of MLflow's belongs to
         other files."""
         name = registered_name(tenant, model)
-        versions, records = await together(
+        versions, records = await run_concurrently(
             self._stores.ledger.read.versions_by_number(tenant, model, numbers),
             self._records(name, set(numbers) - set(recent)),
         )
@@ -247,7 +249,7 @@ class Projection:
         tracking = self._stores.tracking
         if len(numbers) > _ONE_BY_ONE:
             return {item.version: item for item in await tracking.model_versions(name)}
-        records = await together(
+        records = await run_concurrently(
             *(tracking.model_version(name, number) for number in sorted(numbers))
         )
         return {record.version: record for record in records if record is not None}

@@ -11,7 +11,7 @@ import asyncio
 import random
 from itertools import count
 
-from ...concurrency import together
+from ...concurrency import run_concurrently
 from ...domain import artifact_paths
 from ...domain.identifiers import ModelId, TenantId, registered_name
 from ...domain.stages import Stage
@@ -21,7 +21,7 @@ from ..backends import Stores
 from ..idempotency import Request
 from ..projection.identity import is_own_bundle, logged_model_of
 from .model_sources import Source
-from .plan import VersionPlan
+from .plan import RegistrationPlan
 
 #: Seconds, times a growing number, within which those that met try for a number again.
 _APART = 0.05
@@ -35,7 +35,7 @@ class MlflowVersions:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         source: Source,
         asked: Request,
         *,
@@ -84,7 +84,7 @@ class MlflowVersions:
     async def _next_number(self, tenant: TenantId, model: ModelId) -> int:
         """The number that MLflow most likely gives next; after its registered model was deleted,
         it counts again through those that the ledger knows."""
-        numbers = await together(
+        numbers = await run_concurrently(
             self._stores.ledger.read.highest_version(tenant, model),
             self._stores.tracking.newest_version(registered_name(tenant, model)),
         )

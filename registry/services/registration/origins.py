@@ -15,7 +15,7 @@ from ...domain.identifiers import ModelId, TenantId
 from ..backends import Stores
 from ..idempotency import Request
 from .model_sources import Source, Sources
-from .plan import VersionPlan
+from .plan import RegistrationPlan
 from .run_logging import Training
 
 
@@ -36,7 +36,7 @@ class Origins:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         folder: Path,
         asked: Request,
         *,

@@ -19,7 +19,7 @@ MAX_DOCUMENT = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class VersionPlan:
+class RegistrationPlan:
     """The version to be. ``metrics`` and ``parameters`` may still be empty for a source, whose
     run then gives them; ``framework`` too, which its ``MLmodel`` then gives. ``omitted_metrics``
     are those of the run that are no finite number, as text; ``outputs`` names the outputs of a
@@ -56,7 +56,7 @@ class VersionPlan:
         return document
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> VersionPlan:
+    def from_document(cls, document: Mapping[str, Any]) -> RegistrationPlan:
         return cls(**document)
 
     def completed(
@@ -66,7 +66,7 @@ class VersionPlan:
         metrics: Mapping[str, float],
         parameters: Mapping[str, str],
         dataset: Mapping[str, Any],
-    ) -> VersionPlan:
+    ) -> RegistrationPlan:
         """The plan with what it left open. Metrics of the run that are no finite number are left
         out, and named in ``omitted_metrics``."""
         finite, omitted = stored_metrics({} if self.metrics else metrics)
@@ -93,7 +93,7 @@ def version_plan(
     created_at: str,
     source: str | None = None,
     outputs: Mapping[str, str] | None = None,
-) -> VersionPlan:
+) -> RegistrationPlan:
     """A checked plan. Raises :class:`InvalidInput`, naming the field, before anything is done."""
     if model_type not in tuple(ModelType):
         raise InvalidInput(
@@ -104,7 +104,7 @@ def version_plan(
         raise InvalidInput("dataset must be an object of plain JSON", field="dataset")
     own = text_map(tags or {}, field="tags")
     refuse_reserved(own)
-    plan = VersionPlan(
+    plan = RegistrationPlan(
         framework=framework,
         model_type=str(model_type),
         description=text(description, field="description"),

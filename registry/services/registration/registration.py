@@ -24,9 +24,9 @@ from ..backends import Stores
 from ..idempotency import Request, earlier_answer, request
 from .model_sources import Source, Sources
 from .origins import Origins
-from .plan import VersionPlan, version_plan
+from .plan import RegistrationPlan, version_plan
 from .run_logging import LoggedTraining, Training
-from .version_creation import Publishing
+from .version_creation import VersionCreation
 
 #: Characters of a training log.
 MAX_LOG = 50_000_000
@@ -34,7 +34,7 @@ MAX_LOG = 50_000_000
 
 class Registration:
     def __init__(
-        self, stores: Stores, training: Training, sources: Sources, publishing: Publishing
+        self, stores: Stores, training: Training, sources: Sources, publishing: VersionCreation
     ) -> None:
         self._stores = stores
         self._training = training
@@ -214,7 +214,7 @@ class Registration:
             metrics=run.metrics,
         )
 
-    async def _save(self, plan: VersionPlan, model: Any, folder: Path, example: Any) -> None:
+    async def _save(self, plan: RegistrationPlan, model: Any, folder: Path, example: Any) -> None:
         # Saving a model may take longer than anybody wants to wait for the news of an outage.
         await self._stores.tracking.ping()
         await asyncio.to_thread(self._training.save, plan, model, folder, example)
@@ -223,7 +223,7 @@ class Registration:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         address: str,
         folder: Path,
         asked: Request,
@@ -238,7 +238,7 @@ class Registration:
         if begun.answer is not None:
             return await self._publishing.repeated(tenant, model, begun.answer)
         if begun.plan is not None:
-            plan = VersionPlan.from_document(begun.plan)
+            plan = RegistrationPlan.from_document(begun.plan)
         if plan.origin is not None and plan.origin != source.origin:
             # The address leads elsewhere by now: a run's newest model of a name, for example.
             source = await self._origins.fetch(tenant, plan.origin, folder)
@@ -250,7 +250,7 @@ class Registration:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         folder: Path,
         asked: Request,
         *,
@@ -264,7 +264,7 @@ class Registration:
             return await self._publishing.repeated(tenant, model, begun.answer)
         if begun.plan is not None:
             # The first attempt's plan, so that the bundle gets the same bytes again.
-            plan = VersionPlan.from_document(begun.plan)
+            plan = RegistrationPlan.from_document(begun.plan)
         source = await self._origins.log(
             tenant, model, plan, folder, asked, training_log=training_log, run_id=run_id
         )
@@ -290,7 +290,7 @@ class Registration:
         adapter_for(framework)
         return str(framework)
 
-    def _copied(self, plan: VersionPlan, source: Path, folder: Path) -> VersionPlan:
+    def _copied(self, plan: RegistrationPlan, source: Path, folder: Path) -> RegistrationPlan:
         """A copy of an uploaded model folder, checked before MLflow hears of it."""
         shutil.copytree(source, folder, symlinks=True)
         plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
@@ -310,7 +310,7 @@ def _check_folder(source: Path) -> None:
         )
 
 
-def complete_plan(plan: VersionPlan, source: Source, folder: Path) -> VersionPlan:
+def complete_plan(plan: RegistrationPlan, source: Source, folder: Path) -> RegistrationPlan:
     """The plan with what its source tells: framework, the run's metrics and parameters, and the
     data the model was trained on. Blocking: call it in a thread."""
     return plan.completed(

@@ -20,7 +20,7 @@ from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import LoggedModelRecord, RunRecord
 from ..backends import Stores
 from ..idempotency import Request
-from .plan import VersionPlan
+from .plan import RegistrationPlan
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Training:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def save(self, plan: VersionPlan, model: Any, folder: Path, input_example: Any) -> None:
+    def save(self, plan: RegistrationPlan, model: Any, folder: Path, input_example: Any) -> None:
         """Write the model as an MLflow model folder. Blocking: call it in a thread.
 
         Raises UntrustedModel, InvalidInput and FrameworkUnavailable; MLflow has not heard of the
@@ -71,7 +71,7 @@ class Training:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         folder: Path,
         asked: Request,
         *,
@@ -133,7 +133,7 @@ class Training:
             await artifacts.get_folder(path, folder)
 
     async def begin_run(
-        self, tenant: TenantId, model: ModelId, plan: VersionPlan, asked: Request
+        self, tenant: TenantId, model: ModelId, plan: RegistrationPlan, asked: Request
     ) -> str:
         """The id of a new run of the tenant, in the model's experiment."""
         return await self._stores.tracking.create_run(
@@ -167,7 +167,7 @@ class Training:
         return run
 
     async def _keep_records(
-        self, tenant: TenantId, run: str, plan: VersionPlan, log: str | None, *, new: bool
+        self, tenant: TenantId, run: str, plan: RegistrationPlan, log: str | None, *, new: bool
     ) -> None:
         """Training log and metrics history at their paths in the artifact store."""
         artifacts = self._stores.artifacts
@@ -196,7 +196,7 @@ class Training:
         await artifacts.put_bytes(path, json.dumps(history, sort_keys=True).encode())
 
 
-def _made_by(plan: VersionPlan, asked: Request) -> dict[str, str]:
+def _made_by(plan: RegistrationPlan, asked: Request) -> dict[str, str]:
     """The tags that tell which request a run or a LoggedModel belongs to."""
     return {
         tags.OPERATION_ID: asked.operation_id,

@@ -40,7 +40,7 @@ from ..idempotency import Request, answered_model, earlier_answer, model_answer
 from ..projection.projection import Projection
 from .mlflow_versions import MlflowVersions
 from .model_sources import Source
-from .plan import VersionPlan
+from .plan import RegistrationPlan
 
 _RUNS_CODE = (
     "It is pickled: loading it runs code that its files choose, which the setting "
@@ -48,7 +48,7 @@ _RUNS_CODE = (
 )
 
 
-class Publishing:
+class VersionCreation:
     def __init__(self, stores: Stores, projection: Projection) -> None:
         self._stores = stores
         self._projection = projection
@@ -58,7 +58,7 @@ class Publishing:
         self,
         tenant: TenantId,
         model: ModelId,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         source: Source,
         folder: Path,
         asked: Request,
@@ -112,7 +112,9 @@ class Publishing:
         if version is not None:
             await require_same_root(self._stores.artifacts, version)
 
-    async def check_model_type(self, tenant: TenantId, model: ModelId, plan: VersionPlan) -> None:
+    async def check_model_type(
+        self, tenant: TenantId, model: ModelId, plan: RegistrationPlan
+    ) -> None:
         """Raise :class:`InvalidInput` if the model exists and is of another type."""
         row = await self._stores.ledger.read.row(tenant, model)
         if row is not None:
@@ -130,7 +132,7 @@ class Publishing:
         tenant: TenantId,
         model: ModelId,
         number: int,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         source: Source,
         saved: SavedModel,
         folder: Path,
@@ -177,7 +179,7 @@ class Publishing:
         tenant: TenantId,
         model: ModelId,
         number: int,
-        plan: VersionPlan,
+        plan: RegistrationPlan,
         source: Source,
         saved: SavedModel,
         bundle: Bundle,
@@ -245,7 +247,7 @@ class Publishing:
         await self._projection.follow(tenant, model, change)
         return answer
 
-    def check(self, plan: VersionPlan, folder: Path) -> SavedModel:
+    def check(self, plan: RegistrationPlan, folder: Path) -> SavedModel:
         """What the folder holds, nothing of it executed. The outputs that the plan names are
         noted in its ``MLmodel`` file. Blocking: call it in a thread."""
         settings = self._stores.settings
@@ -263,7 +265,7 @@ class Publishing:
         return saved
 
 
-def _check_model_type(model: ModelRow, plan: VersionPlan) -> None:
+def _check_model_type(model: ModelRow, plan: RegistrationPlan) -> None:
     if model.model_type != plan.model_type:
         raise InvalidInput(
             f"model {model.model_id!r} is a {model.model_type} model; "
@@ -272,7 +274,7 @@ def _check_model_type(model: ModelRow, plan: VersionPlan) -> None:
         )
 
 
-def _dataset_tags(plan: VersionPlan) -> dict[str, str]:
+def _dataset_tags(plan: RegistrationPlan) -> dict[str, str]:
     """What the gates have to know about the training data, as tags ``dataset.<key>``."""
     return {
         f"dataset.{key}": str(plan.dataset[key])
@@ -281,7 +283,7 @@ def _dataset_tags(plan: VersionPlan) -> dict[str, str]:
     }
 
 
-def _omitted(plan: VersionPlan) -> dict[str, Any]:
+def _omitted(plan: RegistrationPlan) -> dict[str, Any]:
     """For the ledger entry: which metrics of the run the version does not have, and why."""
     return {"omitted_metrics": plan.omitted_metrics} if plan.omitted_metrics else {}
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.aggregates.arms import Units, batch_units
+from model_lifecycle.gates.aggregates.arms import ArmAggregate, batch_units
 from model_lifecycle.gates.checks.ab_test import arm_checks
 from model_lifecycle.gates.data.pairing import Day
 from model_lifecycle.gates.data.traffic import Batch, ReadHour
-from model_lifecycle.gates.inference.decision import combined
+from model_lifecycle.gates.inference.decision import combine
 from model_lifecycle.gates.inference.two_sample import judge_arms
 from model_lifecycle.gates.policy.promotion import ABPolicy, OutcomeDemand
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -39,7 +39,7 @@ def _day(day, rows=1200, **columns):
 
 def _judge(policy, days):
     """The outcomes' rows, the checks and the verdict."""
-    units = Units()
+    units = ArmAggregate()
     for number, frame in days.items():
         at = START + timedelta(days=number)
         hour = ReadHour(f"{at:%Y-%m-%d %H}h", at, "sha256:0", len(frame), len(frame))
@@ -48,7 +48,7 @@ def _judge(policy, days):
     looks = units.looks(policy)
     rows, _ = judge_arms(policy, looks)
     checks = arm_checks(policy, looks, units.counts)
-    return rows, {check.name: check for check in checks}, combined(rows, checks)
+    return rows, {check.name: check for check in checks}, combine(rows, checks)
 
 
 def _policy(*outcomes, **more):
@@ -197,7 +197,7 @@ def test_units_count_in_their_first_arm():
     """What a unit did after it changed arms counts in the arm that it was in first."""
     first = _day(0, rows=4, complaints=[0, 0, 0, 0])
     moved = _day(1, rows=2, complaints=[1, 0]).assign(unit_id=["u0-1", "u0-0"])
-    units = Units()
+    units = ArmAggregate()
     for number, frame in ((0, first), (1, moved)):
         at = START + timedelta(days=number)
         hour = ReadHour("h", at, "sha256:0", len(frame), len(frame))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from model_lifecycle.gates.aggregates.distributions import Distributions, Edges
-from model_lifecycle.gates.aggregates.replay import Cell, Source, Tally
+from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate, Source
 from model_lifecycle.gates.metrics.losses import Answers
 from model_lifecycle.gates.statistics.log_histogram import LogHistogram
 
@@ -17,8 +17,8 @@ def _part(number):
     x = RNG.normal(size=number + 3)
     labels = RNG.integers(0, 2, 10)
     scores = RNG.random(10)
-    return Tally(
-        {f"b{number % 3}": {("claim", None): Cell.of(x, np.abs(x), np.abs(x))}},
+    return ReplayAggregate(
+        {f"b{number % 3}": {("claim", None): BlockSummary.of(x, np.abs(x), np.abs(x))}},
         Counter(read=number, judged=1),
         Distributions.of(EDGES, labels, {"challenger": Answers(labels, scores)}),
         [Source(f"p{number}", "sha256:0", number)],
@@ -26,7 +26,7 @@ def _part(number):
 
 
 def _total(parts):
-    total = Tally()
+    total = ReplayAggregate()
     for part in parts:
         total.absorb(part)
     return total
@@ -50,7 +50,7 @@ def test_any_order_and_grouping():
 
 def test_absorbing_leaves_the_other():
     """Absorbing does not change what is absorbed."""
-    part, total = _part(4), Tally()
+    part, total = _part(4), ReplayAggregate()
     total.absorb(part)
     total.absorb(part)
 
@@ -83,7 +83,7 @@ def test_written_and_read_back():
     total.tables["flips"] = Counter(a=2)
     total.histograms["latency"] = LogHistogram.of([1.0, 5.0])
 
-    again = Tally.from_document(json.loads(json.dumps(total.document())))
+    again = ReplayAggregate.from_document(json.loads(json.dumps(total.document())))
 
     assert total.document() == again.document()
     assert total.blocks == again.blocks
@@ -93,13 +93,13 @@ def test_written_and_read_back():
 def test_cells_with_more(more):
     """Cells with a grid, or with clusters, add to the same in any split, and are read back."""
     x = np.clip(RNG.normal(size=40), -5, 5)
-    whole = Cell.of(x, x, x, **more)
+    whole = BlockSummary.of(x, x, x, **more)
     parts = [
-        Cell.of(
+        BlockSummary.of(
             x[i::3], x[i::3], x[i::3], **{k: v if k == "span" else v[i::3] for k, v in more.items()}
         )
         for i in range(3)
     ]
 
     assert whole == parts[2] + parts[0] + parts[1]
-    assert whole == Cell.from_document(json.loads(json.dumps(whole.document())))
+    assert whole == BlockSummary.from_document(json.loads(json.dumps(whole.document())))

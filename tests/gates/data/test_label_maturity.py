@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_lifecycle.gates.data.label_maturity import matured, next_matured
+from model_lifecycle.gates.data.label_maturity import labels_complete_until, next_matured
 
 SECOND = timedelta(seconds=1)
 
@@ -27,15 +27,17 @@ def test_only_whole_blocks_with_their_labels_count(
     """At half past eleven the eleventh hour is no look yet."""
     at = datetime(2013, 7, 4, 11, 30, tzinfo=UTC)
 
-    assert matured(at, horizon_hours, block) == datetime.fromisoformat(f"{expected}+00:00")
+    assert labels_complete_until(at, horizon_hours, block) == datetime.fromisoformat(
+        f"{expected}+00:00"
+    )
 
 
 @pytest.mark.parametrize("block", ["hour", "day"])
 @pytest.mark.parametrize("horizon_hours", [0, 0.5, 30, 72])
 def test_whoever_sleeps_until_the_next_block_finds_it(block: str, horizon_hours: float) -> None:
     """Not a second earlier, and at that second."""
-    until = matured(datetime(2013, 7, 4, 11, 30, tzinfo=UTC), horizon_hours, block)
+    until = labels_complete_until(datetime(2013, 7, 4, 11, 30, tzinfo=UTC), horizon_hours, block)
     then = next_matured(until, horizon_hours, block)
 
-    assert matured(then - SECOND, horizon_hours, block) == until
-    assert matured(then, horizon_hours, block) > until
+    assert labels_complete_until(then - SECOND, horizon_hours, block) == until
+    assert labels_complete_until(then, horizon_hours, block) > until

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from model_lifecycle.gates.data.prefetch import one_ahead
+from model_lifecycle.gates.data.prefetch import prefetch_next
 
 
 class Disk:
@@ -41,7 +41,7 @@ class Disk:
 
 async def _worked(disk, work):
     """All that is read, each number worked on."""
-    async with aclosing(one_ahead(range(5), disk.read)) as read:
+    async with aclosing(prefetch_next(range(5), disk.read)) as read:
         async for item, data in read:
             await work(item, data)
 
@@ -66,7 +66,7 @@ async def test_nothing_to_read():
     """Without items nothing is read."""
     disk = Disk()
 
-    assert [pair async for pair in one_ahead([], disk.read)] == []
+    assert [pair async for pair in prefetch_next([], disk.read)] == []
     assert disk.begun == []
 
 

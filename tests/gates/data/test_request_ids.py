@@ -27,12 +27,12 @@ def test_ids_of_one_length():
 @pytest.mark.parametrize("kind", [object, "str", "string", "category"])
 def test_whatever_the_company(kind):
     """An id's key is the same alone and among others, at any place, however the column is kept."""
-    together = request_keys(pd.Series(IDS).astype(kind))
+    run_concurrently = request_keys(pd.Series(IDS).astype(kind))
     alone = [request_keys(pd.Series([each]).astype(kind))[0] for each in IDS]
     backwards = request_keys(pd.Series(IDS * 2).astype(kind)[::-1].iloc[len(IDS) :])
 
-    assert together.tolist() == alone == backwards.tolist()[::-1]
-    assert together.tolist() == request_keys(pd.Series(IDS)).tolist()
+    assert run_concurrently.tolist() == alone == backwards.tolist()[::-1]
+    assert run_concurrently.tolist() == request_keys(pd.Series(IDS)).tolist()
 
 
 def test_files_read_together():

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_lifecycle.gates.aggregates.arms import PARTS, Units, exposure
+from model_lifecycle.gates.aggregates.arms import PARTS, ArmAggregate, exposure
 from model_lifecycle.gates.data.assignment import arm, place
 from model_lifecycle.gates.data.traffic import read_partitions, write_traffic
 from model_lifecycle.gates.evaluation.ab_test import ab_test_version
-from model_lifecycle.gates.evaluation.monitor import follow_traffic
+from model_lifecycle.gates.evaluation.monitor import monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
@@ -228,9 +228,9 @@ def test_any_order_and_grouping_of_units():
     found = []
     for _ in range(20):
         order, cuts = rng.permutation(400), np.sort(rng.choice(399, 6, replace=False) + 1)
-        units = Units()
+        units = ArmAggregate()
         for part in np.split(order, cuts):
-            other = Units(counts=Counter(requests=part.size))
+            other = ArmAggregate(counts=Counter(requests=part.size))
             other.add("2024-03-01", rows.iloc[part].groupby(level=["arm", "unit"]).sum())
             units.absorb(other)
         found.append((units.looks(policy), units.counts, exposure(units, policy)))
@@ -249,7 +249,7 @@ def test_days_since_exposure():
     }
     policy = ABPolicy(outcomes=(OutcomeDemand("spent", "mean"),))
 
-    found = exposure(Units(days), policy)
+    found = exposure(ArmAggregate(days), policy)
 
     assert [(row["day"], row["units"], row["mean"]) for row in found] == [(0, 2, 2.0), (2, 1, 3.0)]
 
@@ -333,7 +333,7 @@ async def test_champion_that_changed_while_following(world, versions):
 
 
 async def _look(world, versions, hours):
-    return await follow_traffic(
+    return await monitor_traffic(
         world.registry,
         world.tenant,
         world.model,

@@ -7,7 +7,7 @@ import pandas as pd
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic import read_partitions, write_labels
-from model_lifecycle.gates.evaluation.monitor import follow_traffic
+from model_lifecycle.gates.evaluation.monitor import monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
@@ -28,7 +28,7 @@ async def _ready(world, margin=0.01, **more):
 
 
 async def _look(world, version, start, hours):
-    return await follow_traffic(
+    return await monitor_traffic(
         world.registry,
         world.tenant,
         world.model,

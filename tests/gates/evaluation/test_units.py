@@ -117,13 +117,13 @@ async def test_size_of_batches(world, served, start, request):
     version, end = served
     await world.policy()
     where, window = _where(world, version), {"start": start, "end": end, "actor": "tests"}
-    together = await shadow_test_version(*where, **window)
+    run_concurrently = await shadow_test_version(*where, **window)
     request.getfixturevalue("hour_by_hour")
 
     alone = await shadow_test_version(*where, **window)
 
-    assert alone.metrics == together.metrics
-    assert alone.detail["sums"]["blocks"] == together.detail["sums"]["blocks"]
+    assert alone.metrics == run_concurrently.metrics
+    assert alone.detail["sums"]["blocks"] == run_concurrently.detail["sums"]["blocks"]
     assert alone.counts["replayed"] == 2400
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from model_lifecycle.gates.inference.decision import combined, from_bounds, latched
+from model_lifecycle.gates.inference.decision import combine, from_bounds, latch
 from model_lifecycle.gates.report import Check, MetricRow
 from model_lifecycle.registry.domain.evidence import Verdict
 
@@ -49,7 +49,7 @@ def test_bounds(lower, upper, threshold, expected):
 )
 def test_latching(looks, expected):
     """What was shown stays shown; a later opposite of PASS is a FAIL."""
-    assert expected == latched(looks)
+    assert expected == latch(looks)
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_latching(looks, expected):
 )
 def test_several_demands(verdicts, expected):
     """PASS needs all, FAIL is any, INVALID comes first, and nothing asked is nothing shown."""
-    assert expected is combined([_row(verdict) for verdict in verdicts], [])
+    assert expected is combine([_row(verdict) for verdict in verdicts], [])
 
 
 @pytest.mark.parametrize(("slice_verdict", "expected"), [(FAIL, FAIL), (INCONCLUSIVE, PASS)])
 def test_slices(slice_verdict, expected):
     """A slice stands in the way when it fails, not when it is undecided."""
-    assert expected is combined([_row(PASS), _row(slice_verdict, "slice")], [])
+    assert expected is combine([_row(PASS), _row(slice_verdict, "slice")], [])
 
 
 def test_slices_alone_prove_nothing():
     """Slices that pass are no pass without a demand."""
-    assert combined([_row(PASS, "slice"), _row(None, "shown")], []) is INCONCLUSIVE
+    assert combine([_row(PASS, "slice"), _row(None, "shown")], []) is INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_checks(otherwise, expected):
     """A check that is not ok invalidates, fails, or warns, as it says."""
     check = Check("replay", False, "does not reproduce", otherwise)
 
-    assert expected is combined([_row(PASS)], [check])
-    assert combined([_row(PASS)], [Check("replay", True, "", otherwise)]) is PASS
+    assert expected is combine([_row(PASS)], [check])
+    assert combine([_row(PASS)], [Check("replay", True, "", otherwise)]) is PASS
 
 
 def test_numbers_that_are_none():

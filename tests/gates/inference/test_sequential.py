@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.aggregates.replay import Cell, Tally
+from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
 from model_lifecycle.gates.formatting import count
 from model_lifecycle.gates.inference.sequential import judge_blocks, look_at
 from model_lifecycle.gates.policy.hypotheses import claims
@@ -19,14 +19,15 @@ def _cells(x):
     """Blocks of x, shape (blocks, requests)."""
     zeros = np.zeros(x.shape[1])
     return [
-        (f"{date(2024, 1, 1) + timedelta(i)}", Cell.of(row, zeros, -row)) for i, row in enumerate(x)
+        (f"{date(2024, 1, 1) + timedelta(i)}", BlockSummary.of(row, zeros, -row))
+        for i, row in enumerate(x)
     ]
 
 
 def _judge(x, margin=0.01, **values):
     policy = hourly(comparisons=(Comparison("brier", margin),), **values)
     found = claims(policy.comparisons, (), (), champion=True)
-    tally = Tally(blocks={name: {(found[0].key, None): c} for name, c in _cells(x)})
+    tally = ReplayAggregate(blocks={name: {(found[0].key, None): c} for name, c in _cells(x)})
     rows, shown = judge_blocks(policy, found, tally)
     return rows[0], shown["looks"][0]
 
@@ -137,10 +138,10 @@ def _judge_unequal(**values):
     policy = hourly(comparisons=(Comparison("brier", 0.01),), **values)
     found = claims(policy.comparisons, (), (), champion=True)
     blocks = {
-        name: {(found[0].key, None): Cell.of(x, np.zeros(x.size), -x)}
+        name: {(found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)}
         for name, x in _unequal(0.3, -0.05)
     }
-    rows, shown = judge_blocks(policy, found, Tally(blocks=blocks))
+    rows, shown = judge_blocks(policy, found, ReplayAggregate(blocks=blocks))
     return rows[0], shown
 
 
@@ -187,13 +188,13 @@ def test_one_huge_block_does_not_decide():
     rng = np.random.default_rng(27)
     blocks = {
         f"{date(2024, 1, 1) + timedelta(day)}": {
-            (found[0].key, None): Cell.of(x, np.zeros(x.size), -x)
+            (found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)
         }
         for day in range(60)
         for x in [rng.normal(0.05, 0.01, 100_000 if day == 30 else 20)]
     }
 
-    rows, _ = judge_blocks(policy, found, Tally(blocks=blocks))
+    rows, _ = judge_blocks(policy, found, ReplayAggregate(blocks=blocks))
 
     assert rows[0].verdict is Verdict.INCONCLUSIVE
     assert "worth 1.0" in rows[0].sentence
@@ -210,7 +211,7 @@ def test_no_verdict_before_a_week():
     for hour in range(24 * 14):
         at = start + timedelta(hours=hour)
         x = rng.normal(0.01 if at.weekday() < 5 else -0.09, 0.1, 60)
-        cells.append((f"{at:%Y-%m-%d %H:00}", Cell.of(x, np.zeros(60), -x)))
+        cells.append((f"{at:%Y-%m-%d %H:00}", BlockSummary.of(x, np.zeros(60), -x)))
 
     looks = look_at(policy, found[0], cells, 0.05)
 

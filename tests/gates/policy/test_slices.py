@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_lifecycle.gates.aggregates.replay import Cell, Tally
+from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
 from model_lifecycle.gates.checks.traffic import slice_selections
 from model_lifecycle.gates.formatting import deciding_sentence
-from model_lifecycle.gates.inference.decision import combined
+from model_lifecycle.gates.inference.decision import combine
 from model_lifecycle.gates.inference.sequential import judge_blocks
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
@@ -74,8 +74,8 @@ def test_a_shadow_test_with_unjudged_slices_does_not_pass():
     )
     whole, part = claims(policy.comparisons, (), policy.slices, champion=True)
     x = np.full(200, 0.05)
-    cell = Cell.of(x, np.zeros(200), -x)
-    tally = Tally(
+    cell = BlockSummary.of(x, np.zeros(200), -x)
+    tally = ReplayAggregate(
         blocks={
             f"2024-03-{day:02} 00:00": {
                 (whole.key, None): cell + cell,
@@ -88,7 +88,7 @@ def test_a_shadow_test_with_unjudged_slices_does_not_pass():
 
     rows, _ = judge_blocks(policy, (whole, part), tally)
     checks = tuple(slice_checks(slice_selections((whole, part), tally), "requests"))
-    verdict = combined(rows, checks)
+    verdict = combine(rows, checks)
 
     assert rows[0].verdict is Verdict.PASS
     assert verdict is Verdict.INCONCLUSIVE

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, get_current_context
 
-from model_lifecycle.operators import DataOperator
+from model_lifecycle.operators import PrepareDataOperator
 from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 
 
@@ -26,5 +26,5 @@ def refuse() -> None:
 
 with DAG(dag_id="trying_again", schedule=None, default_args={"retries": 2}):
     again = timedelta(seconds=0)
-    DataOperator(task_id="away", prepare=answer_at_second_try, retry_delay=again)
-    DataOperator(task_id="refused", prepare=refuse, retry_delay=again)
+    PrepareDataOperator(task_id="away", prepare=answer_at_second_try, retry_delay=again)
+    PrepareDataOperator(task_id="refused", prepare=refuse, retry_delay=again)

@@ -38,7 +38,7 @@ def test_every_task_has_the_policy_unless_it_has_another(model):
     """A policy of the task, or of its DAG's default arguments, comes first."""
     from airflow.sdk import DAG, ExceptionRetryPolicy
 
-    from model_lifecycle.operators import DataOperator, ModelStageSensor, SetPolicyOperator
+    from model_lifecycle.operators import ModelStageSensor, PrepareDataOperator, SetPolicyOperator
     from model_lifecycle.operators.runtime.retry_policy import RETRY_POLICY
 
     mine = ExceptionRetryPolicy(rules=[])
@@ -47,7 +47,7 @@ def test_every_task_has_the_policy_unless_it_has_another(model):
         return [
             SetPolicyOperator(task_id="policy", policy={}, **model, **extra),
             ModelStageSensor(task_id="sensor", **model, **extra),
-            DataOperator(task_id="data", prepare=print, **extra),
+            PrepareDataOperator(task_id="data", prepare=print, **extra),
         ]
 
     with DAG(dag_id="d", default_args={"retry_policy": mine}):

@@ -76,9 +76,9 @@ def triggerer():
 
 
 def _watcher(tenant, store, model_id="heart"):
-    from model_lifecycle.operators import registered_elsewhere
+    from model_lifecycle.operators import external_registration_asset
 
-    (watcher,) = registered_elsewhere(tenant, model_id, poll_interval=0.1).watchers
+    (watcher,) = external_registration_asset(tenant, model_id, poll_interval=0.1).watchers
     watcher.trigger.asset_state_store = store
     return watcher.trigger
 
@@ -209,9 +209,9 @@ def test_asset_and_watcher_survive_serialisation(airflow_database):
     from airflow.sdk._shared.module_loading import import_string
     from airflow.serialization.serialized_objects import DagSerialization
 
-    from model_lifecycle.operators import registered_elsewhere
+    from model_lifecycle.operators import external_registration_asset
 
-    asset = registered_elsewhere("acme", "churn")
+    asset = external_registration_asset("acme", "churn")
     with DAG(dag_id="d", schedule=[asset]) as dag:
         pass
     DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.registry.artifacts import LocalArtifacts, StoredFile
-from model_lifecycle.registry.artifacts.confined_directory import INCOMING, Enclosure
+from model_lifecycle.registry.artifacts.confined_directory import INCOMING, ConfinedDirectory
 from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
@@ -87,7 +87,7 @@ async def test_a_writer_that_dies(local_store: LocalArtifacts) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Enclosure(local_store.root).write("t/a", dying())
+        ConfinedDirectory(local_store.root).write("t/a", dying())
 
     assert await local_store.get_bytes("t/a") == b"old"
     assert await local_store.files("t") == [StoredFile("t/a", 3)]

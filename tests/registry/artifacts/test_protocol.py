@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_lifecycle.registry.artifacts import ArtifactStore, StoredFile
-from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Content, content_of
+from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Checksum, content_of
 from model_lifecycle.registry.domain.errors import AlreadyExists, ArtifactNotFound, InvalidInput
 
 FolderOf = Callable[[dict[str, bytes]], Path]
@@ -131,9 +131,9 @@ async def test_one_writer_wins(store: ArtifactStore) -> None:
         return_exceptions=True,
     )
     kinds = [type(answer) for answer in answers]
-    winner = kinds.index(Content)
+    winner = kinds.index(Checksum)
 
-    assert (kinds.count(Content), kinds.count(AlreadyExists)) == (1, 15)
+    assert (kinds.count(Checksum), kinds.count(AlreadyExists)) == (1, 15)
     assert await store.get_bytes("t/a") == str(winner).encode()
 
 

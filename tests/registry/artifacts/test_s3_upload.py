@@ -12,7 +12,7 @@ import boto3
 import pytest
 from support.servers.seaweed import Seaweed
 
-from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Content, content_of
+from model_lifecycle.registry.artifacts.checksums import PART_SIZE, Checksum, content_of
 from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 
@@ -123,7 +123,7 @@ async def test_a_server_that_acknowledges_nothing(s3_server: Seaweed) -> None:
         "before-call.s3.GetObject": lambda **_: read.append("t/a"),
     }
     async with store_with(s3_server, events) as store:
-        sent = {"a": await store.put_bytes("t/a", b"as sent"), "b": Content("0" * 64, 1)}
+        sent = {"a": await store.put_bytes("t/a", b"as sent"), "b": Checksum("0" * 64, 1)}
 
         assert sent["a"].etag == ""
         assert await store.holding("t", sent) == {"a"}

@@ -8,7 +8,7 @@ from support.pages import Pages
 async def _noted(pages: Pages) -> tuple[int, list[str]]:
     """A model with a note; its epoch and the notes."""
     await pages.life()
-    await pages.ledger.remind(pages.tenant, pages.model, [2, 1, 2], "a-note")
+    await pages.ledger.requeue_sync(pages.tenant, pages.model, [2, 1, 2], "a-note")
     return len(await pages.entries()), await _notes(pages)
 
 
@@ -44,8 +44,8 @@ async def test_a_writer_that_was_overtaken_hears_of_it(pages: Pages) -> None:
 async def test_a_reminder_that_is_there_is_left_alone(pages: Pages) -> None:
     """It is not noted twice, and other notes of the model stay when one goes."""
     epoch, _ = await _noted(pages)
-    await pages.ledger.remind(pages.tenant, pages.model, [1], "a-note")
-    await pages.ledger.remind(pages.tenant, pages.model, [1], "another")
+    await pages.ledger.requeue_sync(pages.tenant, pages.model, [1], "a-note")
+    await pages.ledger.requeue_sync(pages.tenant, pages.model, [1], "another")
     await pages.ledger.projected(pages.tenant, pages.model, ["a-note"], epoch)
     left = await pages.ledger.read.projections(pages.tenant, pages.model)
 

@@ -64,7 +64,7 @@ async def test_a_connection_that_lay_long_is_asked(
 ) -> None:
     """What was in use a moment ago is trusted, what lay for longer is not."""
     await READS["model"](pages)
-    monkeypatch.setattr(engine, "_TRUSTED_FOR", 0.0)
+    monkeypatch.setattr(engine, "_PING_AFTER_IDLE_SECONDS", 0.0)
     proxy.trips = 0
     await READS["model"](pages)
 
@@ -76,7 +76,7 @@ async def test_reads_get_over_broken_connections(
     pages: Pages, proxy: PostgresProxy, monkeypatch: pytest.MonkeyPatch, trusted_for: float
 ) -> None:
     """Whether the pool asks first or the statement is the first to notice."""
-    monkeypatch.setattr(engine, "_TRUSTED_FOR", trusted_for)
+    monkeypatch.setattr(engine, "_PING_AFTER_IDLE_SECONDS", trusted_for)
     before = await READS["model"](pages)
     proxy.cut_all()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.migrate import upgrade
@@ -111,20 +111,22 @@ async def registry(settings: Settings, mlflow_imported: None) -> AsyncIterator[M
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(registry: ModelRegistry) -> World:
+async def world(registry: ModelRegistry) -> RegistryFixture:
     """A tenant with two logged models, from which tests register versions."""
     return await _tenant(registry, (1.0, 0.1))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def local(embedded_settings: Settings, mlflow_imported: None) -> AsyncIterator[World]:
+async def local(
+    embedded_settings: Settings, mlflow_imported: None
+) -> AsyncIterator[RegistryFixture]:
     """The same in the embedded registry only, for what the backend makes no difference to."""
     async with open_registry(embedded_settings) as registry:
         yield await _tenant(registry, (1.0,))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def apart(registry: ModelRegistry) -> World:
+async def apart(registry: ModelRegistry) -> RegistryFixture:
     """A tenant of the test's own, with one logged model."""
     return await _tenant(registry, (1.0,))
 
@@ -143,10 +145,10 @@ def by_hand(settings: Settings, mlflow_imported: None) -> Any:
     return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
 
 
-async def _tenant(registry: ModelRegistry, strengths: tuple[float, ...]) -> World:
+async def _tenant(registry: ModelRegistry, strengths: tuple[float, ...]) -> RegistryFixture:
     tenant = f"acme-{uuid.uuid4().hex[:8]}"
     sources = []
     for strength in strengths:
         logged = await registry.log_model(tenant, "origin", trained(strength), created_by="kim")
         sources.append(logged.model_uri)
-    return World(registry, tenant, tuple(sources))
+    return RegistryFixture(registry, tenant, tuple(sources))

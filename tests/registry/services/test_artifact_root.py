@@ -6,18 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.domain.errors import BundleCorrupt, InvalidInput
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
 
-async def _one_in_production(settings: Settings, model_id: str) -> World:
+async def _one_in_production(settings: Settings, model_id: str) -> RegistryFixture:
     """Version 1 in production, version 2 staged and judged; the registry is closed again."""
     async with open_registry(settings) as registry:
         logged = await registry.log_model("acme", "origin", trained(), created_by="kim")
-        world = World(registry, "acme", (logged.model_uri,))
+        world = RegistryFixture(registry, "acme", (logged.model_uri,))
         await world.promoted(model_id)
         await world.promoted(model_id)
         await world.staged(model_id)
@@ -33,7 +33,7 @@ async def test_a_worker_with_another_root_is_told_both(
     world = await _one_in_production(new_settings, model_id)
     elsewhere = new_settings.with_values(artifact_root=str(tmp_path / "elsewhere"))
     async with open_registry(elsewhere) as registry:
-        other = World(registry, "acme", world.sources)
+        other = RegistryFixture(registry, "acme", world.sources)
         before = await other.seen(model_id)
         for call in (
             registry.load_model("acme", model_id),
@@ -62,7 +62,7 @@ async def test_files_that_were_moved_all_together_are_no_other_root(
     moved = new_settings.with_values(artifact_root=str(tmp_path / "moved"))
     async with open_registry(moved) as registry:
         assert await registry.load_model("acme", model_id)
-        await World(registry, "acme", world.sources).roll_back(model_id)
+        await RegistryFixture(registry, "acme", world.sources).roll_back(model_id)
 
 
 async def test_a_bundle_that_is_gone_from_the_right_root_is_corrupt(

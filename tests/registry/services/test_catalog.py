@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.domain.errors import InvalidInput, InvalidName, ModelNotFound
 from model_lifecycle.registry.domain.models import EntryKind
@@ -17,12 +17,12 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shelf(registry: ModelRegistry) -> World:
+async def shelf(registry: ModelRegistry) -> RegistryFixture:
     """A tenant with five models: two in production, one in staging, one in development, one
     archived; names in the order of their bytes, upper case first."""
     tenant = f"shelf-{uuid.uuid4().hex[:8]}"
     logged = await registry.log_model(tenant, "B", trained(), created_by="kim")
-    world = World(registry, tenant, (logged.model_uri,))
+    world = RegistryFixture(registry, tenant, (logged.model_uri,))
     await world.promoted("a.model")
     await world.version("a.model")
     await world.promoted("B")
@@ -34,12 +34,12 @@ async def shelf(registry: ModelRegistry) -> World:
     return world
 
 
-async def _names(world: World, *arguments: Any, **options: Any) -> list[str]:
+async def _names(world: RegistryFixture, *arguments: Any, **options: Any) -> list[str]:
     found = await world.registry.list_models(world.tenant, *arguments, **options)
     return [item.model_id for item in found]
 
 
-async def test_models_are_listed_by_name(shelf: World) -> None:
+async def test_models_are_listed_by_name(shelf: RegistryFixture) -> None:
     """In one order on every database: that of the names' bytes."""
     assert await _names(shelf) == ["B", "a-model", "a.model", "c", "d_1"]
 
@@ -54,13 +54,13 @@ async def test_models_are_listed_by_name(shelf: World) -> None:
     ],
 )
 async def test_models_are_filtered_by_their_current_stage(
-    shelf: World, stage: Stage | str, names: list[str]
+    shelf: RegistryFixture, stage: Stage | str, names: list[str]
 ) -> None:
     """The production version counts, else the newest in staging, else the newest."""
     assert await _names(shelf, stage) == names
 
 
-async def test_models_are_filtered_by_framework(shelf: World) -> None:
+async def test_models_are_filtered_by_framework(shelf: RegistryFixture) -> None:
     """Together with the stage or alone."""
     assert len(await _names(shelf, None, "sklearn")) == 5
     assert await _names(shelf, None, "onnx") == []
@@ -68,7 +68,7 @@ async def test_models_are_filtered_by_framework(shelf: World) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 1000])
-async def test_pages_follow_each_other(shelf: World, limit: int) -> None:
+async def test_pages_follow_each_other(shelf: RegistryFixture, limit: int) -> None:
     """Each page begins after the last name of the one before; nothing is told twice or lost."""
     pages: list[str] = []
     while page := await _names(shelf, limit=limit, after=pages[-1] if pages else None):
@@ -78,12 +78,12 @@ async def test_pages_follow_each_other(shelf: World, limit: int) -> None:
     assert pages == ["B", "a-model", "a.model", "c", "d_1"]
 
 
-async def test_a_page_may_begin_after_a_name_that_is_not_there(shelf: World) -> None:
+async def test_a_page_may_begin_after_a_name_that_is_not_there(shelf: RegistryFixture) -> None:
     """A model that was deleted between two pages does not matter."""
     assert await _names(shelf, after="b") == ["c", "d_1"]
 
 
-async def test_a_listed_model_is_the_model(shelf: World) -> None:
+async def test_a_listed_model_is_the_model(shelf: RegistryFixture) -> None:
     """List and single read tell the same."""
     listed = await shelf.registry.list_models(shelf.tenant)
 
@@ -115,13 +115,13 @@ async def test_a_listed_model_is_the_model(shelf: World) -> None:
     ],
     ids=str,
 )
-async def test_odd_pages_are_refused(local: World, options: dict[str, Any]) -> None:
+async def test_odd_pages_are_refused(local: RegistryFixture, options: dict[str, Any]) -> None:
     """No option reaches the database unchecked."""
     with pytest.raises(InvalidInput):
         await local.registry.list_models(local.tenant, **options)
 
 
-async def test_a_tenant_without_models_has_none(local: World) -> None:
+async def test_a_tenant_without_models_has_none(local: RegistryFixture) -> None:
     """Empty answers, not errors, for lists and single reads."""
     registry, nobody = local.registry, f"nobody-{uuid.uuid4().hex[:8]}"
 
@@ -132,7 +132,7 @@ async def test_a_tenant_without_models_has_none(local: World) -> None:
     assert await registry.reconcile(nobody) == []
 
 
-async def test_history_is_the_whole_story(world: World, model_id: str) -> None:
+async def test_history_is_the_whole_story(world: RegistryFixture, model_id: str) -> None:
     """Oldest first, numbered without gaps, each entry after the one before in time."""
     first = await world.promoted(model_id)
     await world.promoted(model_id, source=1)
@@ -163,7 +163,7 @@ async def test_history_is_the_whole_story(world: World, model_id: str) -> None:
     ][:-1]
 
 
-async def test_history_is_read_in_parts(world: World, model_id: str) -> None:
+async def test_history_is_read_in_parts(world: RegistryFixture, model_id: str) -> None:
     """After a sequence, and at most so many."""
     await world.promoted(model_id)
     entries = await world.history(model_id)
@@ -181,7 +181,7 @@ async def test_history_is_read_in_parts(world: World, model_id: str) -> None:
     ids=str,
 )
 async def test_odd_parts_of_a_history_are_refused(
-    world: World, model_id: str, options: dict[str, Any]
+    world: RegistryFixture, model_id: str, options: dict[str, Any]
 ) -> None:
     """On every database alike."""
     await world.version(model_id)
@@ -189,7 +189,7 @@ async def test_odd_parts_of_a_history_are_refused(
         await world.registry.history(world.tenant, model_id, **options)
 
 
-async def test_production_is_known_for_any_instant(world: World, model_id: str) -> None:
+async def test_production_is_known_for_any_instant(world: RegistryFixture, model_id: str) -> None:
     """Before the model existed, between two changes, at the very instant, and now."""
     await world.promoted(model_id)
     await world.promoted(model_id, source=1)
@@ -210,7 +210,7 @@ async def test_production_is_known_for_any_instant(world: World, model_id: str) 
     assert await at(datetime(2999, 1, 1, tzinfo=UTC)) is None
 
 
-async def test_versions_come_in_pages(world: World, model_id: str) -> None:
+async def test_versions_come_in_pages(world: RegistryFixture, model_id: str) -> None:
     """A page begins after a number, also one that was deleted, and holds no more than asked."""
     for _ in range(3):
         await world.version(model_id)
@@ -229,7 +229,7 @@ async def test_versions_come_in_pages(world: World, model_id: str) -> None:
 
 @pytest.mark.parametrize("options", [{"after": -1}, {"after": "1"}, {"limit": 0}])
 async def test_odd_pages_of_versions_are_refused(
-    local: World, model_id: str, options: dict[str, Any]
+    local: RegistryFixture, model_id: str, options: dict[str, Any]
 ) -> None:
     """As those of the history are."""
     await local.version(model_id)
@@ -240,7 +240,7 @@ async def test_odd_pages_of_versions_are_refused(
 
 
 @pytest.mark.parametrize("when", [datetime(2026, 1, 1), None, "2026-01-01", 0])  # noqa: DTZ001
-async def test_an_instant_has_a_zone(local: World, model_id: str, when: Any) -> None:
+async def test_an_instant_has_a_zone(local: RegistryFixture, model_id: str, when: Any) -> None:
     """Without one it is not known when it was."""
     await local.version(model_id)
     with pytest.raises(InvalidInput) as caught:
@@ -249,7 +249,7 @@ async def test_an_instant_has_a_zone(local: World, model_id: str, when: Any) -> 
     assert caught.value.field == "when"
 
 
-async def test_what_is_not_there_has_no_history(local: World, model_id: str) -> None:
+async def test_what_is_not_there_has_no_history(local: RegistryFixture, model_id: str) -> None:
     """History, chain and production of an unknown model are not found."""
     registry, tenant = local.registry, local.tenant
     for call in (
@@ -264,7 +264,7 @@ async def test_what_is_not_there_has_no_history(local: World, model_id: str) -> 
 
 
 @pytest.mark.parametrize("name", ["", "a\n", "..", "a\0b", "a" * 300, None, 7, "a/b"])
-async def test_odd_names_are_refused_everywhere(local: World, name: Any) -> None:
+async def test_odd_names_are_refused_everywhere(local: RegistryFixture, name: Any) -> None:
     """Every read checks tenant and model before it asks anybody."""
     registry, now = local.registry, datetime.now(UTC)
     for call in (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import event
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.errors import InvalidName
 from model_lifecycle.registry.model_registry import ModelRegistry
 
 
-async def test_an_epoch_grows_with_each_change(world: World) -> None:
+async def test_an_epoch_grows_with_each_change(world: RegistryFixture) -> None:
     """A number that has not grown says that nothing changed; an unknown model has none."""
     name, unknown = new_name(), new_name()
     key, other = (world.tenant, name), (world.tenant, unknown)
@@ -25,7 +25,7 @@ async def test_an_epoch_grows_with_each_change(world: World) -> None:
     assert second[key] == first[key] + 1
 
 
-async def test_versions_of_many_models_come_together(world: World) -> None:
+async def test_versions_of_many_models_come_together(world: RegistryFixture) -> None:
     """Each model's versions are those that the model itself lists; deleted ones are absent."""
     names = [new_name() for _ in range(3)]
     await world.staged(names[0])
@@ -42,7 +42,7 @@ async def test_versions_of_many_models_come_together(world: World) -> None:
     assert found[keys[0]] == await world.registry.list_versions(*keys[0])
 
 
-async def test_another_tenant_s_model_is_not_there(world: World) -> None:
+async def test_another_tenant_s_model_is_not_there(world: RegistryFixture) -> None:
     """The tenant is part of what is asked for; the same name elsewhere is nothing."""
     name = new_name()
     await world.version(name)

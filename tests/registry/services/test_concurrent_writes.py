@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from stress.crash.invariants import broken
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.errors import Conflict, RegistryError
 from model_lifecycle.registry.domain.stages import Stage
@@ -26,7 +26,9 @@ async def _at_once(*calls: Any) -> tuple[list[Any], list[BaseException]]:
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-async def test_promotion_against_deletion(world: World, model_id: str, rounds: int) -> None:
+async def test_promotion_against_deletion(
+    world: RegistryFixture, model_id: str, rounds: int
+) -> None:
     """The version ends in production, or deleted; the other call is refused and has changed
     nothing; no alias points to a version that is gone."""
     await world.promoted(model_id)
@@ -52,7 +54,9 @@ async def test_promotion_against_deletion(world: World, model_id: str, rounds: i
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-async def test_rollback_against_promotion(world: World, model_id: str, rounds: int) -> None:
+async def test_rollback_against_promotion(
+    world: RegistryFixture, model_id: str, rounds: int
+) -> None:
     """Whoever finds production changed under it is refused. MLflow shows what came of it."""
     previous = await world.promoted(model_id)
     for turn in range(rounds):
@@ -91,7 +95,9 @@ async def test_rollback_against_promotion(world: World, model_id: str, rounds: i
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-async def test_registration_against_registration(world: World, model_id: str, rounds: int) -> None:
+async def test_registration_against_registration(
+    world: RegistryFixture, model_id: str, rounds: int
+) -> None:
     """On a model that is not there yet, two make a version each, of one model.
 
     Numbers may be left out: one that was guessed wrong is given back, and MLflow counts on.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
@@ -18,12 +18,16 @@ from model_lifecycle.registry.domain.errors import (
 from model_lifecycle.registry.domain.models import EntryKind
 
 
-async def _delete(world: World, model_id: str, version: int | None = None, **changes: Any) -> None:
+async def _delete(
+    world: RegistryFixture, model_id: str, version: int | None = None, **changes: Any
+) -> None:
     arguments = {"actor": "kim", "reason": "a mistake", **changes}
     await world.registry.delete_model(world.tenant, model_id, version, **arguments)
 
 
-async def test_a_deleted_version_is_gone(world: World, by_hand: Any, model_id: str) -> None:
+async def test_a_deleted_version_is_gone(
+    world: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """From the ledger's readers, from MLflow and from the artifact store; its entry stays."""
     await world.version(model_id)
     await world.staged(model_id, source=1)
@@ -41,7 +45,7 @@ async def test_a_deleted_version_is_gone(world: World, by_hand: Any, model_id: s
     assert await world.registry.verify_ledger(world.tenant, model_id) == 4
 
 
-async def test_a_number_is_not_given_twice(world: World, model_id: str) -> None:
+async def test_a_number_is_not_given_twice(world: RegistryFixture, model_id: str) -> None:
     """After a deletion the next version has a new number."""
     await world.version(model_id)
     await world.version(model_id)
@@ -50,7 +54,7 @@ async def test_a_number_is_not_given_twice(world: World, model_id: str) -> None:
     assert await world.version(model_id) == 3
 
 
-async def test_a_whole_model_can_be_deleted(world: World, model_id: str) -> None:
+async def test_a_whole_model_can_be_deleted(world: RegistryFixture, model_id: str) -> None:
     """Readers do not find it any more; its history is still told, and its name can be used."""
     await world.version(model_id)
     await world.staged(model_id, source=1)
@@ -71,7 +75,9 @@ async def test_a_whole_model_can_be_deleted(world: World, model_id: str) -> None
 
 
 @pytest.mark.parametrize("stage", ["production", "archived"])
-async def test_what_was_in_production_is_kept(world: World, model_id: str, stage: str) -> None:
+async def test_what_was_in_production_is_kept(
+    world: RegistryFixture, model_id: str, stage: str
+) -> None:
     """Neither alone nor with its model; nothing of the model is deleted then."""
     version = await world.promoted(model_id)
     if stage == "archived":
@@ -87,7 +93,7 @@ async def test_what_was_in_production_is_kept(world: World, model_id: str, stage
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/2")
 
 
-async def test_what_is_not_there_is_not_found(local: World, model_id: str) -> None:
+async def test_what_is_not_there_is_not_found(local: RegistryFixture, model_id: str) -> None:
     """An unknown model, an unknown version, and one that was deleted before."""
     with pytest.raises(ModelNotFound):
         await _delete(local, model_id)
@@ -102,14 +108,16 @@ async def test_what_is_not_there_is_not_found(local: World, model_id: str) -> No
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
-async def test_only_admins_delete(local: World, model_id: str, role: Role) -> None:
+async def test_only_admins_delete(local: RegistryFixture, model_id: str, role: Role) -> None:
     """Every other role is refused."""
     with pytest.raises(PermissionDenied):
         await _delete(local, model_id, actor=Principal("eve", frozenset({role})))
 
 
 @pytest.mark.parametrize("reason", ["", None, 1, "\0"])
-async def test_a_deletion_needs_a_reason(local: World, model_id: str, reason: Any) -> None:
+async def test_a_deletion_needs_a_reason(
+    local: RegistryFixture, model_id: str, reason: Any
+) -> None:
     """Refused before anything is looked at."""
     with pytest.raises(InvalidInput) as caught:
         await _delete(local, model_id, reason=reason)
@@ -118,7 +126,9 @@ async def test_a_deletion_needs_a_reason(local: World, model_id: str, reason: An
 
 
 @pytest.mark.parametrize("way", ["rolled back", "retired and back", "emptied"])
-async def test_what_ever_was_in_production_is_kept(world: World, model_id: str, way: str) -> None:
+async def test_what_ever_was_in_production_is_kept(
+    world: RegistryFixture, model_id: str, way: str
+) -> None:
     """Also once it is in development again, alone and with its model."""
     if way == "rolled back":
         await world.promoted(model_id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.registry.domain.authorization import Principal, Role
@@ -33,7 +33,7 @@ POLICY = complete_policy(
 )
 
 
-async def test_recorded_evidence_is_bound_and_kept(world: World, model_id: str) -> None:
+async def test_recorded_evidence_is_bound_and_kept(world: RegistryFixture, model_id: str) -> None:
     """It is bound to its version, says when and by whom, and is listed oldest first."""
     version = await world.version(model_id)
     first = await world.judged(model_id, version, Gate.VALIDATION, verdict="FAIL")
@@ -47,7 +47,7 @@ async def test_recorded_evidence_is_bound_and_kept(world: World, model_id: str) 
     assert await world.registry.list_evidence(world.tenant, model_id, version) == [first, second]
 
 
-async def test_the_ledger_says_when_and_by_whom(local: World, model_id: str) -> None:
+async def test_the_ledger_says_when_and_by_whom(local: RegistryFixture, model_id: str) -> None:
     """What the caller wrote there is not believed; what is dated in the future is refused."""
     from datetime import UTC, datetime
 
@@ -74,7 +74,7 @@ async def test_the_ledger_says_when_and_by_whom(local: World, model_id: str) -> 
     assert caught.value.field == "evidence.recorded_at"
 
 
-async def test_recording_again_changes_nothing(world: World, model_id: str) -> None:
+async def test_recording_again_changes_nothing(world: RegistryFixture, model_id: str) -> None:
     """The same evidence gives the first record; the same id with other content is an error."""
     version = await world.version(model_id)
     evidence = await world.evidence(model_id, version, Gate.VALIDATION)
@@ -90,7 +90,7 @@ async def test_recording_again_changes_nothing(world: World, model_id: str) -> N
     assert await world.registry.list_evidence(*arguments) == [first]
 
 
-async def test_an_evidence_id_belongs_to_one_version(local: World, model_id: str) -> None:
+async def test_an_evidence_id_belongs_to_one_version(local: RegistryFixture, model_id: str) -> None:
     """Evidence cannot be replayed for another version, or another model."""
     version = await local.version(model_id)
     evidence = await local.judged(model_id, version, Gate.VALIDATION)
@@ -144,7 +144,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_odd_evidence_is_refused(local: World, case: str) -> None:
+async def test_odd_evidence_is_refused(local: RegistryFixture, case: str) -> None:
     """Nothing of it is kept."""
     model_id = "judged"
     if await local.registry.get_model(local.tenant, model_id) is None:
@@ -157,7 +157,7 @@ async def test_odd_evidence_is_refused(local: World, case: str) -> None:
 
 
 @pytest.mark.parametrize("evidence", [None, {"verdict": "PASS"}, "PASS", True])
-async def test_evidence_is_evidence(local: World, model_id: str, evidence: Any) -> None:
+async def test_evidence_is_evidence(local: RegistryFixture, model_id: str, evidence: Any) -> None:
     """Nothing else is taken for it."""
     await local.version(model_id)
     with pytest.raises(InvalidInput):
@@ -165,7 +165,7 @@ async def test_evidence_is_evidence(local: World, model_id: str, evidence: Any) 
 
 
 async def test_a_long_id_of_a_policy_is_refused_on_every_database(
-    world: World, model_id: str
+    world: RegistryFixture, model_id: str
 ) -> None:
     """PostgreSQL would refuse it in words of its own."""
     await world.version(model_id)
@@ -175,7 +175,7 @@ async def test_a_long_id_of_a_policy_is_refused_on_every_database(
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
-async def test_only_gatekeepers_judge(local: World, model_id: str, role: Role) -> None:
+async def test_only_gatekeepers_judge(local: RegistryFixture, model_id: str, role: Role) -> None:
     """Other roles write neither evidence nor policies."""
     await local.version(model_id)
     evidence = await local.evidence(model_id, 1, Gate.VALIDATION)
@@ -189,7 +189,7 @@ async def test_only_gatekeepers_judge(local: World, model_id: str, role: Role) -
     assert len(await local.history(model_id)) == 1
 
 
-async def test_evidence_of_what_is_not_there(local: World, model_id: str) -> None:
+async def test_evidence_of_what_is_not_there(local: RegistryFixture, model_id: str) -> None:
     """An unknown model, an unknown version and a deleted one take no evidence."""
     await local.version(model_id)
     evidence = replace(await local.evidence(model_id, 1), version=None, model_id=None)
@@ -203,7 +203,7 @@ async def test_evidence_of_what_is_not_there(local: World, model_id: str) -> Non
         await registry.record_evidence(tenant, model_id, 1, evidence, actor="kim")
 
 
-async def test_a_policy_is_an_entry_of_its_own(world: World, model_id: str) -> None:
+async def test_a_policy_is_an_entry_of_its_own(world: RegistryFixture, model_id: str) -> None:
     """Nobody weakens a gate unseen: who, why, and the policy itself are in the history."""
     await world.version(model_id)
     default = await world.registry.get_policy(world.tenant, model_id)
@@ -226,7 +226,7 @@ async def test_a_policy_is_an_entry_of_its_own(world: World, model_id: str) -> N
 @pytest.mark.parametrize(
     "policy", [None, [], {"shadw": {}}, {"shadow": {"a": float("nan")}}, {"require_approval": 1}]
 )
-async def test_odd_policies_are_refused(local: World, model_id: str, policy: Any) -> None:
+async def test_odd_policies_are_refused(local: RegistryFixture, model_id: str, policy: Any) -> None:
     """The policy stays what it was."""
     await local.version(model_id)
     with pytest.raises(InvalidInput):
@@ -235,7 +235,7 @@ async def test_odd_policies_are_refused(local: World, model_id: str, policy: Any
     assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
 
 
-async def test_a_policy_of_no_model(local: World, model_id: str) -> None:
+async def test_a_policy_of_no_model(local: RegistryFixture, model_id: str) -> None:
     """A model has to exist before it has a policy."""
     with pytest.raises(ModelNotFound):
         await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
@@ -243,7 +243,9 @@ async def test_a_policy_of_no_model(local: World, model_id: str) -> None:
         await local.registry.get_policy(local.tenant, model_id)
 
 
-async def test_readiness_tells_what_the_write_would_say(world: World, model_id: str) -> None:
+async def test_readiness_tells_what_the_write_would_say(
+    world: RegistryFixture, model_id: str
+) -> None:
     """In words and codes, step by step, and it changes nothing."""
     version = await world.version(model_id)
 
@@ -284,7 +286,7 @@ async def test_readiness_tells_what_the_write_would_say(world: World, model_id: 
     assert (await world.history(model_id))[: len(before)] == before
 
 
-async def test_readiness_of_what_is_not_there(local: World, model_id: str) -> None:
+async def test_readiness_of_what_is_not_there(local: RegistryFixture, model_id: str) -> None:
     """Not found, as elsewhere."""
     with pytest.raises(ModelNotFound):
         await local.registry.readiness(local.tenant, model_id, 1, "staging")
@@ -295,7 +297,9 @@ async def test_readiness_of_what_is_not_there(local: World, model_id: str) -> No
         await local.registry.readiness(local.tenant, model_id, 1, "deleted")
 
 
-async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: World) -> None:
+async def test_what_is_recorded_later_is_newer(
+    embedded_settings: Any, local: RegistryFixture
+) -> None:
     """Also when the clock of the second writer is behind: its FAIL is not outvoted."""
     from datetime import timedelta
 
@@ -318,7 +322,7 @@ async def test_what_is_recorded_later_is_newer(embedded_settings: Any, local: Wo
     assert [item.code for item in found.missing] == ["not_passed"]
 
 
-async def test_a_policy_may_require_onnx(world: World, model_id: str) -> None:
+async def test_a_policy_may_require_onnx(world: RegistryFixture, model_id: str) -> None:
     """A version whose bundle has no compared model.onnx then lacks it for every stage, whatever
     its gates said; the promotion is refused in the same words."""
     logged = await world.registry.log_model(
@@ -343,13 +347,15 @@ async def test_a_policy_may_require_onnx(world: World, model_id: str) -> None:
         await world.move(model_id, version, Stage.STAGING)
 
 
-async def test_nobody_claims_onnx_by_a_tag(local: World, model_id: str) -> None:
+async def test_nobody_claims_onnx_by_a_tag(local: RegistryFixture, model_id: str) -> None:
     """The tag that tells of it is the registry's own."""
     with pytest.raises(InvalidInput, match=r"onnx\.parity"):
         await local.version(model_id, tags={"onnx.parity": "0"})
 
 
-async def _own_verdict(world: World, model_id: str, version: int, verdict: Verdict) -> Evidence:
+async def _own_verdict(
+    world: RegistryFixture, model_id: str, version: int, verdict: Verdict
+) -> Evidence:
     """A verdict as a gate records it: with its report in the gate's place."""
     evidence_id = new_name("gate")
     folder = f"{world.tenant}/reports/{model_id}/{version}/validation-{evidence_id}"
@@ -373,7 +379,7 @@ async def _own_verdict(world: World, model_id: str, version: int, verdict: Verdi
 
 @pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])
 async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
-    world: World, model_id: str, verdict: Verdict
+    world: RegistryFixture, model_id: str, verdict: Verdict
 ) -> None:
     """It is refused and readiness says so; the gate itself, or an admin by force, can."""
     version = await world.version(model_id)
@@ -391,7 +397,7 @@ async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
 
 
 async def test_a_weaker_policy_does_not_make_the_pass_by_hand_count(
-    local: World, model_id: str
+    local: RegistryFixture, model_id: str
 ) -> None:
     """The gate's FAIL was said under another policy, and is a FAIL of these files all the same."""
     version = await local.version(model_id)
@@ -406,7 +412,7 @@ async def test_a_weaker_policy_does_not_make_the_pass_by_hand_count(
     assert (await local.move(model_id, version, "staging")).current_version == version
 
 
-async def test_evidence_says_what_its_report_says(local: World, model_id: str) -> None:
+async def test_evidence_says_what_its_report_says(local: RegistryFixture, model_id: str) -> None:
     """A report that the gate wrote is not borrowed for another verdict."""
     version = await local.version(model_id)
     own = await _own_verdict(local, model_id, version, Verdict.FAIL)
@@ -418,7 +424,9 @@ async def test_evidence_says_what_its_report_says(local: World, model_id: str) -
 
 
 @pytest.mark.parametrize("uri", ["file:///elsewhere/report", "../x", "s3://other/report"])
-async def test_a_report_elsewhere_is_external(local: World, model_id: str, uri: str) -> None:
+async def test_a_report_elsewhere_is_external(
+    local: RegistryFixture, model_id: str, uri: str
+) -> None:
     """Only the gate's own place in this artifact store is believed."""
     version = await local.version(model_id)
     evidence = await local.judged(model_id, version, Gate.VALIDATION, report_uri=uri)
@@ -426,7 +434,9 @@ async def test_a_report_elsewhere_is_external(local: World, model_id: str, uri: 
     assert evidence.origin is Origin.EXTERNAL
 
 
-async def test_a_policy_may_require_additional_checks(world: World, model_id: str) -> None:
+async def test_a_policy_may_require_additional_checks(
+    world: RegistryFixture, model_id: str
+) -> None:
     """Each needs a PASS of its own name; it stands beside the gates and for none of them."""
     version = await world.staged(model_id)
     policy = PromotionPolicy(required_checks=("fairness-audit",))
@@ -457,7 +467,7 @@ async def test_a_policy_may_require_additional_checks(world: World, model_id: st
     ids=str,
 )
 async def test_a_check_has_a_name_and_a_gate_has_none(
-    local: World, model_id: str, changes: dict[str, Any]
+    local: RegistryFixture, model_id: str, changes: dict[str, Any]
 ) -> None:
     """The field is named, and nothing is kept."""
     version = await local.version(model_id)
@@ -476,7 +486,7 @@ async def test_a_check_has_a_name_and_a_gate_has_none(
     ],
 )
 async def test_keys_of_a_policy_are_text(
-    local: World, model_id: str, document: dict[str, Any], key: str
+    local: RegistryFixture, model_id: str, document: dict[str, Any], key: str
 ) -> None:
     """The key is named, the policy stays, and the ledger is what it was."""
     await local.version(model_id)
@@ -489,7 +499,9 @@ async def test_keys_of_a_policy_are_text(
     assert await local.registry.verify_ledger(local.tenant, model_id) == 1
 
 
-async def test_the_reason_is_part_of_setting_a_policy(local: World, model_id: str) -> None:
+async def test_the_reason_is_part_of_setting_a_policy(
+    local: RegistryFixture, model_id: str
+) -> None:
     """The same operation id with another reason is another request."""
     await local.version(model_id)
     arguments = (local.tenant, model_id, POLICY)
@@ -502,7 +514,7 @@ async def test_the_reason_is_part_of_setting_a_policy(local: World, model_id: st
 
 @pytest.mark.parametrize("days", [-400, 400])
 async def test_a_wrong_clock_makes_no_evidence_count_longer(
-    local: World, embedded_settings: Any, model_id: str, days: int
+    local: RegistryFixture, embedded_settings: Any, model_id: str, days: int
 ) -> None:
     """Recorded by a process whose clock is ahead or behind, and judged by one; both are warned."""
     from datetime import timedelta

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.errors import ExperimentNotFound, InvalidInput, RunNotFound
 from model_lifecycle.registry.model_registry import ModelRegistry
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def laboratory(registry: ModelRegistry) -> tuple[World, list[str]]:
+async def laboratory(registry: ModelRegistry) -> tuple[RegistryFixture, list[str]]:
     """A tenant with three runs in two experiments."""
-    world = World(registry, f"lab-{uuid.uuid4().hex[:8]}")
+    world = RegistryFixture(registry, f"lab-{uuid.uuid4().hex[:8]}")
     runs = []
     for model, auc in (("churn", 0.7), ("churn", 0.8), ("fraud", 0.9)):
         logged = await registry.log_model(
@@ -26,7 +26,9 @@ async def laboratory(registry: ModelRegistry) -> tuple[World, list[str]]:
     return world, runs
 
 
-async def test_experiments_are_those_of_the_models(laboratory: tuple[World, list[str]]) -> None:
+async def test_experiments_are_those_of_the_models(
+    laboratory: tuple[RegistryFixture, list[str]],
+) -> None:
     """One a model, by name, with its files in the tenant's folder."""
     world, _ = laboratory
     found = await world.registry.list_experiments(world.tenant)
@@ -39,7 +41,9 @@ async def test_experiments_are_those_of_the_models(laboratory: tuple[World, list
     }
 
 
-async def test_runs_are_those_of_the_experiment(laboratory: tuple[World, list[str]]) -> None:
+async def test_runs_are_those_of_the_experiment(
+    laboratory: tuple[RegistryFixture, list[str]],
+) -> None:
     """With what was logged; finished, since the registry ends the runs that it makes."""
     world, runs = laboratory
     churn, _ = await world.registry.list_experiments(world.tenant)
@@ -50,7 +54,7 @@ async def test_runs_are_those_of_the_experiment(laboratory: tuple[World, list[st
     assert {item.metrics["auc"] for item in found} == {0.7, 0.8}
 
 
-async def test_runs_stand_side_by_side(laboratory: tuple[World, list[str]]) -> None:
+async def test_runs_stand_side_by_side(laboratory: tuple[RegistryFixture, list[str]]) -> None:
     """In the order asked for, across experiments; a metric that a run has not is None."""
     world, runs = laboratory
     asked = [runs[2], runs[0], runs[2]]
@@ -68,7 +72,7 @@ async def test_runs_stand_side_by_side(laboratory: tuple[World, list[str]]) -> N
 async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegistry) -> None:
     """The tenant's experiments are remembered for a while; a run that is missing in them is looked
     for again in those of now."""
-    world = World(registry, f"lab-{uuid.uuid4().hex[:8]}")
+    world = RegistryFixture(registry, f"lab-{uuid.uuid4().hex[:8]}")
     runs = []
     for model in ("churn", "fraud"):
         logged = await registry.log_model(world.tenant, model, trained(), created_by="kim")
@@ -79,7 +83,7 @@ async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegi
 
 
 async def test_remembered_experiments_are_not_asked_for_again(
-    laboratory: tuple[World, list[str]], monkeypatch: pytest.MonkeyPatch
+    laboratory: tuple[RegistryFixture, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Comparing costs one search, also for another set of the tenant's runs."""
     world, runs = laboratory
@@ -111,7 +115,7 @@ async def test_remembered_experiments_are_not_asked_for_again(
     ],
     ids=lambda value: repr(value)[:20],
 )
-async def test_odd_comparisons_are_refused(local: World, runs: Any, metrics: Any) -> None:
+async def test_odd_comparisons_are_refused(local: RegistryFixture, runs: Any, metrics: Any) -> None:
     """The error names the list."""
     with pytest.raises(InvalidInput) as caught:
         await local.registry.compare_runs(local.tenant, runs, metrics)
@@ -121,7 +125,7 @@ async def test_odd_comparisons_are_refused(local: World, runs: Any, metrics: Any
 
 @pytest.mark.parametrize("run", ["0" * 32, "' OR 1=1 --", "", "a\0b", "../x", "x" * 1000, "é"])
 async def test_the_first_run_that_is_not_there_is_named(
-    laboratory: tuple[World, list[str]], run: str
+    laboratory: tuple[RegistryFixture, list[str]], run: str
 ) -> None:
     """Whatever it looks like; no text of a caller becomes part of a query."""
     world, runs = laboratory
@@ -133,7 +137,7 @@ async def test_the_first_run_that_is_not_there_is_named(
 
 @pytest.mark.parametrize("experiment", ["0", "999999", "", "1 OR 1=1", None, 1])
 async def test_experiments_of_others_are_not_found(
-    laboratory: tuple[World, list[str]], experiment: Any
+    laboratory: tuple[RegistryFixture, list[str]], experiment: Any
 ) -> None:
     """MLflow's default experiment is nobody's."""
     world, _ = laboratory
@@ -141,7 +145,7 @@ async def test_experiments_of_others_are_not_found(
         await world.registry.list_runs(world.tenant, experiment)
 
 
-async def test_metrics_are_logged_step_by_step(world: World, by_hand: Any) -> None:
+async def test_metrics_are_logged_step_by_step(world: RegistryFixture, by_hand: Any) -> None:
     """The run's history has each step once."""
     logged = await world.registry.log_model(world.tenant, new_name(), trained(), created_by="kim")
     for step, loss in ((1, 0.9), (2, 0.5), (10, 0.25)):
@@ -167,7 +171,7 @@ async def test_metrics_are_logged_step_by_step(world: World, by_hand: Any) -> No
         (1, [1.0]),
     ],
 )
-async def test_odd_metrics_are_refused(local: World, step: Any, metrics: Any) -> None:
+async def test_odd_metrics_are_refused(local: RegistryFixture, step: Any, metrics: Any) -> None:
     """Before the run is looked for."""
     with pytest.raises(InvalidInput):
         await local.registry.log_training_metrics(local.tenant, "0" * 32, step, metrics)

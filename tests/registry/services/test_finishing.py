@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.factory import open_registry
 
 
 async def test_a_tag_does_not_take_a_registration_over(
-    apart: World, by_hand: Any, model_id: str, monkeypatch: Any
+    apart: RegistryFixture, by_hand: Any, model_id: str, monkeypatch: Any
 ) -> None:
     """Somebody makes a version from another model with the operation's tag while it is under way:
     it is adopted as theirs, and the caller gets their own model."""
@@ -68,15 +68,17 @@ async def test_a_tag_does_not_take_a_registration_over(
 
 
 async def test_a_logged_model_with_the_tag_is_not_taken(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """A repetition of a registration from an object logs its own model, whatever another one in
     the experiment says it belongs to."""
     registry, tenant = apart.registry, apart.tenant
     operation_id = new_name("register")
-    forged = await registry.log_model(tenant, model_id, trained(0.01), created_by="eve")
+    missing_csrf_header = await registry.log_model(
+        tenant, model_id, trained(0.01), created_by="eve"
+    )
     by_hand.set_logged_model_tags(
-        forged.model_uri.removeprefix("models:/"),
+        missing_csrf_header.model_uri.removeprefix("models:/"),
         {"lifecycle.operation_id": operation_id},
     )
     own = trained()
@@ -106,6 +108,6 @@ async def test_a_logged_model_with_the_tag_is_not_taken(
     version = await registry.get_version(tenant, model_id, 1)
 
     assert version is not None
-    assert version.logged_model_id != forged.model_uri.removeprefix("models:/")
+    assert version.logged_model_id != missing_csrf_header.model_uri.removeprefix("models:/")
     loaded: Any = await registry.load_model(tenant, model_id, 1)
     assert loaded.model.C == 1.0

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
@@ -18,14 +18,14 @@ from model_lifecycle.registry.domain.errors import (
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
-def _in_mlflow(by_hand: Any, world: World, model_id: str) -> list[int]:
+def _in_mlflow(by_hand: Any, world: RegistryFixture, model_id: str) -> list[int]:
     found = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
     return sorted(int(item.version) for item in found)
 
 
 @pytest.mark.parametrize("kind", ["object", "source"])
 async def test_registering_again_makes_no_second_version(
-    world: World, by_hand: Any, model_id: str, kind: str
+    world: RegistryFixture, by_hand: Any, model_id: str, kind: str
 ) -> None:
     """Neither in the ledger nor in MLflow, for an object as for a source."""
 
@@ -50,7 +50,7 @@ async def test_registering_again_makes_no_second_version(
 
 
 async def test_registering_at_once_makes_one_version(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Two tries of one task that run at the same time end with one version between them."""
     answers = await asyncio.gather(
@@ -81,7 +81,7 @@ async def test_registering_at_once_makes_one_version(
 
 
 async def test_two_registrations_at_once_make_two_versions(
-    world: World, by_hand: Any, model_id: str
+    world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """On a new model both calls succeed, each with a version of its own."""
     await asyncio.gather(*(world.version(model_id, source) for source in (0, 1)))
@@ -93,7 +93,7 @@ async def test_two_registrations_at_once_make_two_versions(
     assert await world.registry.verify_ledger(world.tenant, model_id) == 2
 
 
-async def test_promoting_again_gives_the_same_answer(world: World, model_id: str) -> None:
+async def test_promoting_again_gives_the_same_answer(world: RegistryFixture, model_id: str) -> None:
     """Also after somebody promoted another version since: an answer is kept as it was."""
     first = await world.staged(model_id)
     await world.judged(model_id, first)
@@ -108,7 +108,7 @@ async def test_promoting_again_gives_the_same_answer(world: World, model_id: str
     assert await world.seen(model_id) == before
 
 
-async def test_rolling_back_again_goes_no_further(world: World, model_id: str) -> None:
+async def test_rolling_back_again_goes_no_further(world: RegistryFixture, model_id: str) -> None:
     """A retried rollback does not undo one more promotion."""
     for _ in range(3):
         await world.promoted(model_id)
@@ -119,7 +119,7 @@ async def test_rolling_back_again_goes_no_further(world: World, model_id: str) -
     assert await world.stages(model_id) == {1: "archived", 2: "production", 3: "development"}
 
 
-async def test_deleting_again_is_no_error(world: World, model_id: str) -> None:
+async def test_deleting_again_is_no_error(world: RegistryFixture, model_id: str) -> None:
     """The second call finds that it was done, although the version is not found any more."""
     await world.version(model_id)
     for _ in range(2):
@@ -136,7 +136,9 @@ async def test_deleting_again_is_no_error(world: World, model_id: str) -> None:
     assert len(await world.history(model_id)) == 2
 
 
-async def test_setting_a_policy_again_changes_nothing(local: World, model_id: str) -> None:
+async def test_setting_a_policy_again_changes_nothing(
+    local: RegistryFixture, model_id: str
+) -> None:
     """With the same id, and without one: the same policy is no news."""
     await local.version(model_id)
     policy = PromotionPolicy(evidence_max_age_days=7)
@@ -161,7 +163,7 @@ async def test_setting_a_policy_again_changes_nothing(local: World, model_id: st
     ids=str,
 )
 async def test_an_id_belongs_to_one_request(
-    local: World, model_id: str, changes: dict[str, Any]
+    local: RegistryFixture, model_id: str, changes: dict[str, Any]
 ) -> None:
     """Another version, target, reason, expectation or actor under the same id is a conflict."""
     version = await local.version(model_id)
@@ -182,7 +184,7 @@ async def test_an_id_belongs_to_one_request(
     assert await local.seen(model_id) == before
 
 
-async def test_an_id_belongs_to_one_kind_of_call(world: World, model_id: str) -> None:
+async def test_an_id_belongs_to_one_kind_of_call(world: RegistryFixture, model_id: str) -> None:
     """What registered cannot promote, roll back, delete or set a policy; other models neither."""
     await world.version(model_id, operation_id="op-" + model_id)
     before, used = await world.seen(model_id), {"operation_id": "op-" + model_id}
@@ -201,7 +203,7 @@ async def test_an_id_belongs_to_one_kind_of_call(world: World, model_id: str) ->
     assert await world.seen(model_id) == before
 
 
-async def test_a_refused_call_uses_no_id_up(local: World, model_id: str) -> None:
+async def test_a_refused_call_uses_no_id_up(local: RegistryFixture, model_id: str) -> None:
     """Once what was missing is there, the very same call goes through."""
     version = await local.version(model_id)
     with pytest.raises(GateRefused):
@@ -214,7 +216,7 @@ async def test_a_refused_call_uses_no_id_up(local: World, model_id: str) -> None
     assert await local.stages(model_id) == {version: "staging"}
 
 
-async def test_ids_of_tenants_do_not_meet(local: World, model_id: str) -> None:
+async def test_ids_of_tenants_do_not_meet(local: RegistryFixture, model_id: str) -> None:
     """The same id of another tenant is another operation, and tells nothing of this one."""
     await local.version(model_id, operation_id="shared-" + model_id)
 
@@ -224,7 +226,7 @@ async def test_ids_of_tenants_do_not_meet(local: World, model_id: str) -> None:
     assert found.model_id == model_id
 
 
-async def test_what_is_not_known_was_not_done(local: World, model_id: str) -> None:
+async def test_what_is_not_known_was_not_done(local: RegistryFixture, model_id: str) -> None:
     """An unknown operation, and one whose answer is no model, are None."""
     await local.version(model_id)
     await local.registry.set_policy(
@@ -239,7 +241,9 @@ async def test_what_is_not_known_was_not_done(local: World, model_id: str) -> No
     assert await local.registry.find_operation(local.tenant, f"{model_id}/set") is None
 
 
-async def test_another_person_behind_is_another_request(local: World, model_id: str) -> None:
+async def test_another_person_behind_is_another_request(
+    local: RegistryFixture, model_id: str
+) -> None:
     """The ledger names the person, so an id does not pass from one to the next. A retry keeps who
     triggered the run, and a task that is cleared has a new id."""
     await local.version(model_id)
@@ -259,7 +263,7 @@ async def test_another_person_behind_is_another_request(local: World, model_id: 
     ]
 
 
-async def test_promotions_at_once_have_one_winner(world: World, model_id: str) -> None:
+async def test_promotions_at_once_have_one_winner(world: RegistryFixture, model_id: str) -> None:
     """Of several that expect the same, one succeeds; the others are told and change nothing."""
     champion = await world.promoted(model_id)
     rivals = [await world.staged(model_id, source=1) for _ in range(3)]

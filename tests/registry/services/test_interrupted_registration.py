@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from support.faults import Fault, faulty
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -16,7 +16,7 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 Operation = Callable[[ModelRegistry], Awaitable[Any]]
 
 
-async def _interrupted(world: World, operation: Operation, at: int) -> Fault:
+async def _interrupted(world: RegistryFixture, operation: Operation, at: int) -> Fault:
     """Run the operation over stores that fail at the point ``at``; it passes if it got by."""
     fault = Fault(at)
     try:
@@ -26,14 +26,14 @@ async def _interrupted(world: World, operation: Operation, at: int) -> Fault:
     return fault
 
 
-async def _points(world: World, operation: Operation) -> int:
+async def _points(world: RegistryFixture, operation: Operation) -> int:
     """How many points an undisturbed operation goes by."""
     fault = Fault(at=0)
     await operation(faulty(world.registry, fault))
     return fault.count
 
 
-async def _is_whole(world: World, by_hand: Any, model_id: str) -> None:
+async def _is_whole(world: RegistryFixture, by_hand: Any, model_id: str) -> None:
     """Ledger and MLflow agree, the chain holds, and nothing is left to be healed."""
     model = await world.registry.get_model(world.tenant, model_id)
     history = await world.history(model_id)
@@ -56,7 +56,7 @@ async def _is_whole(world: World, by_hand: Any, model_id: str) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def by_local_hand(local: World, mlflow_imported: None) -> Any:
+async def by_local_hand(local: RegistryFixture, mlflow_imported: None) -> Any:
     from mlflow import MlflowClient
 
     uri = local.registry.settings.tracking_uri
@@ -64,14 +64,14 @@ async def by_local_hand(local: World, mlflow_imported: None) -> Any:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def alone(local: World) -> World:
+async def alone(local: RegistryFixture) -> RegistryFixture:
     """A tenant with one logged model, in the embedded registry."""
     tenant = new_name("alone")
     logged = await local.registry.log_model(tenant, "origin", trained(), created_by="kim")
-    return World(local.registry, tenant, (logged.model_uri,))
+    return RegistryFixture(local.registry, tenant, (logged.model_uri,))
 
 
-def _registration(world: World, model_id: str, kind: str) -> Operation:
+def _registration(world: RegistryFixture, model_id: str, kind: str) -> Operation:
     told = trained()
 
     async def register(registry: ModelRegistry) -> Any:
@@ -111,7 +111,7 @@ QUICK_OR_ALL = pytest.mark.parametrize(
 @QUICK_OR_ALL
 @pytest.mark.parametrize("kind", ["object", "source"])
 async def test_an_interrupted_registration_ends_with_one_version(
-    alone: World, by_local_hand: Any, kind: str, wanted: int
+    alone: RegistryFixture, by_local_hand: Any, kind: str, wanted: int
 ) -> None:
     """Wherever it stopped, the same call again gives one version, and one entry; where reconcile
     came first, it found one version or none."""
@@ -133,28 +133,28 @@ async def test_an_interrupted_registration_ends_with_one_version(
     await _is_whole(alone, by_local_hand, model_id)
 
 
-async def _first(world: World, model_id: str) -> None:
+async def _first(world: RegistryFixture, model_id: str) -> None:
     await world.staged(model_id)
     await world.judged(model_id, 1)
 
 
-async def _second(world: World, model_id: str) -> None:
+async def _second(world: RegistryFixture, model_id: str) -> None:
     await world.promoted(model_id)
     await world.staged(model_id)
     await world.judged(model_id, 2)
 
 
-async def _third(world: World, model_id: str) -> None:
+async def _third(world: RegistryFixture, model_id: str) -> None:
     await world.promoted(model_id)
     await world.promoted(model_id)
 
 
-async def _deletable(world: World, model_id: str) -> None:
+async def _deletable(world: RegistryFixture, model_id: str) -> None:
     await world.promoted(model_id)
     await world.version(model_id)
 
 
-LIVES: dict[str, tuple[Callable[[World, str], Awaitable[None]], Any, dict[int, str]]] = {
+LIVES: dict[str, tuple[Callable[[RegistryFixture, str], Awaitable[None]], Any, dict[int, str]]] = {
     "first promotion": (
         _first,
         lambda r, t, m, op: r.transition_stage(
@@ -192,7 +192,7 @@ LIVES: dict[str, tuple[Callable[[World, str], Awaitable[None]], Any, dict[int, s
 @QUICK_OR_ALL
 @pytest.mark.parametrize("life", LIVES)
 async def test_an_interrupted_change_happened_or_did_not(
-    alone: World, by_local_hand: Any, life: str, wanted: int
+    alone: RegistryFixture, by_local_hand: Any, life: str, wanted: int
 ) -> None:
     """Wherever it stopped, readers see one state or the other, never a third; the same call again
     gives the change exactly once, and reconcile makes MLflow follow."""
@@ -223,7 +223,7 @@ async def test_an_interrupted_change_happened_or_did_not(
     await _is_whole(alone, by_local_hand, model_id)
 
 
-async def test_a_reader_is_never_shown_half_a_version(alone: World) -> None:
+async def test_a_reader_is_never_shown_half_a_version(alone: RegistryFixture) -> None:
     """A registration that stopped anywhere before its entry is not there for readers."""
     points = await _points(alone, _registration(alone, new_name(), "source"))
     for at, _ in _sample(points, 8):

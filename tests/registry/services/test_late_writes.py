@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.mlflow_adapter.sql_registry import DatabaseRegistry
 from model_lifecycle.registry.settings import Settings
 
 
-def _alias(by_hand: Any, world: World, model_id: str) -> int | None:
+def _alias(by_hand: Any, world: RegistryFixture, model_id: str) -> int | None:
     version = by_hand.get_registered_model(f"{world.tenant}.{model_id}").aliases.get("production")
     return None if version is None else int(version)
 
@@ -33,7 +33,7 @@ async def test_a_cancelled_promotion_sees_what_its_late_request_arrives_on(
     settings = new_settings.with_values(call_timeout=20.0)
     async with open_registry(settings) as first, open_registry(settings) as second:
         logged = await first.log_model("acme", "origin", trained(), created_by="kim")
-        one, two = (World(item, "acme", (logged.model_uri,)) for item in (first, second))
+        one, two = (RegistryFixture(item, "acme", (logged.model_uri,)) for item in (first, second))
         await one.promoted(model_id)
         await one.staged(model_id)
         await one.judged(model_id, 2)
@@ -64,21 +64,24 @@ async def test_a_cancelled_promotion_sees_what_its_late_request_arrives_on(
         assert await second.reconcile("acme") == []
 
 
-async def _register(world: World, model_id: str) -> None:
+async def _register(world: RegistryFixture, model_id: str) -> None:
     await world.version(model_id)
 
 
-async def _move(world: World, model_id: str) -> None:
+async def _move(world: RegistryFixture, model_id: str) -> None:
     await world.move(model_id, 3, "staging", force=True, reason="urgent")
 
 
-async def _delete(world: World, model_id: str) -> None:
+async def _delete(world: RegistryFixture, model_id: str) -> None:
     await world.registry.delete_model(world.tenant, model_id, 3, actor="kim", reason="unused")
 
 
 @pytest.mark.parametrize("operation", [_register, _move, _delete])
 async def test_the_next_operation_notices_a_late_alias(
-    apart: World, by_hand: Any, model_id: str, operation: Callable[[World, str], Awaitable[None]]
+    apart: RegistryFixture,
+    by_hand: Any,
+    model_id: str,
+    operation: Callable[[RegistryFixture, str], Awaitable[None]],
 ) -> None:
     """A request of a writer that is gone arrives after a newer promotion, and nobody left a note
     of it: whatever is done next with the model puts the alias back."""
@@ -92,7 +95,9 @@ async def test_the_next_operation_notices_a_late_alias(
     assert await apart.registry.reconcile(apart.tenant) == []
 
 
-async def test_a_repeated_call_notices_it_too(apart: World, by_hand: Any, model_id: str) -> None:
+async def test_a_repeated_call_notices_it_too(
+    apart: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """Although it changes nothing itself."""
     await apart.promoted(model_id)
     await apart.staged(model_id)

@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.domain.errors import (
     BundleCorrupt,
@@ -17,14 +17,14 @@ from model_lifecycle.registry.domain.errors import (
 )
 
 
-async def _slope(world: World, model_id: str, **asked: Any) -> float:
+async def _slope(world: RegistryFixture, model_id: str, **asked: Any) -> float:
     """What tells the two models of the world apart."""
     predictor: Any = await world.registry.load_model(world.tenant, model_id, **asked)
     return float(abs(predictor.model.coef_).sum())
 
 
 async def test_a_loaded_model_predicts_as_the_one_that_was_registered(
-    world: World, model_id: str
+    world: RegistryFixture, model_id: str
 ) -> None:
     """The same rows give the same scores, and the signature's columns are known."""
     await world.version(model_id)
@@ -38,7 +38,7 @@ async def test_a_loaded_model_predicts_as_the_one_that_was_registered(
     assert [column.name for column in predictor.columns or ()] == ["delay", "wind"]
 
 
-async def test_the_version_asked_for_is_loaded(world: World, model_id: str) -> None:
+async def test_the_version_asked_for_is_loaded(world: RegistryFixture, model_id: str) -> None:
     """By number, by stage, or the one in production."""
     await world.promoted(model_id)
     await world.staged(model_id, source=1)
@@ -53,7 +53,7 @@ async def test_the_version_asked_for_is_loaded(world: World, model_id: str) -> N
 
 @pytest.mark.parametrize("name", ["model.skops", "MLmodel", "requirements.txt"])
 async def test_files_that_were_changed_are_not_loaded(
-    world: World, model_id: str, name: str
+    world: RegistryFixture, model_id: str, name: str
 ) -> None:
     """Whichever file it is: it is named, and none of it was loaded."""
     await world.version(model_id)
@@ -64,7 +64,9 @@ async def test_files_that_were_changed_are_not_loaded(
         await world.registry.load_model(world.tenant, model_id, 1)
 
 
-async def test_a_manifest_that_fits_changed_files_is_no_help(local: World, model_id: str) -> None:
+async def test_a_manifest_that_fits_changed_files_is_no_help(
+    local: RegistryFixture, model_id: str
+) -> None:
     """Who changes a file and the manifest with it does not change the digest in the ledger."""
     await local.version(model_id)
     await local.version(model_id)
@@ -75,7 +77,7 @@ async def test_a_manifest_that_fits_changed_files_is_no_help(local: World, model
         await local.registry.load_model(local.tenant, model_id, 1)
 
 
-async def test_what_is_not_there_is_not_loaded(local: World, model_id: str) -> None:
+async def test_what_is_not_there_is_not_loaded(local: RegistryFixture, model_id: str) -> None:
     """An unknown model, version or stage is not found; a version and a stage are one too many."""
     registry, tenant = local.registry, local.tenant
     with pytest.raises(ModelNotFound):
@@ -93,7 +95,9 @@ async def test_what_is_not_there_is_not_loaded(local: World, model_id: str) -> N
         await registry.load_model(tenant, model_id, 0)
 
 
-async def test_without_a_name_only_production_is_loaded(local: World, model_id: str) -> None:
+async def test_without_a_name_only_production_is_loaded(
+    local: RegistryFixture, model_id: str
+) -> None:
     """A version that nobody promoted, or one that is staged, is never taken instead."""
     registry, tenant = local.registry, local.tenant
     await local.version(model_id)
@@ -108,7 +112,10 @@ async def test_without_a_name_only_production_is_loaded(local: World, model_id: 
 
 
 async def test_requirements_that_are_not_met_are_named(
-    local: World, model_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    local: RegistryFixture,
+    model_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The model is loaded, and a warning names what is another version here."""
     await local.version(model_id)

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
-Replace = Callable[[Any, str, str, World], None]
+Replace = Callable[[Any, str, str, RegistryFixture], None]
 
 
-def _from_other_files(by_hand: Any, name: str, other: str, world: World) -> None:
+def _from_other_files(by_hand: Any, name: str, other: str, world: RegistryFixture) -> None:
     """Registered by hand from another logged model of the tenant."""
     del world
     folder = by_hand.get_logged_model(other).artifact_location
     by_hand.create_model_version(name, source=folder)
 
 
-def _with_all_tags(by_hand: Any, name: str, other: str, world: World) -> None:
+def _with_all_tags(by_hand: Any, name: str, other: str, world: RegistryFixture) -> None:
     """The same with the tags that the version had."""
     _from_other_files(by_hand, name, other, world)
     by_hand.set_model_version_tag(
@@ -26,7 +26,7 @@ def _with_all_tags(by_hand: Any, name: str, other: str, world: World) -> None:
     )
 
 
-def _from_another_bundle(by_hand: Any, name: str, other: str, world: World) -> None:
+def _from_another_bundle(by_hand: Any, name: str, other: str, world: RegistryFixture) -> None:
     """Served from the bundle of another version of the same model."""
     del other
     tenant, _, model = name.partition(".")
@@ -35,7 +35,7 @@ def _from_another_bundle(by_hand: Any, name: str, other: str, world: World) -> N
     )
 
 
-def _from_elsewhere(by_hand: Any, name: str, other: str, world: World) -> None:
+def _from_elsewhere(by_hand: Any, name: str, other: str, world: RegistryFixture) -> None:
     """Served from a place that the registry does not know."""
     del other, world
     by_hand.create_model_version(name, source="s3://elsewhere/model")
@@ -44,7 +44,7 @@ def _from_elsewhere(by_hand: Any, name: str, other: str, world: World) -> None:
 WAYS = [_from_other_files, _with_all_tags, _from_another_bundle, _from_elsewhere]
 
 
-async def _made_again(apart: World, by_hand: Any, model_id: str, replace: Replace) -> str:
+async def _made_again(apart: RegistryFixture, by_hand: Any, model_id: str, replace: Replace) -> str:
     """Version 1 is in production; somebody deletes the registered model and makes it again."""
     logged = await apart.registry.log_model(apart.tenant, "other", trained(0.01), created_by="lee")
     await apart.promoted(model_id)
@@ -66,7 +66,7 @@ def _own_tags(by_hand: Any, name: str, number: int = 1) -> dict[str, str]:
 
 @pytest.mark.parametrize("replace", WAYS)
 async def test_another_version_of_the_number_is_damage(
-    apart: World, by_hand: Any, model_id: str, replace: Replace
+    apart: RegistryFixture, by_hand: Any, model_id: str, replace: Replace
 ) -> None:
     """Reconcile tells it each time, heals nothing on it, and lets no alias point at it."""
     name = await _made_again(apart, by_hand, model_id, replace)
@@ -84,7 +84,7 @@ async def test_another_version_of_the_number_is_damage(
 
 
 async def test_a_promotion_does_not_point_at_another_version(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """The ledger moves, production is what it says, and MLflow shows no version for it."""
     name = await _made_again(apart, by_hand, model_id, _from_other_files)
@@ -99,7 +99,7 @@ async def test_a_promotion_does_not_point_at_another_version(
 
 
 async def test_a_staged_version_that_was_replaced_is_not_shown_as_production(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Between the gates and the promotion somebody makes the registered model again."""
     logged = await apart.registry.log_model(apart.tenant, "other", trained(0.01), created_by="lee")
@@ -117,7 +117,7 @@ async def test_a_staged_version_that_was_replaced_is_not_shown_as_production(
 
 
 async def test_another_version_is_not_deleted_with_ours(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """What somebody registered under the number of a deleted version stays."""
     logged = await apart.registry.log_model(apart.tenant, "other", trained(0.01), created_by="lee")
@@ -133,7 +133,7 @@ async def test_another_version_is_not_deleted_with_ours(
 
 
 async def test_the_next_registration_passes_the_numbers_by(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """A new version gets a number that neither side has, and is served from its own bundle."""
     name = await _made_again(apart, by_hand, model_id, _from_other_files)

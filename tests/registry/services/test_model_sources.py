@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -18,7 +18,7 @@ from model_lifecycle.registry.domain.models import TrainedModel
 
 
 async def test_a_registered_source_tells_what_it_was_trained_on(
-    local: World, model_id: str
+    local: RegistryFixture, model_id: str
 ) -> None:
     """The gates read the end of the training data from the version's tags."""
     dataset = {"name": "flights", "start": "2013-01-01", "end": "2013-02-01"}
@@ -45,7 +45,7 @@ async def test_a_registered_source_tells_what_it_was_trained_on(
 
 
 async def test_metrics_of_a_run_that_are_no_numbers_are_left_out(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """A fold with one class logs NaN: the model registers without that metric, and its card and
     the ledger's entry name it."""
@@ -65,7 +65,7 @@ async def test_metrics_of_a_run_that_are_no_numbers_are_left_out(
 
 
 async def test_the_history_of_a_run_with_nan_is_plain_json(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """JSON has no NaN: the point is there, without a value."""
     first = await apart.registry.log_model(apart.tenant, model_id, trained(), created_by="kim")
@@ -90,7 +90,7 @@ async def test_the_history_of_a_run_with_nan_is_plain_json(
 
 
 async def test_dates_of_python_tell_when_the_training_data_ends(
-    local: World, model_id: str
+    local: RegistryFixture, model_id: str
 ) -> None:
     """Whether as part of the data set or as a parameter, the gates can read it."""
     model = await local.registry.register_model(
@@ -109,7 +109,7 @@ async def test_dates_of_python_tell_when_the_training_data_ends(
 
 
 async def test_an_end_of_the_training_data_that_is_no_date_is_refused(
-    local: World, model_id: str
+    local: RegistryFixture, model_id: str
 ) -> None:
     """The gates would find nothing to compare with, and check nothing."""
     with pytest.raises(InvalidInput, match=r"dataset\.end must be an ISO date .* not '31.01.2024'"):

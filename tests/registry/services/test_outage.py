@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 from support.servers.canned import black_hole, canned_server
 from support.servers.postgres import free_port
 
@@ -22,7 +22,7 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 
 #: Seconds, as promised; MLflow's own client takes about four minutes.
-PATIENCE = 5.0
+LOCK_TIMEOUT_SECONDS = 5.0
 
 
 @pytest.fixture(params=["refuses", "never answers", "answers 503", "answers HTML"])
@@ -44,12 +44,12 @@ def broken_uri(request: pytest.FixtureRequest) -> Any:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def cut_off(
-    broken_uri: str, embedded_settings: Settings, local: World
-) -> AsyncIterator[World]:
+    broken_uri: str, embedded_settings: Settings, local: RegistryFixture
+) -> AsyncIterator[RegistryFixture]:
     """The embedded registry once more, its MLflow away."""
     settings = embedded_settings.with_values(tracking_uri=broken_uri)
     async with open_registry(settings) as registry:
-        yield World(registry, local.tenant, local.sources)
+        yield RegistryFixture(registry, local.tenant, local.sources)
 
 
 Call = Callable[[ModelRegistry, str, str], Awaitable[Any]]
@@ -73,7 +73,7 @@ WRITES: dict[str, Call] = {
 }
 
 
-async def _live(world: World) -> str:
+async def _live(world: RegistryFixture) -> str:
     """A model with a version in production and one that could follow it."""
     model_id = new_name()
     await world.promoted(model_id)
@@ -83,12 +83,12 @@ async def _live(world: World) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def live(local: World) -> str:
+async def live(local: RegistryFixture) -> str:
     return await _live(local)
 
 
 async def test_what_needs_mlflow_is_refused_in_time(
-    cut_off: World, local: World, live: str
+    cut_off: RegistryFixture, local: RegistryFixture, live: str
 ) -> None:
     """Each call within five seconds, as unavailable and worth repeating; nothing is changed."""
     before = await local.seen(live)
@@ -107,12 +107,12 @@ async def test_what_needs_mlflow_is_refused_in_time(
         await asyncio.gather(*(refused(name) for name in group))
 
     assert set(took) == set(WRITES)
-    assert {name: seconds for name, seconds in took.items() if seconds > PATIENCE} == {}
+    assert {name: seconds for name, seconds in took.items() if seconds > LOCK_TIMEOUT_SECONDS} == {}
     assert await local.seen(live) == before
 
 
 @pytest.mark.parametrize("broken_uri", ["refuses"], indirect=True)
-async def test_reads_go_on(cut_off: World, local: World, live: str) -> None:
+async def test_reads_go_on(cut_off: RegistryFixture, local: RegistryFixture, live: str) -> None:
     """Models, versions, history, production, policies, readiness, evidence and the model itself
     come from the ledger and the artifact store."""
     registry, tenant = cut_off.registry, cut_off.tenant
@@ -128,7 +128,9 @@ async def test_reads_go_on(cut_off: World, local: World, live: str) -> None:
 
 
 @pytest.mark.parametrize("broken_uri", ["refuses"], indirect=True)
-async def test_what_needs_no_mlflow_goes_on_too(cut_off: World, local: World) -> None:
+async def test_what_needs_no_mlflow_goes_on_too(
+    cut_off: RegistryFixture, local: RegistryFixture
+) -> None:
     """Gates record evidence and people set policies while MLflow is away."""
     model_id = new_name()
     await local.version(model_id)
@@ -141,7 +143,9 @@ async def test_what_needs_no_mlflow_goes_on_too(cut_off: World, local: World) ->
 
 
 @pytest.mark.parametrize("broken_uri", ["refuses"], indirect=True)
-async def test_a_refused_write_can_be_repeated(cut_off: World, local: World) -> None:
+async def test_a_refused_write_can_be_repeated(
+    cut_off: RegistryFixture, local: RegistryFixture
+) -> None:
     """The same call with the same id goes through once MLflow is back."""
     model_id = await _live(local)
     used: dict[str, Any] = {"actor": "kim", "operation_id": f"{model_id}/promote"}
@@ -155,7 +159,9 @@ async def test_a_refused_write_can_be_repeated(cut_off: World, local: World) -> 
 
 
 @pytest.mark.parametrize("broken_uri", ["refuses"], indirect=True)
-async def test_bad_input_is_told_before_mlflow_is_asked(cut_off: World, live: str) -> None:
+async def test_bad_input_is_told_before_mlflow_is_asked(
+    cut_off: RegistryFixture, live: str
+) -> None:
     """Whoever makes a mistake hears of it, not of an outage."""
     with pytest.raises(InvalidInput):
         await cut_off.move(live, 2, "nowhere")
@@ -175,13 +181,13 @@ async def test_a_ledger_that_is_away_is_told(new_settings: Settings) -> None:
         async with open_registry(new_settings.with_values(database_url=url)):
             pass
 
-    assert time.perf_counter() - started < 2 * PATIENCE
+    assert time.perf_counter() - started < 2 * LOCK_TIMEOUT_SECONDS
     assert caught.value.backend == "ledger"
     assert "s3cret" not in str(caught.value)
 
 
 async def test_an_artifact_store_that_is_away_is_told(
-    local: World, embedded_settings: Settings, monkeypatch: pytest.MonkeyPatch
+    local: RegistryFixture, embedded_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rollback cannot verify its target then, and changes nothing."""
     model_id = new_name()

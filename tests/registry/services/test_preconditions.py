@@ -7,29 +7,29 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.errors import InvalidInput, ModelNotFound, StaleModel
 
 Write = Callable[..., Awaitable[Any]]
 
 
-async def _move(world: World, model_id: str, **said: Any) -> Any:
+async def _move(world: RegistryFixture, model_id: str, **said: Any) -> Any:
     return await world.move(model_id, 3, "development", reason="drill", **said)
 
 
-async def _roll_back(world: World, model_id: str, **said: Any) -> Any:
+async def _roll_back(world: RegistryFixture, model_id: str, **said: Any) -> Any:
     return await world.roll_back(model_id, **said)
 
 
-async def _set_policy(world: World, model_id: str, **said: Any) -> Any:
+async def _set_policy(world: RegistryFixture, model_id: str, **said: Any) -> Any:
     policy = said.pop("policy", {"require_approval": True})
     return await world.registry.set_policy(
         world.tenant, model_id, policy, actor=world.actor, reason="audit", **said
     )
 
 
-async def _delete(world: World, model_id: str, **said: Any) -> Any:
+async def _delete(world: RegistryFixture, model_id: str, **said: Any) -> Any:
     return await world.registry.delete_model(
         world.tenant, model_id, 3, actor=world.actor, reason="drill", **said
     )
@@ -43,7 +43,7 @@ WRITES: dict[str, Write] = {
 }
 
 
-async def _settled(world: World, model_id: str) -> int:
+async def _settled(world: RegistryFixture, model_id: str) -> int:
     """Version 1 archived, 2 in production, 3 in staging; the model's epoch."""
     await world.promoted(model_id)
     await world.promoted(model_id)
@@ -51,7 +51,7 @@ async def _settled(world: World, model_id: str) -> int:
     return await _epoch(world, model_id)
 
 
-async def _epoch(world: World, model_id: str) -> int:
+async def _epoch(world: RegistryFixture, model_id: str) -> int:
     model = await world.registry.get_model(world.tenant, model_id)
     assert model is not None
     return model.epoch
@@ -59,7 +59,7 @@ async def _epoch(world: World, model_id: str) -> int:
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_on_a_state_that_is_past_changes_nothing(
-    local: World, model_id: str, name: str
+    local: RegistryFixture, model_id: str, name: str
 ) -> None:
     """The error tells the epoch of now; with that one the write is done."""
     epoch = await _settled(local, model_id)
@@ -75,7 +75,9 @@ async def test_a_write_on_a_state_that_is_past_changes_nothing(
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_no_epoch_that_will_do_is_a_refusal(local: World, model_id: str, name: str) -> None:
+async def test_no_epoch_that_will_do_is_a_refusal(
+    local: RegistryFixture, model_id: str, name: str
+) -> None:
     """An empty set matches nothing; a model that is not there is still not found."""
     await _settled(local, model_id)
     with pytest.raises(StaleModel):
@@ -86,7 +88,7 @@ async def test_no_epoch_that_will_do_is_a_refusal(local: World, model_id: str, n
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_repetition_is_answered_although_the_model_went_on(
-    local: World, model_id: str, name: str
+    local: RegistryFixture, model_id: str, name: str
 ) -> None:
     """The first call changed the state that it names, so a repetition cannot meet it again."""
     said = {"expected_epoch": await _settled(local, model_id), "operation_id": new_name("again")}
@@ -97,7 +99,7 @@ async def test_a_repetition_is_answered_although_the_model_went_on(
     assert await _epoch(local, model_id) == epoch
 
 
-async def test_of_writers_who_saw_one_state_one_wins(world: World, model_id: str) -> None:
+async def test_of_writers_who_saw_one_state_one_wins(world: RegistryFixture, model_id: str) -> None:
     """All others get StaleModel; the ledger has one entry more."""
     await world.version(model_id)
     epoch = await _epoch(world, model_id)
@@ -116,7 +118,9 @@ async def test_of_writers_who_saw_one_state_one_wins(world: World, model_id: str
 
 
 @pytest.mark.parametrize("odd", ["1", None, True, 1.0, -1, [True], ["1"], [-1], object()])
-async def test_an_odd_expectation_is_an_error(local: World, model_id: str, odd: Any) -> None:
+async def test_an_odd_expectation_is_an_error(
+    local: RegistryFixture, model_id: str, odd: Any
+) -> None:
     """What is no epoch and no list of epochs is not compared, it is refused."""
     with pytest.raises(InvalidInput) as caught:
         await _set_policy(local, model_id, expected_epoch=odd)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
-from model_lifecycle.registry.services.projection.plan import Mirroring, mirror_change
+from model_lifecycle.registry.services.projection.plan import ProjectionPlan, mirror_change
 
 
 class Told:
     """Keeps what the registry has MLflow told of each change."""
 
-    def __init__(self, world: World, monkeypatch: Any) -> None:
-        self.mirrorings: list[Mirroring] = []
+    def __init__(self, world: RegistryFixture, monkeypatch: Any) -> None:
+        self.mirrorings: list[ProjectionPlan] = []
         follow = world.registry._lifecycle._projection.follow
 
         async def keeping(tenant: Any, model: Any, change: Any, *records: Any) -> None:
@@ -24,7 +24,7 @@ class Told:
 
 
 async def test_a_promotion_tells_three_things(
-    local: World, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: Any
 ) -> None:
     """The alias, and the stage of both versions; the model's tags say production already."""
     await local.promoted(model_id)
@@ -34,7 +34,7 @@ async def test_a_promotion_tells_three_things(
     await local.move(model_id, 2, "production")
 
     assert told.mirrorings == [
-        Mirroring(
+        ProjectionPlan(
             epoch=len(await local.history(model_id)),
             production=2,
             alias=True,
@@ -49,7 +49,7 @@ async def test_a_promotion_tells_three_things(
 
 
 async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
-    local: World, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: Any
 ) -> None:
     """A registration tells all about its version; a step to staging its stage, and the model's
     where that is its current version; a deletion that the version goes."""
@@ -71,7 +71,7 @@ async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
 
 
 async def test_a_retirement_takes_the_alias_away(
-    local: World, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: Any
 ) -> None:
     """It points to no version then."""
     await local.promoted(model_id)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.errors import BundleCorrupt
 from model_lifecycle.registry.domain.stages import Stage
@@ -14,7 +14,7 @@ from model_lifecycle.registry.domain.stages import Stage
 DAMAGES = ["changed", "truncated", "missing", "added", "manifest", "all"]
 
 
-async def _damage(world: World, folder: str, damage: str) -> str:
+async def _damage(world: RegistryFixture, folder: str, damage: str) -> str:
     """Do it to the files in ``folder``; what the refusal has to name."""
     artifacts = world.registry.artifacts
     data = await artifacts.get_bytes(f"{folder}/model.skops")
@@ -43,7 +43,7 @@ async def _damage(world: World, folder: str, damage: str) -> str:
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("force", [False, True], ids=["judged", "forced"])
 async def test_a_damaged_bundle_is_not_promoted(
-    local: World, model_id: str, damage: str, force: bool
+    local: RegistryFixture, model_id: str, damage: str, force: bool
 ) -> None:
     """The file is named, and nothing has changed, whatever the evidence says."""
     await local.promoted(model_id)
@@ -59,7 +59,9 @@ async def test_a_damaged_bundle_is_not_promoted(
     assert await local.seen(model_id) == before
 
 
-async def test_a_damaged_bundle_can_be_taken_out_of_the_way(local: World, model_id: str) -> None:
+async def test_a_damaged_bundle_can_be_taken_out_of_the_way(
+    local: RegistryFixture, model_id: str
+) -> None:
     """Only the way into production asks for the files: any other step is taken without them."""
     version = await local.staged(model_id)
     await _damage(local, f"{local.tenant}/models/{model_id}/{version}", "all")
@@ -69,7 +71,7 @@ async def test_a_damaged_bundle_can_be_taken_out_of_the_way(local: World, model_
 
 
 async def test_a_file_changed_in_the_bundle_stops_the_promotion_on_every_store(
-    world: World, model_id: str
+    world: RegistryFixture, model_id: str
 ) -> None:
     """Also in S3, where the object is another one."""
     version = await world.staged(model_id)
@@ -81,7 +83,7 @@ async def test_a_file_changed_in_the_bundle_stops_the_promotion_on_every_store(
     assert await world.stages(model_id) == {version: "staging"}
 
 
-def _load_by_alias(world: World, model_id: str) -> Any:
+def _load_by_alias(world: RegistryFixture, model_id: str) -> Any:
     """The model as a serving system loads it that has nothing but MLflow."""
     import mlflow
 
@@ -95,7 +97,7 @@ def _load_by_alias(world: World, model_id: str) -> Any:
         mlflow.set_registry_uri(registry)
 
 
-async def test_the_alias_leads_to_the_bundle(local: World, model_id: str) -> None:
+async def test_the_alias_leads_to_the_bundle(local: RegistryFixture, model_id: str) -> None:
     """Whatever becomes of the files that were logged: they are not what is served. Loading with
     MLflow alone, which leaves a note of its own in the folder, is no damage."""
     version = await local.promoted(model_id)
@@ -114,7 +116,9 @@ async def test_the_alias_leads_to_the_bundle(local: World, model_id: str) -> Non
     assert [item for item in found if item.model_id == model_id] == []
 
 
-async def test_what_production_serves_is_read_by_reconcile(local: World, model_id: str) -> None:
+async def test_what_production_serves_is_read_by_reconcile(
+    local: RegistryFixture, model_id: str
+) -> None:
     """A file that differs is damage each time, and named; nothing of it is healed."""
     version = await local.promoted(model_id)
     folder = f"{local.tenant}/models/{model_id}/{version}"
@@ -128,7 +132,7 @@ async def test_what_production_serves_is_read_by_reconcile(local: World, model_i
         assert named in damage[0].message
 
 
-async def _registered_before(world: World, model_id: str, monkeypatch: Any) -> str:
+async def _registered_before(world: RegistryFixture, model_id: str, monkeypatch: Any) -> str:
     """A staged, judged version whose source in MLflow is the logged model's folder, as earlier
     releases registered it; that folder."""
     tracking = world.registry._stores.tracking
@@ -143,7 +147,7 @@ async def _registered_before(world: World, model_id: str, monkeypatch: Any) -> s
 
 @pytest.mark.parametrize("damage", ["changed", "truncated", "missing", "added", "all"])
 async def test_a_copy_that_mlflow_serves_is_compared(
-    apart: World, model_id: str, monkeypatch: Any, damage: str
+    apart: RegistryFixture, model_id: str, monkeypatch: Any, damage: str
 ) -> None:
     """Where MLflow serves another folder than the bundle: a difference stops the promotion, and
     is damage for reconcile and for who verifies the files."""
@@ -160,7 +164,7 @@ async def test_a_copy_that_mlflow_serves_is_compared(
 
 
 async def test_a_copy_that_changes_in_production_is_damage(
-    apart: World, model_id: str, monkeypatch: Any
+    apart: RegistryFixture, model_id: str, monkeypatch: Any
 ) -> None:
     """Reconcile reads what is served, not only what was proved."""
     folder = await _registered_before(apart, model_id, monkeypatch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.models import EntryKind, Finding
 from model_lifecycle.registry.domain.stages import Stage
@@ -12,7 +12,7 @@ from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
 
-async def _reconcile(apart: World, model_id: str) -> list[Finding]:
+async def _reconcile(apart: RegistryFixture, model_id: str) -> list[Finding]:
     """What is found about the model; and what is found right after has to be the damage alone."""
     found = await apart.registry.reconcile(apart.tenant)
     before = await apart.seen(model_id)
@@ -26,11 +26,11 @@ def _codes(findings: list[Finding]) -> list[tuple[str, int | None, bool]]:
     return [(item.code, item.version, item.healed) for item in findings]
 
 
-def _name(apart: World, model_id: str) -> str:
+def _name(apart: RegistryFixture, model_id: str) -> str:
     return f"{apart.tenant}.{model_id}"
 
 
-async def test_what_agrees_is_left_alone(apart: World, model_id: str) -> None:
+async def test_what_agrees_is_left_alone(apart: RegistryFixture, model_id: str) -> None:
     """A model in every stage gives no finding and no entry."""
     await apart.promoted(model_id)
     await apart.promoted(model_id, source=0)
@@ -42,7 +42,9 @@ async def test_what_agrees_is_left_alone(apart: World, model_id: str) -> None:
     assert await apart.seen(model_id) == before
 
 
-async def test_a_moved_alias_is_put_back(apart: World, by_hand: Any, model_id: str) -> None:
+async def test_a_moved_alias_is_put_back(
+    apart: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """The ledger is right: readers never saw the other version."""
     await apart.promoted(model_id)
     await apart.promoted(model_id, source=0)
@@ -59,7 +61,7 @@ async def test_a_moved_alias_is_put_back(apart: World, by_hand: Any, model_id: s
 
 
 async def test_an_alias_where_nothing_is_in_production_goes(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Also one that was removed where something is."""
     await apart.staged(model_id)
@@ -74,7 +76,9 @@ async def test_an_alias_where_nothing_is_in_production_goes(
     assert _codes(second) == [("alias_moved", 1, True)]
 
 
-async def test_edited_tags_are_restored(apart: World, by_hand: Any, model_id: str) -> None:
+async def test_edited_tags_are_restored(
+    apart: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """Ours only: what others tagged stays."""
     await apart.promoted(model_id)
     name = _name(apart, model_id)
@@ -93,7 +97,7 @@ async def test_edited_tags_are_restored(apart: World, by_hand: Any, model_id: st
 
 
 async def test_a_version_registered_by_hand_is_adopted(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """As development, with a bundle of its own and an entry that says where it came from."""
     await apart.promoted(model_id)
@@ -126,7 +130,7 @@ async def test_a_version_registered_by_hand_is_adopted(
 
 
 async def test_a_model_registered_by_hand_is_adopted(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """A whole model that the ledger has never heard of, if it is named like one of the tenant."""
     name = _name(apart, model_id)
@@ -142,7 +146,7 @@ async def test_a_model_registered_by_hand_is_adopted(
 
 
 async def test_adopting_names_metrics_that_are_no_numbers(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """The version is adopted without them, which a finding of its own says."""
     logged = await apart.registry.log_model(apart.tenant, model_id, trained(), created_by="lee")
@@ -157,7 +161,7 @@ async def test_adopting_names_metrics_that_are_no_numbers(
 
 
 async def test_what_lies_elsewhere_is_not_adopted(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """A version whose files are not the tenant's is told each time, and left alone."""
     await apart.version(model_id)
@@ -174,7 +178,7 @@ async def test_what_lies_elsewhere_is_not_adopted(
 
 
 async def test_a_deleted_version_is_told_as_damage(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Each time, since it cannot be brought back under its number; its bundle is untouched."""
     await apart.promoted(model_id)
@@ -189,7 +193,7 @@ async def test_a_deleted_version_is_told_as_damage(
 
 
 async def test_a_deleted_production_version_is_not_hidden(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """It is damage by a name of its own, and the model can still be used, promoted and rolled
     back."""
@@ -210,7 +214,9 @@ async def test_a_deleted_production_version_is_not_hidden(
     assert _codes(await _reconcile(apart, model_id)) == [("production_deleted_in_mlflow", 1, False)]
 
 
-async def test_drift_beside_damage_is_healed(apart: World, by_hand: Any, model_id: str) -> None:
+async def test_drift_beside_damage_is_healed(
+    apart: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """A version that is lost does not keep another from being put right."""
     await apart.promoted(model_id)
     await apart.version(model_id)
@@ -228,7 +234,9 @@ async def test_drift_beside_damage_is_healed(apart: World, by_hand: Any, model_i
     assert by_hand.get_registered_model(name).aliases == {}
 
 
-async def test_a_model_deleted_in_mlflow_goes_on(apart: World, by_hand: Any, model_id: str) -> None:
+async def test_a_model_deleted_in_mlflow_goes_on(
+    apart: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """All its versions are told as damage; the next registration makes a new version, under a
     number that was never used."""
     await apart.promoted(model_id)
@@ -248,7 +256,7 @@ async def test_a_model_deleted_in_mlflow_goes_on(apart: World, by_hand: Any, mod
 
 
 async def test_a_deleted_version_that_is_back_goes_again(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Files that remained of a deletion go too."""
     await apart.version(model_id)
@@ -271,7 +279,7 @@ async def test_all_tenants_at_once(new_settings: Settings, model_id: str) -> Non
     async with open_registry(new_settings) as registry:
         for tenant in ("acme", "umbrella"):
             logged = await registry.log_model(tenant, model_id, trained(), created_by="kim")
-            await World(registry, tenant, (logged.model_uri,)).promoted(model_id)
+            await RegistryFixture(registry, tenant, (logged.model_uri,)).promoted(model_id)
             by_hand.delete_registered_model_alias(f"{tenant}.{model_id}", "production")
         by_hand.create_registered_model("Stray_model")
         findings = await registry.reconcile()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.artifacts.bundle import verify_bundle
 from model_lifecycle.registry.domain import artifact_paths
@@ -27,7 +27,7 @@ from model_lifecycle.registry.domain.models import EntryKind, ModelMetadata
 from model_lifecycle.registry.domain.stages import Stage
 
 
-async def _register(world: World, model_id: str, **changes: Any) -> ModelMetadata:
+async def _register(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
     """Register a fitted object with all that may be told about it."""
     told = trained()
     arguments: dict[str, Any] = {
@@ -45,7 +45,7 @@ async def _register(world: World, model_id: str, **changes: Any) -> ModelMetadat
     return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})
 
 
-async def test_a_fitted_object_becomes_a_version(world: World, model_id: str) -> None:
+async def test_a_fitted_object_becomes_a_version(world: RegistryFixture, model_id: str) -> None:
     """All that was told about it is told again, and the first version is in development."""
     model = await _register(world, model_id)
 
@@ -61,7 +61,7 @@ async def test_a_fitted_object_becomes_a_version(world: World, model_id: str) ->
     assert model == await world.registry.get_model(world.tenant, model_id)
 
 
-async def test_the_bundle_is_complete(world: World, model_id: str) -> None:
+async def test_the_bundle_is_complete(world: RegistryFixture, model_id: str) -> None:
     """Model, card, requirements and manifest lie at the version's path, and its digest fits."""
     await _register(world, model_id)
     version = await world.registry.get_version(world.tenant, model_id, 1)
@@ -81,7 +81,7 @@ async def test_the_bundle_is_complete(world: World, model_id: str) -> None:
     assert "scikit-learn==" in pins
 
 
-async def test_run_logs_and_metrics_are_kept(world: World, model_id: str) -> None:
+async def test_run_logs_and_metrics_are_kept(world: RegistryFixture, model_id: str) -> None:
     """The run's training log and metrics history lie at their paths."""
     await _register(world, model_id)
     version = await world.registry.get_version(world.tenant, model_id, 1)
@@ -97,7 +97,7 @@ async def test_run_logs_and_metrics_are_kept(world: World, model_id: str) -> Non
 
 
 async def test_mlflow_shows_the_version_with_its_lineage(
-    world: World, by_hand: Any, model_id: str
+    world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """In MLflow the version leads to its run, with our tags and without an alias."""
     await _register(world, model_id, operation_id=f"{model_id}/register")
@@ -115,7 +115,7 @@ async def test_mlflow_shows_the_version_with_its_lineage(
     assert by_hand.get_run(version.run_id).data.metrics["accuracy"] == 0.95
 
 
-async def test_the_ledger_says_who_registered(world: World, model_id: str) -> None:
+async def test_the_ledger_says_who_registered(world: RegistryFixture, model_id: str) -> None:
     """The first entry of a model is its registration."""
     await _register(
         world, model_id, created_by=Principal("ci", frozenset({Role.CONTRIBUTOR}), "kim")
@@ -129,7 +129,7 @@ async def test_the_ledger_says_who_registered(world: World, model_id: str) -> No
     assert await world.registry.verify_ledger(world.tenant, model_id) == 1
 
 
-async def test_a_logged_model_becomes_a_version(world: World, model_id: str) -> None:
+async def test_a_logged_model_becomes_a_version(world: RegistryFixture, model_id: str) -> None:
     """What the source's run knows does not have to be said again."""
     model = await world.registry.register_model(
         world.tenant, model_id, world.sources[1], None, None, None, created_by="kim"
@@ -142,7 +142,7 @@ async def test_a_logged_model_becomes_a_version(world: World, model_id: str) -> 
     assert version.logged_model_id == world.sources[1].removeprefix("models:/")
 
 
-async def test_what_is_said_wins_over_the_run(world: World, model_id: str) -> None:
+async def test_what_is_said_wins_over_the_run(world: RegistryFixture, model_id: str) -> None:
     """Metrics and parameters that the caller gives are those of the version."""
     model = await world.registry.register_model(
         world.tenant, model_id, world.sources[0], "sklearn", {"f1": 0.5}, {"C": 7}, created_by="kim"
@@ -151,7 +151,9 @@ async def test_what_is_said_wins_over_the_run(world: World, model_id: str) -> No
     assert (model.metrics, model.parameters) == ({"f1": 0.5}, {"C": "7"})
 
 
-async def test_a_models_path_in_its_run_becomes_a_version(world: World, model_id: str) -> None:
+async def test_a_models_path_in_its_run_becomes_a_version(
+    world: RegistryFixture, model_id: str
+) -> None:
     """``runs:/<run>/<name>`` finds the model that the run logged under that name."""
     logged = await world.registry.log_model(world.tenant, model_id, trained(), created_by="kim")
     model = await world.registry.register_model(
@@ -168,7 +170,9 @@ async def test_a_models_path_in_its_run_becomes_a_version(world: World, model_id
     assert model.versions == (1,)
 
 
-async def test_a_folder_becomes_a_version(world: World, model_id: str, tmp_path: Path) -> None:
+async def test_a_folder_becomes_a_version(
+    world: RegistryFixture, model_id: str, tmp_path: Path
+) -> None:
     """An MLflow model folder can be handed over as it is; it is not changed."""
     import mlflow.sklearn
 
@@ -190,7 +194,7 @@ async def test_a_folder_becomes_a_version(world: World, model_id: str, tmp_path:
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
-async def test_a_run_of_the_tenant_gets_the_model(world: World, model_id: str) -> None:
+async def test_a_run_of_the_tenant_gets_the_model(world: RegistryFixture, model_id: str) -> None:
     """A training that logs metrics step by step hands its run over, with its whole history."""
     first = await world.registry.log_model(world.tenant, model_id, trained(), created_by="kim")
     await world.registry.log_training_metrics(world.tenant, first.run_id, 1, {"loss": 0.7})
@@ -205,7 +209,7 @@ async def test_a_run_of_the_tenant_gets_the_model(world: World, model_id: str) -
     assert [(point["step"], point["value"]) for point in points["loss"]] == [(1, 0.7), (2, 0.5)]
 
 
-async def test_the_next_version_comes_from_a_source(world: World, model_id: str) -> None:
+async def test_the_next_version_comes_from_a_source(world: RegistryFixture, model_id: str) -> None:
     """Versions are counted, and the newest is the current one while none is further."""
     await world.version(model_id)
     model = await world.registry.create_version(
@@ -215,7 +219,9 @@ async def test_the_next_version_comes_from_a_source(world: World, model_id: str)
     assert (model.current_version, model.versions) == (2, (1, 2))
 
 
-async def test_a_version_of_a_model_that_does_not_exist(world: World, model_id: str) -> None:
+async def test_a_version_of_a_model_that_does_not_exist(
+    world: RegistryFixture, model_id: str
+) -> None:
     """``create_version`` makes no model."""
     with pytest.raises(ModelNotFound):
         await world.registry.create_version(
@@ -225,7 +231,7 @@ async def test_a_version_of_a_model_that_does_not_exist(world: World, model_id: 
     assert await world.registry.get_model(world.tenant, model_id) is None
 
 
-async def test_logging_a_model_registers_nothing(world: World, model_id: str) -> None:
+async def test_logging_a_model_registers_nothing(world: RegistryFixture, model_id: str) -> None:
     """A logged model is in MLflow only."""
     logged = await world.registry.log_model(world.tenant, model_id, trained(), created_by="kim")
 
@@ -280,7 +286,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_cannot_be_registered_changes_nothing(
-    local: World, model_id: str, case: str
+    local: RegistryFixture, model_id: str, case: str
 ) -> None:
     """A refused registration leaves no model, no run in MLflow and no file."""
     changes, error = REFUSED[case]
@@ -295,7 +301,7 @@ async def test_what_cannot_be_registered_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["", "a\n", "..", "a\0", "a" * 300, "a/b", ".a", None, "ä"])
-async def test_bad_names_are_refused(local: World, name: Any) -> None:
+async def test_bad_names_are_refused(local: RegistryFixture, name: Any) -> None:
     """Neither a model nor a tenant of such a name comes to be."""
     with pytest.raises(InvalidName):
         await _register(local, name)
@@ -305,7 +311,7 @@ async def test_bad_names_are_refused(local: World, name: Any) -> None:
         )
 
 
-async def test_a_model_that_is_not_fitted_is_refused(local: World, model_id: str) -> None:
+async def test_a_model_that_is_not_fitted_is_refused(local: RegistryFixture, model_id: str) -> None:
     """The error says so, and nothing of it reaches MLflow."""
     from sklearn.linear_model import LogisticRegression
 
@@ -315,7 +321,9 @@ async def test_a_model_that_is_not_fitted_is_refused(local: World, model_id: str
     assert await local.registry.get_model(local.tenant, model_id) is None
 
 
-async def test_a_model_with_code_of_its_own_is_refused(local: World, model_id: str) -> None:
+async def test_a_model_with_code_of_its_own_is_refused(
+    local: RegistryFixture, model_id: str
+) -> None:
     """A type that nobody reviewed is named, and not registered."""
     from sklearn.linear_model import LogisticRegression
 
@@ -332,7 +340,7 @@ async def test_a_model_with_code_of_its_own_is_refused(local: World, model_id: s
     assert await local.registry.get_model(local.tenant, model_id) is None
 
 
-async def test_another_model_type_needs_another_name(world: World, by_hand: Any) -> None:
+async def test_another_model_type_needs_another_name(world: RegistryFixture, by_hand: Any) -> None:
     """A model stays what it is; the refused version exists nowhere, in MLflow neither."""
     model_id = new_name()
     await world.version(model_id)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
@@ -64,14 +64,20 @@ def _postgres(settings: Settings, server: Any, folder: Path) -> Restore:
     return restore
 
 
-async def _bundles(world: World, model_id: str) -> dict[int, tuple[str, dict[str, float]]]:
+async def _bundles(
+    world: RegistryFixture, model_id: str
+) -> dict[int, tuple[str, dict[str, float]]]:
     """Digest and metrics of each version."""
     versions = await world.registry.list_versions(world.tenant, model_id)
     return {item.version: (item.bundle_digest, dict(item.metrics)) for item in versions}
 
 
 async def test_mlflow_follows_a_ledger_restored_from_yesterday(
-    apart: World, by_hand: Any, settings: Settings, backed_up: Callable[[], Restore], model_id: str
+    apart: RegistryFixture,
+    by_hand: Any,
+    settings: Settings,
+    backed_up: Callable[[], Restore],
+    model_id: str,
 ) -> None:
     """What the backup knows is true again, alias included; what came after it is adopted as new
     versions in development, with their files, and has to earn its stages again."""
@@ -118,7 +124,7 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
 
 
 async def test_a_bundle_of_other_files_is_not_adopted(
-    apart: World, by_hand: Any, model_id: str
+    apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """At the place of a version that somebody registers in MLflow there may lie what was left of
     another one: its files are not the version's, and it is told, not taken."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
@@ -25,14 +25,16 @@ from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
-async def _three(world: World, model_id: str) -> tuple[int, int, int]:
+async def _three(world: RegistryFixture, model_id: str) -> tuple[int, int, int]:
     """Three versions, promoted one after the other."""
     first = await world.promoted(model_id)
     second = await world.promoted(model_id, source=1)
     return first, second, await world.promoted(model_id)
 
 
-async def test_the_previous_version_is_back(world: World, by_hand: Any, model_id: str) -> None:
+async def test_the_previous_version_is_back(
+    world: RegistryFixture, by_hand: Any, model_id: str
+) -> None:
     """The present version goes to development, and the one before is in production again."""
     first, second, third = await _three(world, model_id)
     answer = await world.roll_back(model_id, reason="late flights", operation_id=f"{model_id}/undo")
@@ -54,7 +56,7 @@ async def test_the_previous_version_is_back(world: World, by_hand: Any, model_id
     assert {name: int(version) for name, version in shown.aliases.items()} == {"production": second}
 
 
-async def test_rolling_back_again_goes_further_back(world: World, model_id: str) -> None:
+async def test_rolling_back_again_goes_further_back(world: RegistryFixture, model_id: str) -> None:
     """Each rollback takes the most recent of those that are left; in the end there is none."""
     first, second, _ = await _three(world, model_id)
     steps = [(await world.roll_back(model_id)).production_version for _ in range(2)]
@@ -66,7 +68,7 @@ async def test_rolling_back_again_goes_further_back(world: World, model_id: str)
     assert await world.seen(model_id) == before
 
 
-async def test_an_earlier_version_can_be_named(world: World, model_id: str) -> None:
+async def test_an_earlier_version_can_be_named(world: RegistryFixture, model_id: str) -> None:
     """Any archived version that was in production can be the target."""
     first, second, third = await _three(world, model_id)
     await world.roll_back(model_id, to_version=first)
@@ -78,7 +80,9 @@ async def test_an_earlier_version_can_be_named(world: World, model_id: str) -> N
     }
 
 
-async def test_a_retired_version_comes_back_by_its_number(world: World, model_id: str) -> None:
+async def test_a_retired_version_comes_back_by_its_number(
+    world: RegistryFixture, model_id: str
+) -> None:
     """It was retired for a reason, so no default chooses it, and the error lists it."""
     version = await world.promoted(model_id)
     await world.move(model_id, version, "archived", reason="out of season")
@@ -93,7 +97,7 @@ async def test_a_retired_version_comes_back_by_its_number(world: World, model_id
     assert [len(entry.moves) for entry in await world.history(model_id)][-1] == 1
 
 
-async def test_a_flipped_byte_refuses_the_rollback(world: World, model_id: str) -> None:
+async def test_a_flipped_byte_refuses_the_rollback(world: RegistryFixture, model_id: str) -> None:
     """The file is named, and production is untouched."""
     first = await world.promoted(model_id)
     await world.promoted(model_id, source=1)
@@ -110,7 +114,9 @@ async def test_a_flipped_byte_refuses_the_rollback(world: World, model_id: str) 
 
 
 @pytest.mark.parametrize("change", ["missing", "added", "manifest"])
-async def test_any_other_damage_refuses_it_too(local: World, model_id: str, change: str) -> None:
+async def test_any_other_damage_refuses_it_too(
+    local: RegistryFixture, model_id: str, change: str
+) -> None:
     """A file that is gone or new, and a manifest of other content."""
     first = await local.promoted(model_id)
     await local.promoted(model_id)
@@ -130,7 +136,7 @@ async def test_any_other_damage_refuses_it_too(local: World, model_id: str, chan
     assert await local.seen(model_id) == before
 
 
-async def test_targets_that_were_never_in_production(world: World, model_id: str) -> None:
+async def test_targets_that_were_never_in_production(world: RegistryFixture, model_id: str) -> None:
     """A version in development, staging or production is no target; an unknown one not found."""
     production = await world.promoted(model_id)
     staging = await world.staged(model_id, source=1)
@@ -145,7 +151,7 @@ async def test_targets_that_were_never_in_production(world: World, model_id: str
     assert await world.seen(model_id) == before
 
 
-async def test_a_model_that_was_never_in_production(local: World, model_id: str) -> None:
+async def test_a_model_that_was_never_in_production(local: RegistryFixture, model_id: str) -> None:
     """There is nothing to roll back to, and an unknown model is not found."""
     with pytest.raises(ModelNotFound):
         await local.roll_back(model_id)
@@ -155,7 +161,9 @@ async def test_a_model_that_was_never_in_production(local: World, model_id: str)
 
 
 @pytest.mark.parametrize("reason", ["", " \n", None, 5, "\0", "x" * 6000])
-async def test_a_rollback_needs_a_reason(local: World, model_id: str, reason: Any) -> None:
+async def test_a_rollback_needs_a_reason(
+    local: RegistryFixture, model_id: str, reason: Any
+) -> None:
     """Refused before anything is looked at."""
     with pytest.raises(InvalidInput) as caught:
         await local.roll_back(model_id, reason=reason)
@@ -164,13 +172,13 @@ async def test_a_rollback_needs_a_reason(local: World, model_id: str, reason: An
 
 
 @pytest.mark.parametrize("version", [0, -1, "01", "+1", "1.0", "", True, 1.5])
-async def test_odd_targets_are_refused(local: World, model_id: str, version: Any) -> None:
+async def test_odd_targets_are_refused(local: RegistryFixture, model_id: str, version: Any) -> None:
     """Zero is a version that cannot be, not "no version"."""
     with pytest.raises(InvalidName):
         await local.roll_back(model_id, to_version=version)
 
 
-async def test_targets_and_expectations_may_be_text(local: World, model_id: str) -> None:
+async def test_targets_and_expectations_may_be_text(local: RegistryFixture, model_id: str) -> None:
     """As a template or a URL has them."""
     first = await local.promoted(model_id)
     second = await local.promoted(model_id)
@@ -182,13 +190,15 @@ async def test_targets_and_expectations_may_be_text(local: World, model_id: str)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.GATEKEEPER])
-async def test_only_promoters_roll_back(local: World, model_id: str, role: Role) -> None:
+async def test_only_promoters_roll_back(local: RegistryFixture, model_id: str, role: Role) -> None:
     """Other roles are refused."""
     with pytest.raises(PermissionDenied, match="roll back"):
         await local.roll_back(model_id, actor=Principal("eve", frozenset({role})))
 
 
-async def test_what_was_rolled_back_can_be_promoted_again(world: World, model_id: str) -> None:
+async def test_what_was_rolled_back_can_be_promoted_again(
+    world: RegistryFixture, model_id: str
+) -> None:
     """It starts over, and needs new proof against what is in production now."""
     first = await world.promoted(model_id)
     second = await world.promoted(model_id, source=1)
@@ -204,7 +214,9 @@ async def test_what_was_rolled_back_can_be_promoted_again(world: World, model_id
     )
 
 
-async def test_of_two_rollbacks_of_one_version_one_is_refused(world: World, model_id: str) -> None:
+async def test_of_two_rollbacks_of_one_version_one_is_refused(
+    world: RegistryFixture, model_id: str
+) -> None:
     """Both saw version 3 and press the button: production goes back once, and the second hears
     what is there now."""
     first, second, third = await _three(world, model_id)
@@ -222,7 +234,7 @@ async def test_of_two_rollbacks_of_one_version_one_is_refused(world: World, mode
     }
 
 
-async def test_two_rollbacks_at_once_go_back_once(world: World, model_id: str) -> None:
+async def test_two_rollbacks_at_once_go_back_once(world: RegistryFixture, model_id: str) -> None:
     """The same, where the second does not wait for the first."""
     _, second, third = await _three(world, model_id)
     outcomes = await asyncio.gather(
@@ -235,13 +247,17 @@ async def test_two_rollbacks_at_once_go_back_once(world: World, model_id: str) -
 
 
 @pytest.mark.parametrize("expected", ["01", "+1", "1.0", "", 0, True, 1.0])
-async def test_odd_expectations_are_refused(local: World, model_id: str, expected: Any) -> None:
+async def test_odd_expectations_are_refused(
+    local: RegistryFixture, model_id: str, expected: Any
+) -> None:
     """As in a promotion."""
     with pytest.raises(InvalidName):
         await local.roll_back(model_id, expected_production=expected)
 
 
-async def test_a_version_retired_for_cause_is_no_default(world: World, model_id: str) -> None:
+async def test_a_version_retired_for_cause_is_no_default(
+    world: RegistryFixture, model_id: str
+) -> None:
     """The one before it is, which another version superseded."""
     good = await world.promoted(model_id)
     bad = await world.promoted(model_id, source=1)
@@ -252,7 +268,9 @@ async def test_a_version_retired_for_cause_is_no_default(world: World, model_id:
     assert answer.production_version == good
 
 
-async def test_moving_production_to_development_is_a_rollback(world: World, model_id: str) -> None:
+async def test_moving_production_to_development_is_a_rollback(
+    world: RegistryFixture, model_id: str
+) -> None:
     """With an earlier version it is the same operation, in one entry."""
     first = await world.promoted(model_id)
     second = await world.promoted(model_id, source=1)
@@ -274,7 +292,7 @@ async def test_moving_production_to_development_is_a_rollback(world: World, mode
 
 
 async def test_without_an_earlier_version_production_becomes_empty(
-    world: World, by_hand: Any, model_id: str
+    world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """The entry says why; a version that was retired for cause does not come back by itself."""
     retired = await world.promoted(model_id)
@@ -295,7 +313,9 @@ async def test_without_an_earlier_version_production_becomes_empty(
     assert await world.registry.verify_ledger(world.tenant, model_id) == entry.sequence
 
 
-async def test_moving_production_to_development_needs_a_reason(local: World, model_id: str) -> None:
+async def test_moving_production_to_development_needs_a_reason(
+    local: RegistryFixture, model_id: str
+) -> None:
     """As every rollback; and it is refused if another version is expected in production."""
     version = await local.promoted(model_id)
     before = await local.seen(model_id)
@@ -309,7 +329,9 @@ async def test_moving_production_to_development_needs_a_reason(local: World, mod
     assert await local.seen(model_id) == before
 
 
-async def test_old_proof_does_not_count_after_a_rollback(world: World, model_id: str) -> None:
+async def test_old_proof_does_not_count_after_a_rollback(
+    world: RegistryFixture, model_id: str
+) -> None:
     """Validation, shadow test and approval are to be repeated, one by one; readiness says so."""
     first = await world.promoted(model_id)
     await world.registry.set_policy(
@@ -340,7 +362,7 @@ async def test_old_proof_does_not_count_after_a_rollback(world: World, model_id:
 
 @pytest.mark.parametrize("way", ["staging", "retired", "superseded"])
 async def test_old_proof_does_not_count_after_any_return(
-    local: World, model_id: str, way: str
+    local: RegistryFixture, model_id: str, way: str
 ) -> None:
     """From staging, from retirement, and after another version took its place."""
     version = await local.staged(model_id)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.domain.errors import NotFound
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
@@ -39,7 +39,7 @@ class Things:
 @dataclass
 class Neighbours:
     registry: ModelRegistry
-    owner: World
+    owner: RegistryFixture
     theirs: Things
     stranger: str
     """A tenant whose id the owner's begins with."""
@@ -50,7 +50,7 @@ async def neighbours(registry: ModelRegistry) -> Neighbours:
     stranger = f"acme-{uuid.uuid4().hex[:8]}"
     owner = f"{stranger}-2"
     logged = await registry.log_model(owner, "churn", trained(), created_by="kim")
-    world = World(registry, owner, (logged.model_uri,))
+    world = RegistryFixture(registry, owner, (logged.model_uri,))
     await world.promoted("churn")
     await world.promoted("churn")
     (experiment,) = await registry.list_experiments(owner)
@@ -154,7 +154,7 @@ async def test_the_same_name_is_another_model(neighbours: Neighbours) -> None:
     registry, stranger = neighbours.registry, neighbours.stranger
     before = await neighbours.owner.seen("churn")
     logged = await registry.log_model(stranger, "churn", trained(0.5), created_by="eve")
-    world = World(registry, stranger, (logged.model_uri,), "eve")
+    world = RegistryFixture(registry, stranger, (logged.model_uri,), "eve")
     await world.promoted("churn")
     model = await registry.get_model(stranger, "churn")
 

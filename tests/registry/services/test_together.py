@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 from support.servers.postgres import free_port
 
-from model_lifecycle.registry.concurrency import together
+from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
@@ -26,9 +26,9 @@ async def _failing() -> str:
 
 async def test_answers_come_in_the_order_of_the_questions() -> None:
     """Whichever of them is ready first."""
-    assert await together(_after(0.01, "slow"), _after(0, "fast")) == ("slow", "fast")
-    assert await together(*[_after(0, name) for name in "abc"]) == ("a", "b", "c")
-    assert await together() == ()
+    assert await run_concurrently(_after(0.01, "slow"), _after(0, "fast")) == ("slow", "fast")
+    assert await run_concurrently(*[_after(0, name) for name in "abc"]) == ("a", "b", "c")
+    assert await run_concurrently() == ()
 
 
 async def test_the_first_error_is_raised_as_it_is_and_nothing_runs_on() -> None:
@@ -44,7 +44,7 @@ async def test_the_first_error_is_raised_as_it_is_and_nothing_runs_on() -> None:
 
     before = asyncio.all_tasks()
     with pytest.raises(LookupError, match="not here") as caught:
-        await together(long(), _failing(), long())
+        await run_concurrently(long(), _failing(), long())
 
     assert ended == ["cleaned up"] * 2
     assert asyncio.all_tasks() == before
@@ -57,13 +57,13 @@ async def test_who_is_cancelled_cancels_all() -> None:
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await together(_after(60, "never"), _after(60, "never"))
+            await run_concurrently(_after(60, "never"), _after(60, "never"))
 
     assert asyncio.all_tasks() == before
 
 
 async def test_a_refused_promotion_leaves_nothing_running(
-    local: World, embedded_settings: Settings
+    local: RegistryFixture, embedded_settings: Settings
 ) -> None:
     """With MLflow away it is refused before the ledger has answered: a question still under way
     would keep its connection from being closed with the registry."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
@@ -26,7 +26,7 @@ from model_lifecycle.registry.domain.stages import Gate, Stage
 
 
 async def test_promotion_archives_the_version_it_replaces(
-    world: World, by_hand: Any, model_id: str
+    world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """Exactly one version is in production, in the ledger and by alias; the old one is kept."""
     first = await world.promoted(model_id)
@@ -42,7 +42,7 @@ async def test_promotion_archives_the_version_it_replaces(
     ] == ["archived", "production"]
 
 
-async def test_the_entry_tells_why(world: World, model_id: str) -> None:
+async def test_the_entry_tells_why(world: RegistryFixture, model_id: str) -> None:
     """Who, when, from where, to where, why, on what evidence, and what was there before."""
     first = await world.promoted(model_id)
     second = await world.staged(model_id, source=1)
@@ -75,7 +75,7 @@ async def test_the_entry_tells_why(world: World, model_id: str) -> None:
     assert await world.registry.verify_ledger(world.tenant, model_id) == entry.sequence
 
 
-async def test_the_answer_is_what_readers_see(world: World, model_id: str) -> None:
+async def test_the_answer_is_what_readers_see(world: RegistryFixture, model_id: str) -> None:
     """The model that a promotion returns is the one that is read afterwards."""
     version = await world.staged(model_id)
     await world.judged(model_id, version)
@@ -85,7 +85,9 @@ async def test_the_answer_is_what_readers_see(world: World, model_id: str) -> No
     assert (answer.stage, answer.production_version) == (Stage.PRODUCTION, version)
 
 
-async def test_without_validation_there_is_no_staging(world: World, model_id: str) -> None:
+async def test_without_validation_there_is_no_staging(
+    world: RegistryFixture, model_id: str
+) -> None:
     """The error carries what is missing as fields, and nothing is changed."""
     version = await world.version(model_id)
     before = await world.seen(model_id)
@@ -118,7 +120,7 @@ BAD_EVIDENCE: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", BAD_EVIDENCE)
 async def test_evidence_that_does_not_fit_is_no_proof(
-    local: World, model_id: str, case: str
+    local: RegistryFixture, model_id: str, case: str
 ) -> None:
     """The gate refuses with the code of what is wrong, and nothing is changed."""
     changes, code = BAD_EVIDENCE[case]
@@ -132,7 +134,9 @@ async def test_evidence_that_does_not_fit_is_no_proof(
     assert await local.seen(model_id) == before
 
 
-async def test_proof_against_an_older_production_is_stale(world: World, model_id: str) -> None:
+async def test_proof_against_an_older_production_is_stale(
+    world: RegistryFixture, model_id: str
+) -> None:
     """After a promotion in between, evidence against the version before counts no more."""
     first, second = await world.staged(model_id), await world.staged(model_id, source=1)
     await world.judged(model_id, first)
@@ -146,7 +150,7 @@ async def test_proof_against_an_older_production_is_stale(world: World, model_id
     assert await world.stages(model_id) == {first: "production", second: "staging"}
 
 
-async def test_a_new_policy_needs_new_proof(world: World, model_id: str) -> None:
+async def test_a_new_policy_needs_new_proof(world: RegistryFixture, model_id: str) -> None:
     """Evidence that was made under another policy does not count under this one."""
     version = await world.staged(model_id)
     await world.judged(model_id, version)
@@ -161,7 +165,7 @@ async def test_a_new_policy_needs_new_proof(world: World, model_id: str) -> None
     assert promoted.production_version == version
 
 
-async def test_approval_where_the_policy_asks_for_it(world: World, model_id: str) -> None:
+async def test_approval_where_the_policy_asks_for_it(world: RegistryFixture, model_id: str) -> None:
     """Proof without approval is refused; with both the version goes."""
     await world.version(model_id)
     await world.registry.set_policy(
@@ -179,7 +183,9 @@ async def test_approval_where_the_policy_asks_for_it(world: World, model_id: str
     assert len((await world.history(model_id))[-1].evidence) == 2
 
 
-async def test_the_loser_of_a_race_has_changed_nothing(world: World, model_id: str) -> None:
+async def test_the_loser_of_a_race_has_changed_nothing(
+    world: RegistryFixture, model_id: str
+) -> None:
     """Who expected another production version is told what is there."""
     first = await world.promoted(model_id)
     second = await world.staged(model_id, source=1)
@@ -195,7 +201,9 @@ async def test_the_loser_of_a_race_has_changed_nothing(world: World, model_id: s
 @pytest.mark.parametrize(
     "expected", ["01", "+1", "1.0", "", True, 0, -1, 1.0, float("nan"), [1], object()]
 )
-async def test_an_odd_expectation_is_an_error(local: World, model_id: str, expected: Any) -> None:
+async def test_an_odd_expectation_is_an_error(
+    local: RegistryFixture, model_id: str, expected: Any
+) -> None:
     """What is no version, None or ANY is not compared, it is refused."""
     version = await local.staged(model_id)
     before = await local.seen(model_id)
@@ -205,7 +213,7 @@ async def test_an_odd_expectation_is_an_error(local: World, model_id: str, expec
     assert await local.seen(model_id) == before
 
 
-async def test_versions_may_be_text(local: World, model_id: str) -> None:
+async def test_versions_may_be_text(local: RegistryFixture, model_id: str) -> None:
     """As a template or a URL has them: the version to move, and the one expected."""
     first = await local.promoted(model_id)
     second = await local.staged(model_id)
@@ -232,7 +240,9 @@ ILLEGAL = {
 
 
 @pytest.mark.parametrize("force", [False, True])
-async def test_every_illegal_edge_is_refused(local: World, model_id: str, force: bool) -> None:
+async def test_every_illegal_edge_is_refused(
+    local: RegistryFixture, model_id: str, force: bool
+) -> None:
     """With both ends as fields, also by force, and nothing is changed."""
     archived = await local.promoted(model_id)
     versions = {
@@ -252,7 +262,7 @@ async def test_every_illegal_edge_is_refused(local: World, model_id: str, force:
     assert await local.seen(model_id) == before
 
 
-async def test_an_admin_can_force_what_proof_lacks(world: World, model_id: str) -> None:
+async def test_an_admin_can_force_what_proof_lacks(world: RegistryFixture, model_id: str) -> None:
     """The ledger shows it as forced, with what was waived and why."""
     version = await world.version(model_id)
     await world.move(model_id, version, "staging", force=True, reason="the site is down")
@@ -263,7 +273,7 @@ async def test_an_admin_can_force_what_proof_lacks(world: World, model_id: str) 
     assert await world.stages(model_id) == {version: "staging"}
 
 
-async def test_force_where_nothing_lacks_is_no_force(local: World, model_id: str) -> None:
+async def test_force_where_nothing_lacks_is_no_force(local: RegistryFixture, model_id: str) -> None:
     """Asking for force does not mark a promotion that stood on proof."""
     version = await local.version(model_id)
     await local.judged(model_id, version, Gate.VALIDATION)
@@ -273,7 +283,7 @@ async def test_force_where_nothing_lacks_is_no_force(local: World, model_id: str
 
 
 @pytest.mark.parametrize("reason", ["", "  ", None, 7, "a\0b", "x" * 6000])
-async def test_force_needs_a_reason(local: World, model_id: str, reason: Any) -> None:
+async def test_force_needs_a_reason(local: RegistryFixture, model_id: str, reason: Any) -> None:
     """One that can be kept and read."""
     version = await local.version(model_id)
     before = await local.seen(model_id)
@@ -286,7 +296,7 @@ async def test_force_needs_a_reason(local: World, model_id: str, reason: Any) ->
 
 @pytest.mark.parametrize("reason", [None, 7, "a\0b", "\ud800", "x" * 6000])
 async def test_a_reason_that_cannot_be_kept_is_refused(
-    world: World, model_id: str, reason: Any
+    world: RegistryFixture, model_id: str, reason: Any
 ) -> None:
     """On every database alike, before anything is changed."""
     version = await world.version(model_id)
@@ -300,7 +310,9 @@ async def test_a_reason_that_cannot_be_kept_is_refused(
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.PROMOTER, Role.ADMIN)])
-async def test_only_promoters_move_versions(local: World, model_id: str, role: Role) -> None:
+async def test_only_promoters_move_versions(
+    local: RegistryFixture, model_id: str, role: Role
+) -> None:
     """Other roles are refused, and so is force to a promoter."""
     version = await local.version(model_id)
     await local.judged(model_id, version, Gate.VALIDATION)
@@ -316,7 +328,7 @@ async def test_only_promoters_move_versions(local: World, model_id: str, role: R
 
 
 async def test_retiring_leaves_nothing_in_production(
-    world: World, by_hand: Any, model_id: str
+    world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """With a reason the production version is archived, and the alias goes."""
     version = await world.promoted(model_id)
@@ -329,7 +341,9 @@ async def test_retiring_leaves_nothing_in_production(
 
 
 @pytest.mark.parametrize("source", ["staging", "archived"])
-async def test_back_to_development_needs_a_reason(local: World, model_id: str, source: str) -> None:
+async def test_back_to_development_needs_a_reason(
+    local: RegistryFixture, model_id: str, source: str
+) -> None:
     """A version can be taken back to the start, with a reason."""
     version = await (local.staged if source == "staging" else local.promoted)(model_id)
     if source == "archived":
@@ -341,7 +355,7 @@ async def test_back_to_development_needs_a_reason(local: World, model_id: str, s
     assert await local.stages(model_id) == {version: "development"}
 
 
-async def test_what_is_not_there_cannot_move(world: World, model_id: str) -> None:
+async def test_what_is_not_there_cannot_move(world: RegistryFixture, model_id: str) -> None:
     """An unknown model, an unknown version and a deleted one are not found."""
     with pytest.raises(ModelNotFound):
         await world.move(model_id, 1, "staging")
@@ -356,7 +370,7 @@ async def test_what_is_not_there_cannot_move(world: World, model_id: str) -> Non
 
 
 @pytest.mark.parametrize("stage", ["deleted", "prod", "", None, "production\n"])
-async def test_odd_stages_are_refused(local: World, model_id: str, stage: Any) -> None:
+async def test_odd_stages_are_refused(local: RegistryFixture, model_id: str, stage: Any) -> None:
     """Before anything is looked at."""
     with pytest.raises(InvalidInput) as caught:
         await local.move(model_id, 1, stage)
@@ -365,13 +379,15 @@ async def test_odd_stages_are_refused(local: World, model_id: str, stage: Any) -
 
 
 @pytest.mark.parametrize("version", [0, -1, "01", "+1", "1.0", "", 1.0, None, True, 2**31])
-async def test_odd_versions_are_refused(local: World, model_id: str, version: Any) -> None:
+async def test_odd_versions_are_refused(
+    local: RegistryFixture, model_id: str, version: Any
+) -> None:
     """A version is a whole number, or the text of one as it is written."""
     with pytest.raises(InvalidName):
         await local.move(model_id, version, "staging")
 
 
-async def test_expired_evidence_is_no_proof(embedded_settings: Any, local: World) -> None:
+async def test_expired_evidence_is_no_proof(embedded_settings: Any, local: RegistryFixture) -> None:
     """A verdict counts for as many days as the policy says, by the registry's clock."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.ledger.clock import utc_now

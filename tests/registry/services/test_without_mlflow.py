@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -39,14 +39,14 @@ async def served(service_settings: Settings, mlflow_imported: None) -> AsyncIter
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def tenant(served: ModelRegistry) -> World:
+async def tenant(served: ModelRegistry) -> RegistryFixture:
     """A tenant of this module with one logged model."""
     name = new_name("acme")
     logged = await served.log_model(name, "origin", trained(), created_by="kim")
-    return World(served, name, (logged.model_uri,))
+    return RegistryFixture(served, name, (logged.model_uri,))
 
 
-def imported_by(call: str, world: World, model: str, version: int) -> list[str]:
+def imported_by(call: str, world: RegistryFixture, model: str, version: int) -> list[str]:
     """Do ``call`` in a process of its own; the packages that it has imported."""
     settings = world.registry.settings
     told = {
@@ -71,7 +71,7 @@ def imported_by(call: str, world: World, model: str, version: int) -> list[str]:
     return found
 
 
-async def alias(world: World, model: str) -> int | None:
+async def alias(world: RegistryFixture, model: str) -> int | None:
     """Where MLflow's alias of production points."""
     tracking = world.registry._stores.tracking
     found = await tracking.registered_model(f"{world.tenant}.{model}")
@@ -79,7 +79,7 @@ async def alias(world: World, model: str) -> int | None:
     return found.aliases.get("production")
 
 
-async def test_a_promotion(tenant: World) -> None:
+async def test_a_promotion(tenant: RegistryFixture) -> None:
     """Committed, and shown in MLflow."""
     model = new_name()
     await tenant.promoted(model)
@@ -91,7 +91,7 @@ async def test_a_promotion(tenant: World) -> None:
     assert await alias(tenant, model) == second
 
 
-async def test_a_rollback(tenant: World) -> None:
+async def test_a_rollback(tenant: RegistryFixture) -> None:
     """The bundle is verified, the earlier version comes back, and MLflow shows it."""
     model = new_name()
     first = await tenant.promoted(model)
@@ -102,7 +102,7 @@ async def test_a_rollback(tenant: World) -> None:
     assert await alias(tenant, model) == first
 
 
-async def test_a_deletion(tenant: World) -> None:
+async def test_a_deletion(tenant: RegistryFixture) -> None:
     """The version goes in both."""
     model = new_name()
     await tenant.promoted(model)
@@ -113,7 +113,7 @@ async def test_a_deletion(tenant: World) -> None:
     assert await tenant.registry.get_version(tenant.tenant, model, version) is None
 
 
-async def test_reconciling(tenant: World) -> None:
+async def test_reconciling(tenant: RegistryFixture) -> None:
     """What somebody changed in MLflow is found and healed."""
     model = new_name()
     version = await tenant.promoted(model)
@@ -124,6 +124,6 @@ async def test_reconciling(tenant: World) -> None:
     assert await alias(tenant, model) == version
 
 
-async def test_asking_whether_all_is_well(tenant: World) -> None:
+async def test_asking_whether_all_is_well(tenant: RegistryFixture) -> None:
     """Both halves of MLflow are asked."""
     assert imported_by("registry.ping()", tenant, "", 0) == []

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support.registry_fixture import World, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.registry.domain.models import TrainedModel
@@ -29,7 +29,7 @@ class Operation:
     """``prepare`` makes the world and returns the arguments of ``call``, which is killed, and
     called again with the same operation id."""
 
-    prepare: Callable[[World], Awaitable[State]]
+    prepare: Callable[[RegistryFixture], Awaitable[State]]
     call: Callable[[ModelRegistry, State], Awaitable[Any]]
 
 
@@ -71,16 +71,16 @@ async def _register(registry: ModelRegistry, state: State) -> Any:
     )
 
 
-async def _new_model(world: World) -> State:
+async def _new_model(world: RegistryFixture) -> State:
     return {"source": None}
 
 
-async def _next_version(world: World) -> State:
+async def _next_version(world: RegistryFixture) -> State:
     await world.version("churn")
     return {"source": world.sources[0]}
 
 
-async def _candidate(world: World) -> State:
+async def _candidate(world: RegistryFixture) -> State:
     await world.promoted("churn")
     version = await world.staged("churn")
     await world.judged("churn", version)
@@ -99,7 +99,7 @@ async def _promote(registry: ModelRegistry, state: State) -> Any:
     )
 
 
-async def _replaced(world: World) -> State:
+async def _replaced(world: RegistryFixture) -> State:
     await world.promoted("churn")
     await world.promoted("churn")
     return {}
@@ -115,12 +115,12 @@ async def _roll_back(registry: ModelRegistry, state: State) -> Any:
     )
 
 
-async def _unused(world: World) -> State:
+async def _unused(world: RegistryFixture) -> State:
     await world.promoted("churn")
     return {"version": await world.version("churn")}
 
 
-async def _never_used(world: World) -> State:
+async def _never_used(world: RegistryFixture) -> State:
     await world.version("churn")
     await world.staged("churn")
     return {"version": None}
@@ -137,7 +137,7 @@ async def _delete(registry: ModelRegistry, state: State) -> Any:
     )
 
 
-async def _drifted(world: World) -> State:
+async def _drifted(world: RegistryFixture) -> State:
     """Production elsewhere by alias, tags edited, a version registered by hand, another that
     was deleted and came back half."""
     for _ in range(2):
@@ -177,7 +177,7 @@ async def prepared(registry: ModelRegistry, name: str) -> State:
     """A tenant of the case's own, with the world that the operation meets."""
     tenant = new_name("acme")
     logged = await registry.log_model(tenant, "origin", fitted(), created_by="kim")
-    world = World(registry, tenant, (logged.model_uri,))
+    world = RegistryFixture(registry, tenant, (logged.model_uri,))
     state = await OPERATIONS[name].prepare(world)
     history = [] if name == "register" else await world.history("churn")
     return {

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from stress.faults.postgres_proxy import PostgresProxy, postgres_proxy
 from stress.faults.proxy import Proxy, http_proxy
-from support.registry_fixture import World, trained
+from support.registry_fixture import RegistryFixture, trained
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.migrate import upgrade
@@ -59,12 +59,12 @@ def fault_settings(
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def direct(fault_settings: Settings) -> AsyncIterator[World]:
+async def direct(fault_settings: Settings) -> AsyncIterator[RegistryFixture]:
     """The world as it is: what tests prepare with, and look with afterwards."""
     async with open_registry(fault_settings) as registry:
         tenant = f"acme-{uuid.uuid4().hex[:8]}"
         logged = await registry.log_model(tenant, "origin", trained(), created_by="kim")
-        yield World(registry, tenant, (logged.model_uri,))
+        yield RegistryFixture(registry, tenant, (logged.model_uri,))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -76,7 +76,7 @@ async def mlflow(fault_settings: Settings) -> AsyncIterator[Proxy]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def through(
-    fault_settings: Settings, mlflow: Proxy, direct: World
+    fault_settings: Settings, mlflow: Proxy, direct: RegistryFixture
 ) -> AsyncIterator[ModelRegistry]:
     """A registry that reaches MLflow through the proxy, with the timeout of service, and has
     spoken with it before."""
@@ -99,7 +99,7 @@ async def postgres(fault_settings: Settings) -> AsyncIterator[PostgresProxy]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def cut(
-    fault_settings: Settings, postgres: PostgresProxy, direct: World
+    fault_settings: Settings, postgres: PostgresProxy, direct: RegistryFixture
 ) -> AsyncIterator[ModelRegistry]:
     """A registry that reaches its ledger through the proxy."""
     from sqlalchemy import make_url

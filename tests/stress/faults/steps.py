@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from stress.crash.invariants import broken
-from support.registry_fixture import World
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.model_registry import ModelRegistry
 
 Call = Callable[[ModelRegistry, str | None], Awaitable[Any]]
 
 
-async def registration(world: World, model: str) -> Call:
+async def registration(world: RegistryFixture, model: str) -> Call:
     async def call(registry: ModelRegistry, operation_id: str | None) -> Any:
         return await registry.register_model(
             world.tenant,
@@ -29,7 +29,7 @@ async def registration(world: World, model: str) -> Call:
     return call
 
 
-async def promotion(world: World, model: str) -> Call:
+async def promotion(world: RegistryFixture, model: str) -> Call:
     await world.promoted(model)
     version = await world.staged(model)
     await world.judged(model, version)
@@ -42,7 +42,7 @@ async def promotion(world: World, model: str) -> Call:
     return call
 
 
-async def rolling_back(world: World, model: str) -> Call:
+async def rolling_back(world: RegistryFixture, model: str) -> Call:
     for _ in range(3):
         await world.promoted(model)
 
@@ -54,7 +54,7 @@ async def rolling_back(world: World, model: str) -> Call:
     return call
 
 
-async def deletion(world: World, model: str) -> Call:
+async def deletion(world: RegistryFixture, model: str) -> Call:
     await world.promoted(model)
     version = await world.version(model)
 
@@ -74,12 +74,12 @@ STEPS = {
 }
 
 
-async def problems(world: World, model: str) -> list[str]:
+async def problems(world: RegistryFixture, model: str) -> list[str]:
     """What is broken about the model: ledger, MLflow and files."""
     return await broken(world.registry, world.tenant, model)
 
 
-async def effects(world: World, model: str, operation_id: str) -> int:
+async def effects(world: RegistryFixture, model: str, operation_id: str) -> int:
     """How many entries the operation has."""
     history = await world.history(model)
     return sum(entry.operation_id == operation_id for entry in history)

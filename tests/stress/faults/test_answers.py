@@ -11,7 +11,7 @@ import pytest
 from stress.crash.figures import figure
 from stress.faults.proxy import AFTER, BEFORE, LOST, Fault, Proxy
 from stress.faults.steps import STEPS, effects, problems
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -39,7 +39,7 @@ _QUICK = {"answer lost", "answer truncated", "502 in HTML after", "429 before", 
     ids=str,
 )
 async def test_a_registration_whose_answer_is_lost_is_finished_by_its_repetition(
-    direct: World, through: ModelRegistry, mlflow: Proxy, fault: Fault
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, fault: Fault
 ) -> None:
     """The failed call tells that MLflow is away, having sent its request once; repeated with the
     same id it makes one version, in MLflow and in the ledger."""
@@ -58,7 +58,7 @@ async def test_a_registration_whose_answer_is_lost_is_finished_by_its_repetition
 
 @pytest.mark.parametrize("fault", [LOST, BEFORE[3]], ids=str)
 async def test_a_promotion_that_mlflow_does_not_follow_has_happened(
-    direct: World, through: ModelRegistry, mlflow: Proxy, fault: Fault
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, fault: Fault
 ) -> None:
     """It is committed, so it succeeds; the repetition answers the same and MLflow follows."""
     model, operation = new_name(), new_name("operation")
@@ -76,7 +76,7 @@ async def test_a_promotion_that_mlflow_does_not_follow_has_happened(
 
 
 async def test_an_alias_that_could_not_be_shown_is_shown_by_the_next_operation(
-    direct: World, through: ModelRegistry, mlflow: Proxy
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
     """The note that a promotion leaves is found by whoever comes next."""
     model = new_name()
@@ -93,7 +93,7 @@ async def test_an_alias_that_could_not_be_shown_is_shown_by_the_next_operation(
 @pytest.mark.parametrize("fault", [LOST, BEFORE[3], AFTER[3]], ids=str)
 @pytest.mark.parametrize("operation", STEPS)
 async def test_each_write_to_mlflow_fails_once(
-    direct: World, through: ModelRegistry, mlflow: Proxy, operation: str, fault: Fault
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, operation: str, fault: Fault
 ) -> None:
     """Whichever write of an operation it strikes, the repetition has one effect and heals all."""
     found: list[str] = []
@@ -131,7 +131,7 @@ async def test_each_write_to_mlflow_fails_once(
 
 
 async def test_a_version_that_mlflow_makes_late_does_not_become_a_second_one(
-    direct: World, through: ModelRegistry, mlflow: Proxy
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
     """The request was held back until its repetition had made the version: reconcile removes the
     duplicate, and finds nothing more the next time."""
@@ -153,7 +153,7 @@ async def test_a_version_that_mlflow_makes_late_does_not_become_a_second_one(
 
 
 async def test_an_alias_write_that_arrives_late_is_overwritten_by_its_writer(
-    direct: World, through: ModelRegistry, mlflow: Proxy
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
     """A writer that was overtaken sees it, and shows the newer promotion."""
     model, released = new_name(), asyncio.Event()
@@ -172,7 +172,7 @@ async def test_an_alias_write_that_arrives_late_is_overwritten_by_its_writer(
 
 
 async def test_an_alias_write_that_arrives_after_its_writer_gave_up_does_not_win(
-    direct: World, through: ModelRegistry, mlflow: Proxy
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
     """The writer's time was over, a newer promotion came, then the old write landed: the next
     operation shows the newer one again."""

@@ -8,7 +8,7 @@ import pytest
 from stress.crash.figures import figure
 from stress.faults.postgres_proxy import PostgresProxy
 from stress.faults.steps import STEPS, effects, problems
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -21,7 +21,7 @@ from model_lifecycle.registry.model_registry import ModelRegistry
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", ["lose", "drop"])
 async def test_each_commit_fails_once(
-    direct: World, cut: ModelRegistry, postgres: PostgresProxy, operation: str, way: str
+    direct: RegistryFixture, cut: ModelRegistry, postgres: PostgresProxy, operation: str, way: str
 ) -> None:
     """Whichever COMMIT it strikes, the operation repeated with its id has one effect."""
     found: list[str] = []
@@ -49,7 +49,7 @@ async def test_each_commit_fails_once(
 
 
 async def test_a_rollback_without_id_whose_commit_was_not_heard_of_has_succeeded(
-    direct: World, cut: ModelRegistry, postgres: PostgresProxy
+    direct: RegistryFixture, cut: ModelRegistry, postgres: PostgresProxy
 ) -> None:
     """The ledger is asked how the commit ended, so nobody is led to roll back a second time."""
     model = new_name()
@@ -63,7 +63,7 @@ async def test_a_rollback_without_id_whose_commit_was_not_heard_of_has_succeeded
 
 
 async def test_a_rollback_whose_commit_never_arrived_has_not_happened(
-    direct: World, cut: ModelRegistry, postgres: PostgresProxy
+    direct: RegistryFixture, cut: ModelRegistry, postgres: PostgresProxy
 ) -> None:
     """It is refused as unavailable, and production stays."""
     model = new_name()
@@ -77,7 +77,7 @@ async def test_a_rollback_whose_commit_never_arrived_has_not_happened(
 
 
 async def test_a_ledger_that_is_away_is_told(
-    direct: World, cut: ModelRegistry, postgres: PostgresProxy
+    direct: RegistryFixture, cut: ModelRegistry, postgres: PostgresProxy
 ) -> None:
     """Reads and writes answer BackendUnavailable, and go on once it is back."""
     model = new_name()

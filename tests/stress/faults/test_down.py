@@ -10,7 +10,7 @@ import pytest
 from stress.crash.figures import figure
 from stress.faults.proxy import Proxy
 from stress.faults.steps import STEPS, effects, problems
-from support.registry_fixture import World, new_name
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -21,7 +21,7 @@ _CALLERS = 16
 
 @pytest.mark.parametrize("how", ["down", "hangs"])
 async def test_reads_are_answered_while_mlflow_is_away(
-    direct: World, through: ModelRegistry, mlflow: Proxy, how: str
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, how: str
 ) -> None:
     """Models, versions, history and what was in production come from the ledger."""
     model = new_name()
@@ -44,7 +44,7 @@ async def test_reads_are_answered_while_mlflow_is_away(
     [pytest.param(name, marks=[] if name == "promote" else [pytest.mark.stress]) for name in STEPS],
 )
 async def test_writes_are_refused_in_time_and_can_be_repeated(
-    direct: World, through: ModelRegistry, mlflow: Proxy, operation: str, how: str
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, operation: str, how: str
 ) -> None:
     """BackendUnavailable within five seconds, nothing changed; later the same call succeeds."""
     model, operation_id = new_name(), new_name("operation")
@@ -71,7 +71,7 @@ async def test_writes_are_refused_in_time_and_can_be_repeated(
 
 
 async def test_many_writers_are_all_refused_in_time(
-    direct: World, through: ModelRegistry, mlflow: Proxy
+    direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
     """Those who wait for a free connection wait no longer than those who have one."""
     model = new_name()
