@@ -1,8 +1,8 @@
 """What replaying traffic leaves behind: sums that add to the bit, in any order.
 
-A partition's rows become a :class:`ReplayAggregate` and are forgotten; tallies of partitions add up to that
-of the window, wherever they were made. Its size grows with the blocks judged by a few numbers
-each, never with the requests.
+A partition's rows become a :class:`ReplayAggregate` and are forgotten; the aggregates of the
+partitions add up to that of the window, wherever they were computed. The size grows by a few
+numbers for each judged block, never with the requests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Replay: what both models said to the requests that the champion answered, some hours at a time.
+"""Replay: the answers of both models to the requests that the champion answered, hour by hour.
 
-Pure of I/O: rows in, a :class:`~.tally.ReplayAggregate` out, so that partitions can be replayed on many
-workers and added. Only latencies depend on the clock.
+Pure of I/O: accepts rows and returns a :class:`~..aggregates.replay.ReplayAggregate`, so that
+partitions can be replayed on many workers and added. Only latencies depend on the clock.
 """
 
 from __future__ import annotations

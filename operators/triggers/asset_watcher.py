@@ -1,7 +1,8 @@
 """Versions that somebody registered elsewhere, as events that start DAGs.
 
-``schedule=[external_registration_asset("acme", "churn")]`` starts a DAG when a version of the model is
-registered by the API, the command line or Python, or adopted from MLflow by ``reconcile``.
+``schedule=[external_registration_asset("acme", "churn")]`` starts a DAG when a version of the
+model is registered by the API, the command line or Python, or adopted from MLflow by
+``reconcile``.
 Versions that Airflow's own tasks register have ``stage_asset(…, "development")``.
 """
 
