@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.aggregates.block import Cell
+from model_lifecycle.gates.aggregates.block import BlockSummary
 from model_lifecycle.gates.inference import estimators
 from model_lifecycle.gates.metrics.definitions import METRICS
-from model_lifecycle.gates.policy.hypotheses import Claim
+from model_lifecycle.gates.policy.hypotheses import Hypothesis
 from model_lifecycle.gates.policy.promotion import Comparison
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
@@ -58,13 +58,13 @@ def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
     x = setting.draw(rng, (3, 60, 60), 0.0)
     span = 1.0 if "disagree" in name else None
     metric = replace(METRICS["brier"], span=span)
-    claim = Claim("c", "comparison", metric, -setting.margin, setting.margin)
+    claim = Hypothesis("c", "comparison", metric, -setting.margin, setting.margin)
     policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
     def shown(run):
         judge, verdicts = estimators.engine(policy, claim, 0.05), []
         for number, block in enumerate(run, 1):
-            judge.add(Cell.of(block, None, block, span=span if unit == "request" else None))
+            judge.add(BlockSummary.of(block, None, block, span=span if unit == "request" else None))
             enough = unit == "request" or number >= benchmark.FIRST_BLOCKS
             verdicts.append(judge.bounds().lower > -setting.margin and enough)
         return verdicts

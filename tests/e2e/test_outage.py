@@ -21,7 +21,7 @@ from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.mlflow import MLFLOW
 from model_lifecycle.stack.postgres import POSTGRES
 from model_lifecycle.stack.seaweed import SEAWEED
-from model_lifecycle.stack.service import Part
+from model_lifecycle.stack.service import StackService
 from model_lifecycle.stack.services import PARTS
 from model_lifecycle.stack.stack import Stack
 
@@ -30,7 +30,7 @@ _MODEL = "/api/v1/models/pulse"
 
 
 @contextmanager
-def down(stack: Stack, *parts: Part) -> Iterator[None]:
+def down(stack: Stack, *parts: StackService) -> Iterator[None]:
     """The parts are stopped until the block ends; then everything has to become healthy again."""
     for part in parts:
         stack.supervision.stop_part(part)
