@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv installs in seconds; where only pip reaches your index: make INSTALL=".venv/bin/pip install"
 INSTALL ?= $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test test-frameworks e2e up down fuzz stress check bench clean
+.PHONY: demo test test-frameworks e2e up down fuzz stress check docs bench clean
 
 demo: .venv/ready
 	$(BIN)/python -m model_lifecycle.dags.flights.demo
@@ -46,13 +46,21 @@ stress: .venv/ready
 	$(BIN)/python tests/stress/crash/figures.py .venv/stress.jsonl docs/operations/reliability-figures.md
 
 # The benchmarks import one another, and servers of the tests, by the folders' own names.
-CODE := registry gates api cli operators dags plugin stack benchmarks
+CODE := registry gates api cli operators dags plugin stack benchmarks docs
 check: .venv/ready
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	cd .venv/house && MYPYPATH=model_lifecycle/benchmarks:model_lifecycle/tests \
 	  ../bin/mypy --config-file ../../pyproject.toml --explicit-package-bases \
 	  $(CODE:%=model_lifecycle/%)
 	$(BIN)/lint-imports --config setup.cfg
+
+# The documentation as a site, in .venv/site; warnings are errors. The themes of mkdocs advertise
+# their successors on each build unless the two variables are set.
+PACKAGE := __init__.py registry gates api cli operators dags plugin
+docs: .venv/ready
+	rm -rf .venv/docs && mkdir -p .venv/docs/model_lifecycle
+	ln -s $(PACKAGE:%="$(CURDIR)/%") .venv/docs/model_lifecycle
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet
 
 bench: .venv/ready
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -72,7 +80,7 @@ bench: .venv/ready
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv==0.13.9
-	$(INSTALL) --constraint constraints.txt --editable ".[amazon,api,celery,check,demo,postgres,s3,stack,test]"
+	$(INSTALL) --constraint constraints.txt --editable ".[amazon,api,celery,check,demo,docs,postgres,s3,stack,test]"
 	mkdir -p .venv/house && ln -sfn "$(CURDIR)" .venv/house/model_lifecycle
 	touch $@
 

@@ -37,7 +37,7 @@ MODULES = {
     "stack": ["model_lifecycle.stack.__main__", "supervisor.supervisord", "psycopg2"],
 }
 #: Tools of this repository, which the other tests and `make check` use.
-TOOLS = {"test", "check"}
+TOOLS = {"test", "check", "docs"}
 
 
 def requirements(lines: str) -> list[Requirement]:

@@ -1,0 +1,181 @@
+"""Write the reference pages that come from the code; mkdocs runs this file at each build.
+
+Operators, the Python API and the policy are rendered from docstrings and signatures; commands,
+settings and policy fields are tables of what the program itself accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mkdocs_gen_files
+import typer
+
+from model_lifecycle import operators, registry
+from model_lifecycle.api.settings import ApiSettings
+from model_lifecycle.cli.main import app
+from model_lifecycle.gates.policy import promotion
+from model_lifecycle.registry.settings import PREFIX, PROGRAM_ONLY, Settings
+
+ROOT = Path(__file__).parents[2]
+#: The classes of a policy, by the key of a policy file that they describe.
+POLICY_SECTIONS = {
+    "PromotionPolicy": "the file as a whole",
+    "ValidationPolicy": "`validation`",
+    "ShadowPolicy": "`shadow`",
+    "ABPolicy": "`ab_test`",
+    "Comparison": "an item of `comparisons`",
+    "Limit": "an item of `limits`",
+    "SliceLimit": "an item of `slices`",
+    "LatencyLimit": "an item of `latency`",
+    "OutcomeDemand": "an item of `outcomes`",
+}
+
+
+def directive(value: Any, name: str) -> str:
+    """The line that makes mkdocstrings render ``value`` with its members from the source."""
+    return f"::: {value.__module__}.{name}\n"
+
+
+def docstring(value: Any, name: str) -> str:
+    """As :func:`directive`, for the docstring of ``value`` alone, without a heading."""
+    return directive(value, name) + "    options: {members: false, show_root_heading: false}\n"
+
+
+def public_names(title: str, introduction: str, package: ModuleType) -> str:
+    """A page with every public name of a package that has a docstring of its own."""
+    directives = [
+        directive(getattr(package, name), name)
+        for name in package.__all__
+        if hasattr(getattr(package, name), "__module__")
+    ]
+    return "\n".join([f"# {title}\n", f"{introduction}\n", *directives])
+
+
+def policy_page() -> str:
+    """The fields of a policy with types and defaults, then what they mean."""
+    lines = [
+        "# Policy",
+        "",
+        "A policy is stated in Python with these classes, or in a YAML or JSON file with the same",
+        "names. [Gates](../guides/gates.md) has examples.",
+        "",
+        directive(promotion.promotion_policy, "promotion_policy"),
+    ]
+    for name, key in POLICY_SECTIONS.items():
+        cls = getattr(promotion, name, None) or getattr(registry, name)
+        lines += [f"## {name}", "", f"In a file: {key}.", "", *field_table(fields(cls)), ""]
+        lines += [docstring(cls, name)]
+    return "\n".join(lines)
+
+
+def field_table(items: Iterable[Field[Any]]) -> Iterator[str]:
+    """Rows of a Markdown table: name, type, default."""
+    yield from ("| field | type | default |", "|---|---|---|")
+    for item in items:
+        yield f"| `{item.name}` | {code(str(item.type))} | {code(default(item))} |"
+
+
+def default(item: Field[Any]) -> str:
+    """The default of a field as source text; "required" for a field without one."""
+    if item.default is None and "None" not in str(item.type):
+        return "see below"
+    if item.default is not MISSING:
+        return str(item.default) if isinstance(item.default, Path) else repr(item.default)
+    return "required" if item.default_factory is MISSING else repr(item.default_factory())
+
+
+def code(text: str) -> str:
+    """``text`` as code inside a table's cell; a pipe in it needs no escape."""
+    return f"`{text}`"
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options, as its ``--help`` prints them."""
+    lines = ["# Commands and options", "", "`model-lifecycle COMMAND --help` prints the same."]
+    for name, command in commands(typer.main.get_command(app)):
+        context = typer.Context(command, info_name=f"model-lifecycle {name}")
+        help_text = (command.help or "").replace("\b\n", "").strip()
+        lines += ["", f"## {name}", "", help_text, "", "```", command.get_usage(context), "```"]
+        rows = [parameter_row(item) for item in command.params if item.name != "help"]
+        if rows:
+            lines += ["", "| parameter | meaning |", "|---|---|", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each command below a group with its full name. Typer's own types of these are private."""
+    for name, command in sorted(group.commands.items()):
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def parameter_row(parameter: Any) -> str:
+    """Name and help of an argument or option, as a row of a table."""
+    option = parameter.param_type_name == "option"
+    name = ", ".join([*parameter.opts, *parameter.secondary_opts]) if option else parameter.metavar
+    help_text = " ".join(str(parameter.help or "").split()).replace("|", "\\|")
+    return f"| {code(name)} | {help_text} |"
+
+
+def settings_page() -> str:
+    """The environment variables of the registry and of the HTTP API."""
+    lines = ["# Settings", "", "Settings are environment variables. Inside Airflow, the fields of"]
+    lines += ["[the connection](../guides/airflow.md#connection) take precedence.", ""]
+    sections: tuple[tuple[str, type[Any], str], ...] = (
+        ("Registry", Settings, PREFIX),
+        ("HTTP API", ApiSettings, f"{PREFIX}API_"),
+    )
+    for title, cls, prefix in sections:
+        lines += [f"## {title}", "", "| variable | type | default |", "|---|---|---|"]
+        for item in fields(cls):
+            if item.name not in PROGRAM_ONLY:
+                variable = f"`{prefix}{item.name.upper()}`"
+                lines.append(f"| {variable} | {code(str(item.type))} | {code(default(item))} |")
+        lines += ["", docstring(cls, cls.__name__)]
+    return "\n".join(lines)
+
+
+def decisions_page() -> str:
+    """The list of the decision records, by number."""
+    lines = ["# Decisions", "", "Each page records one choice: its context, the decision, its"]
+    lines += ["consequences, and the alternatives.", ""]
+    for page in sorted((ROOT / "docs" / "decisions").glob("0*.md")):
+        title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        lines.append(f"- [{title}]({page.name})")
+    return "\n".join(lines) + "\n"
+
+
+def root_page(name: str) -> str:
+    """A page of the repository's root, with its links as seen from ``docs``."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return text.replace("](docs/decisions)", "](decisions/index.md)").replace("](docs/", "](")
+
+
+PAGES = {
+    "reference/operators.md": public_names(
+        "Operators",
+        "Everything that `model_lifecycle.operators` exports: operators, sensors, triggers, "
+        "assets, links, the hook and the DAG factories.",
+        operators,
+    ),
+    "reference/registry.md": public_names(
+        "Python API", "Everything that `model_lifecycle.registry` exports.", registry
+    ),
+    "reference/policy.md": policy_page(),
+    "reference/commands.md": commands_page(),
+    "reference/settings.md": settings_page(),
+    "decisions/index.md": decisions_page(),
+    **{name.lower(): root_page(name) for name in ("CHANGELOG.md", "CONTRIBUTING.md")},
+}
+for path, text in PAGES.items():
+    with mkdocs_gen_files.open(path, "w") as file:
+        file.write(text)
