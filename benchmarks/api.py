@@ -130,10 +130,10 @@ async def _measure(stack: Stack, rounds: float) -> bool:
     _rest()
     for subject, ways in _ways(stack).items():
         times = await side_by_side(ways, max(5, int(ROUNDS[subject] * rounds)))
-        for name, found in times.items():
-            print(_row(f"{subject}: {name}", found))
-            if found.failures:
-                print(f"  {len(found.failures)} FAILED, such as {found.failures[0]}")
+        for name, durations in times.items():
+            print(_row(f"{subject}: {name}", durations))
+            if durations.failures:
+                print(f"  {len(durations.failures)} FAILED, such as {durations.failures[0]}")
                 met = False
         for target in TARGETS[subject]:
             met &= _judge(target, times)
@@ -166,11 +166,11 @@ def _judge(target: Target, times: dict[str, Times]) -> bool:
 
 
 def _row(title: str, times: Times) -> str:
-    shown = "".join(
+    cells = "".join(
         f"  p{share * 100:.0f} {times.quantile(share) * 1000:8.2f} ms"
         for share in (0.5, 0.95, 0.99)
     )
-    return f"{title:<40}{shown}"
+    return f"{title:<40}{cells}"
 
 
 async def _sustain(stack: Stack, seconds: float) -> bool:
@@ -201,9 +201,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=float, default=1.0, help="share of the usual rounds")
     parser.add_argument("--seconds", type=float, default=60.0, help="of sustained load")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="api-bench-") as folder, stack(Path(folder)) as found:
-        met = asyncio.run(_measure(found, arguments.rounds))
-        met &= asyncio.run(_sustain(found, arguments.seconds))
+    with tempfile.TemporaryDirectory(prefix="api-bench-") as folder, stack(Path(folder)) as servers:
+        met = asyncio.run(_measure(servers, arguments.rounds))
+        met &= asyncio.run(_sustain(servers, arguments.seconds))
     return 0 if met else 1
 
 

@@ -140,15 +140,15 @@ def _betting(x: Floats, null: float) -> NDArray[np.bool_]:
     points = 2 * np.arange(STEPS + 1) / STEPS - 1
     gains = np.log1p(np.outer(points - null, grid))
     runs, looks, _ = x.shape
-    shown = np.zeros((runs, looks), dtype=bool)
+    rejected = np.zeros((runs, looks), dtype=bool)
     for run in range(runs):
         weights = np.zeros((looks, STEPS + 1))
         for look in range(looks):
-            found = Grid.of(x[run, look], 1.0).weights
-            weights[look, list(found)] = list(found.values())
+            grid_weights = Grid.of(x[run, look], 1.0).weights
+            weights[look, list(grid_weights)] = list(grid_weights.values())
         wealth = np.cumsum(weights / ONE @ gains, axis=0)
-        shown[run] = np.exp(np.minimum(wealth, 700)).mean(axis=1) >= 1 / ALPHA
-    return shown
+        rejected[run] = np.exp(np.minimum(wealth, 700)).mean(axis=1) >= 1 / ALPHA
+    return rejected
 
 
 def _sequence(x: Floats, null: float, span: float | None = None) -> NDArray[np.bool_]:
@@ -165,8 +165,8 @@ def _sequence(x: Floats, null: float, span: float | None = None) -> NDArray[np.b
     deviation = np.sqrt(np.maximum(variance, floor / x.shape[2]))
     tuned = rho(2 * ALPHA, 100)
     half = np.array([one_sided_half_width(float(i), 1.0, ALPHA, tuned) for i in n])
-    shown: NDArray[np.bool_] = (mean - half * deviation > null) & (n >= FIRST_BLOCKS)
-    return shown
+    rejected: NDArray[np.bool_] = (mean - half * deviation > null) & (n >= FIRST_BLOCKS)
+    return rejected
 
 
 def _anywhere(looks: NDArray[np.bool_]) -> list[bool]:
@@ -180,8 +180,8 @@ def _peeked(x: Floats, null: float) -> NDArray[np.bool_]:
     mean = x.sum(axis=2).cumsum(axis=1) / n
     square = (x**2).sum(axis=2).cumsum(axis=1)
     error = np.sqrt(np.maximum(square / n - mean**2, 0) / n)
-    shown: NDArray[np.bool_] = (mean - Z * error > null) & (n >= 100)
-    return shown
+    rejected: NDArray[np.bool_] = (mean - Z * error > null) & (n >= 100)
+    return rejected
 
 
 def measure(setting: Setting, runs: int, seed: int) -> Result:
@@ -223,7 +223,7 @@ def clusters(runs: int, seed: int) -> Result:
     tuned = rho(2 * ALPHA, 1000)
     half = np.array([one_sided_half_width(float(k), 1.0, ALPHA, tuned) for k in units])
 
-    def shown(mean: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
+    def reject(mean: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
         size = rng.geometric(0.2, (runs, LOOKS, new)).astype(float)
         own = rng.normal(mean, 0.15, size.shape)
         x = size * own + rng.normal(0, 0.2, size.shape) * np.sqrt(size)
@@ -237,8 +237,8 @@ def clusters(runs: int, seed: int) -> Result:
         passed = (ratio - half * np.sqrt(residual) > -margin) & ready
         return passed, (ratio - z > -margin) & ready, n
 
-    wrong, peeked, _ = shown(-margin)
-    equal, _, n = shown(0.0)
+    wrong, peeked, _ = reject(-margin)
+    equal, _, n = reject(0.0)
     median = float(
         np.median(np.where(equal.any(axis=1), n[np.arange(runs), equal.argmax(1)], np.inf))
     )
@@ -261,7 +261,7 @@ def two_arms(runs: int, seed: int) -> Result:
     tuned = rho(2 * ALPHA, 10_000)
     half = np.array([one_sided_half_width(2.0 * n, 1.0, ALPHA, tuned) for n in each])
 
-    def shown(worse: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def reject(worse: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         first, second = (
             rng.binomial(new, p, (runs, LOOKS)).cumsum(axis=1) / each for p in (rate, rate - worse)
         )
@@ -271,8 +271,8 @@ def two_arms(runs: int, seed: int) -> Result:
         passed = (estimate - half * error * np.sqrt(2 * each) > -margin) & ready
         return passed, (estimate - Z * error > -margin) & (each >= 100)
 
-    wrong, peeked = shown(margin)
-    equal, _ = shown(0.0)
+    wrong, peeked = reject(margin)
+    equal, _ = reject(0.0)
     median = float(np.median(np.where(equal.any(axis=1), 2 * each[equal.argmax(1)], np.inf)))
     spread = (Z + float(norm.isf(0.1))) ** 2 * 2 * rate * (1 - rate) / margin**2
     return Result(
@@ -346,10 +346,10 @@ def _quantile_ends(
     x: Floats, quantile: float, bands: list[tuple[float, float]]
 ) -> tuple[Floats, Floats, Floats]:
     """Lower end, estimate and upper end at each look."""
-    found = [LogHistogram.of(part).counts for part in x]
-    least, most = min(min(c) for c in found), max(max(c) for c in found)
-    counts = np.zeros((len(found), most - least + 1), dtype=np.int64)
-    for row, each in enumerate(found):
+    histograms = [LogHistogram.of(part).counts for part in x]
+    least, most = min(min(c) for c in histograms), max(max(c) for c in histograms)
+    counts = np.zeros((len(histograms), most - least + 1), dtype=np.int64)
+    for row, each in enumerate(histograms):
         counts[row, [bucket - least for bucket in each]] = list(each.values())
     ranks = counts.cumsum(axis=0).cumsum(axis=1)
     n = ranks[:, -1]

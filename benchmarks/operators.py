@@ -150,15 +150,15 @@ async def judged(tenant: str, *gates: str) -> None:
     from model_lifecycle.registry.factory import open_registry
 
     async with open_registry() as registry:
-        found = await registry.get_version(tenant, MODEL, 1)
+        version = await registry.get_version(tenant, MODEL, 1)
         policy = await registry.get_policy(tenant, MODEL)
-        assert found is not None
+        assert version is not None
         for gate in gates:
             item = Evidence(
                 evidence_id=uuid.uuid4().hex,
                 gate=Gate(gate),
                 verdict=Verdict.PASS,
-                bundle_digest=found.bundle_digest,
+                bundle_digest=version.bundle_digest,
                 baseline=None,
                 policy_fingerprint=policy.fingerprint,
             )
@@ -182,7 +182,7 @@ async def followed(tenant: str, uri: str) -> None:
 
 def round_of(number: int, held_out: str) -> list[tuple[str, dict[str, Any]]]:
     """One lifecycle; what each of its tasks took."""
-    tenant, uri, found = f"bench-{number}", "", []
+    tenant, uri, measurements = f"bench-{number}", "", []
     for step, (name, arguments) in enumerate(lifecycle(tenant, held_out)):
         if name == "ApproveModelOperator":
             asyncio.run(judged(tenant, "shadow"))
@@ -196,15 +196,15 @@ def round_of(number: int, held_out: str) -> list[tuple[str, dict[str, Any]]]:
             capture_output=True,
             text=True,
         )
-        told = [line for line in done.stdout.splitlines() if line.startswith("told ")]
-        if not told:
+        lines = [line for line in done.stdout.splitlines() if line.startswith("told ")]
+        if not lines:
             raise RuntimeError(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        answer = json.loads(told[-1].removeprefix("told "))
+        answer = json.loads(lines[-1].removeprefix("told "))
         if name == "TrainModelOperator":
             uri = answer["result"]["model_uri"]
         to = f" to {arguments['target_stage']}" if "target_stage" in arguments else ""
-        found.append((f"{name}{to}", answer))
-    return found
+        measurements.append((f"{name}{to}", answer))
+    return measurements
 
 
 def main() -> int:
@@ -226,7 +226,7 @@ def main() -> int:
         held_out = Path(folder) / "held-out.parquet"
         _write(held_out)
         rounds = [round_of(number, str(held_out)) for number in range(given.rounds)]
-    return shown(rounds)
+    return print_report(rounds)
 
 
 @contextmanager
@@ -261,9 +261,9 @@ def _write(file: Path) -> None:
     frame.assign(label=(frame["x"] > 200).astype(int)).to_parquet(file)
 
 
-def shown(rounds: list[list[tuple[str, dict[str, Any]]]]) -> int:
+def print_report(rounds: list[list[tuple[str, dict[str, Any]]]]) -> int:
     seconds, imported = defaultdict(list), set()
-    for name, answer in (item for found in rounds for item in found):
+    for name, answer in (item for answers in rounds for item in answers):
         seconds[name].append(answer["seconds"])
         if answer["mlflow"]:
             imported.add(name)

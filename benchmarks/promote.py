@@ -103,11 +103,11 @@ class Promotions:
             await self.floor.execute("INSERT INTO floor_entries VALUES ($1)", number)
 
 
-async def measure(folder: Path, found: Stack, rounds: int, console: Console) -> Promotions:
-    settings = Settings({}, home=folder, database_url=found.ledger, tracking_uri=found.mlflow)
-    client = MlflowClient(found.mlflow, found.mlflow)
+async def measure(folder: Path, services: Stack, rounds: int, console: Console) -> Promotions:
+    settings = Settings({}, home=folder, database_url=services.ledger, tracking_uri=services.mlflow)
+    client = MlflowClient(services.mlflow, services.mlflow)
     client.create_registered_model(RAW)
-    floor = await asyncpg.connect(found.ledger.replace("+asyncpg", ""))
+    floor = await asyncpg.connect(services.ledger.replace("+asyncpg", ""))
     for statement in _FLOOR:
         await floor.execute(statement)
     async with open_registry(settings) as registry:
@@ -131,18 +131,18 @@ def report(promotions: Promotions, console: Console) -> bool:
     table = Table(title="Promoting a version: milliseconds")
     for heading in ("", "rounds", "median", "least", "most", "times raw", "times floor"):
         table.add_column(heading, justify="left" if not heading else "right")
-    ratio = {name: {base: _ratio(seconds, name, base) for base in _BASES} for name in _SHOWN}
-    for name, title in _SHOWN.items():
+    ratio = {name: {base: _ratio(seconds, name, base) for base in _BASES} for name in _LABELS}
+    for name, title in _LABELS.items():
         values = [1000 * item for item in seconds[name]]
-        shown = (statistics.median(values), min(values), max(values), *ratio[name].values())
-        table.add_row(title, str(len(values)), *(f"{value:.2f}" for value in shown))
+        cells = (statistics.median(values), min(values), max(values), *ratio[name].values())
+        table.add_row(title, str(len(values)), *(f"{value:.2f}" for value in cells))
     console.print(table)
     good = ratio["ours"]["raw"] <= AT_MOST
     console.print(f"{'PASS' if good else 'FAIL'}: ours at most {AT_MOST} times the raw calls")
     return good
 
 
-_SHOWN = {
+_LABELS = {
     "ours": "ours: evidence, ledger, MLflow shows it",
     "raw": "raw: transition with archive, set alias, get",
     "floor": "floor: one PostgreSQL transaction",
@@ -166,8 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     with tempfile.TemporaryDirectory(prefix="promote-") as scratch:
         folder = Path(scratch)
-        with stack(folder / "mlflow") as found:
-            promotions = asyncio.run(measure(folder / "home", found, rounds, console))
+        with stack(folder / "mlflow") as services:
+            promotions = asyncio.run(measure(folder / "home", services, rounds, console))
     return 0 if report(promotions, console) else 1
 
 

@@ -126,7 +126,7 @@ def cases() -> tuple[list[Case], list[str]]:
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, labels)
     boosted = HistGradientBoostingClassifier().fit(frame, labels)
     example = frame.head()
-    found = [
+    cases = [
         Case("sklearn", "logistic-regression", linear, example, {}),
         # Without the list MLflow refuses this model.
         Case(
@@ -144,10 +144,10 @@ def cases() -> tuple[list[Case], list[str]]:
         ("onnx", ("onnx", "onnxruntime", "skl2onnx"), _onnx),
     ):
         if all(find_spec(name) for name in needs):
-            found.append(make(example, linear))
+            cases.append(make(example, linear))
         else:
             absent.append(framework)
-    return found, absent
+    return cases, absent
 
 
 def _pytorch(example: pd.DataFrame, linear: Any) -> Case:

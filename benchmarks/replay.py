@@ -194,8 +194,8 @@ async def speed(root: Path) -> Speed:
 def peak(root: Path, days: int) -> float:
     """Peak memory in MB of a process that replays so many days."""
     command = [sys.executable, __file__, "--root", str(root), "--days", str(days)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(found.stdout.split()[-1])
+    completed = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(completed.stdout.split()[-1])
 
 
 def main() -> int:
@@ -213,12 +213,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         asyncio.run(write_day(LocalArtifacts(root), given.rows, models()[0]))
-        found = asyncio.run(speed(root))
-        bare, ours = found.bare, found.ours
+        results = asyncio.run(speed(root))
+        bare, ours = results.bare, results.ours
         console.print(
             f"{given.rows:,} rows: replay {ours:,.0f} rows/s, bare predict of both models "
             f"{bare:,.0f} rows/s: {ours / bare:.2f} times (at least {LEAST_SPEED}); "
-            f"of the processors' time {found.processor:.2f} times as much, {os.cpu_count()} of them"
+            f"{results.processor:.2f} times the processor time, on {os.cpu_count()} processors"
         )
         repeat_day(root, 10)
         one, ten = peak(root, 1), peak(root, 10)

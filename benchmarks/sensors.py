@@ -72,15 +72,15 @@ async def staged() -> None:
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     async with open_registry() as registry:
         await registry.register_model(TENANT, AWAITED, model, "sklearn", {}, {}, created_by="bench")
-        found = await registry.get_version(TENANT, AWAITED, 1)
+        version = await registry.get_version(TENANT, AWAITED, 1)
         policy = await registry.get_policy(TENANT, AWAITED)
-        assert found is not None
+        assert version is not None
         for gate in (Gate.VALIDATION, Gate.SHADOW):
             evidence = Evidence(
                 evidence_id=uuid.uuid4().hex,
                 gate=gate,
                 verdict=Verdict.PASS,
-                bundle_digest=found.bundle_digest,
+                bundle_digest=version.bundle_digest,
                 baseline=None,
                 policy_fingerprint=policy.fingerprint,
             )
@@ -109,8 +109,8 @@ async def trigger_runner(seconds: float, wait: float) -> None:
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    asked = [0]
-    event.listen(Engine, "before_cursor_execute", lambda *_: asked.__setitem__(0, asked[0] + 1))
+    queries = [0]
+    event.listen(Engine, "before_cursor_execute", lambda *_: queries.__setitem__(0, queries[0] + 1))
 
     class Runner(TriggerRunner):
         """Airflow's runner; what would come from and go to Airflow's database stays here."""
@@ -130,12 +130,12 @@ async def trigger_runner(seconds: float, wait: float) -> None:
     running = asyncio.create_task(runner.arun())
     # The first looks: modules are imported, connections opened, every trigger told once.
     await asyncio.sleep(wait)
-    asked[0], stood_still, begun = 0, 0.0, time.monotonic()
+    queries[0], stood_still, begun = 0, 0.0, time.monotonic()
     while (now := time.monotonic()) - begun < seconds:
         await asyncio.sleep(0.01)
         stood_still = max(stood_still, time.monotonic() - now - 0.01)
     tell(
-        asked_per_minute=asked[0] * 60 / seconds,
+        asked_per_minute=queries[0] * 60 / seconds,
         waiting=sum(not item["task"].done() for item in runner.triggers.values()),
         stood_still=stood_still,
         idle=before,
@@ -152,8 +152,8 @@ async def trigger_runner(seconds: float, wait: float) -> None:
         await running
 
 
-def tell(**told: Any) -> None:
-    sys.stdout.write(f"told {json.dumps(told)}\n")
+def tell(**fields: Any) -> None:
+    sys.stdout.write(f"told {json.dumps(fields)}\n")
     sys.stdout.flush()
 
 
@@ -171,14 +171,14 @@ def waited(triggers: list[Any], given: argparse.Namespace, *, promote: bool) -> 
         assert process.stdin is not None
         json.dump(triggers, process.stdin)
         process.stdin.close()
-        found = heard(process)
+        heard_events = heard(process)
         if not promote:
             process.kill()
-            return found
+            return heard_events
         asyncio.run(promoted())
         at = time.time()
         fired = heard(process)
-        return {**found, "fired": fired["fired"], "delay": fired["at"] - at}
+        return {**heard_events, "fired": fired["fired"], "delay": fired["at"] - at}
 
 
 def heard(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -215,10 +215,10 @@ def main() -> int:
         left = time.perf_counter() - begun
         one = waited(triggers[:1], given, promote=False)
         many = waited(triggers, given, promote=True)
-    return shown(given, held, left, one, many)
+    return print_report(given, held, left, one, many)
 
 
-def shown(
+def print_report(
     given: argparse.Namespace,
     held: int,
     left: float,

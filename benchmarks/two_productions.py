@@ -40,7 +40,7 @@ from model_lifecycle.registry.sync import run_sync  # noqa: E402
 _PLAIN = Path(__file__).parent / "promoting" / "plain.py"
 PROMOTERS = 2
 OURS, PLAIN = f"{TENANT}.{MODEL}", "plain"
-_LEDGER, _SHOWN, _STAGES = "ours, in the ledger", "ours, as MLflow shows it", "plain MLflow"
+_LEDGER, _PROJECTED, _STAGES = "ours, in the ledger", "ours, as MLflow shows it", "plain MLflow"
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Race:
     client: MlflowClient
     place: dict[str, Any]
     ended: dict[str, Counter[int]] = field(
-        default_factory=lambda: {name: Counter() for name in (_STAGES, _LEDGER, _SHOWN)}
+        default_factory=lambda: {name: Counter() for name in (_STAGES, _LEDGER, _PROJECTED)}
     )
     outcomes: dict[str, Counter[str]] = field(
         default_factory=lambda: {PLAIN: Counter(), OURS: Counter()}
@@ -75,23 +75,23 @@ class Race:
         _, stages = run_sync(outcome(self.place))
         self.ended[_LEDGER][list(stages.values()).count("production")] += 1
         versions = self.client.search_model_versions(f"name = '{OURS}'")
-        self.ended[_SHOWN][sum(v.tags.get(tags.STAGE) == "production" for v in versions)] += 1
+        self.ended[_PROJECTED][sum(v.tags.get(tags.STAGE) == "production" for v in versions)] += 1
         alias = self.client.get_model_version_by_alias(OURS, tags.PRODUCTION_ALIAS)
         self.astray += stages[int(alias.version)] != "production"
 
 
 def run(folder: Path, rounds: int, console: Console) -> Race:
-    with console.status("PostgreSQL and MLflow start"), stack(folder / "mlflow") as found:
-        client = MlflowClient(found.mlflow, found.mlflow)
+    with console.status("PostgreSQL and MLflow start"), stack(folder / "mlflow") as services:
+        client = MlflowClient(services.mlflow, services.mlflow)
         for name in (PLAIN, OURS):
             client.create_registered_model(name)
             for _ in range(PROMOTERS + 1):
                 client.create_model_version(name, source="s3://anywhere/model")
-        home = {"home": str(folder), "database_url": found.ledger}
+        home = {"home": str(folder), "database_url": services.ledger}
         run_sync(prepare(home, PROMOTERS + 1))
         race = Race(client, home)
-        served = {**home, "tracking_uri": found.mlflow, "call_timeout": 60}
-        theirs = {"home": str(folder), "tracking_uri": found.mlflow, "model": PLAIN}
+        served = {**home, "tracking_uri": services.mlflow, "call_timeout": 60}
+        theirs = {"home": str(folder), "tracking_uri": services.mlflow, "model": PLAIN}
         with (
             promoters(PROMOTERS, theirs, _PLAIN) as plain,
             promoters(PROMOTERS, served) as ours,
@@ -114,10 +114,10 @@ def report(race: Race, rounds: int, console: Console) -> bool:
         table.add_row(name, *(_bar(ended[count], rounds) for count in counts))
     console.print(table)
     for name, outcomes in race.outcomes.items():
-        told = ", ".join(f"{count} {what}" for what, count in sorted(outcomes.items()))
-        console.print(f"{name}: of {rounds * PROMOTERS} calls {told}")
+        sentence = ", ".join(f"{count} {what}" for what, count in sorted(outcomes.items()))
+        console.print(f"{name}: of {rounds * PROMOTERS} calls {sentence}")
     console.print(f"rounds of ours with the alias on another version: {race.astray}")
-    good = not race.astray and all(set(race.ended[name]) == {1} for name in (_LEDGER, _SHOWN))
+    good = not race.astray and all(set(race.ended[name]) == {1} for name in (_LEDGER, _PROJECTED))
     console.print(f"{'PASS' if good else 'FAIL'}: ours ends every round with exactly one")
     return good
 

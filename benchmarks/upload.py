@@ -177,10 +177,10 @@ class Ways:
         """All of it is there; then it goes, so that the disk holds one bundle at a time."""
         client = self._client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{place}/")
-        found = {item["Key"]: item["Size"] for page in pages for item in page["Contents"]}
+        sizes = {item["Key"]: item["Size"] for page in pages for item in page["Contents"]}
         for file in folder.iterdir():
-            assert found[f"{place}/{file.name}"] == file.stat().st_size, file
-        for key in found:
+            assert sizes[f"{place}/{file.name}"] == file.stat().st_size, file
+        for key in sizes:
             client.delete_object(Bucket=BUCKET, Key=key)
         client.close()
 

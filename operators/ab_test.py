@@ -40,7 +40,7 @@ class ABTestOperator(GateOperator):
             evidence_id(context, self.version, self.start, self.end),
         )
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.evaluation.ab_test import ab_test_version
 
             report = await ab_test_version(
@@ -55,4 +55,4 @@ class ABTestOperator(GateOperator):
             )
             return told(registry, report)
 
-        return self.tell(context, *self.ask(act))
+        return self.tell(context, *self.call_registry(work))

@@ -67,11 +67,11 @@ def judge_answer(
     PASS only if somebody approved who neither started the run nor registered the version. An
     approval of one's own work is INVALID, which never counts as a pass.
     """
-    said = f": {answer.comment}" if answer.comment else ""
+    comment = f": {answer.comment}" if answer.comment else ""
     if answer.responder is None:
         return Verdict.FAIL, "rejected: nobody answered in time"
     if answer.choice != APPROVE:
-        return Verdict.FAIL, f"rejected by {answer.responder}{said}"
+        return Verdict.FAIL, f"rejected by {answer.responder}{comment}"
     names = {
         name.casefold() for name in (answer.responder_id, answer.responder_name) if name is not None
     }
@@ -81,7 +81,7 @@ def judge_answer(
         return Verdict.INVALID, (
             f"{answer.responder} registered this version; somebody else has to approve"
         )
-    return Verdict.PASS, f"approved by {answer.responder}{said}"
+    return Verdict.PASS, f"approved by {answer.responder}{comment}"
 
 
 def approval_evidence(

@@ -21,7 +21,7 @@ from .approval_rules import REJECT, Answer, Question, approval_body, approval_ev
 from .base import LifecycleOperator
 from .gate_operator import report_page
 from .links import GateReportLink, ModelVersionLink
-from .runtime.notifications import as_list, count, event, notify
+from .runtime.notifications import as_list, build_event, count, notify
 from .runtime.task_identity import evidence_id, person, state_key
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
 
     The task waits as ``awaiting_input``, without a worker. The answer is recorded as evidence of
     the gate ``approval``, with the person's name, for the bundle, policy and production version
-    that were shown. ``Reject``, and no answer in time, are recorded as FAIL and skip the tasks
-    after this one. An approval by whoever started the run or registered the version is recorded as
-    INVALID and fails the task; clear it to ask again. Nobody is asked, and the task is skipped, as
-    long as another gate is missing: an approval cannot stand in for it.
+    that the form showed. ``Reject``, and no answer in time, are recorded as FAIL and skip the
+    downstream tasks. An approval by the person who started the run or registered the version is
+    recorded as INVALID and fails the task; clear it to ask again. While evidence of another gate is
+    missing, no approval is requested and the task is skipped: an approval cannot replace a gate.
 
     Returns ``version``, ``verdict``, ``sentence``, ``evidence_id`` and ``approver``.
 
@@ -99,16 +99,17 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         self.version = version
 
     def execute(self, context: Context) -> dict[str, Any]:
-        answered = _store(context).get(self._key(context))
-        if answered:
+        stored = _store(context).get(self._key(context))
+        if stored:
             self.log.info("Answered in an earlier try")
-            return self._conclude(context, **answered)
-        question, evidence, readiness, files = self.ask(self._look)
-        held = [item for item in readiness.missing if item.gate is not Gate.APPROVAL]
-        if held:
-            context["ti"].xcom_push(key="held", value=readiness.document())
+            question, answer = Question(**stored["question"]), Answer(**stored["answer"])
+            return self._conclude(context, question, answer, stored["page"])
+        question, evidence, readiness, files = self.call_registry(self._look)
+        missing = [item for item in readiness.missing if item.gate is not Gate.APPROVAL]
+        if missing:
+            context["ti"].xcom_push(key="refusal", value=readiness.document())
             raise AirflowSkipException(
-                "Nobody is asked: " + "; ".join(item.message for item in held)
+                "No approval is requested: " + "; ".join(item.message for item in missing)
             )
         pages = {
             item.evidence_id: GateReportLink.address(
@@ -124,10 +125,10 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         try:
             ApprovalOperator.execute(self, context)
         except TaskAwaitingInput as waiting:
-            said = event("approval_asked", self.subject, question.document())
-            notify(context, self.outcome_notifiers, {**said, "url": self._form(context)})
+            notification = build_event("approval_asked", self.subject, question.document())
+            notify(context, self.outcome_notifiers, {**notification, "url": self._form(context)})
             # What was shown has to come back with the answer: this object does not live on.
-            waiting.kwargs = {"asked": question.document(), "page": newest}
+            waiting.kwargs = {"question": question.document(), "page": newest}
             raise
         raise AirflowFailException("Airflow does not wait for the answer")
 
@@ -135,23 +136,24 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         self,
         context: Context,
         event: dict[str, Any],
-        asked: Mapping[str, Any] | None = None,
+        question: Mapping[str, Any] | None = None,
         page: str | None = None,
     ) -> dict[str, Any]:
         """Record the answer; skip what follows if it is no approval."""
         HITLOperator.execute_complete(self, context=context, event=event)
-        if asked is None:
-            raise AirflowFailException("the answer came back without what was asked")
-        said = _answer(event).document()
-        # Kept first: if the registry does not answer now, the next try need not ask again.
-        answered = {"asked": dict(asked), "said": said, "page": page}
-        _store(context).set(self._key(context), answered)
-        return self._conclude(context, asked, said, page)
+        if question is None:
+            raise AirflowFailException("the answer came back without its question")
+        answer = _answer(event)
+        # Stored first: if the registry is unavailable now, the next try need not ask again.
+        _store(context).set(
+            self._key(context),
+            {"question": dict(question), "answer": answer.document(), "page": page},
+        )
+        return self._conclude(context, Question(**question), answer, page)
 
     def _conclude(
-        self, context: Context, asked: Mapping[str, Any], said: Mapping[str, Any], page: str | None
+        self, context: Context, question: Question, answer: Answer, page: str | None
     ) -> dict[str, Any]:
-        question, answer = Question(**asked), Answer(**said)
         self._link(context, page)
         verdict, sentence = judge_answer(question, answer, triggered_by=person(context))
         item = approval_evidence(
@@ -159,13 +161,13 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         )
         actor = replace(self.actor(context), on_behalf_of=answer.responder)
 
-        async def act(registry: ModelRegistry) -> None:
+        async def work(registry: ModelRegistry) -> None:
             await registry.record_evidence(
                 self.tenant_id, self.model_id, question.version, item, actor=actor
             )
 
-        self.ask(act)
-        told = {
+        self.call_registry(work)
+        decision = {
             "tenant_id": self.tenant_id,
             "model_id": self.model_id,
             "version": question.version,
@@ -175,17 +177,17 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
             "approver": answer.responder,
         }
         self.log.info("%s: %s", verdict, sentence)
-        context["ti"].xcom_push(key="decision", value=told)
+        context["ti"].xcom_push(key="decision", value=decision)
         count("verdicts", gate=Gate.APPROVAL.value, verdict=verdict.value)
         if verdict is not Verdict.PASS:
-            notify(context, self.outcome_notifiers, event("rejected", sentence, told))
+            notify(context, self.outcome_notifiers, build_event("rejected", sentence, decision))
         if verdict is Verdict.INVALID:
             raise AirflowFailException(f"self_approval: {sentence}; clear this task to ask again")
         if verdict is not Verdict.PASS and self.fail_on_reject:
             raise AirflowFailException(sentence)
         if verdict is not Verdict.PASS:
             self._skip_what_follows(context)
-        return told
+        return decision
 
     def _link(self, context: Context, page: str | None) -> None:
         """The buttons: set in each process that works on the task, since the last one counts."""
@@ -211,7 +213,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         """What is to be asked, the evidence so far, what is missing, and the reports' files."""
         model, version = (self.tenant_id, self.model_id), parse_version(self.version)
         readiness = await registry.readiness(*model, version, Stage.PRODUCTION)
-        found = await registry.get_version(*model, version)
+        metadata = await registry.get_version(*model, version)
         evidence = await registry.list_evidence(*model, version)
         policy = await registry.get_policy(*model)
         if not policy.require_approval:
@@ -220,14 +222,14 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
                 "wait for this answer. Set require_approval in its policy",
                 self.model_id,
             )
-        assert found is not None
+        assert metadata is not None
         question = Question(
             *model,
             version=version,
-            bundle_digest=found.bundle_digest,
+            bundle_digest=metadata.bundle_digest,
             baseline=readiness.production,
             policy_fingerprint=policy.fingerprint,
-            registered_by=found.created_by,
+            registered_by=metadata.created_by,
         )
         files = {item.evidence_id: report_page(registry, item.report_uri) for item in evidence}
         return question, evidence, readiness, {key: path for key, path in files.items() if path}

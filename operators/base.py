@@ -57,11 +57,11 @@ class LifecycleOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """What the task read and made, for OpenLineage; None without it. Never raises."""
-        from .runtime.openlineage import drawn
+        from .runtime.openlineage import facets
 
-        return drawn(self)
+        return facets(self)
 
-    def ask(self, act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
-        """What ``act`` answers, called with the registry open; see the hook's ``call_registry``."""
+    def call_registry(self, work: Callable[[ModelRegistry], Awaitable[T]]) -> T:
+        """Call ``work`` with the registry open and return its result, with Airflow's errors."""
         with airflow_errors():
-            return self.hook.call_registry(act)
+            return self.hook.call_registry(work)

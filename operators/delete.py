@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from .base import LifecycleOperator
-from .runtime.ledger_entries import entry_of
+from .runtime.ledger_entries import find_entry
 from .runtime.task_identity import operation_id
 from .runtime.template_values import optional_version
 
@@ -40,9 +40,9 @@ class DeleteModelOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def work(registry: ModelRegistry) -> dict[str, Any]:
             model = (self.tenant_id, self.model_id)
-            changed = await entry_of(registry, *model, operation) is None
+            changed = await find_entry(registry, *model, operation) is None
             # Asked again after an earlier try had committed, the core finishes what that try left
             # undone in MLflow and among the files.
             await registry.delete_model(
@@ -52,7 +52,7 @@ class DeleteModelOperator(LifecycleOperator):
                 reason=self.reason,
                 operation_id=operation,
             )
-            entry = await entry_of(registry, *model, operation)
+            entry = await find_entry(registry, *model, operation)
             if entry is None:
                 raise AirflowFailException("the ledger has no entry of this deletion")
             return {
@@ -66,7 +66,7 @@ class DeleteModelOperator(LifecycleOperator):
                 "changed": changed,
             }
 
-        result = self.ask(act)
+        result = self.call_registry(work)
         self.log.info(
             "%s: deleted %s: %s",
             self.model_id,

@@ -12,7 +12,7 @@ from model_lifecycle.registry.domain.models import plain
 from .base import LifecycleOperator
 from .links import GateReportLink
 from .runtime.notifications import count
-from .runtime.openlineage import draw, file_dataset, version_dataset
+from .runtime.openlineage import file_dataset, record, version_dataset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,7 +49,7 @@ class GateOperator(LifecycleOperator):
         GateReportLink.publish(context, self.hook, page, report)
         count("verdicts", gate=report["gate"], verdict=report["verdict"])
         versions = [item for item in (report["version"], report["baseline"]) if item is not None]
-        draw(
+        record(
             self,
             inputs=[version_dataset(self.tenant_id, self.model_id, item) for item in versions],
             outputs=[file_dataset(report["report_uri"])] if report["report_uri"] else [],

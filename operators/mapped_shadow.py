@@ -45,7 +45,7 @@ class PlanShadowTestOperator(GateOperator):
             evidence_id(context, self.version, self.start, self.end),
         )
 
-        async def act(registry: ModelRegistry) -> list[dict[str, Any]]:
+        async def work(registry: ModelRegistry) -> list[dict[str, Any]]:
             from model_lifecycle.gates.evaluation.plan import recorded_plan
             from model_lifecycle.gates.evaluation.shadow_test import plan_shadow_test
             from model_lifecycle.gates.report import GateReport
@@ -64,7 +64,7 @@ class PlanShadowTestOperator(GateOperator):
                 plan = await recorded_plan(registry.artifacts, plan)
             return [{"plan": plan.document(), "day": day} for day in plan.days]
 
-        found = self.ask(act)
+        found = self.call_registry(work)
         self.log.info("%d days of traffic to replay", len(found))
         return found
 
@@ -84,7 +84,7 @@ class ReplayDayOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         actor, operation = self.actor(context), operation_id(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def work(registry: ModelRegistry) -> dict[str, Any]:
             from model_lifecycle.gates.evaluation.plan import TrafficPlan
             from model_lifecycle.gates.evaluation.shadow_test import replay_day
 
@@ -93,7 +93,7 @@ class ReplayDayOperator(LifecycleOperator):
                 registry, plan, self.part["day"], actor=actor, operation_id=operation
             )
 
-        found = self.ask(act)
+        found = self.call_registry(work)
         self.log.info("%(day)s: %(requests)d requests", found)
         return found
 
@@ -118,13 +118,13 @@ class JudgeShadowTestOperator(GateOperator):
         plan = TrafficPlan.from_document(self.parts[0]["plan"])
         actor, evidence = self.actor(context), evidence_id(context, plan.evidence_id)
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.evaluation.shadow_test import judge_shadow_test
 
             report = await judge_shadow_test(registry, plan, actor=actor, evidence_id=evidence)
             return told(registry, report)
 
-        return self.tell(context, *self.ask(act))
+        return self.tell(context, *self.call_registry(work))
 
 
 def mapped_shadow_test(

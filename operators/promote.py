@@ -14,10 +14,9 @@ from model_lifecycle.registry.domain.stages import Stage, parse_stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import arrival_of, entry_of
-from .runtime.notifications import as_list, count, notify, notify_once
-from .runtime.notifications import event as told
-from .runtime.openlineage import draw, stage_dataset, version_dataset
+from .runtime.ledger_entries import find_entry, find_entry_into
+from .runtime.notifications import as_list, build_event, count, notify, notify_once
+from .runtime.openlineage import record, stage_dataset, version_dataset
 from .runtime.task_identity import operation_id
 from .runtime.template_values import ANYTHING, expected_production
 
@@ -32,7 +31,7 @@ class PromoteModelOperator(LifecycleOperator):
     """Moves a version to staging or production, if its evidence is enough.
 
     If the core refuses for want of evidence, the task is skipped, and so are the tasks after it:
-    no event says that a model was promoted. Why is in the log, and in the XCom ``held``. If the
+    no event says that a model was promoted. Why is in the log, and in the XCom ``refusal``. If the
     version is there already, the result is the same, with ``changed`` false.
 
     Returns ``version``, ``stage``, ``previous_production``, ``production``, ``actor``, ``at``,
@@ -82,7 +81,7 @@ class PromoteModelOperator(LifecycleOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         try:
-            result, event = self.ask(self._promotion(context))
+            result, event = self.call_registry(self._promotion(context))
         except AirflowFailException as error:
             if isinstance(error.__cause__, GateRefused):
                 raise self._held(context, error.__cause__) from error
@@ -103,7 +102,7 @@ class PromoteModelOperator(LifecycleOperator):
     def _tell(self, context: Context, moved: Mapping[str, Any]) -> None:
         """Lineage, metrics and notifiers; the last two only for what this task itself did."""
         names = (self.tenant_id, self.model_id)
-        draw(
+        record(
             self,
             inputs=[version_dataset(*names, moved["version"])],
             outputs=[stage_dataset(*names, moved["stage"])],
@@ -116,21 +115,23 @@ class PromoteModelOperator(LifecycleOperator):
             f"{self.model_id} version {moved['version']} is in {moved['stage']}"
             f"{replaced if moved['stage'] == Stage.PRODUCTION else ''}"
         )
-        notify_once(context, self.notifiers, told("promoted", sentence, moved), moved["sequence"])
+        notify_once(
+            context, self.notifiers, build_event("promoted", sentence, moved), moved["sequence"]
+        )
 
     def _promotion(
         self, context: Context
     ) -> Callable[[ModelRegistry], Awaitable[tuple[dict[str, Any], dict[str, Any]]]]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             version, target = parse_version(self.version), parse_stage(self.target_stage)
             model = (self.tenant_id, self.model_id)
-            entry = await entry_of(registry, *model, operation)
+            entry = await find_entry(registry, *model, operation)
             known = await registry.get_version(*model, version)
             changed = entry is None
             if changed and known is not None and known.stage is target:
-                entry = await arrival_of(registry, *model, version, target)
+                entry = await find_entry_into(registry, *model, version, target)
                 return _result(self, entry, known, target, changed=False)
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
@@ -143,17 +144,19 @@ class PromoteModelOperator(LifecycleOperator):
                 expected_production=expected_production(self.expected_production),
                 operation_id=operation,
             )
-            entry = await entry_of(registry, *model, operation)
+            entry = await find_entry(registry, *model, operation)
             return _result(self, entry, known, target, changed=changed)
 
-        return act
+        return work
 
     def _held(self, context: Context, refusal: GateRefused) -> AirflowSkipException:
-        held = {"message": str(refusal), **refusal.details()}
-        context["ti"].xcom_push(key="held", value=held)
+        details = {"message": str(refusal), **refusal.details()}
+        context["ti"].xcom_push(key="refusal", value=details)
         count("transitions", event="refused", stage=self.target_stage)
         subject = {"tenant_id": self.tenant_id, "model_id": self.model_id}
-        notify(context, self.notifiers, told("refused", str(refusal), {**subject, **held}))
+        notify(
+            context, self.notifiers, build_event("refused", str(refusal), {**subject, **details})
+        )
         return AirflowSkipException(f"Not promoted: {refusal}")
 
 

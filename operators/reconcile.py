@@ -59,17 +59,17 @@ class ReconcileOperator(BaseOperator):
             self.log.info("%s/%s: %s: %s", item.tenant_id, item.model_id, item.code, item.message)
         damaged = [item for item in findings if not item.healed]
         self.log.info("%d healed, %d left", len(findings) - len(damaged), len(damaged))
-        told = {
+        outcome = {
             "healed": len(findings) - len(damaged),
             "damaged": len(damaged),
             "findings": [item.document() for item in findings[:_MOST]],
         }
         if damaged:
-            context["ti"].xcom_push(key="left", value=told)
+            context["ti"].xcom_push(key="left", value=outcome)
             raise AirflowFailException(
                 f"a person has to look at {len(damaged)} findings, first: {damaged[0].message}"
             )
-        return told
+        return outcome
 
 
 def reconcile_dag(

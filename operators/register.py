@@ -12,8 +12,8 @@ from model_lifecycle.registry.domain.stages import Stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import entry_of
-from .runtime.openlineage import draw, version_dataset
+from .runtime.ledger_entries import find_entry
+from .runtime.openlineage import record, version_dataset
 from .runtime.task_identity import operation_id
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ class RegisterModelOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
-            entry = await entry_of(registry, self.tenant_id, self.model_id, operation)
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
+            entry = await find_entry(registry, self.tenant_id, self.model_id, operation)
             created = entry is None
             metadata = await registry.register_model(
                 self.tenant_id,
@@ -103,7 +103,7 @@ class RegisterModelOperator(LifecycleOperator):
                 created_by=actor,
                 operation_id=operation,
             )
-            entry = entry or await entry_of(registry, self.tenant_id, self.model_id, operation)
+            entry = entry or await find_entry(registry, self.tenant_id, self.model_id, operation)
             if entry is None or not entry.moves:
                 raise AirflowFailException(
                     f"{self.model_id} was registered, but the ledger has no entry for it; run "
@@ -119,7 +119,7 @@ class RegisterModelOperator(LifecycleOperator):
                 )
             known = version.document()
             fields = ("version", "stage", "framework", "metrics", "artifact_uri", "bundle_digest")
-            told = {
+            outcome = {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
                 **{name: known[name] for name in fields},
@@ -127,9 +127,9 @@ class RegisterModelOperator(LifecycleOperator):
                 "run_id": version.run_id,
                 "created": created,
             }
-            return told, event_extra(entry, version, Stage.DEVELOPMENT)
+            return outcome, event_extra(entry, version, Stage.DEVELOPMENT)
 
-        result, event = self.ask(act)
+        result, event = self.call_registry(work)
         self.log.info(
             "%s version %s %s: %s",
             self.model_id,
@@ -139,7 +139,7 @@ class RegisterModelOperator(LifecycleOperator):
         )
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
         announce(context, event)
-        draw(
+        record(
             self,
             inputs=[("mlflow", self.source)],
             outputs=[version_dataset(self.tenant_id, self.model_id, result["version"])],

@@ -12,9 +12,9 @@ from model_lifecycle.registry.domain.stages import Stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import entry_of
-from .runtime.notifications import as_list, count, event, notify_once
-from .runtime.openlineage import draw, stage_dataset, version_dataset
+from .runtime.ledger_entries import find_entry
+from .runtime.notifications import as_list, build_event, count, notify_once
+from .runtime.openlineage import record, stage_dataset, version_dataset
 from .runtime.task_identity import operation_id
 from .runtime.template_values import ANYTHING, expected_production, optional_version
 
@@ -73,10 +73,10 @@ class RollbackModelOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             to_version = optional_version(self.to_version)
             model = (self.tenant_id, self.model_id)
-            changed = await entry_of(registry, *model, operation) is None
+            changed = await find_entry(registry, *model, operation) is None
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
             await registry.rollback(
@@ -87,13 +87,13 @@ class RollbackModelOperator(LifecycleOperator):
                 reason=self.reason,
                 operation_id=operation,
             )
-            entry = await entry_of(registry, *model, operation)
+            entry = await find_entry(registry, *model, operation)
             if entry is None or entry.production is None:
                 raise AirflowFailException("the ledger has no entry of this rollback")
             back = await registry.get_version(*model, entry.production)
             if back is None:
                 raise AirflowFailException(f"version {entry.production} was deleted since")
-            told = {
+            outcome = {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
                 "version": entry.production,
@@ -104,9 +104,9 @@ class RollbackModelOperator(LifecycleOperator):
                 "sequence": entry.sequence,
                 "changed": changed,
             }
-            return told, event_extra(entry, back, Stage.PRODUCTION)
+            return outcome, event_extra(entry, back, Stage.PRODUCTION)
 
-        result, moved = self.ask(act)
+        result, moved = self.call_registry(work)
         sentence = (
             f"{self.model_id} version {result['version']} is in production again, in place of "
             f"version {result['previous_production']}: {result['reason']}"
@@ -115,12 +115,12 @@ class RollbackModelOperator(LifecycleOperator):
         ModelVersionLink.publish(context, self.hook, self.tenant_id, self.model_id, result)
         announce(context, moved)
         names = (self.tenant_id, self.model_id)
-        draw(
+        record(
             self,
             inputs=[version_dataset(*names, result["version"])],
             outputs=[stage_dataset(*names, Stage.PRODUCTION)],
         )
         count("transitions", event="rolled_back", stage=Stage.PRODUCTION.value)
-        said = event("rolled_back", sentence, moved)
-        notify_once(context, self.notifiers, said, moved["sequence"])
+        notification = build_event("rolled_back", sentence, moved)
+        notify_once(context, self.notifiers, notification, moved["sequence"])
         return result

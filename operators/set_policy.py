@@ -43,7 +43,7 @@ class SetPolicyOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         operation, actor = operation_id(context), self.actor(context)
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def work(registry: ModelRegistry) -> dict[str, Any]:
             policy = complete_policy(
                 self.policy.document() if isinstance(self.policy, PromotionPolicy) else self.policy
             )
@@ -60,7 +60,7 @@ class SetPolicyOperator(LifecycleOperator):
                 )
             return {"fingerprint": policy.fingerprint, "changed": changed}
 
-        result = self.ask(act)
+        result = self.call_registry(work)
         self.log.info(
             "Promotion policy of %s %s (%s)",
             self.model_id,

@@ -47,7 +47,7 @@ class ShadowTestOperator(GateOperator):
             self.end,
         )
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 
             report = await shadow_test_version(
@@ -63,7 +63,7 @@ class ShadowTestOperator(GateOperator):
             )
             return told(registry, report)
 
-        return self.tell(context, *self.ask(act))
+        return self.tell(context, *self.call_registry(work))
 
     def _progress(self, block: int, blocks: int, message: str) -> None:
         self.log.info("Block %d of %d: %s", block, blocks, message)

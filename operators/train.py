@@ -68,7 +68,7 @@ class TrainModelOperator(LifecycleOperator):
         # so the result of this one is as good, and needs an operation of its own.
         own_operation = operation_id(context, f"try-{context['ti'].try_number}")
 
-        async def act(registry: ModelRegistry) -> dict[str, Any]:
+        async def work(registry: ModelRegistry) -> dict[str, Any]:
             names = (self.tenant_id, self.model_id, trained)
             try:
                 logged = await registry.log_model(*names, created_by=actor, operation_id=operation)
@@ -79,6 +79,6 @@ class TrainModelOperator(LifecycleOperator):
                 )
             return logged.document()
 
-        document = self.ask(act)
+        document = self.call_registry(work)
         self.log.info("Logged as %s, run %s", document["model_uri"], document["run_id"])
         return document

@@ -34,7 +34,7 @@ class ValidateModelOperator(GateOperator):
         actor, evidence = self.actor(context), evidence_id(context, self.version, self.data)
         self.log.info("Validating %s version %s on %s", self.model_id, self.version, self.data)
 
-        async def act(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
+        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
             from model_lifecycle.gates.evaluation.validation import validate_version
 
             report = await validate_version(
@@ -48,4 +48,4 @@ class ValidateModelOperator(GateOperator):
             )
             return told(registry, report)
 
-        return self.tell(context, *self.ask(act))
+        return self.tell(context, *self.call_registry(work))

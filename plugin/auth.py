@@ -71,10 +71,10 @@ class AirflowAccess:
         name = str(user.get_name())
         grant = self._users.get(name)
         if grant is None:
-            found = [self._roles[role] for role in _role_names(user) if role in self._roles]
-            if len({item.tenant_id for item in found}) == 1:
-                roles = frozenset().union(*(item.roles for item in found))
-                grant = Grant(found[0].tenant_id, roles)
+            granted = [self._roles[role] for role in _role_names(user) if role in self._roles]
+            if len({item.tenant_id for item in granted}) == 1:
+                roles = frozenset().union(*(item.roles for item in granted))
+                grant = Grant(granted[0].tenant_id, roles)
         if grant is None:
             raise no_tenant("this Airflow user", f"an administrator can name one in {_SETTING}")
         return Caller(grant.tenant_id, Principal(f"airflow-user:{name}", grant.roles))
@@ -101,12 +101,14 @@ class AirflowLogin:
 
 
 def _grants(document: Mapping[str, Any]) -> dict[str, Grant]:
-    found = {}
-    for name, said in document.items():
-        if set(said) != {"tenant", "roles"} or not isinstance(said["roles"], list):
+    grants = {}
+    for name, actions in document.items():
+        if set(actions) != {"tenant", "roles"} or not isinstance(actions["roles"], list):
             raise ValueError(f"{name!r} needs a 'tenant' and a list 'roles'")
-        found[name] = Grant(identifiers.tenant_id(said["tenant"]), parse_roles(said["roles"]))
-    return found
+        grants[name] = Grant(
+            identifiers.tenant_id(actions["tenant"]), parse_roles(actions["roles"])
+        )
+    return grants
 
 
 def _role_names(user: Any) -> list[str]:

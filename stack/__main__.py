@@ -18,28 +18,28 @@ _FOLDER = Path(".stack")
 
 
 def main() -> int:
-    said = _arguments()
-    if said.command == "become":
-        become(said.part, said.folder)
+    arguments = _arguments()
+    if arguments.command == "become":
+        become(arguments.part, arguments.folder)
     try:
-        if said.command == "up":
-            _up(said.folder, ports.parse(said.port))
-        elif said.command == "down":
-            _down(said.folder)
+        if arguments.command == "up":
+            _up(arguments.folder, ports.parse(arguments.port))
+        elif arguments.command == "down":
+            _down(arguments.folder)
         else:
-            _say(page(Instance.load(said.folder.absolute())))
+            _say(page(Instance.load(arguments.folder.absolute())))
     except (NotReady, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except FileNotFoundError:
-        sys.stderr.write(f"there is no stack in {said.folder}; make up starts one\n")
+        sys.stderr.write(f"there is no stack in {arguments.folder}; make up starts one\n")
         return 1
     return 0
 
 
-def _up(folder: Path, wanted: dict[str, int]) -> None:
+def _up(folder: Path, requested: dict[str, int]) -> None:
     began = time.monotonic()
-    stack = Stack(Instance.at(folder, wanted), lambda text: _say(f"  ✓ {text}"))
+    stack = Stack(Instance.at(folder, requested), lambda text: _say(f"  ✓ {text}"))
     stack.up()
     _say(f"All healthy after {time.monotonic() - began:.0f} s.")
     _say(page(stack.place))

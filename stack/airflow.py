@@ -94,8 +94,8 @@ def _problem(key: str, place: Instance) -> str | None:
     status, answer = ask(place.ports["airflow"], "/api/v2/monitor/health")
     if status != 200 or not isinstance(answer, dict):
         return f"/api/v2/monitor/health: {status or ''} {answer}".strip()
-    said = (answer.get(key) or {}).get("status")
-    return None if said == "healthy" else f"{key} is {said or 'not there yet'}"
+    reported = (answer.get(key) or {}).get("status")
+    return None if reported == "healthy" else f"{key} is {reported or 'not there yet'}"
 
 
 def _part(

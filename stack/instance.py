@@ -52,7 +52,7 @@ class Instance:
     def at(
         cls,
         folder: Path,
-        wanted: Mapping[str, int] | None = None,
+        requested: Mapping[str, int] | None = None,
         *,
         fixed: Mapping[str, int] = DEFAULTS,
         dag_folders: tuple[Path, ...] = (),
@@ -61,10 +61,10 @@ class Instance:
         """The stack kept in ``folder``, or a new one; ``wanted`` ports replace what was kept."""
         folder = folder.absolute()
         if (folder / _FILE).is_file():
-            kept = cls.load(folder)
-            place = replace(kept, ports={**kept.ports, **(wanted or {})})
+            stored = cls.load(folder)
+            place = replace(stored, ports={**stored.ports, **(requested or {})})
         else:
-            place = cls(folder, choose(wanted or {}, fixed), Secrets())
+            place = cls(folder, choose(requested or {}, fixed), Secrets())
         place = replace(
             place, dag_folders=dag_folders, airflow_environment=airflow_environment or {}
         )
@@ -74,13 +74,13 @@ class Instance:
     @classmethod
     def load(cls, folder: Path) -> Instance:
         """The stack kept in ``folder``. Raises FileNotFoundError if there never was one."""
-        kept = json.loads((folder / _FILE).read_text())
+        document = json.loads((folder / _FILE).read_text())
         return cls(
             folder,
-            {name: port for name, port in kept["ports"].items() if name in NAMES},
-            Secrets(**kept["secrets"]),
-            tuple(Path(one) for one in kept["dag_folders"]),
-            kept["airflow_environment"],
+            {name: port for name, port in document["ports"].items() if name in NAMES},
+            Secrets(**document["secrets"]),
+            tuple(Path(one) for one in document["dag_folders"]),
+            document["airflow_environment"],
         )
 
     def save(self) -> None:

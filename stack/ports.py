@@ -29,10 +29,10 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def choose(wanted: Mapping[str, int], fixed: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
+def choose(requested: Mapping[str, int], fixed: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
     """A port for each name: what is ``wanted``, else what is ``fixed``, else a free one."""
-    open_names = [name for name in NAMES if name not in wanted and name not in fixed]
-    return {**fixed, **dict(zip(open_names, free_ports(len(open_names)), strict=True)), **wanted}
+    open_names = [name for name in NAMES if name not in requested and name not in fixed]
+    return {**fixed, **dict(zip(open_names, free_ports(len(open_names)), strict=True)), **requested}
 
 
 def taken(ports: Mapping[str, int]) -> list[str]:
@@ -40,10 +40,10 @@ def taken(ports: Mapping[str, int]) -> list[str]:
     return [name for name, port in ports.items() if listens(port)]
 
 
-def parse(said: Iterable[str]) -> dict[str, int]:
+def parse(options: Iterable[str]) -> dict[str, int]:
     """``NAME=PORT`` texts as ports by name. Raises ValueError, saying what is allowed."""
     ports = {}
-    for text in said:
+    for text in options:
         name, _, number = text.partition("=")
         if name not in NAMES or not number.isdecimal() or not 0 < int(number) < 65536:
             raise ValueError(

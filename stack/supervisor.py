@@ -50,8 +50,8 @@ class Supervision:
             if self._answers():
                 return
             time.sleep(0.1)
-        said = (done.stdout + done.stderr).strip() or tail(self.log)
-        raise NotReady(f"supervisor did not start:\n{said}")
+        output = (done.stdout + done.stderr).strip() or tail(self.log)
+        raise NotReady(f"supervisor did not start:\n{output}")
 
     def stop(self) -> None:
         """Stop every part, each in its own way, and the supervisor."""

@@ -58,12 +58,12 @@ class Connection:
 
     async def _chunks(self) -> bytes:
         assert self._reader is not None
-        found = b""
+        body = b""
         while size := int((await self._reader.readline()).split(b";")[0], 16):
-            found += await self._reader.readexactly(size)
+            body += await self._reader.readexactly(size)
             await self._reader.readexactly(2)
         await self._reader.readline()
-        return found
+        return body
 
     def close(self) -> None:
         if self._writer is not None:

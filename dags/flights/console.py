@@ -73,11 +73,11 @@ class DemoConsole:
 
     def overhear(self, line: str) -> None:
         """Pick the progress of a task out of a line of its log."""
-        found = _PROGRESS.search(line)
+        match = _PROGRESS.search(line)
         status = self._status
-        if not found or status is None:
+        if not match or status is None:
             return
-        kind, number, total, what = found.groups()
+        kind, number, total, what = match.groups()
         text = f"{self._task}: {kind.lower()} {number} of {total}, {what}"
         if self.console.is_terminal:
             status.update(escape(text))
@@ -96,8 +96,10 @@ class DemoConsole:
             self.finished("[green]✓[/green]", outcome(ti.task_id, result))
 
         def skipped(context: Mapping[str, Any]) -> None:
-            held = context["ti"].xcom_pull(key="held", task_ids=context["ti"].task_id) or {}
-            self.finished("[yellow]–[/yellow]", f"skipped: {held.get('message', 'not promoted')}")
+            refusal = context["ti"].xcom_pull(key="refusal", task_ids=context["ti"].task_id) or {}
+            self.finished(
+                "[yellow]–[/yellow]", f"skipped: {refusal.get('message', 'not promoted')}"
+            )
 
         def failed(context: Mapping[str, Any]) -> None:
             self.finished("[red]✗[/red]", str(context.get("exception") or "failed"))

@@ -31,14 +31,14 @@ def quiet(log: Path) -> Iterator[Quiet]:
     code, and loggers that keep the streams they found."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
+    originals = [os.dup(1), os.dup(2)]
     source, sink = os.pipe()
     for descriptor in (1, 2):
         os.dup2(sink, descriptor)
     os.close(sink)
     _by_line(sys.stdout)
     try:
-        with os.fdopen(os.dup(kept[0]), "w", encoding="utf-8") as out:
+        with os.fdopen(os.dup(originals[0]), "w", encoding="utf-8") as out:
             quieted = Quiet(out)
             reader = threading.Thread(target=_copy, args=(source, log, quieted), daemon=True)
             reader.start()
@@ -46,7 +46,7 @@ def quiet(log: Path) -> Iterator[Quiet]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for descriptor, original in enumerate(kept, start=1):
+        for descriptor, original in enumerate(originals, start=1):
             os.dup2(original, descriptor)
             os.close(original)
         # A process that was left behind may still hold the pipe: the log is not worth a wait.

@@ -41,7 +41,7 @@ def report_lines(evidence: Sequence[Evidence]) -> list[str]:
     """One line a report, with a path that can be copied."""
     return [
         f"version {item.version}  {item.gate.value:<10}  {item.verdict.value:<12}  "
-        f"{_shown(item.report_uri or '')}"
+        f"{_short_uri(item.report_uri or '')}"
         for item in evidence
     ]
 
@@ -70,7 +70,7 @@ def _why(entry: LedgerEntry) -> str:
     return f"because: {why}" if why else ""
 
 
-def _shown(uri: str) -> str:
+def _short_uri(uri: str) -> str:
     """The page of a report in a local folder, as a path from here; another address as it is."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):

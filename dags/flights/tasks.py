@@ -27,11 +27,11 @@ def answer_requests(*, start: str, end: str) -> dict[str, Any]:
     Returns the numbers of what was written."""
     from model_lifecycle.dags.flights.serving import serve
 
-    def told(day: int, days: int, date: str) -> None:
+    def report_progress(day: int, days: int, date: str) -> None:
         _log.info("Day %d of %d: %s", day, days, date)
 
     served = ModelRegistryHook().call_registry(
-        lambda registry: serve(registry, TENANT, MODEL, start, end, told)
+        lambda registry: serve(registry, TENANT, MODEL, start, end, report_progress)
     )
     return served.document()
 

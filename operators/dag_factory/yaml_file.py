@@ -42,11 +42,11 @@ class InvalidLifecycle(Exception):
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """What a file says. ``said`` is its plain data, ``policy`` that part of it as a policy."""
+    """What a file says. ``document`` is its plain data, ``policy`` that part of it as a policy."""
 
     file: Path
     dag_id: str
-    said: dict[str, Any]
+    document: dict[str, Any]
     policy: PromotionPolicy | None
 
 
@@ -63,10 +63,10 @@ def read_lifecycle(file: Path) -> Lifecycle:
     problems = list(_by_schema(located)) or list(_by_rules(located))
     if problems:
         raise InvalidLifecycle(file, problems)
-    said = located.value
-    policy = complete_policy(said["policy"]) if "policy" in said else None
-    dag_id = said.get("dag_id") or f"{said['tenant_id']}.{said['model_id']}"
-    return Lifecycle(file, dag_id, said, policy)
+    document = located.value
+    policy = complete_policy(document["policy"]) if "policy" in document else None
+    dag_id = document.get("dag_id") or f"{document['tenant_id']}.{document['model_id']}"
+    return Lifecycle(file, dag_id, document, policy)
 
 
 def _no_yaml(error: yaml.MarkedYAMLError) -> Problem:
@@ -92,8 +92,8 @@ def _by_schema(located: Located) -> Iterator[Problem]:
             missing = error.message.split("'")[1]
             yield Problem(*located.place(path), f"{_name(path)} needs {missing!r}")
         elif error.validator == "oneOf":
-            said = "either 'validation_data' or 'validation_function'"
-            yield Problem(*located.place(path), f"{_name(path)} needs {said}")
+            alternatives = "either 'validation_data' or 'validation_function'"
+            yield Problem(*located.place(path), f"{_name(path)} needs {alternatives}")
         else:
             about = error.schema.get("description")
             allowed = f" (it is {about})" if about else ""
@@ -110,18 +110,18 @@ def _unknown(located: Located, path: tuple[Any, ...], error: Any) -> Iterator[Pr
 
 def _by_rules(located: Located) -> Iterator[Problem]:
     """What a schema cannot say: the rules of names, and those of the gates' policies."""
-    said = located.value
+    document = located.value
     for name, rule in (("tenant_id", identifiers.tenant_id), ("model_id", identifiers.model_id)):
         try:
-            rule(said[name])
+            rule(document[name])
         except InvalidInput as error:
             yield Problem(*located.place((name,)), str(error))
-    policy = said.get("policy", {})
+    policy = document.get("policy", {})
     try:
         complete_policy(policy)
     except InvalidInput as error:
         yield Problem(*located.place(("policy", *blamed(policy, error))), str(error))
-    if "approval" in said and "policy" in said and not policy.get("require_approval"):
+    if "approval" in document and "policy" in document and not policy.get("require_approval"):
         yield Problem(
             *located.place(("approval",)),
             "approval is asked for, but the policy does not require it; say "
@@ -129,7 +129,7 @@ def _by_rules(located: Located) -> Iterator[Problem]:
         )
 
     yield from _by_schedule(located)
-    for name in sorted(set(said.get("default_args", {})) & set(said) & set(TASK_SETTINGS)):
+    for name in sorted(set(document.get("default_args", {})) & set(document) & set(TASK_SETTINGS)):
         yield Problem(
             *located.place(("default_args", name)),
             f"default_args.{name} and {name} say the same; leave one of them out",
@@ -138,19 +138,19 @@ def _by_rules(located: Located) -> Iterator[Problem]:
 
 def _by_schedule(located: Located) -> Iterator[Problem]:
     """What start date, time zone and catching up need of each other."""
-    said = located.value
+    document = located.value
     for name in ("timezone", "catchup"):
-        if said.get(name) and "start_date" not in said:
+        if document.get(name) and "start_date" not in document:
             yield Problem(*located.place((name,)), f"{name} needs a 'start_date'")
-    if "timezone" in said:
+    if "timezone" in document:
         try:
-            ZoneInfo(said["timezone"])
+            ZoneInfo(document["timezone"])
         except (KeyError, ValueError, OSError):
-            near = get_close_matches(said["timezone"], available_timezones(), n=1)
+            near = get_close_matches(document["timezone"], available_timezones(), n=1)
             advice = f"; did you mean {near[0]!r}?" if near else ", such as Europe/Berlin"
             yield Problem(
                 *located.place(("timezone",)),
-                f"timezone: {said['timezone']!r} is not a name of a time zone{advice}",
+                f"timezone: {document['timezone']!r} is not a name of a time zone{advice}",
             )
 
 

@@ -56,18 +56,18 @@ def lifecycles_from(folder: str | Path) -> dict[str, DAG]:
     :class:`InvalidLifecycles` if there is no such folder.
     """
     dags = {}
-    for found in _read(Path(folder)):
-        if isinstance(found, InvalidLifecycle):
-            log.error("No DAG for this file:\n%s", found)
+    for result in _read(Path(folder)):
+        if isinstance(result, InvalidLifecycle):
+            log.error("No DAG for this file:\n%s", result)
         else:
-            dags[found.dag_id] = found
+            dags[result.dag_id] = result
     return dags
 
 
 def check_lifecycles(folder: str | Path) -> None:
     """Raise :class:`InvalidLifecycles` if any file below the folder is wrong. For a DAG file of its
     own, without DAGs."""
-    wrong = [str(found) for found in _read(Path(folder)) if isinstance(found, InvalidLifecycle)]
+    wrong = [str(result) for result in _read(Path(folder)) if isinstance(result, InvalidLifecycle)]
     if wrong:
         raise InvalidLifecycles("\n" + "\n".join(wrong))
 
@@ -78,40 +78,40 @@ def _read(folder: Path) -> Iterator[DAG | InvalidLifecycle]:
     files: dict[str, Path] = {}
     for file in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         try:
-            found = read_lifecycle(file)
+            lifecycle = read_lifecycle(file)
         except InvalidLifecycle as error:
             yield error
             continue
-        other = files.setdefault(found.dag_id, file)
+        other = files.setdefault(lifecycle.dag_id, file)
         try:
             if other is not file:
                 raise ValueError(f"that is the DAG of {other}; give this one a 'dag_id'")
-            dag = _dag(found)
+            dag = _dag(lifecycle)
             dag.validate()
             yield dag
         except Exception as error:
             # Airflow checks ids, parameters and schedules when it makes or validates a DAG.
-            message = f"no DAG {found.dag_id!r} can be made: {error}"
+            message = f"no DAG {lifecycle.dag_id!r} can be made: {error}"
             yield InvalidLifecycle(file, [Problem(1, 1, message)])
 
 
 def _dag(lifecycle: Lifecycle) -> DAG:
-    said = lifecycle.said
-    given: dict[str, Any] = {name: said[name] for name in _GIVEN if name in said}
-    if "record_traffic" in said:
-        given["record_traffic"] = Named(said["record_traffic"])
-    if "approval" in said:
-        given["approval"] = _approval(said["approval"])
-    if "start_date" in said:
-        given["start_date"] = _midnight(said["start_date"], said.get("timezone", "UTC"))
-    data = said.get("validation_data") or Named(said["validation_function"])
+    document = lifecycle.document
+    given: dict[str, Any] = {name: document[name] for name in _GIVEN if name in document}
+    if "record_traffic" in document:
+        given["record_traffic"] = Named(document["record_traffic"])
+    if "approval" in document:
+        given["approval"] = _approval(document["approval"])
+    if "start_date" in document:
+        given["start_date"] = _midnight(document["start_date"], document.get("timezone", "UTC"))
+    data = document.get("validation_data") or Named(document["validation_function"])
     return retrain_and_promote(
         dag_id=lifecycle.dag_id,
-        train=Named(said["train"]),
+        train=Named(document["train"]),
         validation_data=data,
-        shadow_window=(said["shadow_window"]["start"], said["shadow_window"]["end"]),
+        shadow_window=(document["shadow_window"]["start"], document["shadow_window"]["end"]),
         policy=lifecycle.policy,
-        default_args=_task_settings(said),
+        default_args=_task_settings(document),
         **given,
     )
 
@@ -123,17 +123,17 @@ def _midnight(day: str, zone: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=pendulum.timezone(zone))
 
 
-def _task_settings(said: Mapping[str, Any]) -> dict[str, Any]:
+def _task_settings(document: Mapping[str, Any]) -> dict[str, Any]:
     """Airflow's default arguments of the DAG's tasks."""
-    settings = {name: said[name] for name in TASK_SETTINGS if name in said}
-    settings |= said.get("default_args", {})
+    settings = {name: document[name] for name in TASK_SETTINGS if name in document}
+    settings |= document.get("default_args", {})
     for name in DURATIONS & settings.keys():
         settings[name] = timedelta(seconds=settings[name])
     return settings
 
 
-def _approval(said: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: said[name] for name in ("assigned_users", "body") if name in said}
-    if "response_hours" in said:
-        given["response_timeout"] = timedelta(hours=said["response_hours"])
+def _approval(document: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: document[name] for name in ("assigned_users", "body") if name in document}
+    if "response_hours" in document:
+        given["response_timeout"] = timedelta(hours=document["response_hours"])
     return given

@@ -20,16 +20,16 @@ def secrets_of(value: Any, name: str = "") -> set[str]:
     of a web address without one; values in its query that are named like one. Each counts as it
     is written, and decoded.
     """
-    return {found for found in _found(value, name) if found}
+    return {text for text in _texts(value, name) if text}
 
 
-def _found(value: Any, name: str) -> Iterator[str]:
+def _texts(value: Any, name: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _found(item, name if _SECRET_NAME.search(name) else str(key))
+            yield from _texts(item, name if _SECRET_NAME.search(name) else str(key))
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _found(item, name)
+            yield from _texts(item, name)
     elif isinstance(value, str):
         if _SECRET_NAME.search(name):
             yield from _forms(value)

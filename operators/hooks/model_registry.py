@@ -133,11 +133,11 @@ class ModelRegistryHook(BaseHook):
         standard = {name: getattr(connection, name) for name in STANDARD_FIELDS}
         try:
             check_standard_fields(connection.conn_type, standard)
-            found = read_connection(read_extra(connection.extra))
-            found.require_any_store(os.environ)
+            parsed = read_connection(read_extra(connection.extra))
+            parsed.require_any_store(os.environ)
         except InvalidInput as error:
             raise self._named(error) from None
-        return found
+        return parsed
 
     def _complete(self, connection: RegistryConnection) -> Settings:
         try:
@@ -153,15 +153,15 @@ class ModelRegistryHook(BaseHook):
     def _from_environment(self, error: AirflowNotFoundException) -> RegistryConnection:
         if self.model_registry_conn_id != self.default_conn_name:
             raise error
-        found = RegistryConnection(Settings())
+        from_environment = RegistryConnection(Settings())
         try:
-            found.require_any_store(os.environ)
+            from_environment.require_any_store(os.environ)
         except InvalidInput as unnamed:
             raise AirflowFailException(
                 f"there is no connection {self.model_registry_conn_id!r}, and {unnamed}; or add "
                 f"the connection, of type {self.conn_type}"
             ) from None
-        return found
+        return from_environment
 
 
 def _secrets(connection: Connection) -> set[str]:

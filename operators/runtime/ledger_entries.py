@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 
-async def entry_of(
+async def find_entry(
     registry: ModelRegistry, tenant_id: str, model_id: str, operation_id: str
 ) -> LedgerEntry | None:
     """The entry that the operation committed; None if it has committed nothing yet."""
@@ -22,7 +22,7 @@ async def entry_of(
     return None
 
 
-async def arrival_of(
+async def find_entry_into(
     registry: ModelRegistry, tenant_id: str, model_id: str, version: int, stage: Stage
 ) -> LedgerEntry | None:
     """The newest entry that brought the version to the stage; None if it never was there."""

@@ -26,36 +26,38 @@ def as_list(notifiers: Any) -> list[BaseNotifier]:
     return list(notifiers) if isinstance(notifiers, Iterable) else [notifiers]
 
 
-def event(name: str, sentence: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def build_event(name: str, sentence: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """What a notifier finds as ``lifecycle``: ``event``, ``sentence`` and what the task knows."""
-    return {"event": name, "sentence": sentence, **told}
+    return {"event": name, "sentence": sentence, **fields}
 
 
-def notify(context: Context, notifiers: Iterable[BaseNotifier], said: Mapping[str, Any]) -> None:
+def notify(
+    context: Context, notifiers: Iterable[BaseNotifier], lifecycle: Mapping[str, Any]
+) -> None:
     """Call each notifier with ``lifecycle`` in its context.
 
     What has happened has happened: a notifier that fails is told in the log, and neither the
     others nor the task fail for it.
     """
     for notifier in notifiers:
-        told: Any = {**context, "lifecycle": dict(said)}
+        notifier_context: Any = {**context, "lifecycle": dict(lifecycle)}
         try:
-            notifier(told)
+            notifier(notifier_context)
         except Exception:
-            log.exception("%s could not tell: %s", type(notifier).__name__, said["sentence"])
+            log.exception("%s could not tell: %s", type(notifier).__name__, lifecycle["sentence"])
 
 
 def notify_once(
-    context: Context, notifiers: Iterable[BaseNotifier], said: Mapping[str, Any], sequence: int
+    context: Context, notifiers: Iterable[BaseNotifier], lifecycle: Mapping[str, Any], sequence: int
 ) -> None:
     """:func:`notify`, once for the ledger's entry, however often the task is tried."""
     if not notifiers:
         return
-    key = f"notified-{said['event']}-{sequence}"
+    key = f"notified-{lifecycle['event']}-{sequence}"
     store = context["task_state_store"]
     if store.get(key):
         return
-    notify(context, notifiers, said)
+    notify(context, notifiers, lifecycle)
     store.set(key, True)
 
 

@@ -41,12 +41,12 @@ def file_dataset(uri: str) -> Named:
     return f"{scheme}://{place}", path or "/"
 
 
-def draw(task: BaseOperator, *, inputs: Iterable[Named], outputs: Iterable[Named]) -> None:
+def record(task: BaseOperator, *, inputs: Iterable[Named], outputs: Iterable[Named]) -> None:
     """Keep what the running task read and made."""
     vars(task)[_DRAWN] = (tuple(inputs), tuple(outputs))
 
 
-def drawn(task: BaseOperator) -> Any:
+def facets(task: BaseOperator) -> Any:
     """It as OpenLineage's ``OperatorLineage``; None where there is nothing, or no OpenLineage."""
     inputs, outputs = vars(task).get(_DRAWN, ((), ()))
     if not inputs and not outputs:

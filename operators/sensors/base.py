@@ -78,20 +78,20 @@ class ModelSensor(BaseSensorOperator):
         with airflow_errors():
             trigger = self._trigger(context)
             try:
-                found = trigger.found(self.versions())
+                match = trigger.match(self.versions())
             except BackendUnavailable as error:
                 self.log.warning("%s; asking again", error)
-                found = None
-        if found is None:
+                match = None
+        if match is None:
             self.log.info("There is no %s yet", self.subject())
-        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+        return PokeReturnValue(is_done=match is not None, xcom_value=match)
 
     def execute(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
-        found = self.poke(context)
-        if found:
-            return found.xcom_value
+        poked = self.poke(context)
+        if poked:
+            return poked.xcom_value
         return self._wait(context)
 
     def _wait(self, context: Context) -> NoReturn:
@@ -118,6 +118,6 @@ class ModelSensor(BaseSensorOperator):
             )
         if not event or event.get("status") != "success":
             raise AirflowException(f"waiting for {self.subject()} ended: unknown event {event!r}")
-        found = {key: value for key, value in event.items() if key != "status"}
-        self.log.info("%s version %s is in %s", self.model_id, found["version"], found["stage"])
-        return found
+        match = {key: value for key, value in event.items() if key != "status"}
+        self.log.info("%s version %s is in %s", self.model_id, match["version"], match["stage"])
+        return match

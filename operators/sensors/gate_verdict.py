@@ -78,8 +78,8 @@ class GateVerdictSensor(GateOperator):
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """There is new traffic: look again. Raises for everything but that."""
         if not event or event.get("status") != "success":
-            told_why = (event or {}).get("message") or f"unknown event {event!r}"
-            raise AirflowException(f"following the traffic of {self.model_id} ended: {told_why}")
+            cause = (event or {}).get("message") or f"unknown event {event!r}"
+            raise AirflowException(f"following the traffic of {self.model_id} ended: {cause}")
         return self.execute(context)
 
     def _look(self, context: Context) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
@@ -89,13 +89,13 @@ class GateVerdictSensor(GateOperator):
             evidence_id(context, self.version, self.gate, self.start),
         )
 
-        async def act(
+        async def work(
             registry: ModelRegistry,
         ) -> tuple[dict[str, Any] | None, str | None, datetime | None]:
             from model_lifecycle.gates.evaluation.monitor import monitor_traffic
             from model_lifecycle.registry.domain.stages import Gate
 
-            found = await monitor_traffic(
+            result = await monitor_traffic(
                 registry,
                 self.tenant_id,
                 self.model_id,
@@ -105,12 +105,12 @@ class GateVerdictSensor(GateOperator):
                 evidence_id=evidence,
                 gate=Gate(self.gate),
             )
-            if found.report is None:
-                return None, None, found.until
-            report, page = told(registry, found.report)
-            return report, page, None if found.done else found.until
+            if result.report is None:
+                return None, None, result.until
+            report, page = told(registry, result.report)
+            return report, page, None if result.done else result.until
 
-        return self.ask(act)
+        return self.call_registry(work)
 
     def _wait(self, until: datetime) -> None:
         from ..triggers.traffic import NewTrafficTrigger

@@ -38,12 +38,12 @@ class NewModelVersionSensor(ModelSensor):
         return f"new version of {self.model_id}"
 
     def _above(self, context: Context) -> int:
-        said = 0 if self.after in (0, "0") else optional_version(self.after)
-        if said is not None:
-            return said
+        configured = 0 if self.after in (0, "0") else optional_version(self.after)
+        if configured is not None:
+            return configured
         store, key = context["task_state_store"], state_key(context, "after")
-        kept = store.get(key)
-        if not isinstance(kept, int):
-            kept = max((item.version for item in self.versions()), default=0)
-            store.set(key, kept)
-        return kept
+        stored = store.get(key)
+        if not isinstance(stored, int):
+            stored = max((item.version for item in self.versions()), default=0)
+            store.set(key, stored)
+        return stored

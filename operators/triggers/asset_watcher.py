@@ -87,15 +87,15 @@ class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
         return LedgerPoll(cls(**kwargs))
 
     async def filter_shared_stream(
-        self, shared_stream: AsyncIterator[Look]
+        self, shared_stream: AsyncIterator[PollSnapshot]
     ) -> AsyncIterator[TriggerEvent]:
         subject = (self.tenant_id, self.model_id)
         store = self.asset_state_store
-        kept = await store.aget(_MARK) if store else None
-        mark = kept if isinstance(kept, int) else None
+        stored = await store.aget(_MARK) if store else None
+        mark = stored if isinstance(stored, int) else None
         with _watching(self.shared_stream_key(), subject):
             async for look in shared_stream:
-                if subject not in look.asked:
+                if subject not in look.subjects:
                     continue
                 if mark is None:
                     mark = look.epochs.get(subject, 0)
@@ -104,7 +104,7 @@ class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
                     continue
                 entries = await look.entries(subject, mark)
                 for entry in entries:
-                    if _is_news(entry):
+                    if _is_new_registration(entry):
                         yield _event(entry)
                     mark = entry.sequence
                 look.marks.append((store, mark))
@@ -112,7 +112,7 @@ class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """The same without Airflow's shared streams: with a poll of its own."""
 
-        async def stream() -> AsyncIterator[Look]:
+        async def stream() -> AsyncIterator[PollSnapshot]:
             async for look, _ in LedgerPoll(self).open_stream():
                 yield look
                 await look.keep_marks()
@@ -122,12 +122,14 @@ class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
 
 
 @dataclass
-class Look:
-    """What one poll saw: the epochs of the models that were ``asked`` for. ``marks`` are how far
-    each watcher has read, to be kept when its events are stored."""
+class PollSnapshot:
+    """The epochs of ``subjects``, the watched models, at one poll.
+
+    ``marks`` say how far each watcher has read; they are stored once its events are.
+    """
 
     registry: ModelRegistry
-    asked: frozenset[tuple[str, str]]
+    subjects: frozenset[tuple[str, str]]
     epochs: dict[tuple[str, str], int]
     marks: list[tuple[Any, int]] = field(default_factory=list)
 
@@ -153,13 +155,13 @@ class LedgerPoll(SharedStreamProducer):
         self._conn_id = trigger.model_registry_conn_id
         self._interval = trigger.poll_interval
 
-    async def open_stream(self) -> AsyncIterator[tuple[Look, Look]]:
+    async def open_stream(self) -> AsyncIterator[tuple[PollSnapshot, PollSnapshot]]:
         while True:
             try:
                 async with registry_of(self._conn_id) as registry:
                     while True:
                         watched = frozenset(_WATCHED.get(self._key, ()))
-                        look = Look(registry, watched, await registry.epochs(watched))
+                        look = PollSnapshot(registry, watched, await registry.epochs(watched))
                         yield look, look
                         await asyncio.sleep(self._interval)
             except BackendUnavailable as error:
@@ -185,7 +187,7 @@ def _watching(key: Hashable, subject: tuple[str, str]) -> Iterator[None]:
             del watched[subject]
 
 
-def _is_news(entry: LedgerEntry) -> bool:
+def _is_new_registration(entry: LedgerEntry) -> bool:
     return entry.kind in _KINDS and not entry.actor.startswith("airflow:")
 
 

@@ -18,13 +18,13 @@ def in_stage(
 
     None as long as there is none. Raises :class:`InvalidInput` for a stage that does not exist.
     """
-    wanted = parse_stage(stage)
+    target = parse_stage(stage)
     there = [
         item.version
         for item in versions
-        if item.stage is wanted and version in (None, item.version)
+        if item.stage is target and version in (None, item.version)
     ]
-    return {"version": max(there), "stage": wanted.value} if there else None
+    return {"version": max(there), "stage": target.value} if there else None
 
 
 def newer_than(versions: Iterable[VersionMetadata], after: int) -> dict[str, Any] | None:

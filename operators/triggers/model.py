@@ -58,19 +58,19 @@ class ModelTrigger(RegistryTrigger):
     """
 
     @abstractmethod
-    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+    def match(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
         """What was waited for; None to go on waiting. Raises RegistryError for what cannot be."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
-            self.found([])
+            self.match([])
             poll = shared_poll(self.model_registry_conn_id, self.poll_interval)
             subject = identifiers.tenant_id(self.tenant_id), identifiers.model_id(self.model_id)
             async with aclosing(poll.versions(*subject)) as changes:
                 async for versions in changes:
-                    found = self.found(versions)
-                    if found is not None:
-                        yield event(status="success", **found)
+                    fields = self.match(versions)
+                    if fields is not None:
+                        yield event(status="success", **fields)
                         return
         except RegistryError as error:
             yield event(status="error", code=error.code, message=str(error))
@@ -85,7 +85,7 @@ class ModelStageTrigger(ModelTrigger):
         self.version = version
         self.stage = stage
 
-    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+    def match(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
         return in_stage(versions, self.version, parse_stage(self.stage))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -101,7 +101,7 @@ class NewModelVersionTrigger(ModelTrigger):
         super().__init__(**kwargs)
         self.after = after
 
-    def found(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
+    def match(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
         return newer_than(versions, self.after)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Opening = Callable[[], AbstractAsyncContextManager["ModelRegistry"]]
-Told: TypeAlias = "list[VersionMetadata] | Exception"
+PollResult: TypeAlias = "list[VersionMetadata] | Exception"
 
 
 class SharedPoll:
@@ -40,7 +40,7 @@ class SharedPoll:
     def __init__(self, opening: Opening, interval: float) -> None:
         self._opening = opening
         self._interval = interval
-        self._waiting: dict[tuple[str, str], list[asyncio.Queue[Told]]] = {}
+        self._waiting: dict[tuple[str, str], list[asyncio.Queue[PollResult]]] = {}
         self._seen: dict[tuple[str, str], int | None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -52,24 +52,24 @@ class SharedPoll:
         None of them, as long as the model does not exist. Close it when you have waited enough.
         """
         subject = (tenant_id, model_id)
-        told: asyncio.Queue[Told] = asyncio.Queue()
-        self._waiting.setdefault(subject, []).append(told)
+        queue: asyncio.Queue[PollResult] = asyncio.Queue()
+        self._waiting.setdefault(subject, []).append(queue)
         self._seen.pop(subject, None)
         if self._task is None or self._task.done():
             # In a context of its own: what it logs is not of the trigger that came first.
             self._task = asyncio.create_task(self._ask(), context=contextvars.Context())
         try:
             while True:
-                answer = await told.get()
+                answer = await queue.get()
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
         finally:
-            self._leave(subject, told)
+            self._leave(subject, queue)
 
-    def _leave(self, subject: tuple[str, str], told: asyncio.Queue[Told]) -> None:
+    def _leave(self, subject: tuple[str, str], queue: asyncio.Queue[PollResult]) -> None:
         others = self._waiting[subject]
-        others.remove(told)
+        others.remove(queue)
         if not others:
             del self._waiting[subject]
             self._seen.pop(subject, None)
@@ -89,8 +89,8 @@ class SharedPoll:
                 await asyncio.sleep(self._interval)
             except Exception as error:
                 for waiting in self._waiting.values():
-                    for told in waiting:
-                        told.put_nowait(error)
+                    for queue in waiting:
+                        queue.put_nowait(error)
                 return
 
     async def _look(self, registry: ModelRegistry) -> None:
@@ -102,8 +102,8 @@ class SharedPoll:
         versions = await registry.versions_of(news)
         for subject in news:
             self._seen[subject] = epochs.get(subject)
-            for told in self._waiting.get(subject, ()):
-                told.put_nowait(versions.get(subject, []))
+            for queue in self._waiting.get(subject, ()):
+                queue.put_nowait(versions.get(subject, []))
 
 
 #: The polls of each event loop: a triggerer has one, tests have many.

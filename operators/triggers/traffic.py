@@ -69,7 +69,7 @@ class NewTrafficTrigger(RegistryTrigger):
         from model_lifecycle.gates.policy.promotion import ABPolicy, ShadowPolicy
 
         async with registry_of(self.model_registry_conn_id) as registry:
-            found = await registry.get_policy(self.tenant_id, self.model_id)
+            policy = await registry.get_policy(self.tenant_id, self.model_id)
         if self.gate == "ab_test":
-            return ABPolicy.from_document(found.ab_test)
-        return ShadowPolicy.from_document(found.shadow)
+            return ABPolicy.from_document(policy.ab_test)
+        return ShadowPolicy.from_document(policy.shadow)

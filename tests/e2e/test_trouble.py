@@ -120,7 +120,7 @@ def test_of_two_runs_at_once_one_promotes(
     states = {run_id: admin.states("pulse_retrain", run_id) for run_id in two}
     outcomes = sorted(state["promote_to_production"] for state in states.values())
     (held,) = [run for run in two if states[run]["promote_to_production"] == "skipped"]
-    refusal = admin.xcom("pulse_retrain", held, "promote_to_production", "held")
+    refusal = admin.xcom("pulse_retrain", held, "promote_to_production", "refusal")
     model = ask(lambda registry: registry.get_model(TENANT, "pulse"))
     versions = ask(lambda registry: registry.list_versions(TENANT, "pulse"))
 

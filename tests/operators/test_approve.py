@@ -219,7 +219,7 @@ def test_nobody_is_asked_to_waive_a_gate(staged, context, model, asked, verdict)
 
     task = ApproveModelOperator(task_id="approve", version=staged(verdict), **model)
     with pytest.raises(
-        AirflowSkipException, match=f"Nobody is asked: the shadow gate said {verdict}"
+        AirflowSkipException, match=f"No approval is requested: the shadow gate said {verdict}"
     ):
         task.execute(context(task))
 

@@ -86,10 +86,10 @@ def test_refusal_is_kept_in_xcom(register, model, context, ask):
     ctx = context(task)
     with pytest.raises(AirflowSkipException):
         task.execute(ctx)
-    held = ctx["ti"].pushed["held"]
+    refusal = ctx["ti"].pushed["refusal"]
 
-    assert (held["version"], held["to"]) == (1, "staging")
-    assert [item["code"] for item in held["missing"]] == ["no_evidence"]
+    assert (refusal["version"], refusal["to"]) == (1, "staging")
+    assert [item["code"] for item in refusal["missing"]] == ["no_evidence"]
 
 
 def test_retried_promotion_makes_no_second_entry(in_production, promote, ask, model, history):

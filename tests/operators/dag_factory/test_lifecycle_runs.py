@@ -104,7 +104,7 @@ def test_worse_version_is_held_and_the_run_succeeds(runs):
         **dict.fromkeys(_PROMOTED, "skipped"),
     }
     assert third.xcom["validate"]["verdict"] == "FAIL"
-    assert third.xcom["validate"]["sentence"] in third.xcom["promote_to_staging.held"]["message"]
+    assert third.xcom["validate"]["sentence"] in third.xcom["promote_to_staging.refusal"]["message"]
 
 
 def test_rollback_restores_the_first_version(runs):
