@@ -127,7 +127,7 @@ def test_a_change_by_cookie_needs_a_header_of_its_own(mounted: tuple[httpx.Clien
 )  # fmt: skip
 def test_a_mistake_in_the_setting_admits_nobody(text: str, caplog: Any) -> None:
     """It is told in the log, and does not stop Airflow's server."""
-    from model_lifecycle.api.http.errors import Refusal
+    from model_lifecycle.api.http.errors import HttpError
     from model_lifecycle.plugin.auth import AirflowAccess
 
     class User:
@@ -136,7 +136,7 @@ def test_a_mistake_in_the_setting_admits_nobody(text: str, caplog: Any) -> None:
         def get_name(self) -> str:
             return "ann"
 
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         AirflowAccess.from_setting(text).caller(User())
 
     assert "nobody is admitted" in caplog.text
@@ -144,7 +144,7 @@ def test_a_mistake_in_the_setting_admits_nobody(text: str, caplog: Any) -> None:
 
 def test_roles_of_two_tenants_lead_to_none() -> None:
     """Nothing is guessed: such a user has to be named."""
-    from model_lifecycle.api.http.errors import Refusal
+    from model_lifecycle.api.http.errors import HttpError
     from model_lifecycle.plugin.auth import AirflowAccess
 
     class User:
@@ -156,5 +156,5 @@ def test_roles_of_two_tenants_lead_to_none() -> None:
     grants = {name: {"tenant": name.lower(), "roles": ["viewer"]} for name in ("A", "B")}
     access = AirflowAccess.parse(json.dumps({"roles": grants}))
 
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         access.caller(User())
