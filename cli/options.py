@@ -25,6 +25,16 @@ Tenant = Annotated[
         rich_help_panel=_COMMON,
     ),
 ]
+#: For commands that may also serve the models of all tenants.
+AnyTenant = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant",
+        envvar="MODEL_LIFECYCLE_TENANT",
+        help="Whose models.",
+        rich_help_panel=_COMMON,
+    ),
+]
 Home = Annotated[
     Path | None,
     typer.Option(
@@ -37,6 +47,9 @@ Home = Annotated[
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="One JSON document instead of tables.", rich_help_panel=_COMMON),
+]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=1000, help="Length of the page, 1 to 1000.")
 ]
 Actor = Annotated[
     str | None,

@@ -26,8 +26,9 @@ _MOST = 100
 class ReconcileOperator(BaseOperator):
     """Compares MLflow with the ledger, adopts versions it did not know, and heals what differs.
 
-    Returns ``healed`` and ``damaged`` (numbers), and ``findings``, the first hundred. Fails after
-    healing what it could if something is left that a person has to look at.
+    Returns ``healed`` and ``damaged`` (numbers), ``findings``, the first hundred, and ``omitted``,
+    the number of findings beyond these; the task's log has all of them. Fails after healing what it
+    could if something is left that a person has to look at.
 
     :param tenant_id: whose models; none or empty: those of all tenants.
     :param model_registry_conn_id: connection of type ``model_registry``.
@@ -63,6 +64,7 @@ class ReconcileOperator(BaseOperator):
             "healed": len(findings) - len(damaged),
             "damaged": len(damaged),
             "findings": [item.document() for item in findings[:_MOST]],
+            "omitted": max(0, len(findings) - _MOST),
         }
         if damaged:
             context["ti"].xcom_push(key="left", value=outcome)

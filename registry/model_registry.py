@@ -377,14 +377,22 @@ class ModelRegistry:
         stage: Stage | str | None = None,
         framework: Framework | str | None = None,
         *,
-        limit: int = 100,
+        limit: int | None = None,
         after: str | None = None,
     ) -> list[ModelMetadata]:
-        """At most ``limit`` (1 to 1000) models by name, following the name ``after``; filtered
-        by stage and framework of their current version."""
+        """The tenant's models by name, filtered by stage and framework of their current version.
+
+        All of them; or, for one page, at most ``limit`` that follow the name ``after``.
+        """
         return await self._catalog.list_models(
             tenant_id, stage, framework, limit=limit, after=after
         )
+
+    async def recorded_models(self, tenant_id: str | None = None) -> list[tuple[str, str]]:
+        """Every ``(tenant_id, model_id)`` that the ledger has a record of, deleted models included,
+        of one tenant or of all: the models that :meth:`verify_ledger` can check. For operators of
+        the platform, as reading all tenants crosses their borders."""
+        return await self._catalog.recorded_models(tenant_id)
 
     async def get_version(
         self, tenant_id: str, model_id: str, version: int | str

@@ -12,8 +12,9 @@ from model_lifecycle.registry.domain.models import Framework
 from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
 from ..context import ask
-from ..options import AsJson, Home, Model, Tenant, VersionNumber
+from ..options import AsJson, Home, Limit, Model, Tenant, VersionNumber
 from ..output import answer
+from ..pages import Page
 from ..rendering.catalog import evidence_view, model_view, models_view, version_view
 
 if TYPE_CHECKING:
@@ -29,22 +30,27 @@ def models(
     framework: Annotated[
         str | None, typer.Option(help=f"Only of this framework: {', '.join(Framework)}.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="At most so many, 1 to 1000.")] = 100,
+    limit: Limit = 100,
     after: Annotated[str | None, typer.Option(help="Only names that follow this one.")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """List the tenant's models by name, each with its current version."""
-    found = ask(
-        home,
-        lambda registry: registry.list_models(tenant, stage, framework, limit=limit, after=after),
+    page = Page.cut(
+        ask(
+            home,
+            lambda registry: registry.list_models(
+                tenant, stage, framework, limit=limit + 1, after=after
+            ),
+        ),
+        limit,
+        lambda item: item.model_id,
     )
-    following = found[-1].model_id if len(found) == limit else None
     answer(
         as_json,
-        {"models": [item.document() for item in found], "after": following},
-        *models_view(found, tenant, filtered=bool(stage or framework or after)),
-        *([f"There may be more: --after {following}"] if following else []),
+        {"models": [item.document() for item in page.items], "after": page.after},
+        *models_view(page.items, tenant, filtered=bool(stage or framework or after)),
+        *page.notes(),
     )
 
 

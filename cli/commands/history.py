@@ -11,11 +11,11 @@ import typer
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Evidence
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, timestamp
-from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
 from ..context import ask
-from ..options import AsJson, Home, Model, Tenant
+from ..options import AsJson, Home, Limit, Model, Tenant
 from ..output import answer, line
+from ..pages import Page
 from ..rendering.formatting import instant, lines, move, version_name, who
 from ..rendering.table import Column, Sheet
 
@@ -23,24 +23,36 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 
-def history(model: Model, tenant: Tenant, home: Home = None, as_json: AsJson = False) -> None:
-    """Tell the story of a model from its ledger: who moved what, when, why, on what proof.
+def history(
+    model: Model,
+    tenant: Tenant,
+    limit: Limit = 100,
+    after: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Only entries that follow number N.")
+    ] = 0,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger of a model, oldest entry first: who moved what, when, why, on what evidence.
 
     Verdicts that moved nothing stand between the entries, without a number. Also of a model that
     was deleted.
     """
 
-    async def tell(registry: ModelRegistry) -> tuple[list[LedgerEntry], list[Evidence]]:
-        entries = await registry.history(tenant, model)
-        return entries, [] if as_json else await _of_no_effect(registry, tenant, model, entries)
+    async def read(registry: ModelRegistry) -> tuple[Page[LedgerEntry, int], list[Evidence]]:
+        entries = await registry.history(tenant, model, after=after, limit=limit + 1)
+        page = Page.cut(entries, limit, lambda entry: entry.sequence)
+        return page, [] if as_json else await _verdicts_between(registry, tenant, model, page)
 
-    entries, verdicts = ask(home, tell)
+    page, verdicts = ask(home, read)
     document = {
         "tenant_id": tenant,
         "model_id": model,
-        "entries": [entry.document() for entry in entries],
+        "entries": [entry.document() for entry in page.items],
+        "after": page.after,
     }
-    answer(as_json, document, history_view(entries, verdicts))
+    shown = history_view(page.items, verdicts) if page.items else f"No entry follows {after}."
+    answer(as_json, document, shown, *page.notes())
 
 
 def production(
@@ -124,18 +136,28 @@ def _verdict_row(item: Evidence) -> Sequence[object]:
     )
 
 
-async def _of_no_effect(
-    registry: ModelRegistry, tenant: str, model: str, entries: Sequence[LedgerEntry]
+async def _verdicts_between(
+    registry: ModelRegistry, tenant: str, model: str, page: Page[LedgerEntry, int]
 ) -> list[Evidence]:
-    """Verdicts that no entry stands on: what was held back shows in them only."""
-    used = {item["evidence_id"] for entry in entries for item in entry.evidence}
-    stages = {move.version: move.target for entry in entries for move in entry.moves}
+    """Verdicts among the page's entries that no entry stands on: a version that a gate blocked
+    shows in them only.
+
+    A verdict belongs to the page of the last entry before it. An entry that stands on one comes
+    after it, so the entries from this page to the newest are those that count.
+    """
+    if not page.items:
+        return []
+    following = (
+        [] if page.after is None else await registry.history(tenant, model, after=page.after)
+    )
+    used = {item["evidence_id"] for entry in (*page.items, *following) for item in entry.evidence}
+    end = following[0].at if following else datetime.max.replace(tzinfo=UTC)
     return [
         item
-        for version, stage in stages.items()
-        if stage in LIVE_STAGES
-        for item in await registry.list_evidence(tenant, model, version)
-        if item.evidence_id not in used
+        for item in await registry.list_model_evidence(tenant, model)
+        if item.recorded_at is not None
+        and page.items[0].at <= item.recorded_at < end
+        and item.evidence_id not in used
     ]
 
 

@@ -13,17 +13,14 @@ from model_lifecycle.registry.sync import run_sync
 
 from ..context import acting, ask
 from ..exit_codes import ExitCode
-from ..options import Actor, AsJson, Home
+from ..options import Actor, AnyTenant, AsJson, Home
 from ..output import answer, line
 from ..rendering.table import Column, Sheet
 
 
 def reconcile(
-    tenant: Annotated[
-        str | None,
-        typer.Option("--tenant", envvar="MODEL_LIFECYCLE_TENANT", help="Whose models."),
-    ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
+    tenant: AnyTenant = None,
+    all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
     actor: Actor = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -32,14 +29,14 @@ def reconcile(
 
     Exit code 8 when something is left that only a person can repair.
     """
-    if tenant is None and not everyone:
+    if tenant is None and not all_tenants:
         raise typer.BadParameter("say whose models: --tenant NAME, or --all")
     require(acting(actor), Action.RECONCILE)
-    findings = ask(home, lambda registry: registry.reconcile(None if everyone else tenant))
+    findings = ask(home, lambda registry: registry.reconcile(None if all_tenants else tenant))
     columns = (Column("model"), Column("version"), Column("state"), Column("what", wraps=True))
     rows = [
         (
-            f"{item.tenant_id}/{item.model_id}" if everyone else item.model_id,
+            f"{item.tenant_id}/{item.model_id}" if all_tenants else item.model_id,
             item.version or "",
             line("healed", "green") if item.healed else line("DAMAGED", "red"),
             item.message,

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model_lifecycle.registry.domain.authorization import Action, require
 from model_lifecycle.registry.domain.errors import BundleCorrupt, LedgerCorrupt, ModelNotFound
 
-from ..context import ask
+from ..context import acting, ask
 from ..exit_codes import ExitCode
-from ..options import AsJson, Home, Tenant
+from ..options import AnyTenant, AsJson, Home
 from ..output import answer, line
 from ..rendering.table import Column, Sheet
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
-_PAGE = 500
+_ROW_REMOVED = "the ledger has entries of this model, but the table of models has lost it"
 
 
 @dataclass(frozen=True)
-class Checked:
-    """One model after its check: ``entries`` and ``bundles`` that were found intact, and every
-    damage in words."""
+class CheckedModel:
+    """One model after its check: ``entries`` and ``bundles`` that are intact, and every damage
+    in words."""
 
+    tenant_id: str
     model_id: str
     entries: int
     bundles: int
@@ -34,9 +35,11 @@ class Checked:
 
 
 def verify(
-    tenant: Tenant,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All models of the tenant.")] = False,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="One model; all models if left out.")
+    ] = None,
+    tenant: AnyTenant = None,
+    all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
     files: Annotated[
         bool, typer.Option("--files", help="Also read the files of every version again.")
     ] = False,
@@ -45,40 +48,47 @@ def verify(
 ) -> None:
     """Check that nobody altered the ledger: its chain, its evidence, and what it adds up to.
 
-    With --files also that the files of every version are those that were registered, in its
-    bundle and where MLflow serves it from. Exit code 8 when there is damage.
+    Checks one model, all models of a tenant, or with --all the models of all tenants, deleted ones
+    included. With --files also that the files of every version are those that were registered, in
+    its bundle and where MLflow serves it from. Exit code 8 when there is damage.
     """
-    if (model is None) is not everything:
-        raise typer.BadParameter("say what to verify: one MODEL, or --all")
+    if model is not None and all_tenants:
+        raise typer.BadParameter("name one MODEL, or --all; not both")
+    if tenant is None and not all_tenants:
+        raise typer.BadParameter("say whose models: --tenant NAME, or --all for every tenant")
+    if all_tenants:
+        require(acting(None), Action.VERIFY_ALL)
+    owner = None if all_tenants else tenant
 
-    async def check(registry: ModelRegistry) -> list[Checked]:
+    async def check(registry: ModelRegistry) -> list[CheckedModel]:
+        if model is not None and owner is not None:
+            return [await _check(registry, owner, model, files=files)]
         return [
-            await _checked(registry, tenant, name, files=files)
-            async for name in _names(registry, tenant, model)
+            await _check_recorded(registry, *names, files=files)
+            for names in await registry.recorded_models(owner)
         ]
 
-    found = ask(home, check)
+    checked = ask(home, check)
     answer(
         as_json,
-        {"tenant_id": tenant, "models": [asdict(item) for item in found]},
-        _view(found, files=files) if found else f"Tenant {tenant} has no models.",
+        {"tenant_id": owner, "models": [asdict(item) for item in checked]},
+        _view(checked, files=files, all_tenants=all_tenants) if checked else _no_models(owner),
     )
-    if any(item.damage for item in found):
+    if any(item.damage for item in checked):
         raise typer.Exit(ExitCode.DAMAGE)
 
 
-async def _names(registry: ModelRegistry, tenant: str, model: str | None) -> AsyncIterator[str]:
-    if model is not None:
-        yield model
-        return
-    after = None
-    while page := await registry.list_models(tenant, limit=_PAGE, after=after):
-        for item in page:
-            yield item.model_id
-        after = page[-1].model_id
+async def _check_recorded(
+    registry: ModelRegistry, tenant: str, model: str, *, files: bool
+) -> CheckedModel:
+    """As :func:`_check`, for a model that the ledger has a record of: it cannot be "not found"."""
+    try:
+        return await _check(registry, tenant, model, files=files)
+    except ModelNotFound:
+        return CheckedModel(tenant, model, 0, 0, (_ROW_REMOVED,))
 
 
-async def _checked(registry: ModelRegistry, tenant: str, model: str, *, files: bool) -> Checked:
+async def _check(registry: ModelRegistry, tenant: str, model: str, *, files: bool) -> CheckedModel:
     damage = []
     entries = bundles = 0
     try:
@@ -90,7 +100,7 @@ async def _checked(registry: ModelRegistry, tenant: str, model: str, *, files: b
             bundles += 1
         else:
             damage.append(problem)
-    return Checked(model, entries, bundles, tuple(damage))
+    return CheckedModel(tenant, model, entries, bundles, tuple(damage))
 
 
 async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> list[str | None]:
@@ -110,20 +120,24 @@ async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> 
     return problems
 
 
-def _view(found: list[Checked], *, files: bool) -> Sheet:
+def _view(checked: list[CheckedModel], *, files: bool, all_tenants: bool) -> Sheet:
     columns = (
-        Column("model"),
+        Column("model", wraps=True),
         Column("ledger entries"),
         Column("bundles"),
         Column("state", wraps=True),
     )
     rows = [
         (
-            item.model_id,
+            f"{item.tenant_id}/{item.model_id}" if all_tenants else item.model_id,
             item.entries or "",
             item.bundles if files else "",
             line("\n".join(item.damage), "red") if item.damage else line("intact", "green"),
         )
-        for item in found
+        for item in checked
     ]
     return Sheet(columns, rows)
+
+
+def _no_models(tenant: str | None) -> str:
+    return "The ledger has no models." if tenant is None else f"Tenant {tenant} has no models."

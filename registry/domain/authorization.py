@@ -29,6 +29,7 @@ class Action(StrEnum):
     DELETE = "delete versions"
     FORCE = "force a transition"
     RECONCILE = "reconcile"
+    VERIFY_ALL = "verify the models of all tenants"
 
 
 #: Each action's roles. The writer of evidence and of policies cannot promote, and the promoter
@@ -43,6 +44,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.DELETE: frozenset({Role.ADMIN}),
     Action.FORCE: frozenset({Role.ADMIN}),
     Action.RECONCILE: frozenset({Role.PROMOTER, Role.ADMIN}),
+    Action.VERIFY_ALL: frozenset({Role.PROMOTER, Role.ADMIN}),
 }
 
 

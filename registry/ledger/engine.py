@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Select, event
+from sqlalchemy import Executable, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -154,7 +154,7 @@ def autocommit(engine: AsyncEngine) -> AsyncEngine:
 
 
 async def read(
-    engine: AsyncEngine, query: Select[Any], values: Mapping[str, Any] | None = None
+    engine: AsyncEngine, query: Executable, values: Mapping[str, Any] | None = None
 ) -> list[Mapping[str, Any]]:
     """The rows of one statement: one round trip, and one consistent state, as every statement
     sees one. Sent again where the pooled connection turns out to be broken.
@@ -171,7 +171,7 @@ async def read(
 
 
 async def _rows(
-    engine: AsyncEngine, query: Select[Any], values: Mapping[str, Any] | None
+    engine: AsyncEngine, query: Executable, values: Mapping[str, Any] | None
 ) -> list[Mapping[str, Any]]:
     async with engine.connect() as connection:
         rows = await connection.execute(query, values)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_
+from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.evidence import Evidence
@@ -46,10 +46,11 @@ class LedgerReader:
         *,
         stage: Stage | None,
         framework: str | None,
-        limit: int,
+        limit: int | None,
         after: str | None,
     ) -> list[ModelMetadata]:
-        """At most ``limit`` models whose name follows ``after``, by name."""
+        """Models whose name follows ``after``, by name: at most ``limit``; all of them without,
+        however long that takes."""
         models = tables.models
         query = _MODELS
         if stage is not None:
@@ -59,7 +60,8 @@ class LedgerReader:
         if after is not None:
             query = query.where(models.c.model_id > after)
         query = query.order_by(models.c.model_id).limit(limit)
-        return [_model(row) for row in await read(self._engine, query, {"tenant": tenant})]
+        engine = self._patient if limit is None else self._engine
+        return [_model(row) for row in await read(engine, query, {"tenant": tenant})]
 
     async def row(self, tenant: TenantId, model: ModelId) -> ModelRow | None:
         """The model's own row, also where all its versions were deleted."""
@@ -77,6 +79,21 @@ class LedgerReader:
             query = query.where(tables.models.c.tenant_id == tenant)
         rows = await self._rows(query)
         return [(TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows]
+
+    async def recorded_models(self, tenant: TenantId | None) -> list[tuple[TenantId, ModelId]]:
+        """Every model that is in the table of models or has an entry, of one tenant or of all.
+
+        A model whose row somebody removed is known by its entries. Reads the names of all entries:
+        for verification, not for requests.
+        """
+        names = [
+            select(table.c.tenant_id, table.c.model_id).distinct()
+            for table in (tables.models, tables.entries)
+        ]
+        if tenant is not None:
+            names = [query.where(query.selected_columns.tenant_id == tenant) for query in names]
+        rows = await read(self._patient, union(*names))
+        return sorted((TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows)
 
     async def epochs(
         self, models: Iterable[tuple[TenantId, ModelId]]

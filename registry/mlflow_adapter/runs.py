@@ -134,21 +134,20 @@ class Runs:
         experiment_ids: Sequence[str],
         *,
         run_ids: Iterable[str] | None = None,
-        limit: int = 1000,
     ) -> list[RunRecord]:
-        """Runs of these experiments, newest first; of ``run_ids`` only those that lie in them, so
-        that another tenant's run is not found. One call for up to 500 ids or one page."""
+        """All runs of these experiments, newest first; of ``run_ids`` only those that lie in them,
+        so that another tenant's run is not found. One call for up to 500 ids, or one a page."""
         experiments = [item for item in experiment_ids if filter_strings.is_experiment_id(item)]
         if not experiments:
             return []
         if run_ids is None:
-            return await self._search(experiments, "", limit)
+            return await self._search(experiments, "", None)
         found: list[RunRecord] = []
         for chunk in filter_strings.chunks(
             dict.fromkeys(filter(filter_strings.is_run_id, run_ids))
         ):
             found += await self._search(experiments, filter_strings.runs_in(chunk), len(chunk))
-        return found[:limit]
+        return found
 
     async def list_runs(
         self,
@@ -196,9 +195,11 @@ class Runs:
         points = [MetricPoint(item.step, item.value, instant(item.timestamp)) for item in found]
         return sorted(points, key=lambda point: (point.step, point.at))
 
-    async def _search(self, experiments: list[str], condition: str, limit: int) -> list[RunRecord]:
+    async def _search(
+        self, experiments: list[str], condition: str, limit: int | None
+    ) -> list[RunRecord]:
         def fetch(stores: Stores, token: str | None) -> Any:
-            return self._run_search(experiments, condition, limit, token)(stores)
+            return self._run_search(experiments, condition, limit or _PAGE, token)(stores)
 
         return [_record(run) for run in await all_pages(self._connection.call, fetch, limit=limit)]
 

@@ -16,7 +16,6 @@ from ..ledger.verify import verify_model
 from .backends import Stores
 from .idempotency import answered_model
 
-MAX_LIMIT = 1000
 #: Models named in one query: two parameters each, of 32 766 that SQLite and PostgreSQL take.
 _AT_ONCE = 10_000
 
@@ -37,11 +36,11 @@ class Catalog:
         stage: Stage | str | None = None,
         framework: Framework | str | None = None,
         *,
-        limit: int = 100,
+        limit: int | None = None,
         after: str | None = None,
     ) -> list[ModelMetadata]:
         tenant = identifiers.tenant_id(tenant_id)
-        _check_number(limit, "limit", 1, MAX_LIMIT)
+        _check_limit(limit)
         if framework is not None and framework not in tuple(Framework):
             raise InvalidInput(
                 f"framework {framework!r:.80} is not valid: use one of {', '.join(Framework)}",
@@ -54,6 +53,10 @@ class Catalog:
             limit=limit,
             after=None if after is None else identifiers.model_id(after),
         )
+
+    async def recorded_models(self, tenant_id: str | None = None) -> list[tuple[str, str]]:
+        tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
+        return list(await self._read.recorded_models(tenant))
 
     async def get_version(
         self, tenant_id: str, model_id: str, version: int | str
@@ -163,6 +166,10 @@ def _parts(models: Collection[tuple[str, str]]) -> Iterator[list[tuple[TenantId,
 
 def _check_page(after: Any, limit: Any) -> None:
     _check_number(after, "after", 0, 2**53)
+    _check_limit(limit)
+
+
+def _check_limit(limit: Any) -> None:
     if limit is not None:
         _check_number(limit, "limit", 1, 2**53)
 

@@ -101,7 +101,49 @@ def test_history_as_json_is_the_ledger(place: Place, run: Run, story: str) -> No
         "tenant_id": "demo",
         "model_id": story,
         "entries": [entry.document() for entry in expected],
+        "after": None,
     }
+
+
+def test_history_comes_by_the_page(place: Place, run: Run, story: str) -> None:
+    """Each page names the entry to go on after; together they are the whole ledger."""
+    expected = place.ask(lambda registry: registry.history("demo", story))
+    sequences: list[int] = []
+    after: int | None = 0
+    pages = 0
+    while after is not None:
+        page = run("history", story, "--limit", 3, "--after", after, "--json").json
+        sequences += [entry["sequence"] for entry in page["entries"]]
+        after, pages = page["after"], pages + 1
+
+    assert sequences == [entry.sequence for entry in expected]
+    assert pages == -(-len(expected) // 3)
+
+
+def test_a_page_of_history_says_that_there_are_more(run: Run, story: str) -> None:
+    """In words that can be typed; the last page says nothing of the kind."""
+    first = run("history", story, "--limit", 2)
+    last = run("history", story, "--after", 2)
+    beyond = run("history", story, "--after", 1000)
+
+    assert first.out.splitlines()[-1] == "There are more: --after 2"
+    assert "--after" not in last.out
+    assert (beyond.code, beyond.out) == (0, "No entry follows 1000.\n")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_a_verdict_stands_on_one_page(run: Run, champion: str, limit: int) -> None:
+    """Whatever the length of a page, a verdict that moved nothing is shown once, and one that an
+    entry of a later page stands on is not shown beside it."""
+    text, after = "", "0"
+    while after:
+        page = run("history", champion, "--limit", limit, "--after", after, width=250).out
+        *_, after = page.rpartition("--after ")[1:] if "--after " in page else [""]
+        text += page
+        after = after.strip()
+
+    rows = [line.split() for line in text.splitlines() if line.startswith(" ·")]
+    assert [row[-2:] for row in rows] == [["shadow", "FAIL"]]
 
 
 def test_a_reason_cannot_steer_the_terminal(place: Place, run: Run, model: str) -> None:

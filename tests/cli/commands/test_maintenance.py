@@ -14,6 +14,8 @@ import pytest
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.registry.settings import Settings
 
+from ..conftest import with_sources
+
 Place = Any
 Run = Any
 
@@ -86,7 +88,13 @@ def test_verify_counts_what_is_intact(run: Run, champion: str) -> None:
     row = next(line for line in run("verify", champion).out.splitlines() if champion in line)
 
     assert program.json["models"] == [
-        {"model_id": champion, "entries": 5, "bundles": 2, "damage": []}
+        {
+            "tenant_id": "demo",
+            "model_id": champion,
+            "entries": 5,
+            "bundles": 2,
+            "damage": [],
+        }
     ]
     assert row.split() == [champion, "5", "intact"]
 
@@ -124,11 +132,59 @@ def test_verify_names_a_file_that_was_changed(place: Place, run: Run, model: str
     assert place.step(lambda world: world.stages(model)) == {1: "archived", 2: "production"}
 
 
-def test_verify_wants_one_model_or_all(run: Run, model: str) -> None:
-    """Neither none nor both."""
-    assert run("verify").code == 2
-    assert run("verify", model, "--all").code == 2
+def test_verify_needs_a_tenant_or_all(
+    run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of no tenant cannot be verified, nor one model of all tenants."""
     assert run("verify", model).code == 3
+    assert run("verify", model, "--all").code == 2
+    monkeypatch.delenv("MODEL_LIFECYCLE_TENANT")
+    assert run("verify").code == 2
+    assert run("verify", model).code == 2
+
+
+def test_verify_all_covers_every_tenant(
+    champion: str, apart: Place, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage of another tenant's model is found, though the environment names a tenant."""
+    other = with_sources(replace(apart, tenant="other-tenant"), 1)
+    other.step(lambda world: world.version(model))
+    apart.sql("DROP TRIGGER entries_no_update")
+    apart.sql("UPDATE entries SET actor = 'nobody' WHERE tenant_id = ?", "other-tenant")
+
+    of_all, of_one = run("verify", "--all", "--json"), run("verify", "--json")
+    found = {
+        (item["tenant_id"], item["model_id"]): item["damage"] for item in of_all.json["models"]
+    }
+
+    assert (of_all.code, of_one.code) == (8, 0)
+    assert "entry 1" in found["other-tenant", model][0]
+    assert found["demo", champion] == []
+    assert {item["tenant_id"] for item in of_one.json["models"]} == {"demo"}
+    assert f"other-tenant/{model}" in run("verify", "--all").out
+
+
+def test_verify_all_names_a_model_whose_row_was_removed(apart: Place, run: Run, model: str) -> None:
+    """Its entries are still there, so its absence is damage."""
+    apart.step(lambda world: world.version(model))
+    for table in ("models", "versions"):
+        apart.sql(f"DELETE FROM {table} WHERE model_id = ?", model)
+
+    answer = run("verify", "--json")
+    damage = {item["model_id"]: item["damage"] for item in answer.json["models"]}
+
+    assert answer.code == 8
+    assert "the table of models has lost it" in damage[model][0]
+
+
+def test_verify_all_is_for_operators_of_the_platform(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A viewer verifies a tenant's models, and not those of every tenant."""
+    monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", "viewer")
+
+    assert run("verify").code == 0
+    assert run("verify", "--all").code == 6
 
 
 def test_db_upgrade_makes_a_ledger(run: Run, tmp_path: Path) -> None:

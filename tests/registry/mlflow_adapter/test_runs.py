@@ -177,14 +177,14 @@ async def test_a_filter_cannot_be_smuggled_in_as_an_id(
 
 
 async def test_more_ids_than_one_search_takes(tracking: MlflowTracking, experiment: str) -> None:
-    """1200 ids are searched in chunks, and the limit holds."""
+    """1200 ids are searched in chunks; without ids every run is found."""
     runs = [await tracking.create_run(experiment, name=f"r{i}", tags={}) for i in range(3)]
     ids = [f"{i:032x}" for i in range(1200)]
     found = await tracking.search_runs([experiment], run_ids=[runs[0], *ids, *runs[1:]])
-    newest = await tracking.search_runs([experiment], limit=2)
+    everything = await tracking.search_runs([experiment])
 
     assert set(runs) == {run.run_id for run in found}
-    assert len(newest) == 2
+    assert set(runs) <= {run.run_id for run in everything}
 
 
 async def test_what_is_not_there_is_not_found(tracking: MlflowTracking) -> None:
