@@ -50,7 +50,7 @@ def test_help_tells_every_exit_code(run: Run) -> None:
         (("promote", "m", "1", "--to", "archived"), "usage"),
         (("rollback", "m"), "usage"),
         (("models", "--limit", "many"), "usage"),
-        (("models", "--limit", "0"), "invalid_input"),
+        (("models", "--limit", "0"), "usage"),
         (("models", "--stage", "deleted"), "invalid_input"),
         (("models", "--framework", "excel"), "invalid_input"),
         (("models", "--tenant", "a_b"), "invalid_name"),
