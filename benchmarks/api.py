@@ -7,7 +7,7 @@ one.
 
 One model is judged at p50 and p95, what is long at the median. The p95 of a comparison is shown and
 not judged: Python's garbage collector stops MLflow's server for a quarter of a second at more than
-one search in twenty, whoever asks for it, and a loop of 100 small requests spreads that out.
+one search in twenty, for any client, and a loop of 100 small requests spreads that out.
 """
 
 from __future__ import annotations

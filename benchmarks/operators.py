@@ -144,7 +144,7 @@ def _context(task: Any, run: str) -> dict[str, Any]:
 
 
 async def judged(tenant: str, *gates: str) -> None:
-    """What other gates would have found about version 1."""
+    """Record the evidence that other gates would have recorded for version 1."""
     from model_lifecycle.registry.domain.evidence import Evidence, Verdict
     from model_lifecycle.registry.domain.stages import Gate
     from model_lifecycle.registry.factory import open_registry

@@ -119,7 +119,7 @@ class Case:
 
 
 def cases() -> tuple[list[Case], list[str]]:
-    """What can be measured here, and the frameworks that cannot."""
+    """The cases that can be measured here, and the frameworks that cannot."""
     random = np.random.default_rng(7)
     frame = pd.DataFrame(random.normal(size=(5000, 8)), columns=list("abcdefgh"))
     labels = (frame["a"] + frame["b"] ** 2 > random.normal(size=5000)).astype(int)

@@ -1,4 +1,4 @@
-"""What a thousand waiting sensors cost: worker slots, questions to the ledger, memory.
+"""The cost of a thousand waiting sensors: worker slots, queries to the ledger, memory.
 
 Each sensor is executed as a worker would and has to leave it at once, by deferral. Its trigger then
 runs in Airflow's own trigger runner, in a process of its own, that is fed here instead of by
@@ -120,7 +120,7 @@ async def trigger_runner(seconds: float, wait: float) -> None:
             self.comms_decoder = nobody
 
         async def sync_state_to_supervisor(self, finished_ids: list[int]) -> None:
-            """What fired stays in ``self.events``."""
+            """Keep the events of the triggers that fired in ``self.events``."""
 
     before = memory()
     runner = Runner()
@@ -158,7 +158,7 @@ def tell(**fields: Any) -> None:
 
 
 def waited(triggers: list[Any], given: argparse.Namespace, *, promote: bool) -> dict[str, Any]:
-    """What it costs that these triggers wait; with ``promote``, also what fires, and how soon."""
+    """The cost of these waiting triggers; with ``promote``, also which fire, and how soon."""
     command = [sys.executable, __file__, "--runner", "--seconds", str(given.seconds),
                "--interval", str(given.interval)]  # fmt: skip
     with subprocess.Popen(

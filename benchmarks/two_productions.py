@@ -45,7 +45,7 @@ _LEDGER, _PROJECTED, _STAGES = "ours, in the ledger", "ours, as MLflow shows it"
 
 @dataclass
 class Race:
-    """What the rounds have shown: production versions at the end, by where they were counted."""
+    """Result of the rounds: production versions at the end, by where they were counted."""
 
     client: MlflowClient
     place: dict[str, Any]

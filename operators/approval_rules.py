@@ -1,4 +1,4 @@
-"""What a person is asked before a promotion, and what the answer is worth. Knows no Airflow.
+"""The question before a promotion, and the rules that judge its answer. Knows no Airflow.
 
 An answer is about what was shown: one bundle digest, one policy, one version in production. Where
 any of them has changed by the time of the promotion, the answer no longer counts.
@@ -30,7 +30,7 @@ class Question:
     registered_by: str
 
     def document(self) -> dict[str, Any]:
-        """It as plain JSON."""
+        """The fields as plain JSON."""
         return asdict(self)
 
     def subject(self) -> str:
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. Without a name nobody answered in time, and ``choice`` is the default.
+    """The answer to a :class:`Question`. Without a responder, ``choice`` is the default.
 
     ``at`` is an ISO instant.
     """
@@ -55,14 +55,14 @@ class Answer:
         return self.responder_name or self.responder_id
 
     def document(self) -> dict[str, Any]:
-        """It as plain JSON."""
+        """The fields as plain JSON."""
         return asdict(self)
 
 
 def judge_answer(
     question: Question, answer: Answer, *, triggered_by: str | None
 ) -> tuple[Verdict, str]:
-    """What the answer is worth, and a sentence that says why.
+    """Judge the answer: its verdict, and a sentence with the reason.
 
     PASS only if somebody approved who neither started the run nor registered the version. An
     approval of one's own work is INVALID, which never counts as a pass.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 #: How long a person has to answer, unless the DAG says otherwise.
-LOCK_TIMEOUT_SECONDS = timedelta(days=1)
+RESPONSE_TIMEOUT = timedelta(days=1)
 
 
 class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
@@ -45,12 +45,12 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
 
     Returns ``version``, ``verdict``, ``sentence``, ``evidence_id`` and ``approver``.
 
-    :param version: the version to ask about; text from a template will do.
-    :param subject: the headline; default: which version of which model.
-    :param body: Markdown to add to what is shown: bundle, policy, verdicts with their numbers.
-    :param response_timeout: how long there is to answer; default: a day.
-    :param assigned_users: who may answer, as ``{"id": …, "name": …}``; none: whoever Airflow lets.
-    :param notifiers: Airflow notifiers that tell people that they are asked, and of a rejection;
+    :param version: the version to approve; text from a template is accepted.
+    :param subject: the headline; default: the model and version.
+    :param body: Markdown to append to the form's body: bundle, policy, verdicts with their numbers.
+    :param response_timeout: time limit for the answer; default: one day.
+    :param assigned_users: users who may answer, as ``{"id": …, "name": …}``; default: all.
+    :param notifiers: Airflow notifiers to call when approval is requested, and on a rejection;
         their context has ``lifecycle``: see :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 
@@ -69,13 +69,13 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         version: int | str,
         subject: str = "",
         body: str = "",
-        response_timeout: timedelta = LOCK_TIMEOUT_SECONDS,
+        response_timeout: timedelta = RESPONSE_TIMEOUT,
         params: Mapping[str, Any] | None = None,
         notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
         if "defaults" in kwargs:
-            raise ValueError("whoever does not answer in time has rejected; drop 'defaults'")
+            raise ValueError("'defaults' cannot be set: no answer in time counts as a rejection")
         comment = Param(
             None,
             # Null among the types: otherwise Airflow's form asks for a text, and both buttons stay
@@ -210,7 +210,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
     async def _look(
         self, registry: ModelRegistry
     ) -> tuple[Question, list[Evidence], Readiness, dict[str, str]]:
-        """What is to be asked, the evidence so far, what is missing, and the reports' files."""
+        """The question, the evidence so far, the missing requirements, and the reports' paths."""
         model, version = (self.tenant_id, self.model_id), parse_version(self.version)
         readiness = await registry.readiness(*model, version, Stage.PRODUCTION)
         metadata = await registry.get_version(*model, version)
@@ -235,7 +235,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         return question, evidence, readiness, {key: path for key, path in files.items() if path}
 
     def _form(self, context: Context) -> str | None:
-        """Where people answer; None where Airflow does not know its own address."""
+        """URL of the approval form; None if Airflow does not know its own address."""
         try:
             return self.generate_link_to_ui_from_context(context=context)
         except ValueError:
@@ -245,7 +245,7 @@ class ApproveModelOperator(LifecycleOperator, ApprovalOperator):
         return evidence_id(context, self.version, "approval")
 
     def _key(self, context: Context) -> str:
-        """Where the answer is kept: a person who clears the task asks anew."""
+        """Key of the stored answer. Clearing the task changes it and requests a new answer."""
         return state_key(context, f"answer-{self.version}")
 
 
@@ -270,5 +270,5 @@ def _answer(event: Mapping[str, Any]) -> Answer:
 
 
 def _store(context: Context) -> Any:
-    """What outlives a try of the task."""
+    """The store that survives a try of the task."""
     return context["task_state_store"]

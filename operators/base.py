@@ -1,4 +1,4 @@
-"""What all lifecycle operators share: names of the model, the hook, one way to ask the core."""
+"""Base of the lifecycle operators: names of the model, the hook, one way to call the core."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class LifecycleOperator(BaseOperator):
         return ModelRegistryHook(self.model_registry_conn_id)
 
     def actor(self, context: Context) -> Principal:
-        """Who acts: this DAG and run, with the roles of the connection."""
+        """The acting principal: this DAG and run, with the roles of the connection."""
         with airflow_errors():
             return self.hook.principal(context)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """What the task read and made, for OpenLineage; None without it. Never raises."""
+        """The task's inputs and outputs for OpenLineage; None without it. Never raises."""
         from .runtime.openlineage import facets
 
         return facets(self)

@@ -1,4 +1,4 @@
-"""What the gate operators share: a report in, plain JSON and one sentence out."""
+"""Base of the gate operators: turns a report into plain JSON and one sentence."""
 
 from __future__ import annotations
 

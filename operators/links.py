@@ -90,7 +90,7 @@ class GateReportLink(_PublishedLink):
         page: str | None,
         report: Mapping[str, Any] | None = None,
     ) -> str | None:
-        """Where people open a report; None where there is none.
+        """URL of a report's page; None if there is none.
 
         ``page`` is its path under the artifact root, ``report`` has ``model_id``, ``version`` and
         ``evidence_id``. The connection's ``artifact_ui_url``, where it is set, comes first.

@@ -43,7 +43,7 @@ class PromoteModelOperator(LifecycleOperator):
     :param expected_production: the version that must be in production now, none for no version;
         otherwise the promotion fails as a conflict. Default: any.
     :param reason: for the ledger.
-    :param notifiers: Airflow notifiers that are told that the version was promoted, or refused;
+    :param notifiers: Airflow notifiers that are called when the version was promoted or refused;
         their context has ``lifecycle``: see :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 

@@ -36,7 +36,7 @@ class RollbackModelOperator(LifecycleOperator):
         otherwise the rollback fails as a conflict. Default: any. A DAG that reacts to what it saw
         names it here, so that production does not go back twice.
     :param reason: why; the ledger keeps it.
-    :param notifiers: Airflow notifiers that are told; their context has ``lifecycle``: see
+    :param notifiers: Airflow notifiers to call; their context has ``lifecycle``: see
         :mod:`model_lifecycle.operators.runtime.notifications`.
     """
 

@@ -1,1 +1,1 @@
-"""Where Airflow finds us: the provider's description, and the plugin."""
+"""Airflow's entry points: the provider's description, and the plugin."""

@@ -35,7 +35,7 @@ class Grant:
 
 
 class AirflowAccess:
-    """Airflow's users and roles as tenants and roles of ours; whoever is not named has none.
+    """Maps Airflow's users and roles to tenants and roles. Unlisted users have no access.
 
     Written as JSON: ``{"users": {"ann": {"tenant": "acme", "roles": ["admin"]}},
     "roles": {"Op": {"tenant": "acme", "roles": ["viewer"]}}}``. What is said of a user goes
@@ -67,7 +67,7 @@ class AirflowAccess:
             return cls({}, {})
 
     def caller(self, user: Any) -> Caller:
-        """Who the Airflow user is here. Raises a Refusal (403) for one who is nobody here."""
+        """The caller for an Airflow user. Raises HttpError (403) for a user without a mapping."""
         name = str(user.get_name())
         grant = self._users.get(name)
         if grant is None:

@@ -1,4 +1,4 @@
-"""What Airflow asks a provider: its operators, its connection type and form, its links.
+"""The provider's metadata for Airflow: its connection type and form, its links.
 
 Airflow calls this in every process, before anything else of ours: the module imports nothing, and
 an error here would stop the discovery of every provider.

@@ -12,7 +12,7 @@ _PREFIX = f"{TENANT}/lake/flights"
 
 
 def settings() -> dict[str, str]:
-    """What tells the DAGs where the flights are."""
+    """Settings that tell the DAGs where the flights are."""
     return {"FLIGHTS_DATA": f"s3://{BUCKET}/{_PREFIX}", "FLIGHTS_AWS_CONN_ID": AWS_CONNECTION}
 
 

@@ -9,6 +9,6 @@ _FOREIGN = ("AIRFLOW", "AWS_", "MLFLOW_", "MODEL_LIFECYCLE_", "PG", "PYTEST_", "
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """What this process has, without what belongs to other registries, plus ``settings``."""
+    """This process's environment without the variables of other registries, plus ``settings``."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **settings}

@@ -11,7 +11,7 @@ from .ports import HOST
 from .seaweed import REGION
 from .service import StackService
 
-#: Nothing is told to its makers, and no second kind of worker is started.
+#: Sends no usage data, and starts no second kind of worker.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
@@ -25,7 +25,7 @@ def server_command(port: int, artifacts_destination: str, workers: int = 1) -> l
 
 
 def s3_environment(place: Instance) -> dict[str, str]:
-    """What boto3 reads from the environment to reach the stack's S3."""
+    """Environment with which boto3 reaches the stack's S3."""
     return {
         "AWS_ACCESS_KEY_ID": place.secrets.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": place.secrets.s3_secret_key,

@@ -1,4 +1,4 @@
-"""The registry of the stack: how every process of ours is told where its stores are."""
+"""The registry of the stack: the settings with which every process finds its stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each part of the stack tells about itself."""
+"""Description of one service of the stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person needs to know about a running stack, on one page."""
+"""The page that describes a running stack."""
 
 from __future__ import annotations
 

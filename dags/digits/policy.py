@@ -1,6 +1,6 @@
-"""What a version of digits must show before it may move.
+"""The promotion policy of the digits model.
 
-The measure is accuracy: the share of pictures whose digit was read. Whoever sorts by it runs the
+The metric is accuracy: the share of pictures whose digit was read. The sorting machine runs the
 network in another language, so a version needs an ONNX model too.
 """
 

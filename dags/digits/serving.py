@@ -79,5 +79,5 @@ async def sort(registry: ModelRegistry, start: str) -> dict[str, Any]:
 
 
 def with_registry(act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
-    """What ``act`` answers in the registry of the Airflow connection."""
+    """The result of ``act``, called with the registry of the Airflow connection."""
     return ModelRegistryHook().call_registry(act)

@@ -1,4 +1,4 @@
-"""What the demo says while it works, and its tables at the end."""
+"""The demo's console: progress lines while it works, and its tables at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the flight-delay models see, and what they predict.
+"""Features and label of the flight-delay models.
 
 Every feature is known when a flight is due to leave: its place in the schedule, and the weather
 at its airport in the last full hour before. What became of the flight is the label alone.

@@ -1,4 +1,4 @@
-"""What a version of flight-delay must show before it may move.
+"""The promotion policy of the flight-delay model.
 
 The measure is the Brier score: the mean squared difference between the forecast probability of a
 late arrival and what came, 0 at best. Always saying "fifty-fifty" gets 0.25; a forecast that does

@@ -31,7 +31,7 @@ RULE_OF_THUMB = 0
 
 @dataclass(frozen=True)
 class Served:
-    """What one window of serving wrote. ``version`` is 0 where no model was in production."""
+    """The traffic that one window of serving wrote. ``version`` is 0 without a production model."""
 
     version: int
     requests: int

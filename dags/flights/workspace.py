@@ -68,6 +68,6 @@ def enter(home: Path) -> None:
 
 
 def where(home: Path) -> str:
-    """What a command typed in this folder needs in front, to find the registry in ``home``."""
+    """The prefix with which a command typed in this folder finds the registry in ``home``."""
     by_default = Settings({}).home.resolve()
     return "" if home == by_default else f"{PREFIX}HOME={home} "

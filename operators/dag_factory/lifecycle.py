@@ -72,7 +72,7 @@ def retrain_and_promote(
     :param approval: whether a person has to approve before production, or the arguments of
         ``ApproveModelOperator``, such as ``assigned_users``. A policy given with it must require
         approval, so that no promotion from elsewhere passes by the person.
-    :param notifiers: Airflow notifiers that are told of promotions, refusals and rejections.
+    :param notifiers: Airflow notifiers that are called on promotions, refusals and rejections.
     :param description: of the model, for people.
     :param dag_kwargs: everything else that a DAG takes, such as ``params`` and ``start_date``.
     """
@@ -171,7 +171,7 @@ def rollback_dag(
     reason. One run at a time.
 
     :param models: the models the form offers; none: any name.
-    :param notifiers: Airflow notifiers that are told of the rollback.
+    :param notifiers: Airflow notifiers that are called on the rollback.
     """
     choice = {"enum": list(models)} if models else {"pattern": _MODEL_PATTERN}
     params = {

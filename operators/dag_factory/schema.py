@@ -1,4 +1,4 @@
-"""What a lifecycle's YAML file may say, as a JSON Schema. One table, for reading and for people."""
+"""JSON Schema of a lifecycle's YAML file. One table, for the parser and for the documentation."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from .schema import LIFECYCLE, TASK_SETTINGS
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """What is wrong, and where: ``line`` and ``column`` count from 1."""
+    """One mistake and its position: ``line`` and ``column`` count from 1."""
 
     line: int
     column: int
@@ -42,7 +42,7 @@ class InvalidLifecycle(Exception):
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """What a file says. ``document`` is its plain data, ``policy`` that part of it as a policy."""
+    """A parsed file. ``document`` is its plain data, ``policy`` that part of it as a policy."""
 
     file: Path
     dag_id: str
@@ -109,7 +109,7 @@ def _unknown(located: Located, path: tuple[Any, ...], error: Any) -> Iterator[Pr
 
 
 def _by_rules(located: Located) -> Iterator[Problem]:
-    """What a schema cannot say: the rules of names, and those of the gates' policies."""
+    """Problems that a schema cannot express: the rules of names and of the gates' policies."""
     document = located.value
     for name, rule in (("tenant_id", identifiers.tenant_id), ("model_id", identifiers.model_id)):
         try:
@@ -137,7 +137,7 @@ def _by_rules(located: Located) -> Iterator[Problem]:
 
 
 def _by_schedule(located: Located) -> Iterator[Problem]:
-    """What start date, time zone and catching up need of each other."""
+    """Problems among start date, time zone and catchup."""
     document = located.value
     for name in ("timezone", "catchup"):
         if document.get(name) and "start_date" not in document:

@@ -30,7 +30,7 @@ _GIVEN = (
 
 
 class InvalidLifecycles(Exception):
-    """What is wrong in a folder: file, line and column of every mistake."""
+    """Mistakes in the files of a folder, each with file, line and column."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _PATHS = frozenset({"home", "artifact_root"})
 
 @dataclass(frozen=True)
 class RegistryConnection:
-    """Where the registry is, what Airflow's tasks may do there, and where people look at it.
+    """An Airflow connection to the registry: its settings, the tasks' roles, and the public URL.
     ``named`` are the fields that the connection fills."""
 
     settings: Settings

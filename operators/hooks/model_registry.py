@@ -82,11 +82,11 @@ class ModelRegistryHook(BaseHook):
         return self._read(connection)
 
     def settings(self) -> Settings:
-        """Where the registry is, as far as connection and environment say it."""
+        """Settings of the registry, from the connection and the environment."""
         return self.connection().settings
 
     def call_registry(self, work: Callable[[ModelRegistry], Awaitable[T]]) -> T:
-        """What ``work`` answers, called with the registry open: for tasks of your own.
+        """Call ``work`` with the registry open and return its result: for tasks of your own.
 
         Nothing that talks to Airflow (XCom, connections) may happen inside ``work``: Airflow
         refuses such calls on the thread of an event loop. Raises what ``work`` raises, and
@@ -113,7 +113,7 @@ class ModelRegistryHook(BaseHook):
         return self._complete(await self.aconnection())
 
     def principal(self, context: Context) -> Principal:
-        """The task as an actor: named for its DAG and run, on behalf of whoever started it."""
+        """The task as an actor: named for its DAG and run, on behalf of its starter."""
         return Principal(
             principal_name(context),
             roles=self.connection().roles,

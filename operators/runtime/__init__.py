@@ -1,1 +1,1 @@
-"""What the operators share at run time."""
+"""Helpers of the operators at run time."""

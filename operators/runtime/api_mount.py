@@ -1,4 +1,4 @@
-"""Where the HTTP API answers within Airflow. Imports nothing: the plugin loads it everywhere."""
+"""Path of the HTTP API within Airflow. Imports nothing: the plugin loads it everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the registry's errors mean to Airflow, and how much of them its log shows."""
+"""The registry's errors as Airflow's exceptions, and how much of them the log shows."""
 
 from __future__ import annotations
 

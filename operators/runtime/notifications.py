@@ -27,7 +27,7 @@ def as_list(notifiers: Any) -> list[BaseNotifier]:
 
 
 def build_event(name: str, sentence: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What a notifier finds as ``lifecycle``: ``event``, ``sentence`` and what the task knows."""
+    """The mapping that a notifier gets as ``lifecycle``: ``event``, ``sentence`` and ``fields``."""
     return {"event": name, "sentence": sentence, **fields}
 
 
@@ -36,15 +36,15 @@ def notify(
 ) -> None:
     """Call each notifier with ``lifecycle`` in its context.
 
-    What has happened has happened: a notifier that fails is told in the log, and neither the
-    others nor the task fail for it.
+    The change is already made, so a notifier that fails is logged; the others are still called,
+    and the task does not fail.
     """
     for notifier in notifiers:
         notifier_context: Any = {**context, "lifecycle": dict(lifecycle)}
         try:
             notifier(notifier_context)
         except Exception:
-            log.exception("%s could not tell: %s", type(notifier).__name__, lifecycle["sentence"])
+            log.exception("%s failed to notify: %s", type(notifier).__name__, lifecycle["sentence"])
 
 
 def notify_once(

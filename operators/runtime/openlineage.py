@@ -1,4 +1,4 @@
-"""What a task read and made, for OpenLineage where its provider is installed.
+"""Inputs and outputs of a task for OpenLineage, if its provider is installed.
 
 A version is the dataset ``{model}/versions/{number}`` in ``x-model-lifecycle://{tenant}``, and what
 is in production is ``{model}/production`` there.
@@ -47,7 +47,7 @@ def record(task: BaseOperator, *, inputs: Iterable[Named], outputs: Iterable[Nam
 
 
 def facets(task: BaseOperator) -> Any:
-    """It as OpenLineage's ``OperatorLineage``; None where there is nothing, or no OpenLineage."""
+    """The recorded datasets as ``OperatorLineage``; None without any, or without OpenLineage."""
     inputs, outputs = vars(task).get(_DRAWN, ((), ()))
     if not inputs and not outputs:
         return None

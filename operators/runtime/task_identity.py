@@ -27,7 +27,7 @@ from model_lifecycle.registry.domain.errors import InvalidName
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: What ``dag.test()`` names as the triggering user, whoever runs it.
+#: The triggering user that ``dag.test()`` names, regardless of the person who runs it.
 _NOBODY = "dag_test"
 _EVIDENCE = uuid.uuid5(uuid.NAMESPACE_URL, "x-model-lifecycle://evidence")
 
@@ -75,6 +75,6 @@ def principal_name(context: Context) -> str:
 
 
 def person(context: Context) -> str | None:
-    """Who triggered the run, where Airflow knows; None for a scheduled run."""
+    """The user who triggered the run, if Airflow knows; None for a scheduled run."""
     name = getattr(context.get("dag_run"), "triggering_user_name", None)
     return name if name and name != _NOBODY else None

@@ -22,5 +22,5 @@ def optional_version(value: Any) -> int | None:
 
 
 def expected_production(value: Any) -> ExpectedProduction:
-    """What has to be in production: a version, no version, or ``any``. Raises InvalidName."""
+    """The required production version: a number, None, or ``any``. Raises InvalidName."""
     return ANY if value == ANYTHING else optional_version(value)

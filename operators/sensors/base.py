@@ -1,4 +1,4 @@
-"""What the sensors share: look once, then wait in the triggerer or in the worker."""
+"""Base of the sensors: check once, then wait in the triggerer or in the worker."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ModelSensor(BaseSensorOperator):
 
     @abstractmethod
     def subject(self) -> str:
-        """What is waited for, in words."""
+        """The awaited state in words."""
 
     @cached_property
     def hook(self) -> ModelRegistryHook:

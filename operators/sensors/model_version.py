@@ -1,4 +1,4 @@
-"""A sensor that waits for the next version of a model, whoever registers it."""
+"""A sensor that waits for the next version of a model, from any source."""
 
 from __future__ import annotations
 

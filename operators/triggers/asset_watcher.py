@@ -50,9 +50,9 @@ def external_registration_asset(
     """The asset that changes when a version of the model is registered outside Airflow's tasks.
 
     The event's ``extra["payload"]`` holds ``tenant_id``, ``model_id``, ``version``, ``actor``,
-    ``at`` and ``sequence`` (of the ledger entry). What was registered before the first look is not
-    news; what is registered while no triggerer runs is told when one does. Raises
-    :class:`InvalidName`.
+    ``at`` and ``sequence`` (of the ledger entry). Versions that were registered before the first
+    poll cause no event; those registered while no triggerer runs cause theirs when one starts.
+    Raises :class:`InvalidName`.
     """
     tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     name = f"{tenant}/{model}/registered-elsewhere"
@@ -76,7 +76,7 @@ class ExternalRegistrationTrigger(RegistryTrigger, BaseEventTrigger):
     All such triggers of a triggerer with the same connection and interval share one poll. How far
     the ledger was read is kept in the asset's state store once Airflow has stored the events, so a
     restart goes on from there. If the triggerer dies between the two, within about a second, the
-    event is told twice: ``sequence`` says that it is the same.
+    event is sent twice, with the same ``sequence``.
     """
 
     def shared_stream_key(self) -> tuple[str, str, float]:
@@ -134,7 +134,7 @@ class PollSnapshot:
     marks: list[tuple[Any, int]] = field(default_factory=list)
 
     async def entries(self, subject: tuple[str, str], after: int) -> list[LedgerEntry]:
-        """The model's entries since; none while the ledger is away: the next look has them."""
+        """Newer entries of the model; none while the ledger is unavailable."""
         try:
             return await self.registry.history(*subject, after=after)
         except BackendUnavailable as error:

@@ -1,4 +1,4 @@
-"""What sensors and their triggers look for among the versions of a model."""
+"""Conditions on the versions of a model, for sensors and their triggers."""
 
 from __future__ import annotations
 

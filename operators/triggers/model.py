@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RegistryTrigger(BaseTrigger):
-    """What all triggers about a model share: its names, its registry, how often to ask."""
+    """Base of the triggers of a model: its names, its registry, the poll interval."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ModelTrigger(RegistryTrigger):
 
     @abstractmethod
     def match(self, versions: Sequence[VersionMetadata]) -> dict[str, Any] | None:
-        """What was waited for; None to go on waiting. Raises RegistryError for what cannot be."""
+        """The awaited version's fields; None to keep waiting. Raises RegistryError."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
@@ -110,5 +110,5 @@ class NewModelVersionTrigger(ModelTrigger):
 
 
 def event(**payload: Any) -> TriggerEvent:
-    """What a trigger tells the task that waits for it: plain JSON."""
+    """A trigger's event for the waiting task: plain JSON."""
     return TriggerEvent(payload)
