@@ -29,7 +29,7 @@ def versions_table(versions: Sequence[VersionMetadata]) -> Table:
 
 
 def history_table(entries: Sequence[LedgerEntry]) -> Table:
-    """What, who and why below each other: an actor's name alone may fill a line."""
+    """One change a row, its parts below each other: an actor's name alone may fill a line."""
     table = _table("History", "#", "what, who, why")
     for entry in entries:
         lines = [_what(entry), entry.actor, _why(entry)]

@@ -1,4 +1,4 @@
-"""What the frameworks need here, and the line that installs it."""
+"""Packages that the frameworks need, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def unmet_requirements(lines: Iterable[str]) -> tuple[str, ...]:
         pin = _PIN.fullmatch(line)
         if pin is None:
             continue
-        name, wanted = pin.groups()
+        name, required = pin.groups()
         try:
             here = metadata.version(name).partition("+")[0]
         except metadata.PackageNotFoundError:
             unmet.append(f"{line} (not installed)")
             continue
-        if here != wanted:
+        if here != required:
             unmet.append(f"{line} (installed is {here})")
     return tuple(unmet)

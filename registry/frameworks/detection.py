@@ -13,11 +13,11 @@ from .mlmodel import read_mlmodel
 def framework_of(folder: Path) -> str:
     """The framework of the MLflow model in ``folder``. Raises :class:`InvalidInput`."""
     flavors = read_mlmodel(folder).flavors
-    found = [framework.value for framework in Framework if framework.value in flavors]
-    if not found:
+    frameworks = [framework.value for framework in Framework if framework.value in flavors]
+    if not frameworks:
         raise InvalidInput(
             f"the model's flavors are {', '.join(sorted(map(str, flavors))) or 'none'}; "
             f"one of {', '.join(Framework)} is needed",
             field="framework",
         )
-    return found[0]
+    return frameworks[0]

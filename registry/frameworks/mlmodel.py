@@ -22,8 +22,8 @@ OUTPUTS = "lifecycle.outputs"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What an ``MLmodel`` file says: its flavors, the columns of its signature, and what was
-    added by whoever saved it."""
+    """A parsed ``MLmodel`` file: its flavors, the columns of its signature, and the
+    metadata that was added when it was saved."""
 
     folder: Path
     flavors: Mapping[str, Any]
@@ -32,24 +32,24 @@ class ModelFile:
 
     def flavor(self, name: str) -> Mapping[str, Any]:
         """One flavor's entries. Raises :class:`InvalidInput` when the model has no such flavor."""
-        found = self.flavors.get(name)
-        if not isinstance(found, Mapping):
+        flavor = self.flavors.get(name)
+        if not isinstance(flavor, Mapping):
             flavors = ", ".join(sorted(map(str, self.flavors))) or "none"
             raise InvalidInput(
                 f"the model was not saved as {name}: its flavors are {flavors}", field="framework"
             )
-        return found
+        return flavor
 
     def holds(self, name: str) -> bool:
         """Whether the folder has a file of that name, which may be a link."""
         return (self.folder / name).is_file()
 
     def parity(self) -> OnnxParity:
-        """What was noted about ``model.onnx`` when the model was saved, and is still true."""
+        """The recorded parity of ``model.onnx``, or the reason why there is none."""
         here = self.holds(ONNX_MODEL)
-        said = OnnxParity.from_document(self.metadata.get(KEY))
-        if said is not None and said.exported == here:
-            return said
+        parity = OnnxParity.from_document(self.metadata.get(KEY))
+        if parity is not None and parity.exported == here:
+            return parity
         if here:
             return OnnxParity(reason="the model.onnx in the folder was not compared with the model")
         return not_exported()
@@ -104,8 +104,10 @@ def read_mlmodel(folder: Path) -> ModelFile:
 
 
 def _refuse_code(flavors: Mapping[str, Any]) -> None:
-    """No flavor brings code along or names a module to load it with that is not MLflow's own for
-    that flavor: nothing here runs either, but MLflow would, for whoever loads the files with it."""
+    """Refuse a flavor that ships code or names a loader module that is not MLflow's own for it.
+
+    This package runs neither, but MLflow does for anyone who loads the files with it.
+    """
     for name, flavor in flavors.items():
         if isinstance(flavor, Mapping) and flavor.get("code"):
             raise UntrustedModel(f"the flavor {name!r:.80} brings code along, which is not allowed")

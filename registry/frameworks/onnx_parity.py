@@ -1,4 +1,4 @@
-"""How far a model's ONNX file answers otherwise than the model, kept in its ``MLmodel`` file."""
+"""The largest differences between a model and its ONNX file, recorded in its ``MLmodel`` file."""
 
 from __future__ import annotations
 
@@ -37,16 +37,20 @@ class OnnxParity:
 
     @classmethod
     def from_document(cls, document: Any) -> OnnxParity | None:
-        """What an ``MLmodel`` file says; None for anything that :meth:`document` never writes."""
+        """Parse a :meth:`document`; None for anything else."""
         if not isinstance(document, Mapping) or set(document) != set(asdict(cls())):
             return None
-        said = cls(**document)
-        texts = isinstance(said.converter, str) and isinstance(said.reason, str)
-        whole = isinstance(said.rows, int) and not isinstance(said.rows, bool)
-        number = said.difference is None or (
-            isinstance(said.difference, float) and 0 <= said.difference <= TOLERANCE
+        parity = cls(**document)
+        texts = isinstance(parity.converter, str) and isinstance(parity.reason, str)
+        whole = isinstance(parity.rows, int) and not isinstance(parity.rows, bool)
+        number = parity.difference is None or (
+            isinstance(parity.difference, float) and 0 <= parity.difference <= TOLERANCE
         )
-        return said if texts and whole and number and bool(said.reason) != said.exported else None
+        return (
+            parity
+            if texts and whole and number and bool(parity.reason) != parity.exported
+            else None
+        )
 
     def sentence(self) -> str:
         """For the model card."""
@@ -74,24 +78,24 @@ def largest_difference(
     where that is above 1."""
     import numpy as np
 
-    (wanted, wanted_scores), (got, scores) = model, onnx
-    if wanted.shape != got.shape or (wanted_scores is None) != (scores is None):
+    (expected, expected_scores), (got, scores) = model, onnx
+    if expected.shape != got.shape or (expected_scores is None) != (scores is None):
         return math.inf
-    if wanted_scores is not None and scores is not None and wanted_scores.shape != scores.shape:
+    if expected_scores is not None and scores is not None and expected_scores.shape != scores.shape:
         return math.inf
     differences = [0.0]
-    if wanted.dtype.kind == "f":
-        size = np.maximum(1.0, np.abs(wanted))
-        differences.append(_largest(np.abs(wanted - got.astype(float)) / size))
-    elif not (wanted.astype(object) == got.astype(object)).all():
+    if expected.dtype.kind == "f":
+        size = np.maximum(1.0, np.abs(expected))
+        differences.append(_largest(np.abs(expected - got.astype(float)) / size))
+    elif not (expected.astype(object) == got.astype(object)).all():
         return math.inf
-    if wanted_scores is not None and scores is not None:
-        differences.append(_largest(np.abs(wanted_scores - scores)))
+    if expected_scores is not None and scores is not None:
+        differences.append(_largest(np.abs(expected_scores - scores)))
     return max(differences)
 
 
 def _largest(differences: np.ndarray) -> float:
     import numpy as np
 
-    found = float(np.max(differences, initial=0.0))
-    return math.inf if math.isnan(found) else found
+    largest = float(np.max(differences, initial=0.0))
+    return math.inf if math.isnan(largest) else largest

@@ -1,4 +1,4 @@
-"""What the outputs of a network or an ONNX model mean: predictions, and scores of a classifier.
+"""Predictions and scores from the outputs of a network or an ONNX model.
 
 Outputs are known by name. Where more than one could be the score or the prediction, the caller has
 to name it: an output that was chosen by its position would answer silently with the wrong numbers.

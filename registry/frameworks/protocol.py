@@ -1,4 +1,4 @@
-"""What a framework adapter and a loaded model offer, whatever the framework."""
+"""The protocols of a framework adapter and of a loaded model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What ``save`` wrote. ``requirements`` are pinned ``name==version`` lines, sorted.
+    """The saved model. ``requirements`` are pinned ``name==version`` lines, sorted.
 
     ``notes`` are remarks for the model card. ``pickled`` tells that loading runs code which the
     files choose. ``onnx`` is what is known of ``model.onnx``, and why there is none.
@@ -102,7 +102,7 @@ class FrameworkAdapter(Protocol):
     def check(
         self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
     ) -> SavedModel:
-        """What the MLflow model folder holds, from reading it without executing anything of it.
+        """Describe the MLflow model folder without executing anything in it.
         Raises UntrustedModel for payloads that need pickle or types nobody reviewed, and
         InvalidInput for a folder that is not a model of this framework."""
 

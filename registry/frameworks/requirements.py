@@ -54,14 +54,14 @@ def reachable_packages(roots: Iterable[str], installed: Mapping[str, Sequence[st
     for name, module in list(sys.modules.items()):
         if isinstance(module, ModuleType):
             loaded.setdefault(_top(name), []).append(module)
-    found: set[str] = set()
+    reachable: set[str] = set()
     todo = {_top(name) for name in roots} - sys.stdlib_module_names
     while todo:
         package = todo.pop()
-        found.add(package)
+        reachable.add(package)
         for module in loaded.get(package, ()):
-            todo |= _imported(module, installed) - found
-    return found - _NOT_FOLLOWED
+            todo |= _imported(module, installed) - reachable
+    return reachable - _NOT_FOLLOWED
 
 
 def _imported(module: ModuleType, installed: Mapping[str, Sequence[str]]) -> set[str]:

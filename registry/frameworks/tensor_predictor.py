@@ -37,19 +37,19 @@ class NetworkPredictor:
         columns: Sequence[Column] | None,
         model_type: str,
         *,
-        shown: str,
+        label: str,
         element: str = "float32",
         outputs: ModelOutputs = _UNDECLARED,
     ) -> None:
         self._run = run
         self._columns = tuple(columns) if columns is not None else None
         self._model_type = model_type
-        self._shown = shown
+        self._label = label
         self._element = element
         self._outputs = outputs
 
     def __repr__(self) -> str:
-        return f"NetworkPredictor({self._shown})"
+        return f"NetworkPredictor({self._label})"
 
     @property
     def columns(self) -> Sequence[Column] | None:
@@ -79,7 +79,7 @@ class NetworkPredictor:
         return answers_of(values, chosen, len(frame), self._model_type)
 
     def outputs(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """What the network gives, as it is, by the names of its outputs."""
+        """The network's raw outputs by name."""
         import numpy as np
 
         rows = input_array(select_columns(frame, self._columns or ()), self._element)

@@ -26,9 +26,9 @@ def _filled_in(dag, conf):
 
 def test_the_folder_holds_the_dags_and_nothing_that_does_not_load(dag_bag):
     """Airflow finds the DAGs, without an import error and without a warning."""
-    found = (sorted(dag_bag.dags), dag_bag.import_errors, dag_bag.captured_warnings)
+    loaded = (sorted(dag_bag.dags), dag_bag.import_errors, dag_bag.captured_warnings)
 
-    assert found == (NAMES, {}, {})
+    assert loaded == (NAMES, {}, {})
 
 
 def test_airflow_does_not_parse_the_modules_of_the_example(dag_bag):

@@ -76,7 +76,7 @@ class OnnxAdapter:
     def check(
         self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
     ) -> SavedModel:
-        """What is saved in ``folder``, without computing anything. Raises UntrustedModel for
+        """Describe the model in ``folder`` without computing anything. Raises UntrustedModel for
         weights elsewhere; InvalidInput for what is no sound ONNX model, and for outputs of which
         none is named and more than one could be meant."""
         file = read_mlmodel(folder)

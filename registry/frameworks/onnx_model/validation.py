@@ -67,12 +67,12 @@ def _spec(name: str, kind: Any, onnx: Any) -> OutputSpec:
     return OutputSpec(name, element, shape)
 
 
-def _messages(message: Any, kind: type, wanted: type) -> Iterator[Any]:
+def _messages(message: Any, kind: type, target: type) -> Iterator[Any]:
     """Every message of the type ``wanted`` in ``message``, wherever it lies."""
     todo = [message]
     while todo:
         item = todo.pop()
-        if isinstance(item, wanted):
+        if isinstance(item, target):
             yield item
             continue
         for field, value in item.ListFields():
@@ -82,8 +82,8 @@ def _messages(message: Any, kind: type, wanted: type) -> Iterator[Any]:
 
 
 def _check_place(tensor: Any, folder: Path) -> None:
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
+    external = {entry.key: entry.value for entry in tensor.external_data}
+    location = external.get("location", "")
     parts = PurePosixPath(location).parts
     place = folder.joinpath(*parts)
     plain = (

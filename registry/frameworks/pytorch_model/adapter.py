@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +23,18 @@ from ..mlflow_folder import (
 from ..mlmodel import ModelFile, read_mlmodel
 from ..onnx_model.export import exported
 from ..onnx_parity import ROWS
-from ..protocol import UNDECLARED, Column, SavedModel
+from ..protocol import UNDECLARED, SavedModel
 from ..requirements import pinned_requirements
 from ..signature import example_columns, select_columns
 from ..suppress_output import quiet
 from ..tensor_predictor import (
     NetworkPredictor,
-    Run,
     require_answers,
     require_example,
     require_numbers,
 )
 from . import pt2_archive
+from .module import EXAMPLE_ROWS, evaluation_copy, input_type, runner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
 
 _FLAVOR = "pytorch"
 _PROGRAM, _PICKLE = "model.pt2", "model.pth"
-_EXAMPLE_ROWS = 5
 
 
 class PytorchAdapter:
@@ -80,17 +76,17 @@ class PytorchAdapter:
         example = require_example(input_example, _FLAVOR)
         columns = example_columns(example)
         require_numbers(columns)
-        module = _evaluated(model)
-        element = _input_type(module, example, columns)
-        run = _runner(module)
+        module = evaluation_copy(model)
+        element = input_type(module, example, columns)
+        run = runner(module)
         chosen = require_answers(
-            NetworkPredictor(run, columns, model_type, shown="", element=element, outputs=outputs),
+            NetworkPredictor(run, columns, model_type, label="", element=element, outputs=outputs),
             example.head(ROWS),
             outputs,
             model_type,
         )
         rows = _at_least_two(
-            input_array(select_columns(example.head(_EXAMPLE_ROWS), columns), element)
+            input_array(select_columns(example.head(EXAMPLE_ROWS), columns), element)
         )
         pins, _ = pinned_requirements(
             {"torch", "numpy", "pandas"}, always=("mlflow",), follow=False
@@ -118,7 +114,7 @@ class PytorchAdapter:
     def check(
         self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
     ) -> SavedModel:
-        """What is saved in ``folder``, without loading it and without torch. Raises UntrustedModel
+        """Describe the model in ``folder`` without loading it or torch. Raises UntrustedModel
         for what :meth:`load` would refuse, InvalidInput for what is no PyTorch model."""
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
@@ -142,10 +138,10 @@ class PytorchAdapter:
         kind, path = self._payload(file)
         module, element = _program(path) if kind == "pt2" else _unpickled(path)
         return NetworkPredictor(
-            _runner(module),
+            runner(module),
             file.columns,
             model_type,
-            shown=f"{_FLAVOR} {kind}",
+            label=f"{_FLAVOR} {kind}",
             element=element,
             outputs=file.outputs(),
         )
@@ -191,124 +187,6 @@ class PytorchAdapter:
                 ) from error
         with quiet():
             mlflow.pytorch.save_model(module, str(folder), serialization_format="pickle", **options)
-
-
-def _evaluated(model: Any) -> Any:
-    """A copy of the module as it predicts."""
-    import torch
-
-    if not isinstance(model, torch.nn.Module):
-        raise InvalidInput(
-            f"model must be a torch.nn.Module, not {type(model).__name__}", field="model"
-        )
-    wrapped = {"DataParallel": "module", "DistributedDataParallel": "module"}
-    wrapped |= {"FullyShardedDataParallel": "module", "OptimizedModule": "_orig_mod"}
-    if (attribute := wrapped.get(type(model).__name__)) is not None:
-        raise InvalidInput(
-            f"model is wrapped in {type(model).__name__}; register the module inside, "
-            f"model.{attribute}",
-            field="model",
-        )
-    if isinstance(model, torch.jit.ScriptModule):
-        raise InvalidInput(
-            "model is a ScriptModule, which torch.export does not take; register the module that "
-            "it was scripted from",
-            field="model",
-        )
-    _require_one_input(model)
-    try:
-        return copy.deepcopy(model).cpu().eval()
-    except Exception as error:
-        # Modules are anybody's code.
-        raise InvalidInput(
-            f"the module cannot be copied to the CPU: {_reason(error)}", field="model"
-        ) from error
-
-
-def _require_one_input(model: Any) -> None:
-    try:
-        parameters = inspect.signature(model.forward).parameters.values()
-    except (TypeError, ValueError):
-        return
-    needed = [
-        item.name
-        for item in parameters
-        if item.default is item.empty and item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
-    ]
-    if len(needed) > 1:
-        raise InvalidInput(
-            f"the module takes {len(needed)} inputs ({', '.join(needed)}), but its columns fill "
-            "one matrix; wrap it in a module whose forward takes the matrix and splits it, such "
-            "as x[:, :8] and x[:, 8:]",
-            field="model",
-        )
-
-
-def _input_type(module: Any, example: pd.DataFrame, columns: tuple[Column, ...]) -> str:
-    """numpy's name for the type in which the module takes its columns: whole numbers as they are
-    where it answers them, else floats of its weights' precision."""
-    import torch
-
-    weights = (item.dtype for item in module.parameters() if item.dtype.is_floating_point)
-    floats = next(weights, torch.float32)
-    if floats not in (torch.float16, torch.float32, torch.float64):
-        raise InvalidInput(
-            f"the module's weights are {floats}, in which no column can be given; convert it "
-            "before with model.float()",
-            field="model",
-        )
-    own = str(floats).removeprefix("torch.")
-    if all(column.type in ("integer", "long") for column in columns):
-        rows = example.head(_EXAMPLE_ROWS)
-        predictor = NetworkPredictor(_runner(module), columns, "", shown="", element="int64")
-        try:
-            predictor.outputs(rows)
-            return "int64"
-        except InvalidDataset:
-            pass
-    return own
-
-
-def _runner(module: Any) -> Run:
-    import torch
-
-    def run(rows: np.ndarray) -> dict[str, np.ndarray]:
-        with torch.no_grad():
-            outputs = _named(module(torch.from_numpy(rows)))
-        return {name: _numbers(value) for name, value in outputs.items()}
-
-    return run
-
-
-def _named(output: Any) -> dict[str, Any]:
-    """The tensors of an output by name: keys of a dict, or ``output_0``, ``output_1`` …"""
-    import torch
-
-    if isinstance(output, torch.Tensor):
-        return {"output": output}
-    if isinstance(output, Mapping):
-        outputs = {str(name): value for name, value in output.items()}
-    elif isinstance(output, tuple | list):
-        outputs = {f"output_{at}": value for at, value in enumerate(output)}
-    else:
-        outputs = {"": output}
-    for name, value in outputs.items():
-        if not isinstance(value, torch.Tensor):
-            raise InvalidInput(
-                f"the module gives a {type(value).__name__}"
-                f"{f' as its output {name!r}' if name else ''}; it must give one tensor, or a "
-                "dict or tuple of tensors",
-                field="model",
-            )
-    return outputs
-
-
-def _numbers(value: Any) -> np.ndarray:
-    import torch
-
-    value = value.float() if value.dtype == torch.bfloat16 else value
-    numbers: np.ndarray = value.cpu().numpy()
-    return numbers
 
 
 def _require_any_rows(predictor: NetworkPredictor, example: pd.DataFrame) -> None:
@@ -378,7 +256,3 @@ def _to_onnx(folder: Path, names: list[str], file: Path) -> None:
     torch.onnx.export(torch.export.load(path), dynamo=True, verbose=False, output_names=names).save(
         str(file)
     )
-
-
-def _reason(error: Exception) -> str:
-    return f"{' '.join(str(error).split()):.300}"

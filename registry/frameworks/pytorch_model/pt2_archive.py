@@ -101,20 +101,22 @@ def _parts(archive: ZipFile) -> dict[str, str]:
     if len(roots) != 1 or len(set(names)) != len(names):
         raise _refused("holds two folders, or two files of one name")
     parts = {name.partition("/")[2]: name for name in names}
-    kept = {}
+    reviewed_parts = {}
     for name, full in parts.items():
         payload = any(
             re.fullmatch(re.escape(folder + prefix) + "[0-9]+", name)
             for folder, prefix in _CONFIGS.values()
         )
         if payload or name in (_MODEL, *_CONFIGS, *_PLAIN):
-            kept[name] = full
+            reviewed_parts[name] = full
         elif name not in (_EXAMPLES, *_IGNORED):
             raise _refused(f"holds {name!r:.80}, which is no part of a plain program")
-    missing = {_MODEL, *_CONFIGS, "archive_format", "archive_version", "byteorder"} - set(kept)
+    missing = {_MODEL, *_CONFIGS, "archive_format", "archive_version", "byteorder"} - set(
+        reviewed_parts
+    )
     if missing:
         raise _refused(f"lacks {min(missing)}")
-    return kept
+    return reviewed_parts
 
 
 def _check_payloads(

@@ -102,7 +102,7 @@ class SklearnAdapter:
     def check(
         self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
     ) -> SavedModel:
-        """What is saved in ``folder``, without loading it. Raises UntrustedModel for what
+        """Describe the model in ``folder`` without loading it. Raises UntrustedModel for what
         :meth:`load` would refuse by name, InvalidInput for what is no scikit-learn model."""
         file = read_mlmodel(folder)
         kind, path = self._payload(file)
@@ -130,7 +130,7 @@ class SklearnAdapter:
         return kind, path
 
     def _form(self, model: Any) -> tuple[str, set[str]]:
-        """How the model is to be saved, and the modules that it names then."""
+        """The form in which the model is saved, and the modules that it then names."""
         try:
             data = skops_archive.dump(model)
             skops_archive.require_trusted(data, self.extra_types)

@@ -22,7 +22,7 @@ _PASSING_ON = ("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ense
 
 
 def check_trees(model: Any) -> int:
-    """How many trees ``model`` holds, all of them sound.
+    """Check all trees of ``model`` and return their number.
 
     Sound: every child lies behind its parent (so that each walk ends) and inside the arrays, and
     every feature is one that the rows have. Raises :class:`UntrustedModel`.
@@ -44,14 +44,14 @@ def _check_all(model: Any) -> int:
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.tree._tree import Tree
 
-    seen: dict[int, Any] = {}
+    checked: dict[int, Any] = {}
     todo: list[tuple[Any, int | None]] = [(model, None)]
     trees = 0
     while todo:
         item, width = todo.pop()
-        if id(item) in seen or isinstance(item, str | bytes | int | float | bool | type(None)):
+        if id(item) in checked or isinstance(item, str | bytes | int | float | bool | type(None)):
             continue
-        seen[id(item)] = item
+        checked[id(item)] = item
         if isinstance(item, Tree):
             _check_tree(item, width)
             trees += 1
@@ -74,14 +74,14 @@ def _check_all(model: Any) -> int:
             if isinstance(item, BaseHistGradientBoosting):
                 _check_boosting(item)
             if isinstance(item, BaseEstimator) and (renewed := renew_tree(item)) is not None:
-                seen[id(renewed)] = renewed
+                checked[id(renewed)] = renewed
             width = _width(item, width)
             todo += [(value, width) for value in vars(item).values()]
     return trees
 
 
 def _width(owner: Any, outer: int | None) -> int | None:
-    """How many features the trees below ``owner`` are sure to see."""
+    """The number of features that the trees below ``owner`` are guaranteed to get."""
     own = vars(owner).get("n_features_in_")
     if not isinstance(own, int):
         return outer

@@ -50,7 +50,7 @@ _EXAMPLE_ROWS = 5
 class TensorflowAdapter:
     """Adapter for TensorFlow: a Keras model with one input, filled from the columns in the order
     of the input example. ``extra_types`` are classes trusted beside Keras's own, as
-    ``module.Class``; whoever loads the model has registered them with Keras."""
+    ``module.Class``; the process that loads the model has to register them with Keras."""
 
     name = _FLAVOR
 
@@ -85,7 +85,7 @@ class TensorflowAdapter:
         run = _runner(model)
         chosen = require_answers(
             NetworkPredictor(
-                run, columns, model_type, shown=model.name, element=element, outputs=outputs
+                run, columns, model_type, label=model.name, element=element, outputs=outputs
             ),
             example.head(ROWS),
             outputs,
@@ -115,7 +115,7 @@ class TensorflowAdapter:
     def check(
         self, folder: Path, *, model_type: str = ModelType.CLASSIFICATION.value
     ) -> SavedModel:
-        """What is saved in ``folder``, without loading it and without TensorFlow. Raises
+        """Describe the model in ``folder`` without loading it and without TensorFlow. Raises
         UntrustedModel for what :meth:`load` would refuse by name, InvalidInput for what is no
         Keras model."""
         file = read_mlmodel(folder)
@@ -147,7 +147,7 @@ class TensorflowAdapter:
             _runner(model),
             file.columns,
             model_type,
-            shown=model.name,
+            label=model.name,
             element=_input_element(model),
             outputs=file.outputs(),
         )

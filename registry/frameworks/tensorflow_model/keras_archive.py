@@ -87,7 +87,7 @@ def require_reviewed(file: Path, extra: Iterable[str] = ()) -> None:
 
 
 def require_own_weights(file: Path) -> None:
-    """Return if the weights are all in the archive: HDF5 can link to any file it is told.
+    """Return if the weights are all in the archive: HDF5 can link to any file.
 
     Needs h5py, which comes with Keras. Raises :class:`UntrustedModel`.
     """

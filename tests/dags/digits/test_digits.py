@@ -53,7 +53,7 @@ def test_a_network_goes_to_production_and_a_larger_one_replaces_it(dag: Any, hom
 
         assert set(states.values()) == {"success"}, states
 
-    model, policy, card, onnx = run_sync(_kept(home))
+    model, policy, card, onnx = run_sync(_stored(home))
 
     assert (model.production_version, model.framework) == (2, "pytorch")
     assert policy.require_onnx
@@ -62,7 +62,7 @@ def test_a_network_goes_to_production_and_a_larger_one_replaces_it(dag: Any, hom
     assert onnx
 
 
-async def _kept(home: Path) -> tuple[Any, Any, str, bytes]:
+async def _stored(home: Path) -> tuple[Any, Any, str, bytes]:
     """The model, its policy, and the second version's card and ONNX file."""
     async with open_registry(Settings({}, home=home)) as registry:
         folder = "demo/models/digits/2"

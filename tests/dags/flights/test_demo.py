@@ -32,18 +32,18 @@ def home(tmp_path, monkeypatch):
 
 def test_an_empty_home_is_taken(home):
     """A folder that does not exist yet becomes the demo's own."""
-    found = prepare_home()
+    prepared = prepare_home()
 
-    assert (found, home.is_dir()) == ((home, False), True)
+    assert (prepared, home.is_dir()) == ((home, False), True)
 
 
 def test_the_home_of_an_earlier_demo_is_replaced(home):
     """Running the demo twice works: the second starts in an empty home."""
     prepare_home()
     (home / "ledger.db").write_text("of the first demo")
-    found = prepare_home()
+    prepared = prepare_home()
 
-    assert (found, (home / "ledger.db").exists()) == ((home, True), False)
+    assert (prepared, (home / "ledger.db").exists()) == ((home, True), False)
 
 
 def test_a_registry_that_the_demo_did_not_make_is_not_touched(home):
@@ -58,18 +58,18 @@ def test_a_registry_that_the_demo_did_not_make_is_not_touched(home):
 
 def test_the_demo_forgets_where_a_real_registry_is(home, monkeypatch):
     """Addresses of a registry or an Airflow in service do not reach the demo."""
-    kept = dict(os.environ)
-    monkeypatch.setattr(os, "environ", kept)
-    kept |= {
+    environment = dict(os.environ)
+    monkeypatch.setattr(os, "environ", environment)
+    environment |= {
         "MODEL_LIFECYCLE_DATABASE_URL": "postgresql+asyncpg://service/ledger",
         "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT": "{}",
         "MLFLOW_TRACKING_URI": "http://service",
     }
     prepare_home()
     enter(home)
-    found = sorted(name for name in kept if name.startswith(("MODEL_LIFECYCLE_", "MLFLOW_")))
+    names = sorted(name for name in environment if name.startswith(("MODEL_LIFECYCLE_", "MLFLOW_")))
 
-    assert (found, "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT" in kept) == (
+    assert (names, "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT" in environment) == (
         ["MODEL_LIFECYCLE_HOME"],
         False,
     )

@@ -35,16 +35,16 @@ def july_first() -> pd.DataFrame:
 
 def test_late_means_more_than_fifteen_minutes():
     """15 minutes is on time, 16 is late, and what never arrived has no label."""
-    found = label(pd.DataFrame({"arr_delay": [-20.0, 15.0, 16.0, None]}))
+    labels = label(pd.DataFrame({"arr_delay": [-20.0, 15.0, 16.0, None]}))
 
-    assert found.fillna(-1).tolist() == [0.0, 0.0, 1.0, -1.0]
+    assert labels.fillna(-1).tolist() == [0.0, 0.0, 1.0, -1.0]
 
 
 def test_features_need_nothing_that_is_known_only_after_departure():
     """The schedule alone gives the schedule's features: Monday is 0, and numbers are doubles."""
-    found = schedule_features(SCHEDULE)
+    features = schedule_features(SCHEDULE)
 
-    assert found.to_dict("list") == {
+    assert features.to_dict("list") == {
         "carrier": ["UA", "B6"],
         "origin": ["EWR", "JFK"],
         "dest": ["IAH", "BOS"],

@@ -107,7 +107,9 @@ async def test_serving_a_window_again_replaces_its_log(registry):
 async def test_progress_is_told_after_each_day(registry):
     """A caller hears which day of how many is done."""
     heard = []
-    await serve(registry, *MODEL, "2013-02-01", "2013-02-03", lambda *told: heard.append(told))
+    await serve(
+        registry, *MODEL, "2013-02-01", "2013-02-03", lambda *progress: heard.append(progress)
+    )
 
     assert heard == [(1, 2, "2013-02-01"), (2, 2, "2013-02-02")]
 

@@ -37,10 +37,10 @@ def test_history_tells_all_on_a_narrow_screen():
     out = io.StringIO()
     Console(file=out, width=80).print(history_table([ROLLBACK]))
     words = " ".join(out.getvalue().replace("│", " ").split())
-    told = [
+    lines = [
         "version 1: archived → production, version 2: production → development",
         ROLLBACK.actor,
         "because: [red] is no markup here",
     ]
 
-    assert [text for text in told if text not in words] == []
+    assert [text for text in lines if text not in words] == []

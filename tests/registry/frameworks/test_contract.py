@@ -49,24 +49,24 @@ def test_answers_stay_to_a_millionth(model: Fitted, own: FrameworkAdapter, folde
     for rows in (1, 7, 5000):
         features = frame(rows, seed=rows)
         turned = features.assign(extra="x")[["extra", *reversed(COLUMNS)]]
-        wanted = model.answers(features)
+        expected = model.answers(features)
 
-        np.testing.assert_allclose(predictor.scores(turned), wanted, atol=1e-6, rtol=0)
-        np.testing.assert_array_equal(predictor.predict(turned), (wanted >= 0.5).astype(int))
+        np.testing.assert_allclose(predictor.scores(turned), expected, atol=1e-6, rtol=0)
+        np.testing.assert_array_equal(predictor.predict(turned), (expected >= 0.5).astype(int))
 
 
 def test_saving_tells_what_checking_tells(
     model: Fitted, own: FrameworkAdapter, tmp_path: Path
 ) -> None:
     """Columns, pinned requirements and parity are read back from the folder alone."""
-    told = own.save(model.model, tmp_path / "model", input_example=frame())
+    saved = own.save(model.model, tmp_path / "model", input_example=frame())
 
-    assert own.check(tmp_path / "model") == told
-    assert [(item.name, item.type) for item in told.columns or ()] == [
+    assert own.check(tmp_path / "model") == saved
+    assert [(item.name, item.type) for item in saved.columns or ()] == [
         (name, "double") for name in COLUMNS
     ]
     assert framework_of(tmp_path / "model") == model.framework
-    assert not told.pickled
+    assert not saved.pickled
 
 
 def test_requirements_are_pinned_and_name_the_framework(

@@ -87,10 +87,10 @@ def settings(
     """Each artifact store in turn, also for processes that are started; ledger and MLflow are
     SQLite, for what the store makes no difference to."""
     home = blank / request.param
-    found = {"home": str(home)}
+    settings = {"home": str(home)}
     if request.param == "s3":
-        found |= request.getfixturevalue("s3")
-    for name, value in found.items():
+        settings |= request.getfixturevalue("s3")
+    for name, value in settings.items():
         monkeypatch.setenv(f"MODEL_LIFECYCLE_{name.upper()}", value)
     return Settings()
 
@@ -101,7 +101,7 @@ class Life:
     tenant: str
 
     async def register(self, model: Fitted) -> int:
-        found = await self.registry.register_model(
+        version = await self.registry.register_model(
             self.tenant,
             "clicks",
             model.model,
@@ -113,7 +113,7 @@ class Life:
             dataset={"name": "clicks", "digest": "sha256:" + "a" * 64, "end": "2024-02-01"},
             created_by="tests",
         )
-        return max(found.versions)
+        return max(version.versions)
 
     async def promote(self, version: int, data: Path) -> None:
         """Both gates for real, and both moves on their evidence."""
@@ -209,14 +209,14 @@ async def _bundle_is_whole(registry: ModelRegistry, tenant: str, framework: str)
     names = {
         item.path.removeprefix(f"{folder}/") for item in await registry.artifacts.files(folder)
     }
-    wanted = {"model.onnx", "requirements.txt", "model_card.md", "manifest.json", "MLmodel"}
+    expected = {"model.onnx", "requirements.txt", "model_card.md", "manifest.json", "MLmodel"}
     if framework == "sklearn" and absent("onnx"):
-        wanted.discard("model.onnx")
+        expected.discard("model.onnx")
     version = await registry.get_version(tenant, "clicks", 1)
     card = (await registry.artifacts.get_bytes(f"{folder}/model_card.md")).decode()
     runs = f"{tenant}/runs/{version.run_id if version else ''}"
 
-    assert wanted <= names
+    assert expected <= names
     assert "brier/region/north" in card
     assert "## ONNX" in card
     assert await registry.artifacts.get_bytes(f"{runs}/logs/training.log") == b"epoch 1\n"

@@ -59,10 +59,10 @@ def test_log_likelihood_as_scikit_learn_has_it(rows):
     """The rows' log-likelihood has the mean that the model itself gives."""
     model = make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)).fit(rows)
 
-    found = SklearnPredictor(model, None).cluster_fit(rows, "log_likelihood")
+    fit = SklearnPredictor(model, None).cluster_fit(rows, "log_likelihood")
 
-    assert found is not None
-    assert found.mean() == pytest.approx(model.score(rows), rel=1e-9)
+    assert fit is not None
+    assert fit.mean() == pytest.approx(model.score(rows), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -272,11 +272,11 @@ def test_a_module_that_cannot_be_exported(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
     allowing = adapter_for("pytorch", allow_pickle=True)
-    told = allowing.save(model, tmp_path / "model", input_example=frame())
+    saved = allowing.save(model, tmp_path / "model", input_example=frame())
 
-    assert told.pickled
-    assert told.notes["serialization"] == "pickle"
-    assert "could not be exported" in told.onnx.reason
+    assert saved.pickled
+    assert saved.notes["serialization"] == "pickle"
+    assert "could not be exported" in saved.onnx.reason
     assert len(allowing.load(tmp_path / "model").predict(frame(3))) == 3
     with pytest.raises(UntrustedModel, match="saved with pickle"):
         adapter_for("pytorch").load(tmp_path / "model")
@@ -433,13 +433,13 @@ def test_an_onnx_export_that_answers_otherwise_is_left_out(
     from model_lifecycle.registry.frameworks.onnx_model import export
 
     monkeypatch.setattr(export, "TOLERANCE", 1e-12)
-    told = adapter_for("sklearn").save(
+    saved = adapter_for("sklearn").save(
         fitted("sklearn").model, tmp_path / "model", input_example=frame()
     )
 
     assert not (tmp_path / "model" / "model.onnx").exists()
-    assert not told.onnx.exported
-    assert "differs from the model by" in told.onnx.reason
+    assert not saved.onnx.exported
+    assert "differs from the model by" in saved.onnx.reason
 
 
 @needs_onnx
@@ -449,7 +449,7 @@ def test_what_no_converter_can_is_saved_without(tmp_path: Path) -> None:
 
     rows = frame(200)
     model = HistGradientBoostingClassifier(max_iter=3).fit(rows, rows["recent"] > 0)
-    told = adapter_for("sklearn").save(model, tmp_path / "model", input_example=rows)
+    saved = adapter_for("sklearn").save(model, tmp_path / "model", input_example=rows)
 
     assert not (tmp_path / "model" / "model.onnx").exists()
-    assert "could not be exported" in told.onnx.sentence()
+    assert "could not be exported" in saved.onnx.sentence()

@@ -54,8 +54,8 @@ def test_what_saving_tells(
     tmp_path: Path, adapter: FrameworkAdapter, fitted: Fitted, frame: pd.DataFrame
 ) -> None:
     """Saving tells columns and requirements, and checking the folder tells the same."""
-    told = adapter.save(fitted("logistic"), tmp_path / "model", input_example=frame.head())
-    columns = [(column.name, column.type) for column in told.columns or ()]
+    saved = adapter.save(fitted("logistic"), tmp_path / "model", input_example=frame.head())
+    columns = [(column.name, column.type) for column in saved.columns or ()]
 
     assert columns == [
         ("distance", "double"),
@@ -63,7 +63,7 @@ def test_what_saving_tells(
         ("carrier", "string"),
         ("origin", "string"),
     ]
-    assert adapter.check(tmp_path / "model") == told
+    assert adapter.check(tmp_path / "model") == saved
 
 
 def test_mlflow_reads_it(saved: Saved, frame: pd.DataFrame, fitted: Fitted) -> None:
@@ -92,11 +92,11 @@ def test_without_an_example(
     tmp_path: Path, adapter: FrameworkAdapter, fitted: Fitted, frame: pd.DataFrame
 ) -> None:
     """Without an example there is no signature; the names of fitting choose the columns."""
-    told = adapter.save(fitted("logistic"), tmp_path / "model", input_example=None)
+    saved = adapter.save(fitted("logistic"), tmp_path / "model", input_example=None)
     predictor = adapter.load(tmp_path / "model")
     turned = frame[list(reversed(frame.columns))]
 
-    assert (told.columns, predictor.columns) == (None, None)
+    assert (saved.columns, predictor.columns) == (None, None)
     np.testing.assert_array_equal(predictor.predict(turned), fitted("logistic").predict(frame))
 
 
