@@ -16,39 +16,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup
 
+from model_lifecycle.registry.domain.identifiers import parse_version
+
 from .base import LifecycleOperator
-from .gate_operator import GateOperator, told
+from .gate_operator import GateOperator, TrafficGateOperator
 from .hooks.model_registry import ModelRegistryHook
 from .runtime.task_identity import evidence_id, operation_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from model_lifecycle.gates.report import GateReport
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 
-class PlanShadowTestOperator(GateOperator):
+class PlanShadowTestOperator(TrafficGateOperator):
     """Fixes the window, the champion and the age of labels; returns one plan for each day."""
 
-    template_fields: Sequence[str] = (*GateOperator.template_fields, "start", "end")
-
-    def __init__(self, *, start: str | date, end: str | date, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.start = start
-        self.end = end
-
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        from model_lifecycle.registry.domain.identifiers import parse_version
+        actor = self.actor(context)
+        evidence = evidence_id(context, self.version, self.start, self.end)
 
-        actor, evidence = (
-            self.actor(context),
-            evidence_id(context, self.version, self.start, self.end),
-        )
-
-        async def work(registry: ModelRegistry) -> list[dict[str, Any]]:
-            from model_lifecycle.gates.evaluation.plan import recorded_plan
-            from model_lifecycle.gates.evaluation.shadow_test import plan_shadow_test
-            from model_lifecycle.gates.report import GateReport
+        async def plan_days(registry: ModelRegistry) -> list[dict[str, Any]]:
+            from model_lifecycle.gates.evaluation.mapped_shadow_test import plan_shadow_test
 
             plan = await plan_shadow_test(
                 registry,
@@ -60,13 +50,11 @@ class PlanShadowTestOperator(GateOperator):
                 actor=actor,
                 evidence_id=evidence,
             )
-            if isinstance(plan, GateReport):
-                plan = await recorded_plan(registry.artifacts, plan)
             return [{"plan": plan.document(), "day": day} for day in plan.days]
 
-        found = self.call_registry(work)
-        self.log.info("%d days of traffic to replay", len(found))
-        return found
+        parts = self.call_registry(plan_days)
+        self.log.info("%d days of traffic to replay", len(parts))
+        return parts
 
 
 class ReplayDayOperator(LifecycleOperator):
@@ -84,18 +72,18 @@ class ReplayDayOperator(LifecycleOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         actor, operation = self.actor(context), operation_id(context)
 
-        async def work(registry: ModelRegistry) -> dict[str, Any]:
+        async def replay(registry: ModelRegistry) -> dict[str, Any]:
+            from model_lifecycle.gates.evaluation.mapped_shadow_test import replay_day
             from model_lifecycle.gates.evaluation.plan import TrafficPlan
-            from model_lifecycle.gates.evaluation.shadow_test import replay_day
 
             plan = TrafficPlan.from_document(self.part["plan"])
             return await replay_day(
                 registry, plan, self.part["day"], actor=actor, operation_id=operation
             )
 
-        found = self.call_registry(work)
-        self.log.info("%(day)s: %(requests)d requests", found)
-        return found
+        counts = self.call_registry(replay)
+        self.log.info("%(day)s: %(requests)d requests", counts)
+        return counts
 
 
 class JudgeShadowTestOperator(GateOperator):
@@ -118,13 +106,12 @@ class JudgeShadowTestOperator(GateOperator):
         plan = TrafficPlan.from_document(self.parts[0]["plan"])
         actor, evidence = self.actor(context), evidence_id(context, plan.evidence_id)
 
-        async def work(registry: ModelRegistry) -> tuple[dict[str, Any], str | None]:
-            from model_lifecycle.gates.evaluation.shadow_test import judge_shadow_test
+        async def judge(registry: ModelRegistry) -> GateReport:
+            from model_lifecycle.gates.evaluation.mapped_shadow_test import judge_shadow_test
 
-            report = await judge_shadow_test(registry, plan, actor=actor, evidence_id=evidence)
-            return told(registry, report)
+            return await judge_shadow_test(registry, plan, actor=actor, evidence_id=evidence)
 
-        return self.tell(context, *self.call_registry(work))
+        return self.publish_report_of(context, judge)
 
 
 def mapped_shadow_test(

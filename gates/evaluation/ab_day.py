@@ -25,7 +25,7 @@ from ..data.traffic import batches, labels_look, read_labels, read_partitions
 from ..policy.promotion import ABPolicy
 from ..protocols import ArtifactFiles
 from .checkpoints import Coverage, covered_hours, packed, unpacked
-from .plan import TrafficPlan, day_hours
+from .plan import TrafficPlan
 
 
 @dataclass
@@ -35,13 +35,13 @@ class UnitDay(Coverage):
     units: ArmAggregate = field(default_factory=ArmAggregate)
 
 
-async def day_units(
+async def sum_day(
     store: ArtifactFiles, plan: TrafficPlan, policy: ABPolicy, versions: Mapping[str, int], day: str
 ) -> ArmAggregate:
     """The day's units. Hours that were read before are not read again unless one of their files,
     or a label of their requests where labels are outcomes, has changed since."""
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    hours = await day_hours(store, plan, day)
+    hours = await plan.day_hours(store, day)
     revision = ""
     if policy.needs_labels:
         revision = await labels_look(store, plan.tenant_id, plan.model_id, begin)

@@ -8,26 +8,103 @@ so that neither a retry nor the next look reads them again.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
 
 from model_lifecycle.registry.domain.authorization import Principal
 from model_lifecycle.registry.domain.canonical_json import digest
-from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
+from model_lifecycle.registry.domain.models import VersionMetadata
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.arms import ARMS, PARTS, ArmAggregate, exposure
 from ..aggregates.replay import named
 from ..checks.ab_test import arm_checks
-from ..checks.common import KEPT_CHECKS, duration_check, restart_check
+from ..checks.common import KEPT_CHECKS
 from ..inference.two_sample import judge_arms
 from ..policy.promotion import ABPolicy
 from ..protocols import EvaluationRegistry
 from ..report import Check, GateReport, MetricRow
-from .ab_day import day_units
-from .context import EvaluationContext, conclude, load_context, look, read_report
-from .plan import TrafficPlan, fixed_plan, keep_plan
-from .prior_attempts import attempts_on_window
+from .ab_day import sum_day
+from .context import EvaluationContext, EvaluationRequest
+from .plan import TrafficPlan
+from .prior_attempts import PriorEvidence
+from .record import Judgement, find_report
+from .traffic_gate import TrafficGate
+
+
+@dataclass(frozen=True)
+class ABTest(TrafficGate[ABPolicy, ArmAggregate]):
+    """An A/B test of one version."""
+
+    gate: ClassVar[Gate] = Gate.AB_TEST
+    title: ClassVar[str] = "A/B test"
+
+    champion: VersionMetadata
+
+    @classmethod
+    def of(cls, context: EvaluationContext) -> ABTest:
+        policy = ABPolicy.from_document(context.policy.ab_test)
+        if context.champion is None:
+            raise InvalidInput(
+                "an A/B test compares with the version in production, and there is none",
+                field="policy.ab_test",
+            )
+        return cls(context, policy, context.champion)
+
+    @property
+    def identity(self) -> str:
+        """Policy, models, and the parts of a unit's sums."""
+        return digest(
+            {
+                "policy": self.context.policy.fingerprint,
+                "parts": PARTS,
+                "challenger": self.context.version.bundle_digest,
+                "champion": self.champion.bundle_digest,
+            }
+        )
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each arm."""
+        return dict(zip(ARMS, (self.champion.version, self.context.version.version), strict=True))
+
+    async def sum_days(self, plan: TrafficPlan) -> ArmAggregate:
+        """The units of all days of the plan."""
+        store, units = self.context.registry.artifacts, ArmAggregate()
+        for day in plan.days:
+            units.absorb(await sum_day(store, plan, self.policy, self.versions, day))
+        return units
+
+    async def infer(self, plan: TrafficPlan, sums: ArmAggregate, prior: PriorEvidence) -> Judgement:
+        """Rows from the arms after each day, and the checks of the arms."""
+        if not sums.counts["requests"] and not sums.counts["immature"]:
+            raise InvalidDataset(
+                f"there is no traffic of versions {self.champion.version} and "
+                f"{self.context.version.version} of {self.context.model} between {plan.start} and "
+                f"{plan.end}",
+                field="traffic",
+            )
+        policy = self.policy
+        looks = await asyncio.to_thread(sums.looks, policy)
+        rows, trajectories = judge_arms(policy, looks)
+        units = {f"{arm}_units": looks[-1][arm]["units"] if looks else 0 for arm in ARMS}
+        return Judgement(
+            rows=rows,
+            checks=(
+                *arm_checks(policy, looks, sums.counts),
+                *await _salt_check(prior, policy),
+            ),
+            counts={**sums.counts, **units, "days": len(looks)},
+            reproduction={"partitions": named(sums.sources)},
+            detail={
+                "looks": trajectories,
+                "exposure": await asyncio.to_thread(exposure, sums, policy),
+                "sums": {"looks": looks, "counts": dict(sorted(sums.counts.items()))},
+            },
+        )
 
 
 async def ab_test_version(
@@ -50,159 +127,15 @@ async def ab_test_version(
     Raises InvalidInput without a champion or such a section, InvalidDataset without traffic of
     both versions or without a column that the policy names; nothing is recorded then.
     """
-    plan = await plan_ab_test(
-        registry,
-        tenant_id,
-        model_id,
-        version,
-        start=start,
-        end=end,
-        actor=actor,
-        evidence_id=evidence_id,
+    request = EvaluationRequest.of(
+        Gate.AB_TEST, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )
-    if isinstance(plan, GateReport):
-        return plan
-    return await judge_ab_test(registry, plan, actor=actor)
-
-
-@dataclass(frozen=True)
-class ABSetting:
-    """An A/B test's case, with its policy."""
-
-    case: EvaluationContext
-    policy: ABPolicy
-
-    @property
-    def identity(self) -> str:
-        """What sums have to have in common to be added."""
-        champion = self.case.champion
-        return digest(
-            {
-                "policy": self.case.policy.fingerprint,
-                "parts": PARTS,
-                "challenger": self.case.version.bundle_digest,
-                "champion": champion.bundle_digest if champion else None,
-            }
-        )
-
-
-async def ab_opened(
-    registry: EvaluationRegistry,
-    tenant_id: str,
-    model_id: str,
-    version: int,
-    actor: Principal | str,
-    evidence_id: str | None,
-) -> ABSetting | GateReport:
-    """The test as it is to be made now, or the report of evidence that has this id. Raises
-    InvalidInput without a champion or without a section of the policy."""
-    case = await load_context(
-        registry, Gate.AB_TEST, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
-    )
-    if isinstance(case, GateReport):
-        return case
-    policy = ABPolicy.from_document(case.policy.ab_test)
-    if case.champion is None:
-        raise InvalidInput(
-            "an A/B test compares with the version in production, and there is none",
-            field="policy.ab_test",
-        )
-    return ABSetting(case, policy)
-
-
-async def plan_ab_test(
-    registry: EvaluationRegistry,
-    tenant_id: str,
-    model_id: str,
-    version: int,
-    *,
-    start: str | date,
-    end: str | date,
-    actor: Principal | str,
-    evidence_id: str | None = None,
-) -> TrafficPlan | GateReport:
-    """The window and the champion, fixed and kept beside the report; or the report, where this
-    evidence id has one. Raises like :func:`ab_test_version`."""
-    found = await ab_opened(registry, tenant_id, model_id, version, actor, evidence_id)
-    if isinstance(found, GateReport):
-        return found
-    plan, _ = await fixed_plan(
-        registry.artifacts,
-        found.case,
-        start,
-        end,
-        horizon_hours=found.policy.label_horizon_hours,
-        identity=found.identity,
-    )
-    return await keep_plan(registry.artifacts, plan)
-
-
-async def judge_ab_test(
-    registry: EvaluationRegistry,
-    plan: TrafficPlan,
-    *,
-    actor: Principal | str,
-    record: bool = True,
-    over: bool = False,
-) -> GateReport:
-    """Count the plan's days, judge them and record the verdict. Without ``record`` it is a look:
-    nothing is written to the ledger. ``over`` says that the test has reached its longest duration.
-
-    The champion is that of the plan; if it has changed since, the verdict is INVALID. Raises
-    InvalidInput when the policy has changed, InvalidDataset without traffic of both versions.
-    """
-    found = await ab_opened(
-        registry, plan.tenant_id, plan.model_id, plan.version, actor, plan.evidence_id
-    )
-    if isinstance(found, GateReport):
-        return found
-    case, policy, store = found.case, found.policy, registry.artifacts
-    if case.baseline != plan.baseline and plan.baseline is not None:
-        champion = await registry.get_version(case.tenant, case.model, plan.baseline)
-        case = replace(case, champion=champion)
-    if ABSetting(case, policy).identity != plan.identity or case.champion is None:
-        raise InvalidInput(
-            "the policy or a model has changed since this A/B test was planned; plan it again",
-            field="plan",
-        )
-    versions = dict(zip(ARMS, (case.champion.version, case.version.version), strict=True))
-    units = ArmAggregate()
-    for day in plan.days:
-        units.absorb(await day_units(store, plan, policy, versions, day))
-    if not units.counts["requests"] and not units.counts["immature"]:
-        raise _no_traffic(case, plan.start, plan.end)
-    looks = await asyncio.to_thread(units.looks, policy)
-    rows, shown = judge_arms(policy, looks)
-    attempts = await attempts_on_window(registry, case, plan.start, plan.end)
-    arms = {f"{who}_units": looks[-1][who]["units"] if looks else 0 for who in ARMS}
-    finish = conclude if record else look
-    return await finish(
-        registry,
-        replace(case, attempts=max(case.attempts, attempts) + len(plan.restarts)),
-        policy.document(),
-        rows,
-        (
-            *arm_checks(policy, looks, units.counts),
-            *await _salt_check(registry, case, policy),
-            *duration_check(policy.longest, over),
-            *restart_check([item.start for item in plan.restarts], plan.start),
-        ),
-        counts={**dict(sorted(units.counts.items())), **arms, "days": len(looks)},
-        reproduction={
-            "start": plan.start,
-            "end": plan.end,
-            "mature_until": min(
-                datetime.fromisoformat(plan.mature_until), plan.window[1]
-            ).isoformat(),
-            "identity": plan.identity,
-            "partitions": named(units.sources),
-        },
-        detail={
-            "looks": shown,
-            "exposure": await asyncio.to_thread(exposure, units, policy),
-            "sums": {"looks": looks, "counts": dict(sorted(units.counts.items()))},
-        },
-    )
+    recorded = await find_report(registry, request)
+    if recorded is not None:
+        return recorded
+    test = await ABTest.open(registry, request)
+    plan = await test.plan(start, end)
+    return await test.conclude(plan, await test.sum_days(plan))
 
 
 def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...]]:
@@ -214,40 +147,24 @@ def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Ch
     return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *seen)
 
 
-async def _salt_check(
-    registry: EvaluationRegistry, case: EvaluationContext, policy: ABPolicy
-) -> list[Check]:
+async def _salt_check(prior: PriorEvidence, policy: ABPolicy) -> list[Check]:
     """Whether A/B tests of other versions split their units by the same salt: then the same units
     see the new version each time, and carry over what the earlier one did to them."""
     if policy.salt is None:
         return []
-    for version in await registry.list_versions(case.tenant, case.model):
-        if version.version == case.version.version:
+    for evidence in prior.of_gate(Gate.AB_TEST):
+        if evidence.version == prior.context.version.version:
             continue
-        for item in await registry.list_evidence(case.tenant, case.model, version.version):
-            if item.gate is not Gate.AB_TEST or item.report_uri is None:
-                continue
-            try:
-                earlier = await read_report(registry, item.report_uri)
-            except (ArtifactNotFound, InvalidInput):
-                continue
-            if earlier.policy.get("salt") == policy.salt:
-                return [
-                    Check(
-                        "salt",
-                        False,
-                        f"the A/B test of version {version.version} split its units by the same "
-                        f"salt {policy.salt!r}: the same units see the new version again; use "
-                        "another salt for each test",
-                        None,
-                    )
-                ]
+        report = await prior.read_report(evidence)
+        if report is not None and report.policy.get("salt") == policy.salt:
+            return [
+                Check(
+                    "salt",
+                    False,
+                    f"the A/B test of version {evidence.version} split its units by the same "
+                    f"salt {policy.salt!r}: the same units see the new version again; use "
+                    "another salt for each test",
+                    None,
+                )
+            ]
     return [Check("salt", True, f"no test of another version used the salt {policy.salt!r}", None)]
-
-
-def _no_traffic(case: EvaluationContext, start: str, end: str) -> InvalidDataset:
-    return InvalidDataset(
-        f"there is no traffic of versions {case.baseline} and {case.version.version} of "
-        f"{case.model} between {start} and {end}",
-        field="traffic",
-    )

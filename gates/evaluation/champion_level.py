@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
+from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..formatting import amount
 from ..metrics.definitions import metric
-from ..protocols import EvaluationRegistry
 from ..report import Check, MetricRow
-from .context import EvaluationContext, read_report
+from .prior_attempts import PriorEvidence
 
 NAME = "level of the champion"
 #: Gates that record a version's loss; the last one that it passed is asked first.
@@ -20,17 +19,15 @@ _GATES = (Gate.SHADOW, Gate.VALIDATION)
 
 
 async def champion_level_check(
-    registry: EvaluationRegistry,
-    case: EvaluationContext,
-    rows: Sequence[MetricRow],
-    largest_ratio: float,
+    prior: PriorEvidence, rows: Sequence[MetricRow], largest_ratio: float
 ) -> list[Check]:
     """Whether the champion's losses are at most ``largest_ratio`` times what its own evidence
     recorded, or that part of them; nothing where there is no such evidence. Labels in percent, or
     of something else, change the losses of both models and no difference of them."""
-    if case.champion is None:
+    champion = prior.context.champion
+    if champion is None:
         return []
-    before = await _recorded_losses(registry, case, case.champion.version)
+    before = await _recorded_losses(prior, champion.version)
     compared = []
     for row in rows:
         if row.kind not in ("comparison", "limit") or row.champion is None:
@@ -40,7 +37,7 @@ async def champion_level_check(
             continue
         factor = max(now / then, then / now)
         message = (
-            f"{row.title} of version {case.champion.version} is {amount(row.champion)}, and its "
+            f"{row.title} of version {champion.version} is {amount(row.champion)}, and its "
             f"evidence recorded a loss of {amount(then)}"
         )
         if factor > largest_ratio:
@@ -56,18 +53,15 @@ async def champion_level_check(
     return [Check(NAME, True, compared[0])] if compared else []
 
 
-async def _recorded_losses(
-    registry: EvaluationRegistry, case: EvaluationContext, version: int
-) -> Mapping[str, float]:
+async def _recorded_losses(prior: PriorEvidence, version: int) -> Mapping[str, float]:
     """The version's losses by measure, from the newest evidence that it passed."""
-    evidence = await registry.list_evidence(case.tenant, case.model, version)
+    evidence = prior.of_version(version)
     for gate in _GATES:
         for item in reversed(evidence):
             if item.gate is not gate or item.verdict is not Verdict.PASS:
                 continue
-            try:
-                report = await read_report(registry, item.report_uri)
-            except (ArtifactNotFound, InvalidInput):
+            report = await prior.read_report(item)
+            if report is None:
                 continue
             losses = {row.name: _loss(row.name, row.challenger) for row in report.metrics}
             known = {name: value for name, value in losses.items() if value is not None}

@@ -15,10 +15,12 @@ from ..data.label_maturity import labels_complete_until, next_block
 from ..data.traffic import parse_day
 from ..protocols import EvaluationRegistry
 from ..report import GateReport
-from .ab_test import ab_opened, judge_ab_test, plan_ab_test
-from .plan import kept_plan, restart_plan, section_digest
-from .shadow_setting import opened
-from .shadow_test import judge_shadow_test, plan_shadow_look
+from .ab_test import ABTest
+from .context import EvaluationRequest
+from .plan import load_plan, restart_plan, section_digest
+from .record import find_report, record_verdict
+from .shadow_test import ShadowTest
+from .traffic_gate import TrafficGate
 
 
 @dataclass(frozen=True)
@@ -53,56 +55,49 @@ async def monitor_traffic(
     by which a policy may have been chosen do not count for it. Raises like ``shadow_test_version``
     and ``ab_test_version``.
     """
-    opening, planning, judging = _steps(gate)
-    found = await opening(registry, tenant_id, model_id, version, actor, evidence_id)
-    at = now or datetime.now(UTC)
-    if isinstance(found, GateReport):
-        return MonitorResult(found, True, at)
-    policy, begin = found.policy, parse_day(start, "start")
-    kept = await kept_plan(registry.artifacts, found.case)
-    if kept is not None and kept.section != section_digest(found.case):
-        again = next_block(at, policy.block)
-        kept = await restart_plan(registry.artifacts, kept, found.case, again)
-    if kept is not None and kept.restarts:
-        begin = kept.window[0]
+    gate_type = _gate_type(gate)
+    request = EvaluationRequest.of(
+        gate, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
+    )
+    current = now or datetime.now(UTC)
+    recorded = await find_report(registry, request)
+    if recorded is not None:
+        return MonitorResult(recorded, True, current)
+    test = await gate_type.open(registry, request)
+    policy, begin = test.policy, parse_day(start, "start")
+    plan = await load_plan(registry.artifacts, request)
+    if plan is not None and plan.section != section_digest(test.context):
+        plan = await restart_plan(plan, test.context, next_block(current, policy.block))
+    if plan is not None and plan.restarts:
+        begin = plan.window[0]
     deadline = begin + policy.longest
-    judgeable_until = labels_complete_until(at, policy.label_horizon_hours, policy.block)
-    until, over = min(judgeable_until, deadline), judgeable_until >= deadline
-    if kept is not None and kept.baseline != found.case.baseline:
-        return MonitorResult(await judging(registry, kept, actor=actor), True, until)
+    labels_complete = labels_complete_until(current, policy.label_horizon_hours, policy.block)
+    until, max_duration_reached = min(labels_complete, deadline), labels_complete >= deadline
+    if plan is not None and plan.baseline != test.context.baseline:
+        planned = await gate_type.resume(registry, plan, actor=actor)
+        report = await planned.conclude(plan, await planned.sum_days(plan))
+        return MonitorResult(report, True, until)
     if until <= begin:
         return MonitorResult(None, False, until)
     try:
-        plan = await planning(
-            registry,
-            tenant_id,
-            model_id,
-            version,
-            start=begin.isoformat(),
-            end=until.isoformat(),
-            actor=actor,
-            evidence_id=evidence_id,
-        )
-        if isinstance(plan, GateReport):
-            return MonitorResult(plan, True, until)
-        report = await judging(registry, plan, actor=actor, record=False)
+        plan = await test.plan(begin.isoformat(), until.isoformat())
+        sums = await test.sum_days(plan)
+        report = await test.judge(plan, sums)
     except InvalidDataset as error:
-        if over or error.field != "traffic":
+        if max_duration_reached or error.field != "traffic":
             raise
         return MonitorResult(None, False, until)
-    decided = report.verdict in (Verdict.PASS, Verdict.FAIL)
-    if not over and not decided:
-        return MonitorResult(report, False, until)
-    report = await judging(registry, plan, actor=actor, over=over and not decided)
-    return MonitorResult(report, True, until)
+    if report.verdict not in (Verdict.PASS, Verdict.FAIL):
+        if not max_duration_reached:
+            return MonitorResult(report, False, until)
+        report = await test.judge(plan, sums, max_duration_reached=True)
+    return MonitorResult(await record_verdict(test.context, report), True, until)
 
 
-def _steps(gate: Gate) -> tuple[Any, Any, Any]:
-    """How a test is opened, planned and judged."""
-    if gate is Gate.SHADOW:
-        return opened, plan_shadow_look, judge_shadow_test
-    if gate is Gate.AB_TEST:
-        return ab_opened, plan_ab_test, judge_ab_test
+def _gate_type(gate: Gate) -> type[TrafficGate[Any, Any]]:
+    for gate_type in (ShadowTest, ABTest):
+        if gate is gate_type.gate:
+            return gate_type
     raise InvalidInput(
         f"only the gates shadow and ab_test follow traffic, not {gate}", field="gate"
     )

@@ -16,7 +16,8 @@ from model_lifecycle.registry.domain.stages import Gate
 from ..data.traffic import Partition, parse_day, partitions
 from ..protocols import ArtifactFiles
 from ..report import GateReport
-from .context import EvaluationContext, report_folder
+from .context import EvaluationContext, EvaluationRequest
+from .record import report_folder
 
 PLAN_JSON = "plan.json"
 
@@ -68,6 +69,20 @@ class TrafficPlan:
     def window(self) -> tuple[datetime, datetime]:
         return datetime.fromisoformat(self.start), datetime.fromisoformat(self.end)
 
+    async def day_hours(self, store: ArtifactFiles, day: str) -> tuple[Partition, ...]:
+        """The hours of one day. Their rows are limited by the window alone: a request that was
+        filed under a neighbouring day is still one of the window."""
+        first, last = self.window
+        begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        hours = await partitions(
+            store,
+            self.tenant_id,
+            self.model_id,
+            max(first, begin),
+            min(last, begin + timedelta(days=1)),
+        )
+        return tuple(replace(hour, start=first, end=last) for hour in hours)
+
     def document(self) -> dict[str, Any]:
         return {
             **asdict(self),
@@ -88,9 +103,8 @@ class TrafficPlan:
         return json.dumps(self.document(), sort_keys=True).encode()
 
 
-async def fixed_plan(
-    store: ArtifactFiles,
-    case: EvaluationContext,
+async def fix_plan(
+    context: EvaluationContext,
     start: str | date,
     end: str | date,
     *,
@@ -103,52 +117,37 @@ async def fixed_plan(
     first, last = parse_day(start, "start"), parse_day(end, "end")
     if first >= last:
         raise InvalidInput(f"start {start} must be before end {end}", field="end")
-    hours = await partitions(store, case.tenant, case.model, first, last)
+    hours = await partitions(context.registry.artifacts, context.tenant, context.model, first, last)
     if not hours:
         raise InvalidDataset(
-            f"there is no traffic of {case.model} between {start} and {end}", field="traffic"
+            f"there is no traffic of {context.model} between {start} and {end}", field="traffic"
         )
     plan = TrafficPlan(
-        tenant_id=case.tenant,
-        model_id=case.model,
-        version=case.version.version,
-        evidence_id=case.evidence_id,
-        baseline=case.baseline,
+        tenant_id=context.tenant,
+        model_id=context.model,
+        version=context.version.version,
+        evidence_id=context.request.evidence_id,
+        baseline=context.baseline,
         start=first.isoformat(),
         end=last.isoformat(),
         mature_until=(datetime.now(UTC) - timedelta(hours=horizon_hours)).isoformat(),
         identity=identity,
-        policy_fingerprint=case.policy.fingerprint,
+        policy_fingerprint=context.policy.fingerprint,
         days=tuple(dict.fromkeys(f"{hour.hour:%Y-%m-%d}" for hour in hours)),
-        gate=case.gate.value,
-        section=section_digest(case),
+        gate=context.gate.value,
+        section=section_digest(context),
     )
     return plan, hours
 
 
-def section_digest(case: EvaluationContext) -> str:
+def section_digest(context: EvaluationContext) -> str:
     """Identifies the gate's part of the policy: a live test starts anew when it changes."""
-    return digest(getattr(case.policy, case.gate.value), field="policy")
+    return digest(getattr(context.policy, context.gate.value), field="policy")
 
 
-async def day_hours(store: ArtifactFiles, plan: TrafficPlan, day: str) -> tuple[Partition, ...]:
-    """The hours of one day of the plan. Their rows are limited by the window alone: a request that
-    was filed under a neighbouring day is still one of the window."""
-    first, last = plan.window
-    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    hours = await partitions(
-        store,
-        plan.tenant_id,
-        plan.model_id,
-        max(first, begin),
-        min(last, begin + timedelta(days=1)),
-    )
-    return tuple(replace(hour, start=first, end=last) for hour in hours)
-
-
-async def keep_plan(store: ArtifactFiles, plan: TrafficPlan) -> TrafficPlan:
-    """The plan that was kept earlier for the same test, with the days that have traffic now; else
-    this one, kept from now on with the test's restarts so far."""
+async def store_plan(store: ArtifactFiles, plan: TrafficPlan) -> TrafficPlan:
+    """The plan that was stored earlier for the same test, with the days that have traffic now; else
+    this one, stored with the test's restarts so far."""
     earlier = await _read(store, plan.folder)
     if earlier is not None and _of_same_test(earlier, plan):
         if earlier.days == plan.days:
@@ -160,30 +159,36 @@ async def keep_plan(store: ArtifactFiles, plan: TrafficPlan) -> TrafficPlan:
     return plan
 
 
-async def kept_plan(store: ArtifactFiles, case: EvaluationContext) -> TrafficPlan | None:
-    """The plan of an earlier try or look with the case's evidence id."""
-    version = case.version.version
+async def load_plan(store: ArtifactFiles, request: EvaluationRequest) -> TrafficPlan | None:
+    """The plan of an earlier try or look with the request's evidence id."""
     return await _read(
         store,
-        report_folder(case.tenant, case.model, version, case.gate.value, case.evidence_id),
+        report_folder(
+            request.tenant,
+            request.model,
+            request.version,
+            request.gate.value,
+            request.evidence_id,
+        ),
     )
 
 
 async def restart_plan(
-    store: ArtifactFiles, plan: TrafficPlan, case: EvaluationContext, start: datetime
+    plan: TrafficPlan, context: EvaluationContext, start: datetime
 ) -> TrafficPlan:
-    """Keep that the live test starts anew at ``start``, under the policy of now: what the earlier
-    attempt has seen does not count."""
+    """Store that the live test starts again at ``start``, under the current policy: what the
+    earlier attempt has read does not count."""
     again = replace(
         plan,
         start=start.isoformat(),
         end=start.isoformat(),
-        baseline=case.baseline,
+        baseline=context.baseline,
         days=(),
-        policy_fingerprint=case.policy.fingerprint,
-        section=section_digest(case),
+        policy_fingerprint=context.policy.fingerprint,
+        section=section_digest(context),
         restarts=(*plan.restarts, Restart(plan.start, plan.policy_fingerprint)),
     )
+    store = context.registry.artifacts
     await store.put_bytes(f"{again.folder}/{PLAN_JSON}", again.content())
     return again
 

@@ -13,16 +13,16 @@ from ..aggregates.replay import ReplayAggregate, Source
 from ..data.pairing import Day
 from ..data.prefetch import prefetch_next
 from ..data.traffic import batches, labels_look, read_labels, read_partitions
-from ..protocols import EvaluationRegistry
+from ..protocols import ArtifactFiles
 from .checkpoints import DayState, read_state, write_state
-from .plan import TrafficPlan, day_hours
+from .plan import TrafficPlan
 from .replay import Replay, replay_batch
 
 Starting = Callable[[datetime], None]
 
 
-async def day_tally(
-    registry: EvaluationRegistry,
+async def sum_day(
+    store: ArtifactFiles,
     plan: TrafficPlan,
     replay: Replay,
     day: str,
@@ -35,9 +35,9 @@ async def day_tally(
     are those of the files as they are. While some hours are replayed, the next ones are read.
     ``starting`` is called with each hour that is replayed.
     With an ``operation_id``, only sums that this operation began are used again."""
-    store, folder = registry.artifacts, plan.folder
+    folder = plan.folder
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    hours = await day_hours(store, plan, day)
+    hours = await plan.day_hours(store, day)
     revision = await labels_look(store, plan.tenant_id, plan.model_id, begin)
     state = await read_state(store, folder, day)
     foreign = state is not None and operation_id not in (None, state.operation_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from model_lifecycle.registry.domain.authorization import Principal
 from model_lifecycle.registry.domain.stages import Gate
@@ -13,9 +12,10 @@ from ..policy.hypotheses import claims
 from ..policy.promotion import ValidationPolicy
 from ..protocols import EvaluationRegistry
 from ..report import GateReport
-from .context import conclude, load_context
+from .context import EvaluationRequest, load_context
 from .holdout import judge_dataset
-from .prior_attempts import attempts_on_data
+from .prior_attempts import PriorEvidence, same_rows
+from .record import Judgement, build_report, find_report, record_verdict
 
 
 async def validate_version(
@@ -38,44 +38,42 @@ async def validate_version(
     Raises InvalidDataset (nothing is recorded) for a data set that is empty or does not match a
     signature, InvalidInput for a policy without a validation section.
     """
-    case = await load_context(
-        registry,
-        Gate.VALIDATION,
-        tenant_id,
-        model_id,
-        version,
-        actor=actor,
-        evidence_id=evidence_id,
+    request = EvaluationRequest.of(
+        Gate.VALIDATION, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )
-    if isinstance(case, GateReport):
-        return case
-    policy = ValidationPolicy.from_document(case.policy.validation)
-    demands = claims(
-        policy.comparisons, policy.limits, policy.slices, champion=case.champion is not None
+    recorded = await find_report(registry, request)
+    if recorded is not None:
+        return recorded
+    context = await load_context(registry, request)
+    policy = ValidationPolicy.from_document(context.policy.validation)
+    hypotheses = claims(
+        policy.comparisons, policy.limits, policy.slices, champion=context.champion is not None
     )
-    case.require_model_type([claim.metric for claim in demands])
+    context.require_model_type([item.metric for item in hypotheses])
     dataset = await read_dataset(registry.artifacts, data)
-    challenger = await registry.load_model(case.tenant, case.model, version=case.version.version)
-    champion = (
-        await registry.load_model(case.tenant, case.model, version=case.champion.version)
-        if case.champion
-        else None
+    load = registry.load_model
+    challenger = await load(context.tenant, context.model, version=context.version.version)
+    champion = None
+    if context.champion is not None:
+        champion = await load(context.tenant, context.model, version=context.champion.version)
+    result = await asyncio.to_thread(
+        judge_dataset, context, policy, hypotheses, dataset, challenger, champion
     )
-    judged = await asyncio.to_thread(
-        judge_dataset, case, policy, demands, dataset, challenger, champion
+    prior = await PriorEvidence.load(context)
+    report = await build_report(
+        context,
+        Judgement(
+            rows=result.rows,
+            checks=result.checks,
+            counts=result.counts,
+            reproduction={
+                "data": data,
+                "data_digest": dataset.digest,
+                "data_fingerprint": list(result.fingerprint),
+            },
+            detail=result.detail,
+        ),
+        policy=policy.document(),
+        attempts=prior.attempts(same_rows(dataset.digest, result.fingerprint)),
     )
-    attempts = await attempts_on_data(registry, case, dataset.digest, judged.fingerprint)
-    return await conclude(
-        registry,
-        replace(case, attempts=max(case.attempts, attempts)),
-        policy.document(),
-        judged.rows,
-        judged.checks,
-        counts=judged.counts,
-        reproduction={
-            "data": data,
-            "data_digest": dataset.digest,
-            "data_fingerprint": list(judged.fingerprint),
-        },
-        detail=judged.detail,
-    )
+    return await record_verdict(context, report)

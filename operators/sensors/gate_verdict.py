@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from model_lifecycle.registry.domain.identifiers import parse_version
 
-from ..gate_operator import GateOperator, told
+from ..gate_operator import GateOperator, report_document
 from ..runtime.task_identity import evidence_id
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class GateVerdictSensor(GateOperator):
             report, page, until = self._look(context)
             if until is None:
                 assert report is not None
-                return self.tell(context, report, page)
+                return self.publish(context, report, page)
             if report is not None:
                 self.log.info("Still %s: %s", report["verdict"], report["sentence"])
             else:
@@ -107,7 +107,7 @@ class GateVerdictSensor(GateOperator):
             )
             if result.report is None:
                 return None, None, result.until
-            report, page = told(registry, result.report)
+            report, page = report_document(registry, result.report)
             return report, page, None if result.done else result.until
 
         return self.call_registry(work)

@@ -8,14 +8,14 @@ import pytest
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic import batches, read_partitions
-from model_lifecycle.gates.evaluation.plan import TrafficPlan
-from model_lifecycle.gates.evaluation.recompute import compare_digests, recompute
-from model_lifecycle.gates.evaluation.shadow_test import (
+from model_lifecycle.gates.evaluation.mapped_shadow_test import (
     judge_shadow_test,
     plan_shadow_test,
     replay_day,
-    shadow_test_version,
 )
+from model_lifecycle.gates.evaluation.plan import TrafficPlan
+from model_lifecycle.gates.evaluation.recompute import compare_digests, recompute
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit, SliceLimit
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
