@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_lifecycle.dags.digits.data import LABEL, PIXELS, load_part
-from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.operators import ModelRegistryHook
 
 if TYPE_CHECKING:

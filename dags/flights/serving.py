@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.dags.flights.data import load_flights, load_labelled
 from model_lifecycle.dags.flights.features import FEATURES, LABEL
-from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,6 @@ the functions that need pandas import it.
 from __future__ import annotations
 
 import asyncio
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -57,8 +56,6 @@ __all__ = [
     "read_labels",
     "read_partition",
     "read_partitions",
-    "write_labels",
-    "write_traffic",
 ]
 
 ROLES = ("champion", "challenger")
@@ -67,8 +64,7 @@ REQUEST_COLUMNS = (
     *("request_id", "requested_at", "version", "role"),
     *("prediction", "score", "latency_ms", "error"),
 )
-_REQUIRED = ("request_id", "requested_at", "version", "role", "prediction")
-
+REQUIRED_COLUMNS = ("request_id", "requested_at", "version", "role", "prediction")
 
 #: Small hours are read and replayed together, up to so many stored bytes, since a model takes
 #: about as long for ten requests as for a thousand, and is asked some times a batch.
@@ -135,58 +131,13 @@ class Batch:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-async def write_traffic(
-    store: ArtifactFiles,
-    tenant_id: str,
-    model_id: str,
-    hour: datetime,
-    frame: pd.DataFrame,
-    part: int = 0,
-) -> str:
-    """Write one hour of requests as part ``part`` of its partition; returns the path.
-
-    Writing the same part again replaces it. ``frame`` has the feature columns and
-    ``request_id``, ``requested_at`` (UTC), ``version``, ``role``, ``prediction``; ``score``,
-    ``latency_ms`` and ``error`` are filled with nulls where they are missing. Raises
-    :class:`InvalidDataset` when it is empty, lacks a column, or holds rows of another hour.
-    """
-    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-    at = _utc(hour, "hour").replace(minute=0, second=0, microsecond=0)
-    table = await asyncio.to_thread(_request_bytes, frame, at)
-    path = f"{artifact_paths.traffic_partition(tenant, model, at)}/part-{part:05d}.parquet"
-    await store.put_bytes(path, table)
-    return path
-
-
-async def write_labels(
-    store: ArtifactFiles,
-    tenant_id: str,
-    model_id: str,
-    day: datetime,
-    frame: pd.DataFrame,
-    part: int = 0,
-) -> str:
-    """Write labels of one day's requests: ``request_id``, ``label``, ``labelled_at``.
-
-    ``day`` is the day of the requests, whenever the labels came; labels that come later go into
-    further parts. Raises :class:`InvalidDataset`.
-    """
-    tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-    require_columns(frame.columns, LABEL_COLUMNS, "labels")
-    data = await asyncio.to_thread(_parquet, frame[list(LABEL_COLUMNS)])
-    folder = artifact_paths.labels_partition(tenant, model, _utc(day, "day"))
-    path = f"{folder}/part-{part:05d}.parquet"
-    await store.put_bytes(path, data)
-    return path
-
-
 async def partitions(
     store: ArtifactFiles, tenant_id: str, model_id: str, start: datetime, end: datetime
 ) -> tuple[Partition, ...]:
     """The hours that ``[start, end)`` touches and for which there is traffic, in order; lists a
     day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
     root = artifact_paths.traffic(identifiers.tenant_id(tenant_id), identifiers.model_id(model_id))
-    first, last = _utc(start, "start"), _utc(end, "end")
+    first, last = utc(start, "start"), utc(end, "end")
     found: dict[datetime, list[StoredFile]] = {}
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)
     while day < last:
@@ -279,7 +230,7 @@ def _timestamp(value: object) -> datetime:
     return datetime.fromisoformat(value.strip())
 
 
-def _utc(at: datetime, field: str) -> datetime:
+def utc(at: datetime, field: str) -> datetime:
     if not isinstance(at, datetime):
         raise InvalidInput(f"{field} must be a datetime, not {at!r:.80}", field=field)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
@@ -307,46 +258,10 @@ def _batch(
     read, tables, counts = [], [], Counter[str]()
     for hour, content in zip(hours, contents, strict=True):
         table = read_table(content, f"traffic of {hour.name}", types)
-        require_columns(table.column_names, _REQUIRED, f"traffic of {hour.name}")
+        require_columns(table.column_names, REQUIRED_COLUMNS, f"traffic of {hour.name}")
         kept = rows_in_window(table, hour.hour, (hour.start, hour.end), counts)
         tables.append((hour.files[0], kept))
         read.append(
             ReadHour(hour.name, hour.hour, files_digest(content), table.num_rows, kept.num_rows)
         )
     return Batch(what, to_frame(concat_tables(tables, what), what), tuple(read), counts)
-
-
-def _request_bytes(frame: pd.DataFrame, hour: datetime) -> bytes:
-    import pandas as pd
-
-    what = f"traffic of {hour:%Y-%m-%d %H}h"
-    require_columns(frame.columns, _REQUIRED, what)
-    if frame.empty:
-        raise InvalidDataset(f"{what} is empty: there is nothing to write")
-    at = pd.to_datetime(frame["requested_at"], utc=True)
-    if not ((at >= hour) & (at < hour + timedelta(hours=1))).all():
-        raise InvalidDataset(f"{what} holds requests of another hour; write each to its own")
-    twice = frame.duplicated(["request_id", "role"]).any()
-    if frame["request_id"].isna().any() or twice:
-        raise InvalidDataset(
-            f"{what} must have one request_id a row, none of them null or twice in one role"
-        )
-    if not frame["role"].isin(ROLES).all():
-        raise InvalidDataset(f"{what}: role must be one of {', '.join(ROLES)}")
-    filled = frame.assign(
-        requested_at=at,
-        request_id=frame["request_id"].astype(str),
-        version=frame["version"].astype("int64"),
-        **{
-            name: pd.Series([None] * len(frame), index=frame.index, dtype=kind)
-            for name, kind in (("score", "float64"), ("latency_ms", "float64"), ("error", "str"))
-            if name not in frame
-        },
-    )
-    return _parquet(filled)
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()

@@ -33,7 +33,7 @@ async def plan_shadow_test(
     evidence_id: str | None = None,
 ) -> TrafficPlan:
     """What each day's task needs. The plan is stored beside the report: the same ``evidence_id``
-        and window again give the same plan, and so does evidence that was recorded by it. Raises like
+    and window again give the same plan, and so does evidence that was recorded by it. Raises like
     :func:`.shadow_test.shadow_test_version`."""
     request = EvaluationRequest.of(
         Gate.SHADOW, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id

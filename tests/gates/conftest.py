@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,

@@ -63,7 +63,7 @@ def serve(ask, model, versions):
         rng = np.random.default_rng(3)
 
         async def write(registry):
-            from model_lifecycle.gates.data.traffic import write_traffic
+            from model_lifecycle.gates.data.traffic_writer import write_traffic
 
             for day in range(DAYS):
                 at = START + timedelta(days=day, hours=9)

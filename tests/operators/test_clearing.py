@@ -197,7 +197,7 @@ class TestMappedShadow:
     def version(self, register, ask, model):
         import pandas as pd
 
-        from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+        from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
         from model_lifecycle.gates.policy.promotion import (
             Limit,
             ShadowPolicy,

@@ -39,7 +39,7 @@ def version(register, ask, model):
     frame = pd.DataFrame({"pressure": [float(n % 40) for n in range(40 * DAYS)]})
 
     async def write(registry):
-        from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+        from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
         for day in range(DAYS):
             hour = datetime(2013, 7, 1, tzinfo=UTC) + timedelta(days=day)

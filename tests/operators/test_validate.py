@@ -49,7 +49,7 @@ def traffic(frame, ask, model):
     """Ten days of requests that nobody of ours answered."""
 
     async def write(registry):
-        from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+        from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
         for day in range(DAYS):
             hour = datetime(2013, 7, 1, tzinfo=UTC) + timedelta(days=day)

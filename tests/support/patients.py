@@ -58,7 +58,7 @@ async def hold_out(registry: Any, tenant: str, model: str, seed: int) -> str:
 
 async def serve(registry: Any, tenant: str, model: str, start: str) -> int:
     """Answer fourteen days of requests with the production version, if there is one."""
-    from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+    from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
     known = await registry.get_model(tenant, model)
     version = known.production_version if known else None

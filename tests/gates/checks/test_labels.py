@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from model_lifecycle.gates.aggregates.unlabelled import score_check
-from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition, write_labels
+from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
+from model_lifecycle.gates.data.traffic_writer import write_labels
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version

@@ -17,9 +17,8 @@ from model_lifecycle.gates.data.traffic import (
     read_labels,
     read_partition,
     read_partitions,
-    write_labels,
-    write_traffic,
 )
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput, InvalidName
 

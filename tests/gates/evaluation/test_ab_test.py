@@ -8,7 +8,8 @@ import pytest
 
 from model_lifecycle.gates.aggregates.arms import PARTS, ArmAggregate, exposure
 from model_lifecycle.gates.data.assignment import arm, place
-from model_lifecycle.gates.data.traffic import read_partitions, write_traffic
+from model_lifecycle.gates.data.traffic import read_partitions
+from model_lifecycle.gates.data.traffic_writer import write_traffic
 from model_lifecycle.gates.evaluation.ab_test import ab_test_version
 from model_lifecycle.gates.evaluation.monitor import monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute

@@ -11,7 +11,7 @@ from support.golden import assert_golden, stable
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.assignment import arm
-from model_lifecycle.gates.data.traffic import write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_traffic
 from model_lifecycle.gates.evaluation.ab_test import ab_test_version
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.data.traffic import write_labels
+from model_lifecycle.gates.data.traffic_writer import write_labels
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit
 from model_lifecycle.registry.domain.evidence import Verdict

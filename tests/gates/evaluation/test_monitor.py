@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.data.traffic import read_partitions, write_labels
+from model_lifecycle.gates.data.traffic import read_partitions
+from model_lifecycle.gates.data.traffic_writer import write_labels
 from model_lifecycle.gates.evaluation.monitor import monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.registry.domain.errors import InvalidDataset

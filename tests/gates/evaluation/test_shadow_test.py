@@ -189,7 +189,8 @@ async def test_repeated_requests_count_once(world, champion, start):
     version = await world.register("good")
     end = await world.serve(champion)
     frame_at = datetime.fromisoformat(start) + timedelta(hours=1)
-    from model_lifecycle.gates.data.traffic import partitions, read_partition, write_traffic
+    from model_lifecycle.gates.data.traffic import partitions, read_partition
+    from model_lifecycle.gates.data.traffic_writer import write_traffic
 
     store = world.registry.artifacts
     first, *_ = await partitions(

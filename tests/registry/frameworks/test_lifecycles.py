@@ -17,7 +17,7 @@ import pytest
 from support.networks import COLUMNS, NEEDS, Fitted, absent, fitted, frame
 from support.servers.seaweed import seaweed
 
-from model_lifecycle.gates.data.traffic import write_labels, write_traffic
+from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import (
