@@ -39,7 +39,8 @@ from model_lifecycle.gates.data.pairing import Day
 from model_lifecycle.gates.data.prefetch import prefetch_next
 from model_lifecycle.gates.data.traffic import batches, partitions, read_labels, read_partitions
 from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
-from model_lifecycle.gates.evaluation.replay import Replay, replay_batch
+from model_lifecycle.gates.evaluation.replay import Replay
+from model_lifecycle.gates.evaluation.replay_batch import replay_batch
 from model_lifecycle.gates.inference.sequential import judge_blocks
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy

@@ -16,7 +16,8 @@ from ..data.traffic import batches, labels_look, read_labels, read_partitions
 from ..protocols import ArtifactFiles
 from .checkpoints import DayState, read_state, write_state
 from .plan import TrafficPlan
-from .replay import Replay, replay_batch
+from .replay import Replay
+from .replay_batch import replay_batch
 
 Starting = Callable[[datetime], None]
 

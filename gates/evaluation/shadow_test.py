@@ -43,7 +43,8 @@ from .context import EvaluationContext, EvaluationRequest
 from .plan import TrafficPlan
 from .prior_attempts import PriorEvidence
 from .record import Judgement, find_report
-from .replay import Replay, block_name, fitting_edges
+from .replay import Replay, block_name
+from .replay_batch import fitting_edges
 from .shadow_day import sum_day
 from .traffic_gate import TrafficGate
 

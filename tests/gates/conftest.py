@@ -18,6 +18,8 @@ import pytest
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
+from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
+from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import (
     Comparison,
     Limit,
@@ -25,6 +27,7 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
+from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.models import TrainedModel
 from model_lifecycle.registry.factory import open_registry
@@ -242,6 +245,29 @@ class RegistryFixture:
             )
         return (start + timedelta(hours=hours)).isoformat()
 
+    async def validate(self, version: int, data: str, **options: Any) -> GateReport:
+        """Run the validation gate on a data set."""
+        return await validate_version(
+            self.registry,
+            self.tenant,
+            self.model,
+            version,
+            data=data,
+            **{"actor": "tests", **options},
+        )
+
+    async def shadow_test(self, version: int, start: str, end: str, **options: Any) -> GateReport:
+        """Run the shadow gate on the traffic of a window."""
+        return await shadow_test_version(
+            self.registry,
+            self.tenant,
+            self.model,
+            version,
+            start=start,
+            end=end,
+            **{"actor": "tests", **options},
+        )
+
     async def file(self, uri: str, name: str) -> bytes:
         path = self.registry.artifacts.path_of(uri)
         assert path is not None
@@ -264,6 +290,15 @@ async def world(home: Path, tmp_path: Path) -> AsyncIterator[RegistryFixture]:
     """A model of its own in a registry that all tests share."""
     async with open_registry(Settings({}, home=home)) as registry:
         yield RegistryFixture(registry, _TENANT, tmp_path, f"clicks-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+async def champion(world: RegistryFixture) -> int:
+    """A weak version in production, and a policy with hourly blocks."""
+    version = await world.register("weak")
+    await world.policy()
+    await world.promote(version)
+    return version
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model_lifecycle.gates.data.assignment import arm, place
@@ -23,3 +24,14 @@ def test_vectors(salt, unit, digits, at, half, tenth):
     """What the documentation says is what is computed."""
     assert place(unit, salt) == int(digits, 16) / 2**64 == float(at)
     assert (arm(unit, salt), arm(unit, salt, 0.1)) == (half, tenth)
+
+
+def test_assignment():
+    """The documented hash: the same for ever, evenly spread, shuffled by another salt."""
+    places = [place(f"user-{n}", "spring") for n in range(20_000)]
+    share = np.mean([arm(f"user-{n}", "spring", 0.3) == "challenger" for n in range(20_000)])
+
+    assert place("user-1", "spring") == pytest.approx(0.8338504, abs=1e-6)
+    assert share == pytest.approx(0.3, abs=0.012)
+    assert np.histogram(places, 10)[0].min() > 1850
+    assert place("user-1", "autumn") != place("user-1", "spring")

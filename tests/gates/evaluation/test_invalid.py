@@ -5,33 +5,17 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-import pytest
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic_writer import write_labels
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit
 from model_lifecycle.registry.domain.evidence import Verdict
 
 MARGIN = (Comparison("brier", 0.01),)
 
 
-async def _shadow(world, version, start, end):
-    return await shadow_test_version(
-        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-    )
-
-
 def _failed(report):
     return {check.name for check in report.checks if not check.ok and check.otherwise}
-
-
-@pytest.fixture
-async def champion(world):
-    version = await world.register("weak")
-    await world.policy()
-    await world.promote(version)
-    return version
 
 
 async def _relabel(world, start, hours, change):
@@ -55,7 +39,7 @@ async def test_champion_that_is_not_deterministic(world, champion, start):
     version = await world.register("good")
     end = await world.serve(champion, change=lambda log: log.assign(score=log["score"] * 0.999))
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"self-replay"}
@@ -77,7 +61,7 @@ async def test_labels_that_are_still_coming(world, champion):
         ),
     )
 
-    report = await _shadow(world, version, begin.isoformat(), end)
+    report = await world.shadow_test(version, begin.isoformat(), end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"label maturity", "label delay by outcome"}
@@ -98,7 +82,7 @@ async def test_late_labels_of_old_requests(world, champion, start):
         ),
     )
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.PASS, report.sentence
     (check,) = [check for check in report.checks if check.name == "label delay by outcome"]
@@ -112,7 +96,7 @@ async def test_labels_that_the_champion_decided_on(world, champion, start):
     end = await world.serve(champion)
     await _relabel(world, start, 40, lambda rows: rows[rows["prediction"] == 0])
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"labels by decision"}
@@ -124,7 +108,7 @@ async def test_training_data_of_the_window(world, champion, start):
     version = await world.register("good", tags={"dataset.end": "2024-03-02"})
     end = await world.serve(champion)
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"challenger training data"}
@@ -136,7 +120,7 @@ async def test_categories_unknown_in_training(world, champion, start):
     version = await world.register("good", tags={"dataset.categories": known})
     end = await world.serve(champion)
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"categories"}
@@ -153,7 +137,7 @@ async def test_features_from_the_future(world, champion, start):
         ),
     )
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"feature time"}
@@ -173,7 +157,7 @@ async def test_champion_that_changed(world, champion, start, monkeypatch):
 
     monkeypatch.setattr(world.registry, "load_model", promoting)
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"champion unchanged"}
@@ -193,7 +177,7 @@ async def test_requests_that_depend_on_each_other(world, champion, start):
         ),
     )
 
-    report = await _shadow(world, version, start, end)
+    report = await world.shadow_test(version, start, end)
 
     assert report.verdict is Verdict.INVALID
     assert _failed(report) == {"independence"}
