@@ -72,7 +72,7 @@ class Result:
     fixed: int | None = None
 
     @property
-    def holds(self) -> bool:
+    def met(self) -> bool:
         return self.wrong <= self.level + 2 * self.error
 
 
@@ -411,12 +411,12 @@ def main() -> int:
     table.add_column("z test, 90 % power", justify="right")
     good = True
     for result in results(runs):
-        good &= result.holds
+        good &= result.met
         table.add_row(
             result.setting,
             result.engine,
             f"{result.wrong:.1%}",
-            "ok" if result.holds else "TOO MANY",
+            "ok" if result.met else "TOO MANY",
             "" if result.peeked is None else f"{result.peeked:.1%}",
             "" if result.median is None else f"{result.median:,}",
             "" if result.fixed is None else f"{result.fixed:,}",

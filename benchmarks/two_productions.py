@@ -48,7 +48,7 @@ class Race:
     """Result of the rounds: production versions at the end, by where they were counted."""
 
     client: MlflowClient
-    place: dict[str, Any]
+    settings: dict[str, Any]
     ended: dict[str, Counter[int]] = field(
         default_factory=lambda: {name: Counter() for name in (_STAGES, _LEDGER, _PROJECTED)}
     )
@@ -69,10 +69,10 @@ class Race:
 
     def ours(self, crowd: Promoters) -> None:
         """The same, on evidence; a round begins where the one before ended."""
-        rivals, production = run_sync(next_rivals(self.place))
+        rivals, production = run_sync(next_rivals(self.settings))
         answers = crowd.promote(rivals, production)
         self.outcomes[OURS].update(answer["outcome"] for answer in answers)
-        _, stages = run_sync(outcome(self.place))
+        _, stages = run_sync(outcome(self.settings))
         self.ended[_LEDGER][list(stages.values()).count("production")] += 1
         versions = self.client.search_model_versions(f"name = '{OURS}'")
         self.ended[_PROJECTED][sum(v.tags.get(tags.STAGE) == "production" for v in versions)] += 1

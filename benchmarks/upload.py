@@ -124,15 +124,15 @@ class Ways:
             preferred_transfer_client="classic",
         )
         config.max_request_concurrency = threads
-        place = self._place()
+        prefix = self._prefix()
         with self._measured() as spent, TransferManager(client, config) as manager:
             sent = [
-                manager.upload(str(file), BUCKET, f"{place}/{file.name}")
+                manager.upload(str(file), BUCKET, f"{prefix}/{file.name}")
                 for file in folder.iterdir()
             ]
             for each in sent:
                 each.result()
-        self._check(folder, place)
+        self._check(folder, prefix)
         return spent()
 
     def ours(self, folder: Path) -> Spent:
@@ -162,24 +162,24 @@ class Ways:
     def mlflow(self, folder: Path) -> Spent:
         from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
-        place = self._place()
-        repository = S3ArtifactRepository(f"s3://{BUCKET}/{place}")
+        prefix = self._prefix()
+        repository = S3ArtifactRepository(f"s3://{BUCKET}/{prefix}")
         with self._measured() as spent:
             repository.log_artifacts(str(folder))
-        self._check(folder, place)
+        self._check(folder, prefix)
         return spent()
 
-    def _place(self) -> str:
+    def _prefix(self) -> str:
         self._number += 1
         return f"upload-{self._number}"
 
-    def _check(self, folder: Path, place: str) -> None:
+    def _check(self, folder: Path, prefix: str) -> None:
         """All of it is there; then it goes, so that the disk holds one bundle at a time."""
         client = self._client()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{place}/")
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/")
         sizes = {item["Key"]: item["Size"] for page in pages for item in page["Contents"]}
         for file in folder.iterdir():
-            assert sizes[f"{place}/{file.name}"] == file.stat().st_size, file
+            assert sizes[f"{prefix}/{file.name}"] == file.stat().st_size, file
         for key in sizes:
             client.delete_object(Bucket=BUCKET, Key=key)
         client.close()

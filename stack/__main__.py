@@ -42,7 +42,7 @@ def _up(folder: Path, requested: dict[str, int]) -> None:
     stack = Stack(Instance.at(folder, requested), lambda text: _say(f"  ✓ {text}"))
     stack.up()
     _say(f"All healthy after {time.monotonic() - began:.0f} s.")
-    _say(page(stack.place))
+    _say(page(stack.instance))
 
 
 def _down(folder: Path) -> None:

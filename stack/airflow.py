@@ -18,7 +18,7 @@ _FLIGHTS = Path(__file__).resolve().parent.parent / "dags"
 _BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 
-def settings(place: Instance) -> dict[str, str]:
+def settings(instance: Instance) -> dict[str, str]:
     """The environment of every process of Airflow's."""
     access = {"admin": ["admin"], "operator": ["viewer", "promoter"], "viewer": ["viewer"]}
     users = {name: {"tenant": TENANT, "roles": roles} for name, roles in access.items()}
@@ -26,44 +26,44 @@ def settings(place: Instance) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__FERNET_KEY": place.secrets.airflow_fernet,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.url('airflow')}/execution/",
+        "AIRFLOW__CORE__FERNET_KEY": instance.secrets.airflow_fernet,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{instance.url('airflow')}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
-            f"{name}:{role}" for name, role in place.airflow_roles.items()
+            f"{name}:{role}" for name, role in instance.airflow_roles.items()
         ),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(place)),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(instance)),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": place.database("airflow"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": place.database("airflow", "asyncpg"),
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles(place)),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": instance.database("airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": instance.database("airflow", "asyncpg"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles(instance)),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-        "AIRFLOW__API__PORT": str(place.ports["airflow"]),
+        "AIRFLOW__API__PORT": str(instance.ports["airflow"]),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__BASE_URL": place.url("airflow"),
-        "AIRFLOW__API__SECRET_KEY": place.secrets.airflow_jwt,
-        "AIRFLOW__API_AUTH__JWT_SECRET": place.secrets.airflow_jwt,
+        "AIRFLOW__API__BASE_URL": instance.url("airflow"),
+        "AIRFLOW__API__SECRET_KEY": instance.secrets.airflow_jwt,
+        "AIRFLOW__API_AUTH__JWT_SECRET": instance.secrets.airflow_jwt,
         # Where the API server asks for logs of running tasks besides the folder that all share.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "model_lifecycle.stack.ports.host",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
     }
     return {
-        "AIRFLOW_HOME": str(place.airflow_home),
+        "AIRFLOW_HOME": str(instance.airflow_home),
         **ours,
         **QUIET,
-        **registry_settings.connections(place),
+        **registry_settings.connections(instance),
         **demo_data.settings(),
         "MODEL_LIFECYCLE_API_AIRFLOW_ACCESS": json.dumps({"users": users}),
         # Many small predictions: threads of OpenMP would only wait for each other.
         "OMP_NUM_THREADS": "1",
-        **place.airflow_environment,
+        **instance.airflow_environment,
     }
 
 
-def prepare(place: Instance) -> None:
+def prepare(instance: Instance) -> None:
     """Write what Airflow reads from files: the passwords of its users."""
-    place.airflow_home.mkdir(exist_ok=True)
-    write_private(_passwords(place), json.dumps(dict(place.secrets.airflow_users)))
+    instance.airflow_home.mkdir(exist_ok=True)
+    write_private(_passwords(instance), json.dumps(dict(instance.secrets.airflow_users)))
 
 
 def migrate_command() -> list[str]:
@@ -71,13 +71,13 @@ def migrate_command() -> list[str]:
     return _airflow("db", "migrate")
 
 
-def _passwords(place: Instance) -> Path:
-    return place.airflow_home / "passwords.json"
+def _passwords(instance: Instance) -> Path:
+    return instance.airflow_home / "passwords.json"
 
 
-def _bundles(place: Instance) -> list[dict[str, object]]:
+def _bundles(instance: Instance) -> list[dict[str, object]]:
     folders = {"model-lifecycle": _FLIGHTS} | {
-        f"extra-{number}": folder for number, folder in enumerate(place.dag_folders, start=1)
+        f"extra-{number}": folder for number, folder in enumerate(instance.dag_folders, start=1)
     }
     return [
         {"name": name, "classpath": _BUNDLE, "kwargs": {"path": str(folder)}}
@@ -89,9 +89,9 @@ def _airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *arguments]
 
 
-def _problem(key: str, place: Instance) -> str | None:
+def _problem(key: str, instance: Instance) -> str | None:
     """The API server tells of the heartbeats of all the others."""
-    status, answer = ask(place.ports["airflow"], "/api/v2/monitor/health")
+    status, answer = ask(instance.ports["airflow"], "/api/v2/monitor/health")
     if status != 200 or not isinstance(answer, dict):
         return f"/api/v2/monitor/health: {status or ''} {answer}".strip()
     reported = (answer.get(key) or {}).get("status")
@@ -110,8 +110,8 @@ def _part(
     )
 
 
-def _of_part(place: Instance) -> Mapping[str, str]:
-    return settings(place)
+def _of_part(instance: Instance) -> Mapping[str, str]:
+    return settings(instance)
 
 
 API_SERVER = _part(

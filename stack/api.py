@@ -14,12 +14,12 @@ from .ports import HOST
 from .service import StackService
 
 
-def settings(place: Instance) -> Mapping[str, str]:
+def settings(instance: Instance) -> Mapping[str, str]:
     """The environment of the API and of the command line."""
     return {
-        **registry_settings.settings(place),
-        **s3_environment(place),
-        "MODEL_LIFECYCLE_API_SECRET": place.secrets.api_pages,
+        **registry_settings.settings(instance),
+        **s3_environment(instance),
+        "MODEL_LIFECYCLE_API_SECRET": instance.secrets.api_pages,
     }
 
 
@@ -39,14 +39,16 @@ def key_command() -> list[str]:
     return lifecycle("keys", "create", "--tenant", TENANT, "--name", "stack", *roles, "--json")
 
 
-def _problem(place: Instance) -> str | None:
-    status, answer = ask(place.ports["api"], "/readyz")
+def _problem(instance: Instance) -> str | None:
+    status, answer = ask(instance.ports["api"], "/readyz")
     return None if status == 200 else f"/readyz: {status or ''} {answer}".strip()
 
 
 API = StackService(
     name="api",
-    command=lambda place: lifecycle("serve", "--host", HOST, "--port", str(place.ports["api"])),
+    command=lambda instance: lifecycle(
+        "serve", "--host", HOST, "--port", str(instance.ports["api"])
+    ),
     problem=_problem,
     settings=settings,
     ports=("api",),

@@ -16,9 +16,9 @@ def settings() -> dict[str, str]:
     return {"FLIGHTS_DATA": f"s3://{BUCKET}/{_PREFIX}", "FLIGHTS_AWS_CONN_ID": AWS_CONNECTION}
 
 
-def publish(place: Instance) -> None:
+def publish(instance: Instance) -> None:
     """Put the files there, as the airline would."""
-    s3 = s3_client(place)
+    s3 = s3_client(instance)
     for name in (FLIGHTS, WEATHER):
         s3.upload_file(str(package_folder() / name), BUCKET, f"{_PREFIX}/{name}")
     s3.close()

@@ -62,14 +62,14 @@ class Instance:
         folder = folder.absolute()
         if (folder / _FILE).is_file():
             stored = cls.load(folder)
-            place = replace(stored, ports={**stored.ports, **(requested or {})})
+            instance = replace(stored, ports={**stored.ports, **(requested or {})})
         else:
-            place = cls(folder, choose(requested or {}, fixed), Secrets())
-        place = replace(
-            place, dag_folders=dag_folders, airflow_environment=airflow_environment or {}
+            instance = cls(folder, choose(requested or {}, fixed), Secrets())
+        instance = replace(
+            instance, dag_folders=dag_folders, airflow_environment=airflow_environment or {}
         )
-        place.save()
-        return place
+        instance.save()
+        return instance
 
     @classmethod
     def load(cls, folder: Path) -> Instance:
@@ -98,9 +98,9 @@ class Instance:
         write_private(self.folder / _FILE, json.dumps(document, indent=2))
 
     def with_api_key(self, key: str) -> Instance:
-        place = replace(self, secrets=replace(self.secrets, api_key=key))
-        place.save()
-        return place
+        instance = replace(self, secrets=replace(self.secrets, api_key=key))
+        instance.save()
+        return instance
 
     @property
     def logs(self) -> Path:

@@ -24,33 +24,33 @@ def server_command(port: int, artifacts_destination: str, workers: int = 1) -> l
     ]
 
 
-def s3_environment(place: Instance) -> dict[str, str]:
+def s3_environment(instance: Instance) -> dict[str, str]:
     """Environment with which boto3 reaches the stack's S3."""
     return {
-        "AWS_ACCESS_KEY_ID": place.secrets.s3_access_key,
-        "AWS_SECRET_ACCESS_KEY": place.secrets.s3_secret_key,
+        "AWS_ACCESS_KEY_ID": instance.secrets.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": instance.secrets.s3_secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL_S3": place.url("s3"),
+        "AWS_ENDPOINT_URL_S3": instance.url("s3"),
     }
 
 
-def _command(place: Instance) -> list[str]:
-    return server_command(place.ports["mlflow"], f"s3://{BUCKET}/mlflow")
+def _command(instance: Instance) -> list[str]:
+    return server_command(instance.ports["mlflow"], f"s3://{BUCKET}/mlflow")
 
 
-def _settings(place: Instance) -> Mapping[str, str]:
+def _settings(instance: Instance) -> Mapping[str, str]:
     return {
         **QUIET,
-        **s3_environment(place),
-        "MLFLOW_S3_ENDPOINT_URL": place.url("s3"),
+        **s3_environment(instance),
+        "MLFLOW_S3_ENDPOINT_URL": instance.url("s3"),
         # psycopg2: with SQLAlchemy's default, psycopg 3, calls of MLflow fail.
-        "MLFLOW_BACKEND_STORE_URI": place.database("mlflow"),
+        "MLFLOW_BACKEND_STORE_URI": instance.database("mlflow"),
     }
 
 
-def _problem(place: Instance) -> str | None:
-    status, answer = ask(place.ports["mlflow"], "/health")
+def _problem(instance: Instance) -> str | None:
+    status, answer = ask(instance.ports["mlflow"], "/health")
     return None if status == 200 else f"/health: {status or ''} {answer}".strip()
 
 

@@ -31,10 +31,10 @@ def installed(data: Path) -> Any:
     return get_server(data, cleanup_mode=None, start=False)
 
 
-def prepare(place: Instance) -> None:
+def prepare(instance: Instance) -> None:
     """Make the data folder on the first start, with the password in force before anyone can
     connect."""
-    data = _data(place)
+    data = _data(instance)
     server = installed(data)
     fresh = not (data / "PG_VERSION").exists()
     server.ensure_pgdata_inited()
@@ -43,7 +43,7 @@ def prepare(place: Instance) -> None:
     # Single-user mode: there is no server yet that somebody could reach without a password.
     subprocess.run(
         [str(server.bin_path / "postgres"), "--single", "-D", str(data), _USER],
-        input=f"ALTER ROLE {_USER} PASSWORD '{place.secrets.postgres}';\n",
+        input=f"ALTER ROLE {_USER} PASSWORD '{instance.secrets.postgres}';\n",
         text=True,
         check=True,
         capture_output=True,
@@ -53,9 +53,9 @@ def prepare(place: Instance) -> None:
     (data / "pg_hba.conf").write_text(f"host all all {HOST}/32 scram-sha-256\n")
 
 
-def make_databases(place: Instance) -> None:
+def make_databases(instance: Instance) -> None:
     """Make the databases that are not there yet."""
-    with closing(_connect(place)) as connection:
+    with closing(_connect(instance)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT datname FROM pg_database")
@@ -65,39 +65,39 @@ def make_databases(place: Instance) -> None:
                     cursor.execute(f'CREATE DATABASE "{name}"')
 
 
-def _command(place: Instance) -> list[str]:
-    server = installed(_data(place))
+def _command(instance: Instance) -> list[str]:
+    server = installed(_data(instance))
     options = [word for option in _OPTIONS for word in ("-c", option)]
-    where = ("-D", str(_data(place)), "-h", HOST, "-p", str(place.ports["postgres"]))
+    where = ("-D", str(_data(instance)), "-h", HOST, "-p", str(instance.ports["postgres"]))
     return [str(server.bin_path / "postgres"), *where, *options]
 
 
-def _problem(place: Instance) -> str | None:
+def _problem(instance: Instance) -> str | None:
     import psycopg2
 
     try:
-        with closing(_connect(place)) as connection, connection.cursor() as cursor:
+        with closing(_connect(instance)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except psycopg2.Error as error:
         return str(error).strip()
     return None
 
 
-def _connect(place: Instance) -> Any:
+def _connect(instance: Instance) -> Any:
     import psycopg2
 
     return psycopg2.connect(
         host=HOST,
-        port=place.ports["postgres"],
+        port=instance.ports["postgres"],
         user=_USER,
-        password=place.secrets.postgres,
+        password=instance.secrets.postgres,
         dbname="postgres",
         connect_timeout=5,
     )
 
 
-def _data(place: Instance) -> Path:
-    return place.folder / "postgres"
+def _data(instance: Instance) -> Path:
+    return instance.folder / "postgres"
 
 
 POSTGRES = StackService(

@@ -13,31 +13,31 @@ from .seaweed import REGION
 AWS_CONNECTION = "lifecycle_s3"
 
 
-def settings(place: Instance) -> dict[str, str]:
+def settings(instance: Instance) -> dict[str, str]:
     """``MODEL_LIFECYCLE_*`` for processes that are not Airflow's."""
     return {
         **QUIET,
-        "MODEL_LIFECYCLE_HOME": str(place.folder / "registry"),
-        "MODEL_LIFECYCLE_DATABASE_URL": place.database("ledger", "asyncpg"),
-        "MODEL_LIFECYCLE_TRACKING_URI": place.url("mlflow"),
+        "MODEL_LIFECYCLE_HOME": str(instance.folder / "registry"),
+        "MODEL_LIFECYCLE_DATABASE_URL": instance.database("ledger", "asyncpg"),
+        "MODEL_LIFECYCLE_TRACKING_URI": instance.url("mlflow"),
         "MODEL_LIFECYCLE_ARTIFACT_ROOT": f"s3://{BUCKET}",
-        "MODEL_LIFECYCLE_S3_ENDPOINT_URL": place.url("s3"),
+        "MODEL_LIFECYCLE_S3_ENDPOINT_URL": instance.url("s3"),
     }
 
 
-def connections(place: Instance) -> Mapping[str, str]:
+def connections(instance: Instance) -> Mapping[str, str]:
     """The two connections of Airflow, as it reads them from the environment."""
     registry = {
-        "database_url": place.database("ledger", "asyncpg"),
-        "tracking_uri": place.url("mlflow"),
+        "database_url": instance.database("ledger", "asyncpg"),
+        "tracking_uri": instance.url("mlflow"),
         "artifact_root": f"s3://{BUCKET}",
         "aws_conn_id": AWS_CONNECTION,
     }
     aws = {
         "conn_type": "aws",
-        "login": place.secrets.s3_access_key,
-        "password": place.secrets.s3_secret_key,
-        "extra": {"region_name": REGION, "endpoint_url": place.url("s3")},
+        "login": instance.secrets.s3_access_key,
+        "password": instance.secrets.s3_secret_key,
+        "extra": {"region_name": REGION, "endpoint_url": instance.url("s3")},
     }
     return {
         "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT": json.dumps(

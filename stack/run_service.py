@@ -13,8 +13,8 @@ from .services import BY_NAME
 
 def become(name: str, folder: Path) -> NoReturn:
     """Replace this process by the part ``name`` of the stack in ``folder``."""
-    place, part = Instance.load(folder), BY_NAME[name]
-    command, around = part.command(place), environment(part.settings(place))
+    instance, part = Instance.load(folder), BY_NAME[name]
+    command, around = part.command(instance), environment(part.settings(instance))
     if part.user is not None and os.geteuid() == 0:
         import pwd
 

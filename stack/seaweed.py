@@ -64,30 +64,32 @@ def write_problem(s3: Any, bucket: str) -> str | None:
     return None
 
 
-def _command(place: Instance) -> list[str]:
-    known = place.secrets
-    return weed_command(place.folder / "s3", place.ports, known.s3_access_key, known.s3_secret_key)
+def _command(instance: Instance) -> list[str]:
+    known = instance.secrets
+    return weed_command(
+        instance.folder / "s3", instance.ports, known.s3_access_key, known.s3_secret_key
+    )
 
 
-def _problem(place: Instance) -> str | None:
+def _problem(instance: Instance) -> str | None:
     """The gateway answers earlier than the volumes behind it: only a write tells."""
-    s3 = s3_client(place)
+    s3 = s3_client(instance)
     try:
         return write_problem(s3, BUCKET)
     finally:
         s3.close()
 
 
-def s3_client(place: Instance) -> Any:
+def s3_client(instance: Instance) -> Any:
     """A boto3 client with the stack's keys."""
     import boto3
     from botocore.config import Config
 
     return boto3.session.Session().client(
         "s3",
-        endpoint_url=place.url("s3"),
-        aws_access_key_id=place.secrets.s3_access_key,
-        aws_secret_access_key=place.secrets.s3_secret_key,
+        endpoint_url=instance.url("s3"),
+        aws_access_key_id=instance.secrets.s3_access_key,
+        aws_secret_access_key=instance.secrets.s3_secret_key,
         region_name=REGION,
         config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .instance import Instance
 
 
-def _no_environment(_place: Instance) -> Mapping[str, str]:
+def _no_environment(_instance: Instance) -> Mapping[str, str]:
     return {}
 
 

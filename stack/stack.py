@@ -26,9 +26,9 @@ def _silent(_text: str) -> None:
 class Stack:
     """``tell`` gets one line of text for each thing done."""
 
-    def __init__(self, place: Instance, tell: Callable[[str], None] = _silent) -> None:
-        self.place = place
-        self.supervision = Supervision(place)
+    def __init__(self, instance: Instance, tell: Callable[[str], None] = _silent) -> None:
+        self.instance = instance
+        self.supervision = Supervision(instance)
         self._tell = tell
 
     @property
@@ -43,18 +43,18 @@ class Stack:
         if not self.running:
             self._check_ports()
             self.supervision.start(PARTS)
-        postgres.prepare(self.place)
-        airflow.prepare(self.place)
+        postgres.prepare(self.instance)
+        airflow.prepare(self.instance)
         self._start(STORES)
-        postgres.make_databases(self.place)
+        postgres.make_databases(self.instance)
         self._tell("databases")
-        demo_data.publish(self.place)
+        demo_data.publish(self.instance)
         self._tell("flights in S3")
-        self._run("Airflow's tables", airflow.migrate_command(), airflow.settings(self.place))
-        self._run("the ledger's tables", api.upgrade_command(), api.settings(self.place))
-        if not self.place.secrets.api_key:
-            made = self._run("an API key", api.key_command(), api.settings(self.place))
-            self.place = self.place.with_api_key(json.loads(made)["key"])
+        self._run("Airflow's tables", airflow.migrate_command(), airflow.settings(self.instance))
+        self._run("the ledger's tables", api.upgrade_command(), api.settings(self.instance))
+        if not self.instance.secrets.api_key:
+            created = self._run("an API key", api.key_command(), api.settings(self.instance))
+            self.instance = self.instance.with_api_key(json.loads(created)["key"])
         self._start(SERVICES)
 
     def down(self) -> None:
@@ -73,7 +73,7 @@ class Stack:
         while time.monotonic() < deadline:
             if self.supervision.state(part) == "FATAL":
                 raise self._not_ready(part, "it ended again and again")
-            problem = part.problem(self.place)
+            problem = part.problem(self.instance)
             if problem is None:
                 return
             time.sleep(0.3)
@@ -89,10 +89,10 @@ class Stack:
             self._tell(f"{part.name} is healthy ({time.monotonic() - began:.0f} s)")
 
     def _check_ports(self) -> None:
-        busy = taken(self.place.ports)
+        busy = taken(self.instance.ports)
         if busy:
             name = busy[0]
-            port, part = self.place.ports[name], owner_of(name)
+            port, part = self.instance.ports[name], owner_of(name)
             raise NotReady(
                 f"{part.name} cannot start: something else listens on its port {port} ({name}); "
                 f"end that, or choose another port: make up PORTS={name}=NUMBER"
@@ -102,7 +102,7 @@ class Stack:
         done = subprocess.run(
             command,
             env=environment(settings),
-            cwd=self.place.folder,
+            cwd=self.instance.folder,
             capture_output=True,
             text=True,
         )

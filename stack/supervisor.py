@@ -22,11 +22,11 @@ _STOP_SECONDS = 120.0
 class Supervision:
     """The supervisor of one stack: a detached process with a pid file, asked over a socket."""
 
-    def __init__(self, place: Instance) -> None:
-        self._place = place
-        self._config = place.folder / "supervisord.conf"
-        self._socket = place.folder / "supervisor.sock"
-        self._pid_file = place.folder / "supervisord.pid"
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._config = instance.folder / "supervisord.conf"
+        self._socket = instance.folder / "supervisor.sock"
+        self._pid_file = instance.folder / "supervisord.pid"
 
     @property
     def pid(self) -> int | None:
@@ -43,7 +43,7 @@ class Supervision:
         self._config.write_text(self._configuration(parts))
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment({}), cwd=self._place.folder
+            command, capture_output=True, text=True, env=environment({}), cwd=self._instance.folder
         )
         deadline = time.monotonic() + _START_SECONDS
         while done.returncode == 0 and time.monotonic() < deadline:
@@ -94,10 +94,10 @@ class Supervision:
 
     @property
     def log(self) -> Path:
-        return self._place.logs / "supervisord.log"
+        return self._instance.logs / "supervisord.log"
 
     def log_of(self, part: StackService) -> Path:
-        return self._place.logs / f"{part.name}.log"
+        return self._instance.logs / f"{part.name}.log"
 
     def _answers(self) -> bool:
         try:
@@ -125,7 +125,7 @@ class Supervision:
             "[supervisord]",
             f"pidfile={self._pid_file}",
             f"logfile={self.log}",
-            f"childlogdir={self._place.logs}",
+            f"childlogdir={self._instance.logs}",
             *as_root,
         ]
         return "\n".join([*head, *(line for part in parts for line in self._program(part)), ""])
@@ -134,8 +134,8 @@ class Supervision:
         become = f"{sys.executable} -m model_lifecycle.stack become {part.name}"
         return [
             f"[program:{part.name}]",
-            f"command={become} {self._place.folder}",
-            f"directory={self._place.folder}",
+            f"command={become} {self._instance.folder}",
+            f"directory={self._instance.folder}",
             f"priority={part.rank}",
             "autostart=false",
             "autorestart=true",

@@ -25,14 +25,14 @@ def promote(client: MlflowClient, name: str, version: int, at: float) -> dict[st
     return {"outcome": "done"}
 
 
-def main(place: dict[str, str]) -> None:
+def main(settings: dict[str, str]) -> None:
     warnings.simplefilter("ignore")  # stages are deprecated
-    client = MlflowClient(place["tracking_uri"], place["tracking_uri"])
-    client.get_registered_model(place["model"])
+    client = MlflowClient(settings["tracking_uri"], settings["tracking_uri"])
+    client.get_registered_model(settings["model"])
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        answer = promote(client, place["model"], command["version"], command["at"])
+        answer = promote(client, settings["model"], command["version"], command["at"])
         print(json.dumps(answer), flush=True)
 
 

@@ -97,11 +97,11 @@ def _runs(mlflow: str) -> tuple[str, list[str]]:
         def post(path: str, **document: object) -> dict[str, Any]:
             answer = client.post(path, json=document)
             answer.raise_for_status()
-            made: dict[str, Any] = answer.json()
-            return made
+            created: dict[str, Any] = answer.json()
+            return created
 
-        made = post("/experiments/create", name="tenants/acme/models/model-0001")
-        experiment_id = made["experiment_id"]
+        created = post("/experiments/create", name="tenants/acme/models/model-0001")
+        experiment_id = created["experiment_id"]
         run_ids = []
         for number in range(RUNS):
             run = post("/runs/create", experiment_id=experiment_id, run_name=f"run {number}")

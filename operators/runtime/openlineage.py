@@ -37,8 +37,8 @@ def file_dataset(uri: str) -> Named:
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme == "file":
         return "file", rest or uri
-    place, _, path = rest.partition("/")
-    return f"{scheme}://{place}", path or "/"
+    authority, _, path = rest.partition("/")
+    return f"{scheme}://{authority}", path or "/"
 
 
 def record(task: BaseOperator, *, inputs: Iterable[Named], outputs: Iterable[Named]) -> None:

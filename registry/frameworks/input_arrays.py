@@ -31,13 +31,13 @@ def input_array(frame: pd.DataFrame, element: str) -> np.ndarray:
     except OverflowError as error:
         raise InvalidDataset(f"the model takes {target} values: {error}") from error
     except (ValueError, TypeError) as error:
-        _require_whole(frame, target)
+        _require_integers(frame, target)
         raise InvalidDataset(f"the model takes numbers only: {error}") from error
-    _require_whole(frame, target)
+    _require_integers(frame, target)
     return array
 
 
-def _require_whole(frame: pd.DataFrame, target: np.dtype[Any]) -> None:
+def _require_integers(frame: pd.DataFrame, target: np.dtype[Any]) -> None:
     import numpy as np
     from pandas.api import types
 
@@ -45,8 +45,8 @@ def _require_whole(frame: pd.DataFrame, target: np.dtype[Any]) -> None:
         column = frame[name]
         if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
             continue
-        whole = types.is_integer_dtype(column.dtype)
-        if target.kind == "f" and not whole:
+        is_integer = types.is_integer_dtype(column.dtype)
+        if target.kind == "f" and not is_integer:
             continue
         values = column.dropna()
         if len(values) < len(column) and target.kind in "iu":
@@ -57,7 +57,7 @@ def _require_whole(frame: pd.DataFrame, target: np.dtype[Any]) -> None:
         with np.errstate(all="ignore"):
             there = original.astype(target)
             lost = there.astype(original.dtype) != original
-        if whole and target.kind == "f":
+        if is_integer and target.kind == "f":
             # Some processors saturate, so that the largest integer would seem to come back.
             lost |= np.abs(there.astype(np.float64)) >= 2.0**63
         if lost.any():

@@ -42,13 +42,13 @@ class OnnxParity:
             return None
         parity = cls(**document)
         texts = isinstance(parity.converter, str) and isinstance(parity.reason, str)
-        whole = isinstance(parity.rows, int) and not isinstance(parity.rows, bool)
+        is_count = isinstance(parity.rows, int) and not isinstance(parity.rows, bool)
         number = parity.difference is None or (
             isinstance(parity.difference, float) and 0 <= parity.difference <= TOLERANCE
         )
         return (
             parity
-            if texts and whole and number and bool(parity.reason) != parity.exported
+            if texts and is_count and number and bool(parity.reason) != parity.exported
             else None
         )
 

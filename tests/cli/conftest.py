@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """The registry behind the command line, reached without it. ``sources`` are two models that
     the tenant has logged in MLflow. ``kept`` is the registry, open as long as the tests run, since
     opening it for each question would take most of their time."""
@@ -100,17 +100,17 @@ Run = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     settings = Settings({}, home=tmp_path_factory.mktemp("cli"))
     opened = AsyncExitStack()
     with asyncio.Runner() as loop:
         registry = loop.run(opened.enter_async_context(open_registry(settings)))
-        yield with_sources(Place(settings, loop, registry), 2)
+        yield with_sources(Installation(settings, loop, registry), 2)
         loop.run(opened.aclose())
 
 
 @pytest.fixture(scope="session")
-def champion(place: Place) -> str:
+def champion(installation: Installation) -> str:
     """A model to look at: version 1 in production, version 2 in staging after a FAIL."""
 
     async def bring(world: RegistryFixture) -> None:
@@ -119,14 +119,14 @@ def champion(place: Place) -> str:
         worse = {"sentence": "worse by 0.02 [-0.03, -0.01]"}
         await world.judged("champion", 2, verdict="FAIL", summary=worse)
 
-    place.step(bring)
+    installation.step(bring)
     return "champion"
 
 
 @pytest.fixture
-def run(place: Place, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command line in this process; ``width`` is that of the terminal."""
-    for name, value in environment(place).items():
+    for name, value in environment(installation).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOGNAME", "robin")
 
@@ -140,25 +140,27 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def ops(run: Run, place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+def ops(run: Run, installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """A tenant of the test's own, so that nobody else's models are reconciled."""
     tenant = new_name("ops")
     monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", tenant)
-    return with_sources(replace(place, tenant=tenant), 1)
+    return with_sources(replace(installation, tenant=tenant), 1)
 
 
 @pytest.fixture
-def model(place: Place) -> str:
+def model(installation: Installation) -> str:
     """A model of the test's own, not registered yet."""
     return new_name()
 
 
-def with_sources(place: Place, count: int) -> Place:
+def with_sources(installation: Installation, count: int) -> Installation:
     """The place with models that its tenant has logged."""
 
     async def log(registry: ModelRegistry) -> tuple[str, ...]:
         logged = [
-            await registry.log_model(place.tenant, "origin", trained(1 / (1 + n)), created_by="kim")
+            await registry.log_model(
+                installation.tenant, "origin", trained(1 / (1 + n)), created_by="kim"
+            )
             for n in range(count)
         ]
         return tuple(item.model_uri for item in logged)
@@ -166,11 +168,11 @@ def with_sources(place: Place, count: int) -> Place:
     with warnings.catch_warnings():
         # MLflow warns about its own code: while it is imported, and when it looks at columns.
         warnings.simplefilter("ignore")
-        return replace(place, sources=place.ask(log))
+        return replace(installation, sources=installation.ask(log))
 
 
-def environment(place: Place) -> dict[str, str]:
+def environment(installation: Installation) -> dict[str, str]:
     return {
-        "MODEL_LIFECYCLE_HOME": str(place.settings.home),
-        "MODEL_LIFECYCLE_TENANT": place.tenant,
+        "MODEL_LIFECYCLE_HOME": str(installation.settings.home),
+        "MODEL_LIFECYCLE_TENANT": installation.tenant,
     }

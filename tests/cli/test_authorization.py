@@ -15,7 +15,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput, PermissionDenie
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
-Place = Any
+Installation = Any
 Run = Any
 
 OTHER_FILES = "sha256:" + "0" * 64
@@ -26,7 +26,7 @@ class Challenger(NamedTuple):
     version: int
 
 
-def bring(place: Place, model: str) -> Challenger:
+def bring(installation: Installation, model: str) -> Challenger:
     """A version in staging without shadow test, of a model whose version 1 is in production."""
 
     async def steps(world: Any) -> int:
@@ -35,19 +35,19 @@ def bring(place: Place, model: str) -> Challenger:
         version: int = await world.staged(model, 1)
         return version
 
-    return Challenger(model, place.step(steps))
+    return Challenger(model, installation.step(steps))
 
 
 @pytest.fixture
-def challenger(place: Place) -> Challenger:
+def challenger(installation: Installation) -> Challenger:
     """One of a model that several tests share, as they leave production alone."""
-    return bring(place, "cheated")
+    return bring(installation, "cheated")
 
 
-def refused(place: Place, run: Run, challenger: Challenger, code: str) -> None:
+def refused(installation: Installation, run: Run, challenger: Challenger, code: str) -> None:
     """Its promotion fails for this reason, and leaves everything as it was."""
     model, version = challenger
-    before = place.step(lambda world: world.seen(model))
+    before = installation.step(lambda world: world.seen(model))
 
     words = run("promote", model, version, "--expect", 1)
     program = run("promote", model, version, "--json")
@@ -56,27 +56,29 @@ def refused(place: Place, run: Run, challenger: Challenger, code: str) -> None:
     assert words.err.startswith(f"error: version {version} may not go to production: ")
     assert program.problem["code"] == "gate_refused"
     assert [item["code"] for item in program.problem["missing"]] == [code]
-    assert before == place.step(lambda world: world.seen(model))
+    assert before == installation.step(lambda world: world.seen(model))
 
 
 def test_evidence_of_another_version_is_refused(
-    place: Place, run: Run, challenger: Challenger
+    installation: Installation, run: Run, challenger: Challenger
 ) -> None:
     """A pass of one version says nothing about the next, even if it is told as its own."""
     model, version = challenger
-    place.step(lambda world: world.judged(model, 1))
+    installation.step(lambda world: world.judged(model, 1))
     with pytest.raises(InvalidInput, match="another version"):
-        place.step(lambda world: world.judged(model, version, version=1))
+        installation.step(lambda world: world.judged(model, version, version=1))
 
-    refused(place, run, challenger, "no_evidence")
+    refused(installation, run, challenger, "no_evidence")
 
 
-def test_evidence_of_other_files_is_refused(place: Place, run: Run, challenger: Challenger) -> None:
+def test_evidence_of_other_files_is_refused(
+    installation: Installation, run: Run, challenger: Challenger
+) -> None:
     """The registry records no pass for another digest; one that got past it does not count."""
     model, version = challenger
     with pytest.raises(InvalidInput, match="judge the version's own files"):
-        place.step(lambda world: world.judged(model, version, bundle_digest=OTHER_FILES))
-    place.sql(
+        installation.step(lambda world: world.judged(model, version, bundle_digest=OTHER_FILES))
+    installation.sql(
         """
         INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
             bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
@@ -89,12 +91,16 @@ def test_evidence_of_other_files_is_refused(place: Place, run: Run, challenger: 
         version,
     )
 
-    refused(place, run, challenger, "other_bundle")
+    refused(installation, run, challenger, "other_bundle")
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
 def test_evidence_of_a_role_that_may_not_write_it_is_refused(
-    place: Place, run: Run, challenger: Challenger, role: Role, monkeypatch: pytest.MonkeyPatch
+    installation: Installation,
+    run: Run,
+    challenger: Challenger,
+    role: Role,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No command writes evidence. Who tries it in Python without the role leaves none for
     ``promote`` to find; nor may the role set a policy that asks for less."""
@@ -105,8 +111,8 @@ def test_evidence_of_a_role_that_may_not_write_it_is_refused(
         await world.registry.record_evidence(world.tenant, *challenger, evidence, actor=eve)
 
     with pytest.raises(PermissionDenied, match="record evidence"):
-        place.step(judge)
-    refused(place, run, challenger, "no_evidence")
+        installation.step(judge)
+    refused(installation, run, challenger, "no_evidence")
 
     monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", role)
     policy = ("policy", challenger.model, "--set", "-", "--reason", "x", "--json")
@@ -116,12 +122,16 @@ def test_evidence_of_a_role_that_may_not_write_it_is_refused(
 
 
 def test_evidence_of_another_tenant_is_refused(
-    place: Place, run: Run, model: str, ops: Place, monkeypatch: pytest.MonkeyPatch
+    installation: Installation,
+    run: Run,
+    model: str,
+    ops: Installation,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A stranger's pass for a version of the same name and number is not taken when it is told
     again; nor does one count that lies under the stranger's name and fits in all else."""
-    monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", place.tenant)
-    challenger = bring(place, model)
+    monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", installation.tenant)
+    challenger = bring(installation, model)
 
     async def judge(world: Any) -> Any:
         for _ in range(challenger.version):
@@ -130,8 +140,8 @@ def test_evidence_of_another_tenant_is_refused(
 
     theirs = ops.step(judge)
     with pytest.raises(InvalidInput, match="another version"):
-        place.step(lambda world: world.judged(*challenger, tenant_id=theirs.tenant_id))
-    place.sql(
+        installation.step(lambda world: world.judged(*challenger, tenant_id=theirs.tenant_id))
+    installation.sql(
         """
         INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
             bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
@@ -140,42 +150,44 @@ def test_evidence_of_another_tenant_is_refused(
         FROM evidence WHERE tenant_id = ? AND model_id = ? AND version = ?
         """,
         ops.tenant,
-        place.tenant,
+        installation.tenant,
         *challenger,
     )
 
-    refused(place, run, challenger, "no_evidence")
+    refused(installation, run, challenger, "no_evidence")
 
 
 @pytest.mark.parametrize("baseline", ["none", "itself", "a later one"])
 def test_evidence_against_another_baseline_is_refused(
-    place: Place, run: Run, challenger: Challenger, baseline: str
+    installation: Installation, run: Run, challenger: Challenger, baseline: str
 ) -> None:
     """Only a comparison with the version in production now counts."""
     model, version = challenger
     other = {"none": None, "itself": version, "a later one": version + 1}[baseline]
-    place.step(lambda world: world.judged(model, version, baseline=other))
+    installation.step(lambda world: world.judged(model, version, baseline=other))
 
-    refused(place, run, challenger, "other_baseline")
+    refused(installation, run, challenger, "other_baseline")
 
 
-def test_evidence_under_another_policy_is_refused(place: Place, run: Run, model: str) -> None:
+def test_evidence_under_another_policy_is_refused(
+    installation: Installation, run: Run, model: str
+) -> None:
     """A policy that was set after the judgement asks for a new one."""
-    challenger = bring(place, model)
-    place.step(lambda world: world.judged(*challenger))
+    challenger = bring(installation, model)
+    installation.step(lambda world: world.judged(*challenger))
     stricter = run(
         "policy", model, "--set", "-", "--reason", "x", stdin='{"evidence_max_age_days": 7}'
     )
 
     assert stricter.code == 0
-    refused(place, run, challenger, "other_policy")
+    refused(installation, run, challenger, "other_policy")
 
 
-def test_expired_evidence_is_refused(place: Place, run: Run, model: str) -> None:
+def test_expired_evidence_is_refused(installation: Installation, run: Run, model: str) -> None:
     """A pass of 31 days ago does not count."""
-    challenger = bring(place, model)
+    challenger = bring(installation, model)
     then = datetime.now(UTC) - timedelta(days=31)
-    place.sql(
+    installation.sql(
         """
         INSERT INTO evidence (tenant_id, evidence_id, model_id, version, gate, verdict,
             bundle_digest, baseline, policy_fingerprint, summary, recorded_at, recorded_by)
@@ -184,35 +196,35 @@ def test_expired_evidence_is_refused(place: Place, run: Run, model: str) -> None
         FROM evidence WHERE tenant_id = ? AND model_id = ? AND version = ?
         """,
         f"{then:%Y-%m-%d %H:%M:%S.%f}",
-        place.tenant,
+        installation.tenant,
         *challenger,
     )
 
-    refused(place, run, challenger, "expired")
+    refused(installation, run, challenger, "expired")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID])
 def test_a_verdict_other_than_pass_is_refused(
-    place: Place, run: Run, challenger: Challenger, verdict: Verdict
+    installation: Installation, run: Run, challenger: Challenger, verdict: Verdict
 ) -> None:
     """Also after a pass: of several that fit, the newest decides."""
-    place.step(lambda world: world.judged(*challenger))
-    place.step(lambda world: world.judged(*challenger, verdict=verdict))
+    installation.step(lambda world: world.judged(*challenger))
+    installation.step(lambda world: world.judged(*challenger, verdict=verdict))
 
-    refused(place, run, challenger, "not_passed")
+    refused(installation, run, challenger, "not_passed")
 
 
 @pytest.mark.parametrize("gate", [Gate.VALIDATION, Gate.APPROVAL])
 def test_a_pass_of_another_gate_is_refused(
-    place: Place, run: Run, challenger: Challenger, gate: Gate
+    installation: Installation, run: Run, challenger: Challenger, gate: Gate
 ) -> None:
     """Neither validation nor approval stands in for the shadow test."""
-    place.step(lambda world: world.judged(*challenger, gate))
+    installation.step(lambda world: world.judged(*challenger, gate))
 
-    refused(place, run, challenger, "no_evidence")
+    refused(installation, run, challenger, "no_evidence")
 
 
-def test_staging_cannot_be_skipped(place: Place, run: Run, model: str) -> None:
+def test_staging_cannot_be_skipped(installation: Installation, run: Run, model: str) -> None:
     """All the evidence in the world does not make up for a missing stage."""
 
     async def steps(world: Any) -> None:
@@ -221,7 +233,7 @@ def test_staging_cannot_be_skipped(place: Place, run: Run, model: str) -> None:
             check = "fairness-audit" if gate is Gate.CHECK else None
             await world.judged(model, 1, gate, check=check)
 
-    place.step(steps)
+    installation.step(steps)
 
     answer = run("promote", model, 1, "--force", "--reason", "hurry", "--json")
 
@@ -229,9 +241,9 @@ def test_staging_cannot_be_skipped(place: Place, run: Run, model: str) -> None:
     assert (answer.problem["from"], answer.problem["to"]) == ("development", "production")
 
 
-def test_the_honest_proof_still_works(place: Place, run: Run, model: str) -> None:
+def test_the_honest_proof_still_works(installation: Installation, run: Run, model: str) -> None:
     """What is refused above is refused for its fault, not by accident."""
-    challenger = bring(place, model)
-    place.step(lambda world: world.judged(*challenger))
+    challenger = bring(installation, model)
+    installation.step(lambda world: world.judged(*challenger))
 
     assert run("promote", *challenger, "--expect", 1).code == 0

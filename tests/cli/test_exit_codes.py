@@ -12,7 +12,7 @@ from model_lifecycle.cli.exit_codes import ExitCode, exit_code, legend
 from model_lifecycle.registry.domain import errors
 from model_lifecycle.registry.domain.errors import RegistryError
 
-Place = Any
+Installation = Any
 Run = Any
 
 
@@ -113,11 +113,13 @@ def test_what_the_tenant_has_not_exits_with_three(
     assert foreign.out == ""
 
 
-def test_a_stale_expectation_exits_with_five(place: Place, run: Run, model: str) -> None:
+def test_a_stale_expectation_exits_with_five(
+    installation: Installation, run: Run, model: str
+) -> None:
     """The loser of a race is told what is there."""
-    place.step(lambda world: world.promoted(model))
-    place.step(lambda world: world.staged(model, 1))
-    place.step(lambda world: world.judged(model, 2))
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.staged(model, 1))
+    installation.step(lambda world: world.judged(model, 2))
 
     answer = run("promote", model, 2, "--expect", "none", "--json")
 
@@ -126,9 +128,11 @@ def test_a_stale_expectation_exits_with_five(place: Place, run: Run, model: str)
     assert (answer.problem["expected"], answer.problem["actual"]) == (None, 1)
 
 
-def test_nothing_to_roll_back_to_exits_with_five(place: Place, run: Run, model: str) -> None:
+def test_nothing_to_roll_back_to_exits_with_five(
+    installation: Installation, run: Run, model: str
+) -> None:
     """The first version has none before it."""
-    place.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model))
 
     answer = run("rollback", model, "--reason", "why", "--json")
 
@@ -136,10 +140,10 @@ def test_nothing_to_roll_back_to_exits_with_five(place: Place, run: Run, model: 
 
 
 def test_an_operation_id_of_another_request_exits_with_five(
-    place: Place, run: Run, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """The same id cannot mean two things."""
-    place.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model))
     run("retire", model, "--reason", "why", "--operation-id", f"op/{model}")
 
     answer = run("rollback", model, "--reason", "why", "--operation-id", f"op/{model}", "--json")
@@ -171,10 +175,10 @@ def test_a_viewer_who_changes_something_exits_with_six(
 
 
 def test_only_an_admin_may_force(
-    place: Place, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A promoter promotes on evidence, not without."""
-    place.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.staged(model))
     monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", "viewer, promoter")
 
     assert run("promote", model, 1, "--force", "--reason", "hurry").code == 6
@@ -182,11 +186,11 @@ def test_only_an_admin_may_force(
 
 
 def test_an_unreachable_mlflow_exits_with_seven_and_says_how_to_repeat(
-    place: Place, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was changed; the operation id that the call had is told for the next try."""
-    place.step(lambda world: world.staged(model))
-    place.step(lambda world: world.judged(model, 1))
+    installation.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.judged(model, 1))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

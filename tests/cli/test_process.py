@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-Place = Any
+Installation = Any
 
 _HEAVY = ("mlflow", "pandas", "numpy", "sqlalchemy", "alembic", "boto3", "sklearn", "airflow")
 
 
-def _run(place: Place, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def _run(
+    installation: Installation, *arguments: str, **options: Any
+) -> subprocess.CompletedProcess[str]:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("MODEL_LIFECYCLE")
     }
-    environ["MODEL_LIFECYCLE_HOME"] = str(place.settings.home)
+    environ["MODEL_LIFECYCLE_HOME"] = str(installation.settings.home)
     return subprocess.run(
         [str(Path(sys.executable).with_name("model-lifecycle")), *arguments],
         capture_output=True,
@@ -42,23 +44,25 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_a_promotion_says_one_document_and_nothing_else(place: Place, model: str) -> None:
+def test_a_promotion_says_one_document_and_nothing_else(
+    installation: Installation, model: str
+) -> None:
     """MLflow and Alembic are heard neither on standard output nor on standard error."""
-    place.step(lambda world: world.staged(model))
-    place.step(lambda world: world.judged(model, 1))
+    installation.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.judged(model, 1))
 
-    done = _run(place, "promote", model, "1", "--tenant", "demo", "--json")
+    done = _run(installation, "promote", model, "1", "--tenant", "demo", "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["entry"]["production"] == 1
 
 
-def test_an_ascii_terminal_gets_its_table(place: Place, model: str) -> None:
+def test_an_ascii_terminal_gets_its_table(installation: Installation, model: str) -> None:
     """An arrow that cannot be shown is no reason to fail."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
 
     done = _run(
-        place,
+        installation,
         "history",
         model,
         "--tenant",
@@ -70,31 +74,31 @@ def test_an_ascii_terminal_gets_its_table(place: Place, model: str) -> None:
     assert "development" in done.stdout
 
 
-def test_a_closed_pipe_is_no_traceback(place: Place, model: str) -> None:
+def test_a_closed_pipe_is_no_traceback(installation: Installation, model: str) -> None:
     """As in `model-lifecycle history … | head -1`."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
     program = Path(sys.executable).with_name("model-lifecycle")
 
     done = subprocess.run(
         ["bash", "-c", f"{program} history {model} --tenant demo --json | true"],
         capture_output=True,
         text=True,
-        env={**os.environ, "MODEL_LIFECYCLE_HOME": str(place.settings.home)},
+        env={**os.environ, "MODEL_LIFECYCLE_HOME": str(installation.settings.home)},
     )
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_looking_in_one_process_harms_no_writer_in_another(
-    place: Place, run: Any, model: str
+    installation: Installation, run: Any, model: str
 ) -> None:
     """SQLite's locks of a registry that is open here survive a command that looks at it here, so
     a command elsewhere does not take itself for the last one and remove the log of writes."""
-    place.step(lambda world: world.version(model))
-    log = place.settings.home / "ledger.db-wal"
+    installation.step(lambda world: world.version(model))
+    log = installation.settings.home / "ledger.db-wal"
     before = log.stat().st_ino
     run("models")
 
-    _run(place, "history", model, "--tenant", "demo")
+    _run(installation, "history", model, "--tenant", "demo")
 
     assert before == log.stat().st_ino

@@ -21,11 +21,11 @@ _SETTLED = 4.0
 class AirflowRest:
     """Calls as one user. While a server is being restarted, reads are repeated."""
 
-    def __init__(self, place: Instance, user: str) -> None:
-        self._client = httpx.Client(base_url=place.url("airflow"), timeout=60)
+    def __init__(self, instance: Instance, user: str) -> None:
+        self._client = httpx.Client(base_url=instance.url("airflow"), timeout=60)
         answer = self._client.post(
             "/auth/token",
-            json={"username": user, "password": place.secrets.airflow_users[user]},
+            json={"username": user, "password": instance.secrets.airflow_users[user]},
         )
         answer.raise_for_status()
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

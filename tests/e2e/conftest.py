@@ -55,13 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack() -> Iterator[Stack]:
     # A short path: sockets lie in it.
     folder = Path(tempfile.mkdtemp(prefix="e2e-", dir="/tmp"))
-    place = Instance.at(
+    instance = Instance.at(
         folder,
         fixed={},
         dag_folders=(Path(__file__).parent / "dags",),
         airflow_environment=IMPATIENT,
     )
-    stack = Stack(place, print)
+    stack = Stack(instance, print)
     try:
         stack.up()
         yield stack
@@ -73,7 +73,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def admin(stack: Stack) -> Iterator[AirflowRest]:
     """The user who starts runs."""
-    rest = AirflowRest(stack.place, "admin")
+    rest = AirflowRest(stack.instance, "admin")
     for dag_id in DAGS:
         rest.unpause(dag_id)
     yield rest
@@ -83,7 +83,7 @@ def admin(stack: Stack) -> Iterator[AirflowRest]:
 @pytest.fixture(scope="session")
 def operator(stack: Stack) -> Iterator[AirflowRest]:
     """The user who approves."""
-    rest = AirflowRest(stack.place, "operator")
+    rest = AirflowRest(stack.instance, "operator")
     yield rest
     rest.close()
 
@@ -105,12 +105,12 @@ def ask(stack: Stack) -> Callable[[Callable[[ModelRegistry], Awaitable[Any]]], A
 
     def call(question: Callable[[ModelRegistry], Awaitable[T]]) -> T:
         async def within() -> T:
-            settings = Settings(stack_registry.settings(stack.place))
+            settings = Settings(stack_registry.settings(stack.instance))
             async with open_registry(settings) as registry:
                 return await question(registry)
 
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in s3_environment(stack.place).items():
+            for name, value in s3_environment(stack.instance).items():
                 patch.setenv(name, value)
             return run_sync(within())
 

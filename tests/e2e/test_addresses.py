@@ -17,11 +17,11 @@ _BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 def test_every_printed_page_opens(stack: Stack, admin: AirflowRest) -> None:
     """A browser that follows an address of the page sees a page, those in Airflow after the
     log-in."""
-    printed = re.findall(r"http://[^ \n]+", page(stack.place))
-    pages = [address for address in printed if address != stack.place.url("s3")]
+    printed = re.findall(r"http://[^ \n]+", page(stack.instance))
+    pages = [address for address in printed if address != stack.instance.url("s3")]
     answers = {}
     for address in pages:
-        if address.startswith(stack.place.url("airflow")):
+        if address.startswith(stack.instance.url("airflow")):
             answer = admin.open(address, _BROWSER)
         else:
             answer = httpx.get(address, headers=_BROWSER, follow_redirects=True)
@@ -41,5 +41,5 @@ def test_nothing_listens_on_other_interfaces(stack: Stack) -> None:
         if one.status == psutil.CONN_LISTEN
     }
 
-    assert {port for _, port in listening} >= set(stack.place.ports.values())
+    assert {port for _, port in listening} >= set(stack.instance.ports.values())
     assert {ip for ip, _ in listening} <= {"127.0.0.1", "::1"}

@@ -46,14 +46,14 @@ def down(stack: Stack, *parts: StackService) -> Iterator[None]:
 def ready(stack: Stack) -> dict[str, bool]:
     """What our API says about each store, asked anew: it remembers its answers for a second."""
     time.sleep(1.1)
-    answer = httpx.get(f"{stack.place.url('api')}/readyz", timeout=60).json()
+    answer = httpx.get(f"{stack.instance.url('api')}/readyz", timeout=60).json()
     return {name: item["ready"] for name, item in answer["parts"].items()}
 
 
 def read(stack: Stack) -> int:
     """Status of a read over our API."""
-    key = {"Authorization": f"Bearer {stack.place.secrets.api_key}"}
-    return httpx.get(f"{stack.place.url('api')}{_MODEL}", headers=key, timeout=60).status_code
+    key = {"Authorization": f"Bearer {stack.instance.secrets.api_key}"}
+    return httpx.get(f"{stack.instance.url('api')}{_MODEL}", headers=key, timeout=60).status_code
 
 
 async def production(registry: Any) -> tuple[Any, int]:

@@ -64,7 +64,7 @@ def test_the_asset_event_starts_the_next_dag(run: str, admin: AirflowRest) -> No
 
 def test_files_lie_at_their_paths_in_s3(run: str, admin: AirflowRest, stack: Stack) -> None:
     """Bundle, training log, metrics history, gate reports and traffic, as the design says."""
-    client = s3_client(stack.place)
+    client = s3_client(stack.instance)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="lifecycle")
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
     run_id = admin.xcom(_DAG, run, "register")["run_id"]
@@ -88,7 +88,7 @@ def test_no_secret_is_in_logs_or_xcom_or_tags(
     run: str, admin: AirflowRest, stack: Stack, ask: Callable[..., Any]
 ) -> None:
     """Neither the keys to S3 nor the database's password appear in what a run leaves behind."""
-    known = stack.place.secrets
+    known = stack.instance.secrets
     secrets = (known.s3_secret_key, known.s3_access_key, known.postgres)
     texts = {}
     for task_id in admin.tasks(_DAG, run):
@@ -101,7 +101,7 @@ def test_no_secret_is_in_logs_or_xcom_or_tags(
     versions = ask(lambda registry: registry.list_versions(TENANT, "pulse"))
     texts["versions"] = json.dumps([item.document() for item in versions])
     texts["MLflow"] = httpx.get(
-        f"{stack.place.url('mlflow')}/api/2.0/mlflow/model-versions/search"
+        f"{stack.instance.url('mlflow')}/api/2.0/mlflow/model-versions/search"
     ).text
 
     assert "pulse" in texts["MLflow"]
@@ -115,9 +115,9 @@ def test_the_mounted_api_asks_for_airflows_login(
     """Airflow's server answers for the registry: nobody without a login, each user by its grant,
     and the API's own keys count for nothing there."""
     path = "/model-lifecycle/api/v1/models/pulse"
-    url = f"{stack.place.url('airflow')}{path}"
-    key = {"Authorization": f"Bearer {stack.place.secrets.api_key}"}
-    viewer = AirflowRest(stack.place, "viewer")
+    url = f"{stack.instance.url('airflow')}{path}"
+    key = {"Authorization": f"Bearer {stack.instance.secrets.api_key}"}
+    viewer = AirflowRest(stack.instance, "viewer")
     move = {"version": 1, "target_stage": "staging", "reason": "to see who may"}
 
     assert [httpx.get(url).status_code, httpx.get(url, headers=key).status_code] == [401, 401]
@@ -130,8 +130,8 @@ def test_the_mounted_api_asks_for_airflows_login(
 def test_the_api_beside_airflow_says_the_same(run: str, stack: Stack) -> None:
     """``model-lifecycle serve`` and the plugin stand on the same ledger."""
     answer = httpx.get(
-        f"{stack.place.url('api')}/api/v1/models/pulse",
-        headers={"Authorization": f"Bearer {stack.place.secrets.api_key}"},
+        f"{stack.instance.url('api')}/api/v1/models/pulse",
+        headers={"Authorization": f"Bearer {stack.instance.secrets.api_key}"},
     ).json()
 
     assert (answer["current_version"], answer["stage"]) == ("1", "production")

@@ -39,13 +39,13 @@ def test_secrets_are_random_and_private(tmp_path: Path) -> None:
 
 def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
     """Whoever reads the page needs to ask nobody."""
-    place = Instance.at(tmp_path).with_api_key("mlk_key")
-    told = page(place)
+    instance = Instance.at(tmp_path).with_api_key("mlk_key")
+    told = page(instance)
     wanted = [
-        *(place.url(name) for name in ("airflow", "api", "mlflow", "s3")),
-        *place.secrets.airflow_users.values(),
-        place.secrets.postgres,
-        place.secrets.s3_secret_key,
+        *(instance.url(name) for name in ("airflow", "api", "mlflow", "s3")),
+        *instance.secrets.airflow_users.values(),
+        instance.secrets.postgres,
+        instance.secrets.s3_secret_key,
         "mlk_key",
     ]
 
@@ -89,34 +89,38 @@ def test_environment_of_the_caller_stays_outside(monkeypatch: pytest.MonkeyPatch
 def test_no_secret_is_an_argument(tmp_path: Path) -> None:
     """Everybody on a machine can read the arguments of its processes."""
     (tmp_path / "s3").mkdir()
-    place = Instance.at(tmp_path, fixed={})
-    words = [word for part in PARTS for word in part.command(place)]
-    secrets = [place.secrets.postgres, place.secrets.s3_secret_key, place.secrets.airflow_jwt]
+    instance = Instance.at(tmp_path, fixed={})
+    words = [word for part in PARTS for word in part.command(instance)]
+    secrets = [
+        instance.secrets.postgres,
+        instance.secrets.s3_secret_key,
+        instance.secrets.airflow_jwt,
+    ]
 
     assert [word for word in words if any(secret in word for secret in secrets)] == []
 
 
 def test_page_prints_paths_that_open(tmp_path: Path) -> None:
     """Airflow answers a mounted path without a page below it with a 404 of its own."""
-    place = Instance.at(tmp_path)
-    words = page(place).split()
+    instance = Instance.at(tmp_path)
+    words = page(instance).split()
 
-    assert f"{place.url('airflow')}/model-lifecycle/docs" in words
-    assert f"{place.url('api')}/docs" in words
-    assert f"{place.url('airflow')}/model-lifecycle" not in words
+    assert f"{instance.url('airflow')}/model-lifecycle/docs" in words
+    assert f"{instance.url('api')}/docs" in words
+    assert f"{instance.url('airflow')}/model-lifecycle" not in words
 
 
 def test_no_log_server_listens_on_all_interfaces(tmp_path: Path) -> None:
     """Airflow's own would, and has no setting for that; the logs are in a folder that all share."""
-    place = Instance.at(tmp_path)
+    instance = Instance.at(tmp_path)
 
     for name in ("airflow-scheduler", "airflow-triggerer"):
-        assert "--skip-serve-logs" in BY_NAME[name].command(place)
+        assert "--skip-serve-logs" in BY_NAME[name].command(instance)
 
 
 def test_port_that_no_part_has_any_more_is_forgotten(tmp_path: Path) -> None:
     """A stack of an earlier release starts with the ports of this one."""
-    place = Instance.at(tmp_path)
-    replace(place, ports={**place.ports, "airflow-task-logs": 1}).save()
+    instance = Instance.at(tmp_path)
+    replace(instance, ports={**instance.ports, "airflow-task-logs": 1}).save()
 
-    assert Instance.load(tmp_path).ports == place.ports
+    assert Instance.load(tmp_path).ports == instance.ports

@@ -35,10 +35,10 @@ def test_a_killed_part_is_started_again_and_down_ends_all(stack: Stack) -> None:
     """Supervisor replaces a killed PostgreSQL; a restart by hand finds its data; down leaves no
     process."""
     stack.supervision.start(PARTS)
-    postgres.prepare(stack.place)
+    postgres.prepare(stack.instance)
     stack.supervision.start_part(POSTGRES)
     stack.wait_for(POSTGRES)
-    postgres.make_databases(stack.place)
+    postgres.make_databases(stack.instance)
     first = stack.supervision.process_of(POSTGRES)
 
     stack.supervision.signal_part(POSTGRES, "KILL")
@@ -49,7 +49,7 @@ def test_a_killed_part_is_started_again_and_down_ends_all(stack: Stack) -> None:
     second = stack.supervision.process_of(POSTGRES)
     stack.restart(POSTGRES)
     third = stack.supervision.process_of(POSTGRES)
-    postgres.make_databases(stack.place)
+    postgres.make_databases(stack.instance)
     stack.down()
 
     assert len({first, second, third}) == 3
@@ -63,20 +63,20 @@ def test_the_password_is_in_force_from_the_start(stack: Stack) -> None:
     import psycopg2
 
     stack.supervision.start(PARTS)
-    postgres.prepare(stack.place)
+    postgres.prepare(stack.instance)
     stack.supervision.start_part(POSTGRES)
     stack.wait_for(POSTGRES)
 
     with pytest.raises(psycopg2.OperationalError, match="password"):
         psycopg2.connect(
-            host="127.0.0.1", port=stack.place.ports["postgres"], user="postgres", password="x"
+            host="127.0.0.1", port=stack.instance.ports["postgres"], user="postgres", password="x"
         )
 
 
 def test_a_part_that_does_not_come_up(stack: Stack) -> None:
     """The error names the part and shows the end of its log."""
-    postgres.prepare(stack.place)
-    settings = stack.place.folder / "postgres" / "postgresql.conf"
+    postgres.prepare(stack.instance)
+    settings = stack.instance.folder / "postgres" / "postgresql.conf"
     settings.write_text(settings.read_text() + "\nwork_mem = 'a lot'\n")
 
     with pytest.raises(NotReady, match=r"(?s)postgres did not come up.*work_mem.*a lot"):

@@ -35,7 +35,7 @@ def require_sound(file: Path) -> None:
         ) from None
     for tensor in _messages(model, Message, onnx.TensorProto):
         if tensor.data_location == _EXTERNAL or tensor.external_data:
-            _check_place(tensor, file.parent)
+            _check_location(tensor, file.parent)
     try:
         with quiet():
             onnx.checker.check_model(str(file))
@@ -81,11 +81,11 @@ def _messages(message: Any, kind: type, target: type) -> Iterator[Any]:
             todo += [value] if isinstance(value, kind) else list(value)
 
 
-def _check_place(tensor: Any, folder: Path) -> None:
+def _check_location(tensor: Any, folder: Path) -> None:
     external = {entry.key: entry.value for entry in tensor.external_data}
     location = external.get("location", "")
     parts = PurePosixPath(location).parts
-    place = folder.joinpath(*parts)
+    path = folder.joinpath(*parts)
     plain = (
         parts
         and ".." not in parts
@@ -93,12 +93,12 @@ def _check_place(tensor: Any, folder: Path) -> None:
         and not PurePosixPath(location).is_absolute()
         and location.isprintable()
     )
-    if not plain or place.is_symlink() or not place.resolve().is_relative_to(folder.resolve()):
+    if not plain or path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
         raise UntrustedModel(
             f"the ONNX model keeps the weights of {tensor.name!r:.80} in {location!r:.120}, "
             "outside of its folder; nothing was read. Save it with its weights inside"
         )
-    if not place.is_file():
+    if not path.is_file():
         raise InvalidInput(
             f"the ONNX model's weights {location!r:.120} are missing; save it with its weights "
             "inside",

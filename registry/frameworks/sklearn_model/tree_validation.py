@@ -127,8 +127,8 @@ def _check_boosting(model: Any) -> None:
     kinds = {kind for kind, mask in steps if np.any(mask)}
     masks = [np.asarray(mask) for _, mask in steps]
     known = kinds <= {OrdinalEncoder, FunctionTransformer}
-    whole = all(mask.dtype == bool and mask.shape == (width,) for mask in masks)
-    if not (known and whole and (np.sum(masks, axis=0) == 1).all()):
+    sound = all(mask.dtype == bool and mask.shape == (width,) for mask in masks)
+    if not (known and sound and (np.sum(masks, axis=0) == 1).all()):
         raise UntrustedModel("the model encodes its columns in another way than scikit-learn does")
 
 

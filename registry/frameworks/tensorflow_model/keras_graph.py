@@ -60,8 +60,8 @@ def _traced(model: Any, width: int) -> Any:
             if not model.built:
                 model(keras.ops.zeros((1, *shape)))
             inputs = keras.Input(shape)
-            takes = inspect.signature(model.call).parameters
-            training = {"training": False} if "training" in takes else {}
+            parameters = inspect.signature(model.call).parameters
+            training = {"training": False} if "training" in parameters else {}
             return keras.Model(inputs, model.call(inputs, **training), name=model.name)
     except Exception as error:
         # A call is anybody's code.

@@ -7,7 +7,7 @@ from typing import Any
 
 from model_lifecycle.registry.domain.stages import Gate
 
-Place = Any
+Installation = Any
 Run = Any
 
 
@@ -20,9 +20,11 @@ def test_models_are_listed_with_their_current_version(run: Run, champion: str) -
     assert row.split()[:5] == [champion, "1", "production", "1", "sklearn"]
 
 
-def test_models_as_json_are_those_of_the_registry(place: Place, run: Run, champion: str) -> None:
+def test_models_as_json_are_those_of_the_registry(
+    installation: Installation, run: Run, champion: str
+) -> None:
     """Programs get each model as the registry tells it."""
-    expected = place.ask(lambda registry: registry.get_model("demo", champion))
+    expected = installation.ask(lambda registry: registry.get_model("demo", champion))
 
     answer = run("models", "--stage", "production", "--limit", 1000, "--json")
 
@@ -30,11 +32,13 @@ def test_models_as_json_are_those_of_the_registry(place: Place, run: Run, champi
     assert answer.json["after"] is None
 
 
-def test_pages_of_models_follow_each_other(place: Place, run: Run, model: str) -> None:
+def test_pages_of_models_follow_each_other(
+    installation: Installation, run: Run, model: str
+) -> None:
     """What one page names as its end, the next page starts after."""
     names = [f"{model}-{letter}" for letter in "abc"]
     for name in names:
-        place.step(lambda world, name=name: world.version(name))
+        installation.step(lambda world, name=name: world.version(name))
 
     first = run("models", "--limit", 2, "--after", model, "--json").json
     second = run("models", "--limit", 1, "--after", first["after"], "--json").json
@@ -63,10 +67,12 @@ def test_show_tells_the_model_and_its_versions(run: Run, champion: str) -> None:
     assert "accuracy 0.95, auc 0.9" in answer.out
 
 
-def test_show_as_json_has_model_and_versions(place: Place, run: Run, champion: str) -> None:
+def test_show_as_json_has_model_and_versions(
+    installation: Installation, run: Run, champion: str
+) -> None:
     """One document holds the model and all of its versions."""
-    found = place.ask(lambda registry: registry.get_model("demo", champion))
-    versions = place.ask(lambda registry: registry.list_versions("demo", champion))
+    found = installation.ask(lambda registry: registry.get_model("demo", champion))
+    versions = installation.ask(lambda registry: registry.list_versions("demo", champion))
 
     answer = run("show", champion, "--json")
 
@@ -76,9 +82,11 @@ def test_show_as_json_has_model_and_versions(place: Place, run: Run, champion: s
     }
 
 
-def test_show_tells_all_about_one_version(place: Place, run: Run, champion: str) -> None:
+def test_show_tells_all_about_one_version(
+    installation: Installation, run: Run, champion: str
+) -> None:
     """Metrics, parameters, tags, files, digest and lineage, in words or as JSON."""
-    expected = place.ask(lambda registry: registry.get_version("demo", champion, 1))
+    expected = installation.ask(lambda registry: registry.get_version("demo", champion, 1))
 
     answer = run("show", champion, "--version", 1)
 
@@ -96,9 +104,11 @@ def test_evidence_is_told_with_its_numbers(run: Run, champion: str) -> None:
     assert "worse by 0.02 [-0.03, -0.01]" in answer.out
 
 
-def test_evidence_as_json_is_that_of_the_registry(place: Place, run: Run, champion: str) -> None:
+def test_evidence_as_json_is_that_of_the_registry(
+    installation: Installation, run: Run, champion: str
+) -> None:
     """Programs get every field, also the policy's fingerprint and the digest."""
-    expected = place.ask(lambda registry: registry.list_evidence("demo", champion, 2))
+    expected = installation.ask(lambda registry: registry.list_evidence("demo", champion, 2))
 
     answer = run("evidence", champion, 2, "--json")
 
@@ -109,9 +119,11 @@ def test_evidence_as_json_is_that_of_the_registry(place: Place, run: Run, champi
     }
 
 
-def test_a_version_that_no_gate_has_judged_is_told_so(place: Place, run: Run, model: str) -> None:
+def test_a_version_that_no_gate_has_judged_is_told_so(
+    installation: Installation, run: Run, model: str
+) -> None:
     """No evidence is an answer, not an error."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
 
     answer = run("evidence", model, 1)
 
@@ -141,10 +153,12 @@ def test_readiness_tells_what_is_missing(run: Run, champion: str) -> None:
     assert program.json["missing"][0]["code"] == "not_passed"
 
 
-def test_readiness_says_yes_with_exit_code_zero(place: Place, run: Run, model: str) -> None:
+def test_readiness_says_yes_with_exit_code_zero(
+    installation: Installation, run: Run, model: str
+) -> None:
     """A version whose evidence fits is ready."""
-    place.step(lambda world: world.staged(model))
-    place.step(lambda world: world.judged(model, 1, Gate.SHADOW))
+    installation.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.judged(model, 1, Gate.SHADOW))
 
     answer = run("readiness", model, 1)
 

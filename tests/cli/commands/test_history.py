@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-Place = Any
+Installation = Any
 Run = Any
 
 
 @pytest.fixture(scope="module")
-def story(place: Place) -> str:
+def story(installation: Installation) -> str:
     """Two promotions, one of them forced, and a way back."""
 
     async def bring(world: Any) -> None:
@@ -21,7 +21,7 @@ def story(place: Place) -> str:
         await world.move("story", 2, "production", force=True, reason="storm on the way")
         await world.roll_back("story")
 
-    place.step(bring)
+    installation.step(bring)
     return "story"
 
 
@@ -72,10 +72,12 @@ def test_a_verdict_that_moved_nothing_is_part_of_the_story(run: Run, champion: s
     ]
 
 
-def test_a_task_of_airflow_is_told_in_full(place: Place, run: Run, model: str) -> None:
+def test_a_task_of_airflow_is_told_in_full(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Its long name is broken where it can be, and never shortened."""
     actor = "airflow:flight_delay_retrain/manual__2026-11-23T19:01:56.601162+00:00"
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
     run("delete", model, "--all", "--yes", "--reason", "never used", "--actor", actor)
 
     for width in (60, 100, 140, 200):
@@ -84,16 +86,18 @@ def test_a_task_of_airflow_is_told_in_full(place: Place, run: Run, model: str) -
             assert part in text
 
 
-def test_a_column_that_says_nothing_is_left_out(place: Place, run: Run, model: str) -> None:
+def test_a_column_that_says_nothing_is_left_out(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Where nothing was forced, no column speaks of it."""
-    place.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model))
 
     assert "forced" not in run("history", model).out
 
 
-def test_history_as_json_is_the_ledger(place: Place, run: Run, story: str) -> None:
+def test_history_as_json_is_the_ledger(installation: Installation, run: Run, story: str) -> None:
     """Programs get every field of every entry, the hashes too."""
-    expected = place.ask(lambda registry: registry.history("demo", story))
+    expected = installation.ask(lambda registry: registry.history("demo", story))
 
     answer = run("history", story, "--json")
 
@@ -105,9 +109,9 @@ def test_history_as_json_is_the_ledger(place: Place, run: Run, story: str) -> No
     }
 
 
-def test_history_comes_by_the_page(place: Place, run: Run, story: str) -> None:
+def test_history_comes_by_the_page(installation: Installation, run: Run, story: str) -> None:
     """Each page names the entry to go on after; together they are the whole ledger."""
-    expected = place.ask(lambda registry: registry.history("demo", story))
+    expected = installation.ask(lambda registry: registry.history("demo", story))
     sequences: list[int] = []
     after: int | None = 0
     pages = 0
@@ -146,9 +150,11 @@ def test_a_verdict_stands_on_one_page(run: Run, champion: str, limit: int) -> No
     assert [row[-2:] for row in rows] == [["shadow", "FAIL"]]
 
 
-def test_a_reason_cannot_steer_the_terminal(place: Place, run: Run, model: str) -> None:
+def test_a_reason_cannot_steer_the_terminal(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Escape sequences and markup in what people wrote are shown, not obeyed."""
-    place.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model))
     run("retire", model, "--reason", "\x1b[2J[bold]gone[/bold] \u202eevil")
 
     answer = run("history", model)
@@ -158,9 +164,11 @@ def test_a_reason_cannot_steer_the_terminal(place: Place, run: Run, model: str) 
     assert "[bold]gone[/bold]" in re.sub(r"\s+", " ", answer.out)
 
 
-def test_a_deleted_model_keeps_its_history(place: Place, run: Run, model: str) -> None:
+def test_a_deleted_model_keeps_its_history(
+    installation: Installation, run: Run, model: str
+) -> None:
     """The story goes on to its end."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
     run("delete", model, "--all", "--yes", "--reason", "never used")
 
     answer = run("history", model)

@@ -16,22 +16,26 @@ from model_lifecycle.registry.settings import Settings
 
 from ..conftest import with_sources
 
-Place = Any
+Installation = Any
 Run = Any
 
 
 @pytest.fixture
-def apart(place: Place, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def apart(
+    installation: Installation, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
     """A copy of the registry, to be damaged; the command line runs against it."""
     home = tmp_path / "apart"
-    shutil.copytree(place.settings.home, home, ignore=shutil.ignore_patterns("artifacts", "*.db*"))
-    for database in place.settings.home.glob("*.db"):
+    shutil.copytree(
+        installation.settings.home, home, ignore=shutil.ignore_patterns("artifacts", "*.db*")
+    )
+    for database in installation.settings.home.glob("*.db"):
         _copy_database(database, home / database.name)
-    artifacts = str(place.settings.home / "artifacts")
+    artifacts = str(installation.settings.home / "artifacts")
     settings = Settings({}, home=home, artifact_root=artifacts)
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
     monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
-    return replace(place, settings=settings, kept=None)
+    return replace(installation, settings=settings, kept=None)
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -41,7 +45,9 @@ def _copy_database(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-def test_reconcile_heals_an_alias_that_somebody_moved(ops: Place, run: Run, model: str) -> None:
+def test_reconcile_heals_an_alias_that_somebody_moved(
+    ops: Installation, run: Run, model: str
+) -> None:
     """It says what it healed; the second time there is nothing to say."""
     ops.step(lambda world: world.promoted(model))
     name = registered_name(TenantId(ops.tenant), ModelId(model))
@@ -57,7 +63,9 @@ def test_reconcile_heals_an_alias_that_somebody_moved(ops: Place, run: Run, mode
     assert third.out == "MLflow shows what the ledger says.\n"
 
 
-def test_reconcile_that_cannot_heal_exits_with_eight(ops: Place, run: Run, model: str) -> None:
+def test_reconcile_that_cannot_heal_exits_with_eight(
+    ops: Installation, run: Run, model: str
+) -> None:
     """A version that somebody deleted in MLflow stays damage, told every time."""
     ops.step(lambda world: world.promoted(model))
     name = registered_name(TenantId(ops.tenant), ModelId(model))
@@ -100,7 +108,7 @@ def test_verify_counts_what_is_intact(run: Run, champion: str) -> None:
 
 
 def test_verify_names_an_entry_that_was_edited(
-    champion: str, apart: Place, run: Run, model: str
+    champion: str, apart: Installation, run: Run, model: str
 ) -> None:
     """Among all models the damaged one is told, and the others are still checked."""
     apart.step(lambda world: world.promoted(model))
@@ -116,11 +124,13 @@ def test_verify_names_an_entry_that_was_edited(
     assert "entry 2" in " ".join(words.out.split())
 
 
-def test_verify_names_a_file_that_was_changed(place: Place, run: Run, model: str) -> None:
+def test_verify_names_a_file_that_was_changed(
+    installation: Installation, run: Run, model: str
+) -> None:
     """A bundle that is not what was registered is damage, and nobody rolls back to it."""
-    place.step(lambda world: world.promoted(model))
-    place.step(lambda world: world.promoted(model, 1))
-    bundle = place.settings.home / "artifacts" / "demo" / "models" / model / "1"
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model, 1))
+    bundle = installation.settings.home / "artifacts" / "demo" / "models" / model / "1"
     (bundle / "requirements.txt").write_text("numpy==1.0\n")
 
     verified = run("verify", model, "--files", "--json")
@@ -129,7 +139,7 @@ def test_verify_names_a_file_that_was_changed(place: Place, run: Run, model: str
     assert (verified.code, rolled_back.code) == (8, 8)
     assert "requirements.txt" in verified.json["models"][0]["damage"][0]
     assert rolled_back.problem["code"] == "bundle_corrupt"
-    assert place.step(lambda world: world.stages(model)) == {1: "archived", 2: "production"}
+    assert installation.step(lambda world: world.stages(model)) == {1: "archived", 2: "production"}
 
 
 def test_verify_needs_a_tenant_or_all(
@@ -144,7 +154,7 @@ def test_verify_needs_a_tenant_or_all(
 
 
 def test_verify_all_covers_every_tenant(
-    champion: str, apart: Place, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+    champion: str, apart: Installation, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Damage of another tenant's model is found, though the environment names a tenant."""
     other = with_sources(replace(apart, tenant="other-tenant"), 1)
@@ -164,7 +174,9 @@ def test_verify_all_covers_every_tenant(
     assert f"other-tenant/{model}" in run("verify", "--all").out
 
 
-def test_verify_all_names_a_model_whose_row_was_removed(apart: Place, run: Run, model: str) -> None:
+def test_verify_all_names_a_model_whose_row_was_removed(
+    apart: Installation, run: Run, model: str
+) -> None:
     """Its entries are still there, so its absence is damage."""
     apart.step(lambda world: world.version(model))
     for table in ("models", "versions"):

@@ -10,7 +10,7 @@ import pytest
 
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy, promotion_policy
 
-Place = Any
+Installation = Any
 Run = Any
 
 POLICY = {
@@ -20,10 +20,10 @@ POLICY = {
 
 
 def test_a_policy_in_a_file_is_the_same_as_in_python(
-    place: Place, run: Run, model: str, tmp_path: Path
+    installation: Installation, run: Run, model: str, tmp_path: Path
 ) -> None:
     """What the file leaves out has its default, so both have one fingerprint."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(POLICY))
     expected = promotion_policy(
@@ -38,14 +38,14 @@ def test_a_policy_in_a_file_is_the_same_as_in_python(
         "fingerprint": expected.fingerprint,
         "policy": expected.document(),
     }
-    assert place.ask(lambda registry: registry.get_policy("demo", model)) == expected
+    assert installation.ask(lambda registry: registry.get_policy("demo", model)) == expected
 
 
 def test_what_is_shown_can_be_set_again_and_changes_nothing(
-    place: Place, run: Run, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """The round trip leaves one ledger entry, by the person who set it first."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
     run("policy", model, "--set", "-", "--reason", "first", stdin=json.dumps(POLICY))
     shown = run("policy", model, "--json").json
 
@@ -53,16 +53,18 @@ def test_what_is_shown_can_be_set_again_and_changes_nothing(
         "policy", model, "--set", "-", "--reason", "again", stdin=json.dumps(shown["policy"])
     )
 
-    entries = place.step(lambda world: world.history(model))
+    entries = installation.step(lambda world: world.history(model))
     assert again.code == 0
     assert [entry.reason for entry in entries[1:]] == ["first"]
     assert entries[1].actor == "cli:robin"
 
 
-def test_a_policy_is_shown_with_its_fingerprint(place: Place, run: Run, champion: str) -> None:
+def test_a_policy_is_shown_with_its_fingerprint(
+    installation: Installation, run: Run, champion: str
+) -> None:
     """People see the same document, and what evidence has to name."""
     head, _, body = run("policy", champion).out.partition("\n")
-    found = place.ask(lambda registry: registry.get_policy("demo", champion))
+    found = installation.ask(lambda registry: registry.get_policy("demo", champion))
 
     assert head == f"Policy of {champion}, {found.fingerprint}"
     assert json.loads(body) == found.document()
@@ -82,16 +84,16 @@ def test_a_policy_is_shown_with_its_fingerprint(place: Place, run: Run, champion
     ],
 )
 def test_a_wrong_policy_is_refused_and_says_why(
-    place: Place, run: Run, champion: str, text: str, told: str
+    installation: Installation, run: Run, champion: str, text: str, told: str
 ) -> None:
     """A misspelt limit must not pass for none; nothing is set."""
-    before = place.step(lambda world: world.seen(champion))
+    before = installation.step(lambda world: world.seen(champion))
 
     answer = run("policy", champion, "--set", "-", "--reason", "oops", stdin=text)
 
     assert answer.code == 2
     assert told in answer.err
-    assert before == place.step(lambda world: world.seen(champion))
+    assert before == installation.step(lambda world: world.seen(champion))
 
 
 def test_a_policy_is_set_with_a_reason_only(run: Run, model: str, tmp_path: Path) -> None:

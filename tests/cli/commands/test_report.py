@@ -10,7 +10,7 @@ from support.reports import PAGE, stored_report
 
 from model_lifecycle.registry.domain.stages import Gate
 
-from ..conftest import Place, Run
+from ..conftest import Installation, Run
 
 
 class Reported(NamedTuple):
@@ -19,7 +19,9 @@ class Reported(NamedTuple):
 
 
 @pytest.fixture
-def reported(place: Place, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
+def reported(
+    installation: Installation, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Reported:
     """A model whose version 1 has a validation with a report, then an approval without one."""
     monkeypatch.chdir(tmp_path)
 
@@ -34,7 +36,7 @@ def reported(place: Place, model: str, tmp_path: Path, monkeypatch: pytest.Monke
         await world.judged(model, version, Gate.APPROVAL)
         return report
 
-    return Reported(model, place.step(judge))
+    return Reported(model, installation.step(judge))
 
 
 def test_the_newest_report_is_written_to_a_file(
@@ -72,9 +74,11 @@ def test_a_file_of_the_same_name_is_not_lost(reported: Reported, run: Run, tmp_p
     assert (named.code, file.read_bytes()) == (0, PAGE)
 
 
-def test_evidence_without_a_report_is_not_found(place: Place, run: Run, model: str) -> None:
+def test_evidence_without_a_report_is_not_found(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Exit code 3 and a sentence."""
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
 
     answer = run("report", model, 1)
     unknown = run("report", model, 1, "--evidence", "nobody-has-it")

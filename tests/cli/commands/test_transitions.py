@@ -8,18 +8,18 @@ import pytest
 
 from model_lifecycle.registry.domain.stages import Gate
 
-Place = Any
+Installation = Any
 Run = Any
 
 
 def test_a_version_goes_to_staging_and_then_to_production(
-    place: Place, run: Run, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """With its evidence, each promotion is one command; the ledger shows the person."""
-    place.step(lambda world: world.version(model))
-    place.step(lambda world: world.judged(model, 1, Gate.VALIDATION))
+    installation.step(lambda world: world.version(model))
+    installation.step(lambda world: world.judged(model, 1, Gate.VALIDATION))
     staged = run("promote", model, 1, "--to", "staging")
-    place.step(lambda world: world.judged(model, 1, Gate.SHADOW))
+    installation.step(lambda world: world.judged(model, 1, Gate.SHADOW))
 
     answer = run(
         "promote", model, 1, "--to", "production", "--reason", "better", "--expect", "none"
@@ -30,38 +30,44 @@ def test_a_version_goes_to_staging_and_then_to_production(
         f"{model} version 1: staging → production",
         "In production: version 1. Entry 3 of the ledger, by cli:robin.",
     ]
-    entry = place.step(lambda world: world.history(model))[-1]
+    entry = installation.step(lambda world: world.history(model))[-1]
     assert (entry.actor, entry.reason, entry.forced) == ("cli:robin", "better", False)
 
 
-def test_a_promotion_as_json_is_its_ledger_entry(place: Place, run: Run, model: str) -> None:
+def test_a_promotion_as_json_is_its_ledger_entry(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Programs get the entry: both moves, the evidence, the hash."""
-    place.step(lambda world: world.promoted(model))
-    place.step(lambda world: world.staged(model, 1))
-    place.step(lambda world: world.judged(model, 2))
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.staged(model, 1))
+    installation.step(lambda world: world.judged(model, 2))
 
     answer = run("promote", model, 2, "--expect", 1, "--actor", "kim", "--json")
-    entry = place.step(lambda world: world.history(model))[-1]
+    entry = installation.step(lambda world: world.history(model))[-1]
 
     assert answer.json == {"entry": entry.document()}
     assert [move["to"] for move in answer.json["entry"]["moves"]] == ["production", "archived"]
 
 
-def test_the_same_operation_id_promotes_once(place: Place, run: Run, model: str) -> None:
+def test_the_same_operation_id_promotes_once(
+    installation: Installation, run: Run, model: str
+) -> None:
     """A script that repeats its command gets the same answer and one effect."""
-    place.step(lambda world: world.staged(model))
-    place.step(lambda world: world.judged(model, 1))
+    installation.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.judged(model, 1))
     command = ("promote", model, 1, "--operation-id", f"release/{model}", "--json")
 
     first, second = run(*command), run(*command)
 
     assert first.json == second.json
-    assert len(place.step(lambda world: world.history(model))) == 3
+    assert len(installation.step(lambda world: world.history(model))) == 3
 
 
-def test_force_needs_a_reason_and_shows_what_was_waived(place: Place, run: Run, model: str) -> None:
+def test_force_needs_a_reason_and_shows_what_was_waived(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Breaking the glass is told at once, and in the ledger."""
-    place.step(lambda world: world.staged(model))
+    installation.step(lambda world: world.staged(model))
 
     without = run("promote", model, 1, "--force")
     answer = run("promote", model, 1, "--force", "--reason", "storm")
@@ -72,11 +78,11 @@ def test_force_needs_a_reason_and_shows_what_was_waived(place: Place, run: Run, 
 
 
 def test_rollback_brings_the_last_production_version_back(
-    place: Place, run: Run, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """One command, one entry: the old version is back, the new one in development."""
-    place.step(lambda world: world.promoted(model))
-    place.step(lambda world: world.promoted(model, 1))
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model, 1))
 
     answer = run("rollback", model, "--reason", "feed is down")
 
@@ -85,13 +91,18 @@ def test_rollback_brings_the_last_production_version_back(
         f"{model} version 1: archived → production",
         f"{model} version 2: production → development",
     ]
-    assert place.step(lambda world: world.stages(model)) == {1: "production", 2: "development"}
+    assert installation.step(lambda world: world.stages(model)) == {
+        1: "production",
+        2: "development",
+    }
 
 
-def test_rollback_goes_to_the_version_asked_for(place: Place, run: Run, model: str) -> None:
+def test_rollback_goes_to_the_version_asked_for(
+    installation: Installation, run: Run, model: str
+) -> None:
     """Not only one step back."""
     for source in (0, 1, 0):
-        place.step(lambda world, source=source: world.promoted(model, source))
+        installation.step(lambda world, source=source: world.promoted(model, source))
 
     answer = run("rollback", model, "--to-version", 1, "--reason", "feed is down", "--json")
 
@@ -99,10 +110,10 @@ def test_rollback_goes_to_the_version_asked_for(place: Place, run: Run, model: s
 
 
 def test_retire_leaves_production_empty_and_is_repeatable(
-    place: Place, run: Run, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """Repeated under its operation id it is the same retirement; without, there is nothing."""
-    place.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model))
     command = ("retire", model, "--reason", "route closed", "--operation-id", f"close/{model}")
 
     first, second, other = run(*command), run(*command), run("retire", model, "--reason", "again")
@@ -110,13 +121,15 @@ def test_retire_leaves_production_empty_and_is_repeatable(
     assert (first.code, second.code, other.code) == (0, 0, 3)
     assert first.out == second.out
     assert first.out.splitlines()[1].startswith("In production: no version.")
-    assert place.step(lambda world: world.stages(model)) == {1: "archived"}
+    assert installation.step(lambda world: world.stages(model)) == {1: "archived"}
 
 
-def test_delete_takes_one_version_or_the_whole_model(place: Place, run: Run, model: str) -> None:
+def test_delete_takes_one_version_or_the_whole_model(
+    installation: Installation, run: Run, model: str
+) -> None:
     """The versions are gone; what was done stays in the ledger."""
     for _ in range(3):
-        place.step(lambda world: world.version(model))
+        installation.step(lambda world: world.version(model))
 
     one = run("delete", model, "--version", 2, "--yes", "--reason", "wrong data")
     rest = run("delete", model, "--all", "--yes", "--reason", "never used", "--json")
@@ -137,14 +150,14 @@ def test_delete_takes_one_version_or_the_whole_model(place: Place, run: Run, mod
     ],
 )
 def test_nothing_is_deleted_in_silence(
-    place: Place, run: Run, model: str, options: tuple[Any, ...], advice: str
+    installation: Installation, run: Run, model: str, options: tuple[Any, ...], advice: str
 ) -> None:
     """Without a terminal: exit code 2 unless the command says what, and --yes."""
-    place.step(lambda world: world.version(model))
-    place.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
+    installation.step(lambda world: world.version(model))
 
     answer = run("delete", model, "--reason", "clean up", *options)
 
     assert (answer.code, answer.out) == (2, "")
     assert advice in answer.err
-    assert len(place.step(lambda world: world.stages(model))) == 2
+    assert len(installation.step(lambda world: world.stages(model))) == 2
