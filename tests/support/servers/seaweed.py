@@ -74,15 +74,15 @@ def seaweed(folder: Path | None = None) -> Iterator[Seaweed]:
 
     What it prints goes to ``folder/weed.log``.
     """
-    instance = Path(tempfile.mkdtemp(prefix="weed-")) if folder is None else folder.absolute()
-    instance.mkdir(parents=True, exist_ok=True)
+    workdir = Path(tempfile.mkdtemp(prefix="weed-")) if folder is None else folder.absolute()
+    workdir.mkdir(parents=True, exist_ok=True)
     ports = choose({}, fixed={})
-    log = instance / "weed.log"
+    log = workdir / "weed.log"
     end_when_asked()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            weed_command(instance, ports, Seaweed.access_key, Seaweed.secret_key),
-            cwd=instance,
+            weed_command(workdir, ports, Seaweed.access_key, Seaweed.secret_key),
+            cwd=workdir,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -94,7 +94,7 @@ def seaweed(folder: Path | None = None) -> Iterator[Seaweed]:
     finally:
         _stop(process, gently=folder is not None)
         if folder is None:
-            shutil.rmtree(instance, ignore_errors=True)
+            shutil.rmtree(workdir, ignore_errors=True)
 
 
 def _await_answer(server: Seaweed, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
