@@ -6,18 +6,35 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from support.airflow_home import prepare
+from support.approvals import ANN, answer_event, parked
+from support.task_fixtures import (
+    CallRegistry,
+    Fitted,
+    History,
+    Judge,
+    MakeContext,
+    ModelNames,
+    Promote,
+    Register,
+    TaskContext,
+)
 
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate
 
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+T = TypeVar("T")
 _numbers = itertools.count(1)
 _DAGS = Path(__file__).parent / "dags"
 
@@ -57,7 +74,7 @@ class TaskStateStore:
 
 
 @pytest.fixture
-def context() -> Callable[..., Any]:
+def context() -> MakeContext:
     """A context for a task, as a worker would give it."""
 
     def make(
@@ -70,7 +87,7 @@ def context() -> Callable[..., Any]:
         cleared_after: int = 0,
         user: str | None = "kim",
         kept: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> TaskContext:
         from airflow.sdk.execution_time.context import OutletEventAccessors
 
         ti = TaskInstance(
@@ -119,17 +136,15 @@ def registry_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ask(
-    registry_home: Path, no_registry: None, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Callable[[Any], Any]], Any]:
+def ask(registry_home: Path, no_registry: None, monkeypatch: pytest.MonkeyPatch) -> CallRegistry:
     """Ask the real registry, the one that operators reach through the environment."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.sync import run_sync
 
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(registry_home))
 
-    def call(question: Callable[[Any], Any]) -> Any:
-        async def within() -> Any:
+    def call(question: Callable[[ModelRegistry], Awaitable[T]]) -> T:
+        async def within() -> T:
             async with open_registry() as registry:
                 return await question(registry)
 
@@ -145,7 +160,7 @@ def tenant() -> str:
 
 
 @pytest.fixture(scope="session")
-def fitted():
+def fitted() -> Fitted:
     """A model and a frame from which its signature is read."""
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
@@ -155,20 +170,21 @@ def fitted():
 
 
 @pytest.fixture
-def model(tenant: str) -> dict[str, str]:
+def model(tenant: str) -> ModelNames:
     """The names of the test's model, as operators take them."""
     return {"tenant_id": tenant, "model_id": "heart"}
 
 
 @pytest.fixture
-def register(ask, model, fitted):
+def register(ask: CallRegistry, model: ModelNames, fitted: Fitted) -> Register:
     """Register the next version, as somebody outside Airflow would."""
 
     def call() -> int:
         classifier, example = fitted
         metadata = ask(
             lambda registry: registry.register_model(
-                *model.values(),
+                model["tenant_id"],
+                model["model_id"],
                 classifier,
                 "sklearn",
                 {},
@@ -183,14 +199,16 @@ def register(ask, model, fitted):
 
 
 @pytest.fixture
-def judge(ask, model):
+def judge(ask: CallRegistry, model: ModelNames) -> Judge:
     """Record what a gate said about a version, against the production of the moment."""
 
     def call(version: int, gate: Gate, verdict: Verdict = Verdict.PASS) -> None:
-        async def record(registry: Any) -> None:
-            metadata = await registry.get_model(*model.values())
-            subject = await registry.get_version(*model.values(), version)
-            policy = await registry.get_policy(*model.values())
+        async def record(registry: ModelRegistry) -> None:
+            metadata = await registry.get_model(**model)
+            assert metadata is not None
+            subject = await registry.get_version(**model, version=version)
+            assert subject is not None
+            policy = await registry.get_policy(**model)
             evidence = Evidence(
                 evidence_id=uuid.uuid4().hex,
                 gate=gate,
@@ -200,7 +218,9 @@ def judge(ask, model):
                 policy_fingerprint=policy.fingerprint,
                 summary={"sentence": f"accuracy 0.95: {verdict}"},
             )
-            await registry.record_evidence(*model.values(), version, evidence, actor="judge")
+            await registry.record_evidence(
+                **model, version=version, evidence=evidence, actor="judge"
+            )
 
         ask(record)
 
@@ -208,11 +228,13 @@ def judge(ask, model):
 
 
 @pytest.fixture
-def promote(context, model):
+def promote(context: MakeContext, model: ModelNames) -> Promote:
     """Run a promotion task; gives its result and its context."""
     from model_lifecycle.operators import PromoteModelOperator
 
-    def call(version, stage="production", **given):
+    def call(
+        version: int | str, stage: str = "production", **given: Any
+    ) -> tuple[dict[str, Any], TaskContext]:
         names = ("run_id", "try_number", "kept")
         extra = {name: value for name, value in given.items() if name not in names}
         task = PromoteModelOperator(
@@ -225,7 +247,7 @@ def promote(context, model):
 
 
 @pytest.fixture
-def in_production(register, judge, promote):
+def in_production(register: Register, judge: Judge, promote: Promote) -> Register:
     """Bring the next version all the way."""
 
     def call() -> int:
@@ -240,6 +262,72 @@ def in_production(register, judge, promote):
 
 
 @pytest.fixture
-def history(ask, model):
+def history(ask: CallRegistry, model: ModelNames) -> History:
     """The model's entries in the ledger, read anew at each call."""
-    return lambda: ask(lambda registry: registry.history(*model.values()))
+    return lambda: ask(lambda registry: registry.history(**model))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
+    """What Airflow was given to show to people."""
+    shown = []
+    monkeypatch.setattr(
+        "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
+        lambda **detail: shown.append(SimpleNamespace(**detail)),
+    )
+    return shown
+
+
+@pytest.fixture
+def staged(
+    register: Register, judge: Judge, promote: Promote, ask: CallRegistry, model: ModelNames
+) -> Callable[..., int]:
+    """A version in staging that passed the shadow test, of a model that asks for approval."""
+
+    def call(verdict: Verdict = Verdict.PASS) -> int:
+        version = register()
+        ask(
+            lambda registry: registry.set_policy(
+                **model, policy=PromotionPolicy(require_approval=True), actor="lead"
+            )
+        )
+        judge(version, Gate.VALIDATION)
+        promote(version, "staging", run_id=f"r{version}")
+        judge(version, Gate.SHADOW, verdict)
+        return version
+
+    return call
+
+
+@pytest.fixture
+def approve(
+    context: MakeContext, model: ModelNames, asked: list[SimpleNamespace]
+) -> Callable[..., tuple[dict[str, Any], TaskContext]]:
+    """Run an approval task as Airflow does: park it, and resume it with the answer."""
+    from model_lifecycle.operators import ApproveModelOperator
+
+    def call(
+        version: int,
+        choice: str = "Approve",
+        user: dict[str, str] | None = ANN,
+        comment: str = "",
+        **given: Any,
+    ) -> tuple[dict[str, Any], TaskContext]:
+        task = ApproveModelOperator(task_id="approve", version=str(version), **model)
+        kwargs = parked(task, context(task, **given))
+        resumed = ApproveModelOperator(task_id="approve", version=str(version), **model)
+        ctx = context(resumed, **given)
+        return resumed.execute_complete(ctx, answer_event(choice, user, comment), **kwargs), ctx
+
+    return call
+
+
+@pytest.fixture
+def approvals(ask: CallRegistry, model: ModelNames) -> Callable[[int], list[Evidence]]:
+    """The evidence of the gate ``approval``, read anew at each call."""
+
+    def read(version: int) -> list[Evidence]:
+        evidence = ask(lambda registry: registry.list_evidence(**model, version=version))
+        return [item for item in evidence if item.gate is Gate.APPROVAL]
+
+    return read

@@ -1,94 +1,32 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.approvals import ANN, answer_event, parked
+from support.task_fixtures import (
+    CallRegistry,
+    History,
+    MakeContext,
+    ModelNames,
+    Promote,
+    TaskContext,
+)
 
-from model_lifecycle.registry.domain.evidence import Verdict
-from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
-from model_lifecycle.registry.domain.stages import Gate
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ANN = {"id": "7", "name": "ann"}
-
-
-def _parked(task, ctx):
-    from airflow.sdk.exceptions import TaskAwaitingInput
-
-    with pytest.raises(TaskAwaitingInput) as parked:
-        task.execute(ctx)
-    return parked.value.kwargs
-
-
-def _event(choice="Approve", user=ANN, comment=""):
-    """What Airflow hands to a task whose question was answered, or not in time (no user)."""
-    return {
-        "chosen_options": [choice],
-        "params_input": {"comment": comment},
-        "responded_at": AT,
-        "responded_by_user": user,
-        "timedout": user is None,
-    }
+if TYPE_CHECKING:
+    pass
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """What Airflow was given to show to people."""
-    shown = []
-    monkeypatch.setattr(
-        "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
-        lambda **detail: shown.append(SimpleNamespace(**detail)),
-    )
-    return shown
-
-
-@pytest.fixture
-def staged(register, judge, promote, ask, model):
-    """A version in staging that passed the shadow test, of a model that asks for approval."""
-
-    def call(verdict: Verdict = Verdict.PASS) -> int:
-        version = register()
-        ask(
-            lambda registry: registry.set_policy(
-                *model.values(), PromotionPolicy(require_approval=True), actor="lead"
-            )
-        )
-        judge(version, Gate.VALIDATION)
-        promote(version, "staging", run_id=f"r{version}")
-        judge(version, Gate.SHADOW, verdict)
-        return version
-
-    return call
-
-
-@pytest.fixture
-def approve(context, model, asked):
-    """Run an approval task as Airflow does: park it, and resume it with the answer."""
-    from model_lifecycle.operators import ApproveModelOperator
-
-    def call(version, choice="Approve", user=ANN, comment="", **given):
-        task = ApproveModelOperator(task_id="approve", version=str(version), **model)
-        kwargs = _parked(task, context(task, **given))
-        resumed = ApproveModelOperator(task_id="approve", version=str(version), **model)
-        ctx = context(resumed, **given)
-        return resumed.execute_complete(ctx, _event(choice, user, comment), **kwargs), ctx
-
-    return call
-
-
-@pytest.fixture
-def approvals(ask, model):
-    """The evidence of the gate ``approval``, read anew at each call."""
-
-    def read(version):
-        evidence = ask(lambda registry: registry.list_evidence(*model.values(), version))
-        return [item for item in evidence if item.gate is Gate.APPROVAL]
-
-    return read
-
-
-def test_task_waits_without_a_worker(staged, context, model, asked):
+def test_task_waits_without_a_worker(
+    staged: Callable[..., int],
+    context: MakeContext,
+    model: ModelNames,
+    asked: list[SimpleNamespace],
+) -> None:
     """The task parks itself; nobody's answer within a day is a rejection."""
     from airflow.sdk.exceptions import TaskAwaitingInput
 
@@ -104,21 +42,14 @@ def test_task_waits_without_a_worker(staged, context, model, asked):
     assert (shown.options, shown.defaults) == (["Approve", "Reject"], ["Reject"])
 
 
-def test_question_shows_what_is_decided(staged, approve, asked, ask, model, tenant):
-    """Version, digest, policy and each gate's verdict with its sentence are on the page."""
-    version = staged()
-    approve(version)
-    (shown,) = asked
-    found = ask(lambda registry: registry.get_version(*model.values(), version))
-
-    assert shown.subject == f"Promote heart version 1 of {tenant} to production?"
-    assert f"`{found.bundle_digest}`" in shown.body
-    assert "would take the place of nothing in production" in shown.body
-    assert "| shadow | PASS | accuracy 0.95: PASS |" in shown.body
-    assert "| validation | PASS |" in shown.body
-
-
-def test_approval_leads_to_production(staged, approve, approvals, promote, history, ask):
+def test_approval_leads_to_production(
+    staged: Callable[..., int],
+    approve: Callable[..., tuple[dict[str, Any], TaskContext]],
+    approvals: Callable[[int], list[Evidence]],
+    promote: Promote,
+    history: History,
+    ask: CallRegistry,
+) -> None:
     """The answer is evidence of the gate, names the person, and lets the promotion through."""
     version = staged()
     told, _ = approve(version, comment="looks right")
@@ -126,13 +57,16 @@ def test_approval_leads_to_production(staged, approve, approvals, promote, histo
     (evidence,) = approvals(version)
 
     assert (told["verdict"], told["sentence"]) == ("PASS", "approved by ann: looks right")
+    assert evidence.recorded_by is not None
     assert evidence.recorded_by.endswith(" for ann")
     assert evidence.summary["answer"]["responder_id"] == "7"
     assert evidence.evidence_id in {item["evidence_id"] for item in history()[-1].evidence}
     assert result["production"] == version
 
 
-def test_without_an_answer_the_promotion_is_held(staged, promote, ask):
+def test_without_an_answer_the_promotion_is_held(
+    staged: Callable[..., int], promote: Promote, ask: CallRegistry
+) -> None:
     """The core asks for approval where the policy does."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -148,8 +82,15 @@ def test_without_an_answer_the_promotion_is_held(staged, promote, ask):
     ],
 )
 def test_rejection_is_evidence_and_blocks(
-    staged, approve, approvals, promote, ask, choice, user, sentence
-):
+    staged: Callable[..., int],
+    approve: Callable[..., tuple[dict[str, Any], TaskContext]],
+    approvals: Callable[[int], list[Evidence]],
+    promote: Promote,
+    ask: CallRegistry,
+    choice: str,
+    user: dict[str, str] | None,
+    sentence: str,
+) -> None:
     """A rejection, and no answer in time, are recorded as FAIL, and the promotion is refused."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -162,7 +103,13 @@ def test_rejection_is_evidence_and_blocks(
         promote(version)
 
 
-def test_rejection_skips_what_follows(staged, context, model, asked, approve):
+def test_rejection_skips_what_follows(
+    staged: Callable[..., int],
+    context: MakeContext,
+    model: ModelNames,
+    asked: list[SimpleNamespace],
+    approve: Callable[..., tuple[dict[str, Any], TaskContext]],
+) -> None:
     """The promotion after a rejection is not even tried."""
     from airflow.sdk import DAG
     from airflow.sdk.exceptions import DownstreamTasksSkipped
@@ -173,113 +120,51 @@ def test_rejection_skips_what_follows(staged, context, model, asked, approve):
     with DAG(dag_id="d"):
         task = ApproveModelOperator(task_id="approve", version=version, **model)
         _ = task >> PromoteModelOperator(task_id="promote", version=version, **model)
-    kwargs = _parked(task, context(task))
+    kwargs = parked(task, context(task))
 
     with pytest.raises(DownstreamTasksSkipped) as skipped:
-        task.execute_complete(context(task), _event("Reject"), **kwargs)
+        task.execute_complete(context(task), answer_event("Reject"), **kwargs)
 
     assert skipped.value.tasks == ["promote"]
 
 
-@pytest.mark.parametrize(
-    ("user", "why"),
-    [
-        ({"id": "1", "name": "kim"}, "kim started this run"),
-        ({"id": "x", "name": "X"}, "registered"),
-    ],
-)
-def test_nobody_approves_their_own_work(staged, approve, approvals, promote, ask, user, why):
-    """Who started the run, or registered the version, cannot approve; it counts for nothing."""
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-
-    version = staged()
-    with pytest.raises(AirflowFailException, match=rf"^self_approval: .*{why}"):
-        approve(version, user=user)
-    (evidence,) = approvals(version)
-
-    assert evidence.verdict is Verdict.INVALID
-    with pytest.raises(AirflowSkipException):
-        promote(version)
-
-
-def test_one_s_own_work_may_be_rejected(staged, approve, approvals):
-    """Who started the run may well say no."""
-    version = staged()
-    approve(version, "Reject", {"id": "1", "name": "kim"})
-
-    assert [item.verdict for item in approvals(version)] == [Verdict.FAIL]
-
-
-@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID])
-def test_nobody_is_asked_to_waive_a_gate(staged, context, model, asked, verdict):
-    """Where another gate has not passed, the task is skipped and nobody is asked."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    from model_lifecycle.operators import ApproveModelOperator
-
-    task = ApproveModelOperator(task_id="approve", version=staged(verdict), **model)
-    with pytest.raises(
-        AirflowSkipException, match=f"No approval is requested: the shadow gate said {verdict}"
-    ):
-        task.execute(context(task))
-
-    assert asked == []
-
-
-def test_approval_does_not_waive_a_gate_that_fails_later(staged, approve, judge, promote, ask):
-    """A verdict that comes after the approval still decides."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    version = staged()
-    approve(version)
-    judge(version, Gate.SHADOW, Verdict.FAIL)
-
-    with pytest.raises(AirflowSkipException, match="shadow gate said FAIL"):
-        promote(version)
-
-
-def test_approval_is_for_the_policy_that_was_shown(staged, context, model, asked, ask, promote):
-    """An answer that comes after the policy was changed is about the old one."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    from model_lifecycle.operators import ApproveModelOperator
-
-    version = staged()
-    task = ApproveModelOperator(task_id="approve", version=version, **model)
-    kwargs = _parked(task, context(task))
-    stricter = PromotionPolicy(require_approval=True, evidence_max_age_days=7)
-    ask(lambda registry: registry.set_policy(*model.values(), stricter, actor="lead"))
-    task.execute_complete(context(task), _event(), **kwargs)
-
-    with pytest.raises(AirflowSkipException, match="approval gate was made under another policy"):
-        promote(version)
-
-
-def test_retry_after_an_answer_does_not_ask_again(staged, context, model, asked, approvals,
-                                                  monkeypatch):  # fmt: skip
+def test_retry_after_an_answer_does_not_ask_again(
+    staged: Callable[..., int],
+    context: MakeContext,
+    model: ModelNames,
+    asked: list[SimpleNamespace],
+    approvals: Callable[[int], list[Evidence]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """If the registry was away when the answer came, the next try records the answer it has."""
     from model_lifecycle.operators import ApproveModelOperator
     from model_lifecycle.registry.domain.errors import BackendUnavailable
     from model_lifecycle.registry.model_registry import ModelRegistry
 
-    version, kept = staged(), {}
+    kept: dict[str, Any] = {}
+    version = staged()
     task = ApproveModelOperator(task_id="approve", version=version, **model)
-    kwargs = _parked(task, context(task, kept=kept))
+    kwargs = parked(task, context(task, kept=kept))
 
-    async def away(*_, **__):
+    async def away(*_: object, **__: object) -> None:
         raise BackendUnavailable("ledger", "no connection")
 
     with monkeypatch.context() as patch:
         patch.setattr(ModelRegistry, "record_evidence", away)
         with pytest.raises(BackendUnavailable):
-            task.execute_complete(context(task, kept=kept), _event(), **kwargs)
+            task.execute_complete(context(task, kept=kept), answer_event(), **kwargs)
     told = task.execute(context(task, try_number=2, kept=kept))
 
     assert (told["verdict"], told["approver"], len(asked)) == ("PASS", "ann", 1)
     assert [item.verdict for item in approvals(version)] == [Verdict.PASS]
 
 
-def test_people_are_told_that_they_are_asked_and_of_a_rejection(staged, context, model, asked):
+def test_people_are_told_that_they_are_asked_and_of_a_rejection(
+    staged: Callable[..., int],
+    context: MakeContext,
+    model: ModelNames,
+    asked: list[SimpleNamespace],
+) -> None:
     """A notifier hears of the question and of the rejection."""
     from airflow.sdk import BaseNotifier
 
@@ -288,12 +173,12 @@ def test_people_are_told_that_they_are_asked_and_of_a_rejection(staged, context,
     heard = []
 
     class Tell(BaseNotifier):
-        def notify(self, context):
+        def notify(self, context: Any) -> None:
             heard.append((context["lifecycle"]["event"], context["lifecycle"]["sentence"]))
 
     task = ApproveModelOperator(task_id="approve", version=staged(), notifiers=Tell(), **model)
-    kwargs = _parked(task, context(task))
-    task.execute_complete(context(task), _event("Reject", comment="too early"), **kwargs)
+    kwargs = parked(task, context(task))
+    task.execute_complete(context(task), answer_event("Reject", comment="too early"), **kwargs)
 
     assert heard == [
         ("approval_asked", f"Promote heart version 1 of {model['tenant_id']} to production?"),
@@ -301,7 +186,7 @@ def test_people_are_told_that_they_are_asked_and_of_a_rejection(staged, context,
     ]
 
 
-def test_default_answer_cannot_be_approval(model):
+def test_default_answer_cannot_be_approval(model: ModelNames) -> None:
     """Nobody's silence promotes a model."""
     from model_lifecycle.operators import ApproveModelOperator
 
@@ -309,7 +194,7 @@ def test_default_answer_cannot_be_approval(model):
         ApproveModelOperator(task_id="approve", version=1, defaults="Approve", **model)
 
 
-def test_form_has_the_comment_and_the_user_s_own_fields(model):
+def test_form_has_the_comment_and_the_user_s_own_fields(model: ModelNames) -> None:
     """A comment can always be given; fields of the DAG's own form do not show up."""
     from airflow.sdk import DAG, Param
 
@@ -323,7 +208,7 @@ def test_form_has_the_comment_and_the_user_s_own_fields(model):
     assert task.serialized_params["ticket"]["schema"]["title"] == "Ticket"
 
 
-def test_comment_is_optional_in_form_and_rest(model):
+def test_comment_is_optional_in_form_and_rest(model: ModelNames) -> None:
     """The form's button is enabled without a comment, as an answer over REST is valid without."""
     from airflow.sdk.definitions.param import Param
 

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from support.task_fixtures import CallRegistry, History, MakeContext, ModelNames, Register
 
 
 @pytest.fixture
-def delete(context, model):
+def delete(context: MakeContext, model: ModelNames) -> Callable[..., dict[str, Any]]:
     """Run a deletion task."""
     from model_lifecycle.operators import DeleteModelOperator
 
-    def call(version=None, *, run_id="r", try_number=1):
+    def call(
+        version: str | None = None, *, run_id: str = "r", try_number: int = 1
+    ) -> dict[str, Any]:
         task = DeleteModelOperator(
             task_id="delete", version=version, reason="trained on wrong data", **model
         )
@@ -17,12 +23,18 @@ def delete(context, model):
     return call
 
 
-def test_one_version_is_deleted_and_the_others_stay(register, delete, ask, model, history):
+def test_one_version_is_deleted_and_the_others_stay(
+    register: Register,
+    delete: Callable[..., dict[str, Any]],
+    ask: CallRegistry,
+    model: ModelNames,
+    history: History,
+) -> None:
     """The answer is the ledger's entry, with who and why."""
     register()
     register()
     result = delete("1")
-    left = ask(lambda registry: registry.list_versions(*model.values()))
+    left = ask(lambda registry: registry.list_versions(**model))
     entry = history()[-1]
 
     assert [item.version for item in left] == [2]
@@ -37,7 +49,9 @@ def test_one_version_is_deleted_and_the_others_stay(register, delete, ask, model
     }
 
 
-def test_retry_finds_it_done(register, delete, ask, history):
+def test_retry_finds_it_done(
+    register: Register, delete: Callable[..., dict[str, Any]], ask: CallRegistry, history: History
+) -> None:
     """The next try gives the same answer, and makes no second entry."""
     register()
     register()
@@ -49,7 +63,13 @@ def test_retry_finds_it_done(register, delete, ask, history):
     assert [entry.kind for entry in history()] == ["registered", "registered", "deleted"]
 
 
-def test_production_is_never_deleted(in_production, register, delete, ask, history):
+def test_production_is_never_deleted(
+    in_production: Register,
+    register: Register,
+    delete: Callable[..., dict[str, Any]],
+    ask: CallRegistry,
+    history: History,
+) -> None:
     """All or nothing: a version in production keeps every version of the model."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -63,7 +83,9 @@ def test_production_is_never_deleted(in_production, register, delete, ask, histo
     assert history() == before
 
 
-def test_what_does_not_exist_fails_the_task(ask, delete):
+def test_what_does_not_exist_fails_the_task(
+    ask: CallRegistry, delete: Callable[..., dict[str, Any]]
+) -> None:
     """There is nothing to delete, and the task says so."""
     from airflow.sdk.exceptions import AirflowFailException
 

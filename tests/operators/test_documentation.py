@@ -3,10 +3,15 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import model_lifecycle
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
 
 _PAGE = (Path(model_lifecycle.__file__).parent / "docs" / "guides" / "airflow.md").read_text()
 _PYTHON = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
@@ -14,7 +19,7 @@ _YAML = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def dags(tmp_path_factory):
+def dags(tmp_path_factory: pytest.TempPathFactory) -> DagBag:
     """Every block as a DAG file, in a folder as the page tells, read by Airflow."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -26,7 +31,7 @@ def dags(tmp_path_factory):
     return DagBag(dag_folder=str(folder), bundle_name="page", bundle_path=folder)
 
 
-def test_every_example_of_the_page_is_a_dag_file(dags, airflow_database):
+def test_every_example_of_the_page_is_a_dag_file(dags: DagBag, airflow_database: None) -> None:
     """Each block loads, and has the DAGs that it shows."""
     assert (dags.import_errors, dags.captured_warnings) == ({}, {})
     assert len(dags.dagbag_stats) == len(_PYTHON) == 7
@@ -34,7 +39,7 @@ def test_every_example_of_the_page_is_a_dag_file(dags, airflow_database):
     assert "acme.churn" in dags.dags
 
 
-def test_examples_survive_serialisation(dags, airflow_database):
+def test_examples_survive_serialisation(dags: DagBag, airflow_database: None) -> None:
     """The scheduler's copy of each DAG has its tasks."""
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -44,7 +49,7 @@ def test_examples_survive_serialisation(dags, airflow_database):
         assert set(copy.task_dict) == set(dag.task_dict)
 
 
-def test_the_page_names_everything_public():
+def test_the_page_names_everything_public() -> None:
     """Nothing that users may import is missing from the page."""
     from model_lifecycle.operators import __all__ as public
 
@@ -54,14 +59,14 @@ def test_the_page_names_everything_public():
     assert {name for name in public if name not in _PAGE} - told - triggers == set()
 
 
-def test_the_page_names_every_key_of_a_lifecycle_file():
+def test_the_page_names_every_key_of_a_lifecycle_file() -> None:
     """What a YAML file may say is what the page says."""
     from model_lifecycle.operators.dag_factory.schema import LIFECYCLE
 
     assert {name for name in LIFECYCLE["properties"] if name not in _PAGE} == set()
 
 
-def test_blocks_run_by_themselves(tmp_path):
+def test_blocks_run_by_themselves(tmp_path: Path) -> None:
     """A block needs nothing from the blocks before it."""
     (tmp_path / "lifecycles").mkdir()
     for number, block in enumerate(_PYTHON):

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, ModelNames, Register
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import TriggerEvent
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
 
 DAYS = 12
-WINDOW = {"start": "2013-07-01", "end": "2013-07-13"}
+WINDOW: dict[str, Any] = {"start": "2013-07-01", "end": "2013-07-13"}
 
 
 @pytest.fixture
-def version(register, ask, model):
+def version(register: Register, ask: CallRegistry, model: ModelNames) -> int:
     """A registered version with requests to judge it on, and a policy that asks for little."""
     import pandas as pd
 
@@ -27,7 +36,7 @@ def version(register, ask, model):
     )
 
     number = register()
-    claims = {"limits": (Limit("accuracy", minimum=0.6),)}
+    claims: dict[str, Any] = {"limits": (Limit("accuracy", minimum=0.6),)}
     policy = promotion_policy(
         validation=ValidationPolicy(**claims),
         shadow=ShadowPolicy(
@@ -35,10 +44,10 @@ def version(register, ask, model):
         ),
         ab_test=ABPolicy(outcomes=(OutcomeDemand("label"),)),
     )
-    ask(lambda registry: registry.set_policy(*model.values(), policy, actor="somebody"))
+    ask(lambda registry: registry.set_policy(**model, policy=policy, actor="somebody"))
     frame = pd.DataFrame({"pressure": [float(n % 40) for n in range(40 * DAYS)]})
 
-    async def write(registry):
+    async def write(registry: ModelRegistry) -> None:
         from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
         for day in range(DAYS):
@@ -52,14 +61,14 @@ def version(register, ask, model):
                 prediction=0,
             )
             labels = requests.assign(label=requests["pressure"] > 20)
-            await write_traffic(registry.artifacts, *model.values(), hour, requests)
-            await write_labels(registry.artifacts, *model.values(), hour, labels)
+            await write_traffic(registry.artifacts, **model, hour=hour, frame=requests)
+            await write_labels(registry.artifacts, **model, day=hour, frame=labels)
 
     ask(write)
     return number
 
 
-def test_mapped_shadow_test(version, model, context):
+def test_mapped_shadow_test(version: int, model: ModelNames, context: MakeContext) -> None:
     """Plan, a task for each day and the judge give the verdict, all as plain JSON."""
     from model_lifecycle.operators.mapped_shadow import (
         JudgeShadowTestOperator,
@@ -80,7 +89,7 @@ def test_mapped_shadow_test(version, model, context):
     assert again == parts
 
 
-def test_mapped_shadow_test_as_a_group(model):
+def test_mapped_shadow_test_as_a_group(model: ModelNames) -> None:
     """The group maps its middle task over what the plan returns."""
     from airflow.sdk import DAG
 
@@ -97,7 +106,9 @@ def test_mapped_shadow_test_as_a_group(model):
     }
 
 
-def test_sensor_ends_with_the_verdict(version, model, context):
+def test_sensor_ends_with_the_verdict(
+    version: int, model: ModelNames, context: MakeContext
+) -> None:
     """Traffic that decides ends the wait at the first look."""
     from model_lifecycle.operators.sensors.gate_verdict import GateVerdictSensor
 
@@ -106,7 +117,7 @@ def test_sensor_ends_with_the_verdict(version, model, context):
     assert task.execute(context(task))["verdict"] == "PASS"
 
 
-def test_sensor_waits_for_traffic(version, model, context):
+def test_sensor_waits_for_traffic(version: int, model: ModelNames, context: MakeContext) -> None:
     """Without traffic the sensor defers; the trigger survives a restart and wakes it."""
     from airflow.sdk._shared.module_loading import import_string
     from airflow.sdk.exceptions import AirflowException, TaskDeferred
@@ -130,39 +141,45 @@ def test_sensor_waits_for_traffic(version, model, context):
         task.execute_complete(context(task), {"status": "error", "message": "gone"})
 
 
-def test_who_waits_for_the_end_of_a_block_asks_once(version, model, monkeypatch):
+def test_who_waits_for_the_end_of_a_block_asks_once(
+    version: int, model: ModelNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The trigger knows from the policy when it can be judged, and sleeps until then: of a policy
     that is changed meanwhile it hears within the hour."""
     from model_lifecycle.operators.triggers import traffic
+    from model_lifecycle.operators.triggers.shared_poll import registry_of
 
     asked: list[str] = []
     slept: list[float] = []
-    opening = traffic.registry_of
 
-    def counted(name: str):
+    def counted(name: str) -> AbstractAsyncContextManager[ModelRegistry]:
         asked.append(name)
-        return opening(name)
+        return registry_of(name)
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         raise TimeoutError
 
     monkeypatch.setattr(traffic, "registry_of", counted)
-    monkeypatch.setattr(traffic.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     trigger = traffic.NewTrafficTrigger(
         after=datetime.now(UTC).isoformat(),
         poll_interval=0.001,
         model_registry_conn_id="model_registry_default",
         **model,
     )
+
+    async def first() -> TriggerEvent:
+        return await anext(trigger.run())
+
     with pytest.raises(TimeoutError):
-        asyncio.run(anext(trigger.run()))
+        asyncio.run(first())
 
     assert len(asked) == 1
     assert 0.001 < slept[0] <= traffic.LONGEST_SLEEP
 
 
-def test_ab_test_needs_a_champion(version, model, context):
+def test_ab_test_needs_a_champion(version: int, model: ModelNames, context: MakeContext) -> None:
     """The core's refusal becomes the task's failure."""
     from airflow.sdk.exceptions import AirflowException
 

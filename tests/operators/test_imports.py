@@ -25,21 +25,21 @@ def _loaded(code: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_importing_operators_is_light():
+def test_importing_operators_is_light() -> None:
     """The package, by itself and with every public name used, brings in nothing heavy."""
     names = ", ".join(operators.__all__)
 
     assert _loaded(f"from model_lifecycle.operators import {names}") & _HEAVY == set()
 
 
-def test_importing_the_plugin_is_light():
+def test_importing_the_plugin_is_light() -> None:
     """The plugin is imported in every process of Airflow and brings in nothing heavy."""
     code = "import model_lifecycle.plugin.airflow_plugin, model_lifecycle.plugin.provider"
 
     assert _loaded(code) & _HEAVY == set()
 
 
-def test_import_time_shows_no_heavy_module():
+def test_import_time_shows_no_heavy_module() -> None:
     """``python -X importtime -c "import model_lifecycle.operators"`` names nothing heavy."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import model_lifecycle.operators"],
@@ -53,12 +53,12 @@ def test_import_time_shows_no_heavy_module():
 
 
 @pytest.mark.parametrize("name", operators.__all__)
-def test_public_names_exist(name):
+def test_public_names_exist(name: str) -> None:
     """Each name of the package leads to what it names."""
     assert getattr(operators, name).__name__ == name
 
 
-def test_unknown_name_is_an_attribute_error():
+def test_unknown_name_is_an_attribute_error() -> None:
     """A misspelt name is refused as in any module."""
     with pytest.raises(AttributeError, match="PromotModelOperator"):
         _ = operators.PromotModelOperator

@@ -41,7 +41,7 @@ def _cpu_seconds(code: str) -> float:
 
 
 @pytest.mark.timeout(240)
-def test_parsing_a_lifecycle_costs_little_more_than_an_empty_dag():
+def test_parsing_a_lifecycle_costs_little_more_than_an_empty_dag() -> None:
     """A DAG file around the factories costs at most 1.2 times an empty one.
 
     Each is run in turn, in a process of its own, and the least of the rounds counts: what other

@@ -1,12 +1,30 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from support.task_fixtures import (
+    CallRegistry,
+    History,
+    Judge,
+    MakeContext,
+    ModelNames,
+    Promote,
+    Register,
+)
 
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
 
-def test_promotion_moves_the_version_and_says_so(register, judge, promote, ask, model, history):
+def test_promotion_moves_the_version_and_says_so(
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    ask: CallRegistry,
+    model: ModelNames,
+    history: History,
+) -> None:
     """Version text from a template is understood; the result is the ledger's entry."""
     version = register()
     judge(version, Gate.VALIDATION)
@@ -28,8 +46,14 @@ def test_promotion_moves_the_version_and_says_so(register, judge, promote, ask, 
     assert entry.reason == "monthly"
 
 
-def test_promotion_to_production_sends_the_event(in_production, ask, model, promote, tenant,
-                                                 history):  # fmt: skip
+def test_promotion_to_production_sends_the_event(
+    in_production: Register,
+    ask: CallRegistry,
+    model: ModelNames,
+    promote: Promote,
+    tenant: str,
+    history: History,
+) -> None:
     """The event of the second promotion says from which version to which, who, and on what."""
     from model_lifecycle.operators import production_asset
 
@@ -37,9 +61,10 @@ def test_promotion_to_production_sends_the_event(in_production, ask, model, prom
     second = in_production()
     result, ctx = promote(second, run_id="r2")
     event = ctx["outlet_events"][production_asset(tenant, "heart")]
-    known = ask(lambda registry: registry.get_version(*model.values(), second))
+    known = ask(lambda registry: registry.get_version(**model, version=second))
     entry = history()[-1]
 
+    assert known is not None
     assert (result["previous_production"], result["production"]) == (1, 2)
     assert event.extra == {
         **model,
@@ -58,7 +83,14 @@ def test_promotion_to_production_sends_the_event(in_production, ask, model, prom
     assert [item["gate"] for item in event.extra["evidence"]] == ["shadow"]
 
 
-def test_refused_promotion_skips_with_the_reason(register, judge, promote, ask, model, history):
+def test_refused_promotion_skips_with_the_reason(
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    ask: CallRegistry,
+    model: ModelNames,
+    history: History,
+) -> None:
     """What the gate said is in the words of the skip; nothing is changed and nothing announced."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -74,7 +106,9 @@ def test_refused_promotion_skips_with_the_reason(register, judge, promote, ask, 
     assert history() == before
 
 
-def test_refusal_is_kept_in_xcom(register, model, context, ask):
+def test_refusal_is_kept_in_xcom(
+    register: Register, model: ModelNames, context: MakeContext, ask: CallRegistry
+) -> None:
     """Which evidence is missing can be read by programs."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -92,7 +126,13 @@ def test_refusal_is_kept_in_xcom(register, model, context, ask):
     assert [item["code"] for item in refusal["missing"]] == ["no_evidence"]
 
 
-def test_retried_promotion_makes_no_second_entry(in_production, promote, ask, model, history):
+def test_retried_promotion_makes_no_second_entry(
+    in_production: Register,
+    promote: Promote,
+    ask: CallRegistry,
+    model: ModelNames,
+    history: History,
+) -> None:
     """The next try gives the same result as the first, with ``changed`` false."""
     version = in_production()
     before = history()
@@ -103,7 +143,9 @@ def test_retried_promotion_makes_no_second_entry(in_production, promote, ask, mo
     assert history() == before
 
 
-def test_version_that_is_there_already_is_no_change(in_production, promote, ask, model):
+def test_version_that_is_there_already_is_no_change(
+    in_production: Register, promote: Promote, ask: CallRegistry, model: ModelNames
+) -> None:
     """Another run that asks for what is so already gets the entry that made it so."""
     version = in_production()
     result, _ = promote(version, run_id="another")
@@ -111,20 +153,27 @@ def test_version_that_is_there_already_is_no_change(in_production, promote, ask,
     assert (result["changed"], result["actor"]) == (False, "airflow:lifecycle/r1 for kim")
 
 
-def test_late_retry_does_not_undo_a_newer_promotion(in_production, promote, ask, model):
+def test_late_retry_does_not_undo_a_newer_promotion(
+    in_production: Register, promote: Promote, ask: CallRegistry, model: ModelNames
+) -> None:
     """A try that comes after another version was promoted changes nothing."""
     first, second = in_production(), in_production()
     result, _ = promote(first, run_id="r1", try_number=2)
-    metadata = ask(lambda registry: registry.get_model(*model.values()))
+    metadata = ask(lambda registry: registry.get_model(**model))
 
     assert result["changed"] is False
+    assert metadata is not None
     assert metadata.production_version == second
 
 
 @pytest.mark.parametrize("expected", ["None", None, 7, "7"])
 def test_other_production_than_expected_fails_the_task(
-    in_production, register, judge, promote, expected
-):
+    in_production: Register,
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    expected: str | int | None,
+) -> None:
     """A promotion that was decided against another production does not happen."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -139,7 +188,9 @@ def test_other_production_than_expected_fails_the_task(
 @pytest.mark.parametrize(
     ("version", "code"), [("9", "not_found|version_not_found"), ("01", "invalid_name"), (0, "inv")]
 )
-def test_impossible_version_fails_the_task(register, promote, version, code):
+def test_impossible_version_fails_the_task(
+    register: Register, promote: Promote, version: str | int, code: str
+) -> None:
     """A version that does not exist, or is no version number, is told without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -149,7 +200,9 @@ def test_impossible_version_fails_the_task(register, promote, version, code):
         promote(version, "staging")
 
 
-def test_roles_of_the_connection_bind_the_task(register, promote, monkeypatch, registry_home):
+def test_roles_of_the_connection_bind_the_task(
+    register: Register, promote: Promote, monkeypatch: pytest.MonkeyPatch, registry_home: Path
+) -> None:
     """Where the connection does not let Airflow promote, Airflow does not promote."""
     import json
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, Register
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @pytest.fixture
-def by_hand(ask, registry_home):
+def by_hand(ask: CallRegistry, registry_home: Path) -> MlflowClient:
     """MLflow, as somebody uses it who goes round the registry."""
     from mlflow import MlflowClient
 
@@ -14,17 +21,19 @@ def by_hand(ask, registry_home):
 
 
 @pytest.fixture
-def reconcile(context, tenant):
+def reconcile(context: MakeContext, tenant: str) -> Callable[[], dict[str, Any]]:
     from model_lifecycle.operators import ReconcileOperator
 
-    def call():
+    def call() -> dict[str, Any]:
         task = ReconcileOperator(task_id="reconcile", tenant_id=tenant)
         return task.execute(context(task))
 
     return call
 
 
-def test_what_was_moved_by_hand_is_put_back_and_told(register, reconcile, by_hand, tenant):
+def test_what_was_moved_by_hand_is_put_back_and_told(
+    register: Register, reconcile: Callable[[], dict[str, Any]], by_hand: MlflowClient, tenant: str
+) -> None:
     """The second run finds nothing more."""
     register()
     by_hand.set_registered_model_alias(f"{tenant}.heart", "production", "1")
@@ -35,7 +44,9 @@ def test_what_was_moved_by_hand_is_put_back_and_told(register, reconcile, by_han
     assert second == {"healed": 0, "damaged": 0, "findings": [], "omitted": 0}
 
 
-def test_what_needs_a_person_fails_the_task(register, context, by_hand, tenant):
+def test_what_needs_a_person_fails_the_task(
+    register: Register, context: MakeContext, by_hand: MlflowClient, tenant: str
+) -> None:
     """A version that vanished from MLflow cannot be healed: the task says so, and keeps it."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -52,7 +63,12 @@ def test_what_needs_a_person_fails_the_task(register, context, by_hand, tenant):
     assert ctx["ti"].pushed["left"]["damaged"] == 1
 
 
-def test_roles_of_the_connection_bind_the_task(registry_home, reconcile, ask, monkeypatch):
+def test_roles_of_the_connection_bind_the_task(
+    registry_home: Path,
+    reconcile: Callable[[], dict[str, Any]],
+    ask: CallRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Where the connection does not let Airflow reconcile, Airflow does not."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -64,12 +80,14 @@ def test_roles_of_the_connection_bind_the_task(registry_home, reconcile, ask, mo
         reconcile()
 
 
-def test_the_dag_runs_every_hour_one_at_a_time():
+def test_the_dag_runs_every_hour_one_at_a_time() -> None:
     """It does not catch up, and takes what a DAG takes."""
     from model_lifecycle.operators import reconcile_dag
 
     dag = reconcile_dag(dag_id="r", tags=["mine"])
+    reconcile: Any = dag.get_task("reconcile")
 
-    assert (dag.schedule, dag.catchup, dag.max_active_runs) == ("@hourly", False, 1)
+    assert str(dag.schedule) == "@hourly"
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
     assert dag.tags == {"model-lifecycle", "reconcile", "mine"}
-    assert dag.get_task("reconcile").tenant_id is None
+    assert reconcile.tenant_id is None

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, ModelNames
 
 from model_lifecycle.registry.domain.models import TrainedModel
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import RegisterModelOperator
 
 
 def train(slope: str = "1.0") -> TrainedModel:
@@ -22,7 +28,7 @@ def train(slope: str = "1.0") -> TrainedModel:
 
 
 @pytest.fixture
-def trained(ask, model, context):
+def trained(ask: CallRegistry, model: ModelNames, context: MakeContext) -> dict[str, Any]:
     """What the training task of a run gave to the next."""
     from model_lifecycle.operators import TrainModelOperator
 
@@ -30,13 +36,15 @@ def trained(ask, model, context):
     return task.execute(context(task))
 
 
-def _register(model, source, **extra):
+def _register(model: ModelNames, source: str, **extra: Any) -> RegisterModelOperator:
     from model_lifecycle.operators import RegisterModelOperator
 
     return RegisterModelOperator(task_id="register", source=source, **model, **extra)
 
 
-def test_training_logs_the_model_and_registers_nothing(ask, model, trained):
+def test_training_logs_the_model_and_registers_nothing(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any]
+) -> None:
     """The training task's answer leads to the model in MLflow; the ledger has no word of it."""
     expected = {
         "framework": "sklearn",
@@ -46,10 +54,12 @@ def test_training_logs_the_model_and_registers_nothing(ask, model, trained):
 
     assert {name: trained[name] for name in expected} == expected
     assert trained["model_uri"].startswith("models:/m-")
-    assert ask(lambda registry: registry.get_model(*model.values())) is None
+    assert ask(lambda registry: registry.get_model(**model)) is None
 
 
-def test_retried_training_gives_the_same_model(ask, model, trained, context):
+def test_retried_training_gives_the_same_model(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any], context: MakeContext
+) -> None:
     """The next try of the task finds the model that the first one logged."""
     from model_lifecycle.operators import TrainModelOperator
 
@@ -58,23 +68,28 @@ def test_retried_training_gives_the_same_model(ask, model, trained, context):
     assert task.execute(context(task, try_number=2))["model_uri"] == trained["model_uri"]
 
 
-def test_training_that_returns_something_else_is_refused(ask, model, context):
+def test_training_that_returns_something_else_is_refused(
+    ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """The error says what a training function has to return."""
     from airflow.sdk.exceptions import AirflowFailException
 
     from model_lifecycle.operators import TrainModelOperator
 
-    task = TrainModelOperator(task_id="train", train=lambda: None, **model)
+    nothing: Any = lambda: None  # noqa: E731 - a function that does not keep its word
+    task = TrainModelOperator(task_id="train", train=nothing, **model)
 
     with pytest.raises(AirflowFailException, match="a training function returns a TrainedModel"):
         task.execute(context(task))
 
 
-def test_registering_makes_a_version_in_development(ask, model, trained, context):
+def test_registering_makes_a_version_in_development(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any], context: MakeContext
+) -> None:
     """The version has the run's metrics, and the person who started the run is in the ledger."""
     task = _register(model, trained["model_uri"])
     result = task.execute(context(task))
-    (entry,) = ask(lambda registry: registry.history(*model.values()))
+    (entry,) = ask(lambda registry: registry.history(**model))
 
     assert (result["version"], result["stage"], result["created"]) == (1, "development", True)
     assert result["metrics"] == {"accuracy": 0.95}
@@ -82,18 +97,22 @@ def test_registering_makes_a_version_in_development(ask, model, trained, context
     assert entry.actor == "airflow:lifecycle/manual__2013-07-01T00:00:00+00:00 for kim"
 
 
-def test_retried_registering_makes_no_second_version(ask, model, trained, context):
+def test_retried_registering_makes_no_second_version(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any], context: MakeContext
+) -> None:
     """The next try tells of the first one's version, which has one entry in the ledger."""
     task = _register(model, trained["model_uri"])
     first, second = (task.execute(context(task, try_number=number)) for number in (1, 2))
-    versions = ask(lambda registry: registry.list_versions(*model.values()))
-    history = ask(lambda registry: registry.history(*model.values()))
+    versions = ask(lambda registry: registry.list_versions(**model))
+    history = ask(lambda registry: registry.history(**model))
 
     assert second == {**first, "created": False}
     assert ([item.version for item in versions], len(history)) == ([1], 1)
 
 
-def test_another_run_registers_the_next_version(ask, model, trained, context):
+def test_another_run_registers_the_next_version(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any], context: MakeContext
+) -> None:
     """A new run is a new operation."""
     task = _register(model, trained["model_uri"])
     results = [task.execute(context(task, run_id=run)) for run in ("one", "two")]
@@ -101,7 +120,9 @@ def test_another_run_registers_the_next_version(ask, model, trained, context):
     assert [item["version"] for item in results] == [1, 2]
 
 
-def test_result_is_plain_json(ask, model, trained, context):
+def test_result_is_plain_json(
+    ask: CallRegistry, model: ModelNames, trained: dict[str, Any], context: MakeContext
+) -> None:
     """Airflow lets only plain values cross from task to task."""
     import json
 
@@ -115,7 +136,9 @@ def test_result_is_plain_json(ask, model, trained, context):
     ("source", "code"),
     [("models:/m-" + "0" * 32, "artifact_not_found|not_found"), ("../elsewhere", "invalid_input")],
 )
-def test_impossible_source_fails_the_task(ask, model, context, source, code):
+def test_impossible_source_fails_the_task(
+    ask: CallRegistry, model: ModelNames, context: MakeContext, source: str, code: str
+) -> None:
     """A source that is not there, or not a source, is told without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -125,7 +148,9 @@ def test_impossible_source_fails_the_task(ask, model, context, source, code):
         task.execute(context(task))
 
 
-def test_unreachable_mlflow_is_left_to_retries(ask, model, context, monkeypatch):
+def test_unreachable_mlflow_is_left_to_retries(
+    ask: CallRegistry, model: ModelNames, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MLflow out of reach is told within seconds, as an error that Airflow tries again."""
     from model_lifecycle.registry.domain.errors import BackendUnavailable
 

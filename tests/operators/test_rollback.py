@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import CallRegistry, History, MakeContext, ModelNames, Register
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import RollbackModelOperator
 
 
-def _roll_back(model, **given):
+def _roll_back(model: ModelNames, **given: Any) -> RollbackModelOperator:
     from model_lifecycle.operators import RollbackModelOperator
 
     return RollbackModelOperator(task_id="rollback", reason="calls rose by 40 %", **model, **given)
@@ -11,8 +17,13 @@ def _roll_back(model, **given):
 
 @pytest.mark.parametrize("to_version", [None, "", "None", 1, "1"])
 def test_rollback_brings_the_earlier_version_back(
-    in_production, ask, model, context, to_version, history
-):
+    in_production: Register,
+    ask: CallRegistry,
+    model: ModelNames,
+    context: MakeContext,
+    to_version: str | int | None,
+    history: History,
+) -> None:
     """With or without a version given, production is what it was, and the ledger says why."""
     in_production()
     in_production()
@@ -24,19 +35,24 @@ def test_rollback_brings_the_earlier_version_back(
     assert (entry.kind, entry.reason) == ("rolled_back", "calls rose by 40 %")
 
 
-def test_retried_rollback_goes_back_once(in_production, ask, model, context):
+def test_retried_rollback_goes_back_once(
+    in_production: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """The next try finds what the first one did, and does not go back further."""
     for _ in range(3):
         in_production()
     task = _roll_back(model)
     first, second = (task.execute(context(task, run_id="b", try_number=n)) for n in (1, 2))
-    metadata = ask(lambda registry: registry.get_model(*model.values()))
+    metadata = ask(lambda registry: registry.get_model(**model))
 
     assert second == {**first, "changed": False}
+    assert metadata is not None
     assert metadata.production_version == 2
 
 
-def test_rollback_without_an_earlier_version_fails(in_production, model, context, ask):
+def test_rollback_without_an_earlier_version_fails(
+    in_production: Register, model: ModelNames, context: MakeContext, ask: CallRegistry
+) -> None:
     """There is nothing to go back to; the task says so and is not tried again."""
     from airflow.sdk.exceptions import AirflowFailException
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from support.task_fixtures import CallRegistry, History, MakeContext, ModelNames, Register
 
 
-def test_policy_is_set_once(register, ask, model, context, history):
+def test_policy_is_set_once(
+    register: Register, ask: CallRegistry, model: ModelNames, context: MakeContext, history: History
+) -> None:
     """The DAG's policy becomes the model's; stating it again makes no entry."""
     from model_lifecycle.operators import SetPolicyOperator
     from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
@@ -19,7 +22,9 @@ def test_policy_is_set_once(register, ask, model, context, history):
     assert kinds == ["registered", "policy_set"]
 
 
-def test_misspelt_policy_is_refused(register, model, context, ask):
+def test_misspelt_policy_is_refused(
+    register: Register, model: ModelNames, context: MakeContext, ask: CallRegistry
+) -> None:
     """A misspelt limit does not pass for none."""
     from airflow.sdk.exceptions import AirflowFailException
 

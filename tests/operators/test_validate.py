@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, ModelNames, Register
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model_lifecycle.operators import ShadowTestOperator, ValidateModelOperator
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
 
 DAYS = 10
 
 
 @pytest.fixture
-def version(register, ask, model):
+def version(register: Register, ask: CallRegistry, model: ModelNames) -> int:
     """A registered version whose policy asks for little."""
     from model_lifecycle.gates.policy.promotion import (
         Limit,
@@ -19,17 +30,17 @@ def version(register, ask, model):
     )
 
     number = register()
-    claims = {"limits": (Limit("accuracy", minimum=0.6),)}
+    claims: dict[str, Any] = {"limits": (Limit("accuracy", minimum=0.6),)}
     policy = promotion_policy(
         validation=ValidationPolicy(**claims),
         shadow=ShadowPolicy(**claims, block="day", min_blocks=10, min_requests=100),
     )
-    ask(lambda registry: registry.set_policy(*model.values(), policy, actor="somebody"))
+    ask(lambda registry: registry.set_policy(**model, policy=policy, actor="somebody"))
     return number
 
 
 @pytest.fixture
-def frame():
+def frame() -> pd.DataFrame:
     import pandas as pd
 
     # No two rows are alike: what is repeated counts once.
@@ -38,17 +49,17 @@ def frame():
 
 
 @pytest.fixture
-def data(frame, tmp_path):
+def data(frame: pd.DataFrame, tmp_path: Path) -> str:
     path = tmp_path / "held-out.parquet"
     frame.to_parquet(path)
     return str(path)
 
 
 @pytest.fixture
-def traffic(frame, ask, model):
+def traffic(frame: pd.DataFrame, ask: CallRegistry, model: ModelNames) -> None:
     """Ten days of requests that nobody of ours answered."""
 
-    async def write(registry):
+    async def write(registry: ModelRegistry) -> None:
         from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 
         for day in range(DAYS):
@@ -62,37 +73,45 @@ def traffic(frame, ask, model):
                 prediction=False,
             )
             served = requests.drop(columns=["label", "labelled_at"])
-            await write_traffic(registry.artifacts, *model.values(), hour, served)
-            await write_labels(registry.artifacts, *model.values(), hour, requests)
+            await write_traffic(registry.artifacts, **model, hour=hour, frame=served)
+            await write_labels(registry.artifacts, **model, day=hour, frame=requests)
 
     ask(write)
 
 
 @pytest.fixture
-def evidence(ask, model, version):
+def evidence(ask: CallRegistry, model: ModelNames, version: int) -> Callable[[], list[str]]:
     """Ids of the evidence there is, read anew at each call."""
 
-    def call():
-        found = ask(lambda registry: registry.list_evidence(*model.values(), version))
+    def call() -> list[str]:
+        found = ask(lambda registry: registry.list_evidence(**model, version=version))
         return [item.evidence_id for item in found]
 
     return call
 
 
-def _validate(model, version, data, **given):
+def _validate(
+    model: ModelNames, version: int | str, data: str, **given: Any
+) -> ValidateModelOperator:
     from model_lifecycle.operators import ValidateModelOperator
 
     return ValidateModelOperator(task_id="validate", version=version, data=data, **model, **given)
 
 
-def _shadow(model, version, **given):
+def _shadow(model: ModelNames, version: int, **given: Any) -> ShadowTestOperator:
     from model_lifecycle.operators import ShadowTestOperator
 
     window = {"start": "2013-07-01", "end": "2013-07-11"}
     return ShadowTestOperator(task_id="shadow", version=version, **{**window, **model, **given})
 
 
-def test_verdict_crosses_as_plain_json(model, version, data, context, evidence):
+def test_verdict_crosses_as_plain_json(
+    model: ModelNames,
+    version: int,
+    data: str,
+    context: MakeContext,
+    evidence: Callable[[], list[str]],
+) -> None:
     """The next task reads verdict, sentence, numbers and where the report is."""
     task = _validate(model, str(version), data)
     told = task.execute(context(task))
@@ -104,7 +123,13 @@ def test_verdict_crosses_as_plain_json(model, version, data, context, evidence):
     assert told["report_uri"].endswith(f"validation-{told['evidence_id']}")
 
 
-def test_retried_gate_judges_nothing_twice(model, version, data, context, evidence):
+def test_retried_gate_judges_nothing_twice(
+    model: ModelNames,
+    version: int,
+    data: str,
+    context: MakeContext,
+    evidence: Callable[[], list[str]],
+) -> None:
     """The next try gives the evidence that the first one recorded."""
     task = _validate(model, version, data)
     first, second = (task.execute(context(task, try_number=number)) for number in (1, 2))
@@ -113,7 +138,13 @@ def test_retried_gate_judges_nothing_twice(model, version, data, context, eviden
     assert len(evidence()) == 1
 
 
-def test_cleared_gate_judges_again(model, version, data, context, evidence):
+def test_cleared_gate_judges_again(
+    model: ModelNames,
+    version: int,
+    data: str,
+    context: MakeContext,
+    evidence: Callable[[], list[str]],
+) -> None:
     """Whoever clears the task gets a new verdict; the ledger shows both attempts."""
     task = _validate(model, version, data)
     told = [task.execute(context(task, cleared_after=tries)) for tries in (0, 1)]
@@ -122,7 +153,9 @@ def test_cleared_gate_judges_again(model, version, data, context, evidence):
     assert [item["evidence_id"] for item in told] == evidence()
 
 
-def test_verdict_does_not_fail_the_task_unless_asked(model, version, data, frame, context):
+def test_verdict_does_not_fail_the_task_unless_asked(
+    model: ModelNames, version: int, data: str, frame: pd.DataFrame, context: MakeContext
+) -> None:
     """A version that fails its gate is no failed task; ``fail_on`` makes it one."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -137,7 +170,14 @@ def test_verdict_does_not_fail_the_task_unless_asked(model, version, data, frame
         strict.execute(context(strict))
 
 
-def test_data_that_cannot_be_judged_fail_the_task(model, version, data, frame, context, evidence):
+def test_data_that_cannot_be_judged_fail_the_task(
+    model: ModelNames,
+    version: int,
+    data: str,
+    frame: pd.DataFrame,
+    context: MakeContext,
+    evidence: Callable[[], list[str]],
+) -> None:
     """Columns that the model does not know are an error, and no evidence."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -150,7 +190,9 @@ def test_data_that_cannot_be_judged_fail_the_task(model, version, data, frame, c
     assert evidence() == []
 
 
-def test_shadow_test_tells_its_progress(model, version, traffic, context):
+def test_shadow_test_tells_its_progress(
+    model: ModelNames, version: int, traffic: None, context: MakeContext
+) -> None:
     """The log says which block of how many is being replayed."""
     from structlog.testing import capture_logs
 
@@ -163,7 +205,9 @@ def test_shadow_test_tells_its_progress(model, version, traffic, context):
     assert lines.index("Block 10 of 10: 2013-07-10") == lines.index("Block 1 of 10: 2013-07-01") + 9
 
 
-def test_empty_window_fails_the_task(model, version, traffic, context):
+def test_empty_window_fails_the_task(
+    model: ModelNames, version: int, traffic: None, context: MakeContext
+) -> None:
     """A window without requests is told, with the window."""
     from airflow.sdk.exceptions import AirflowFailException
 

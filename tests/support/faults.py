@@ -6,9 +6,11 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
+from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
 
 
@@ -36,8 +38,8 @@ def faulty(registry: ModelRegistry, fault: Fault) -> ModelRegistry:
     return ModelRegistry(
         replace(
             stores,
-            ledger=_Faulty(stores.ledger, "ledger", fault),
-            tracking=_Faulty(stores.tracking, "MLflow", fault),
+            ledger=cast(Ledger, _Faulty(stores.ledger, "ledger", fault)),
+            tracking=cast(MlflowTracking, _Faulty(stores.tracking, "MLflow", fault)),
             artifacts=_Faulty(stores.artifacts, "artifacts", fault),
         )
     )

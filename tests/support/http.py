@@ -104,7 +104,8 @@ class Api:
             "POST", "/models", "contributor", tenant, json={"name": name, "source": source}, **said
         )
         assert answer.status_code == 201, answer.text
-        return answer.json()
+        model: dict[str, Any] = answer.json()
+        return model
 
 
 async def furnished(settings: Settings, *names: str) -> list[Tenant]:

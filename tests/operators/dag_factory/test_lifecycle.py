@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
 
-def _train(**_): ...
+
+def _train(**_: object) -> None: ...
 
 
-def _retrain(**extra):
+def _retrain(**extra: Any) -> DAG:
     from model_lifecycle.operators import retrain_and_promote
 
     arguments = {
@@ -25,13 +29,13 @@ def _retrain(**extra):
     return retrain_and_promote(**{**arguments, **extra})
 
 
-def _round_trip(dag):
+def _round_trip(dag: DAG) -> Any:
     from airflow.serialization.serialized_objects import DagSerialization
 
     return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
 
 
-def _order(dag):
+def _order(dag: Any) -> list[str]:
     (task,) = dag.roots
     order = [task.task_id]
     while task.downstream_list:
@@ -40,7 +44,7 @@ def _order(dag):
     return order
 
 
-def test_lifecycle_judges_twice_before_production():
+def test_lifecycle_judges_twice_before_production() -> None:
     """The plain lifecycle has no task for what was not given."""
     assert _order(_retrain()) == [
         "train",
@@ -52,7 +56,7 @@ def test_lifecycle_judges_twice_before_production():
     ]
 
 
-def test_lifecycle_with_everything():
+def test_lifecycle_with_everything() -> None:
     """Policy, data and traffic each get the task before the one that needs them."""
     dag = _retrain(policy=PromotionPolicy(), validation_data=_train, record_traffic=_train)
 
@@ -69,17 +73,19 @@ def test_lifecycle_with_everything():
     ]
 
 
-def test_lifecycle_with_approval_asks_before_production():
+def test_lifecycle_with_approval_asks_before_production() -> None:
     """A person is asked between the last gate and production, with the arguments given."""
     policy = PromotionPolicy(require_approval=True)
     dag = _retrain(policy=policy, approval={"assigned_users": [{"id": "7", "name": "ann"}]})
 
     assert _order(dag)[-3:] == ["shadow_test", "approve", "promote_to_production"]
-    assert dag.get_task("approve").assigned_users == [{"id": "7", "name": "ann"}]
+    approve: Any = dag.get_task("approve")
+
+    assert approve.assigned_users == [{"id": "7", "name": "ann"}]
     assert set(_round_trip(dag).task_dict) == set(dag.task_dict)
 
 
-def test_approval_that_the_policy_does_not_require_is_refused():
+def test_approval_that_the_policy_does_not_require_is_refused() -> None:
     """Asking a person while others may promote without one would be for show."""
     from model_lifecycle.registry.domain.errors import InvalidInput
 
@@ -87,7 +93,7 @@ def test_approval_that_the_policy_does_not_require_is_refused():
         _retrain(policy=PromotionPolicy(), approval=True)
 
 
-def test_lifecycle_survives_serialisation():
+def test_lifecycle_survives_serialisation() -> None:
     """The scheduler's copy of the DAG has its tasks, parameters and the asset it produces."""
     dag = _round_trip(_retrain(policy=PromotionPolicy(), validation_data=_train))
     promote = dag.get_task("promote_to_production")
@@ -101,7 +107,7 @@ def test_lifecycle_survives_serialisation():
     assert dag.max_active_runs == 1
 
 
-def test_lifecycle_takes_what_a_dag_takes():
+def test_lifecycle_takes_what_a_dag_takes() -> None:
     """Other arguments reach the DAG; defaults give way to what the user says."""
     dag = _retrain(tags=["mine"], default_args={"retries": 7}, max_active_runs=2)
 
@@ -109,7 +115,7 @@ def test_lifecycle_takes_what_a_dag_takes():
     assert (dag.get_task("train").retries, dag.max_active_runs) == (7, 2)
 
 
-def test_rollback_dag_survives_serialisation():
+def test_rollback_dag_survives_serialisation() -> None:
     """The scheduler's copy has the form; it has no schedule."""
     from model_lifecycle.operators import rollback_dag
 
@@ -132,7 +138,10 @@ def test_rollback_dag_survives_serialisation():
         ({}, False),
     ],
 )
-def test_form_of_the_rollback(conf, valid):
+def test_form_of_the_rollback(
+    conf: dict[str, str | None] | dict[str, str | int] | dict[str, str] | dict[str, object],
+    valid: bool,
+) -> None:
     """The form refuses unknown models, impossible versions and empty reasons."""
     from airflow.sdk.definitions.param import process_params
     from airflow.sdk.exceptions import ParamValidationError
@@ -146,7 +155,7 @@ def test_form_of_the_rollback(conf, valid):
         process_params(dag, dag.get_task("rollback"), conf, suppress_exception=False)
 
 
-def test_rollback_form_says_what_its_fields_need():
+def test_rollback_form_says_what_its_fields_need() -> None:
     """A field that holds the button back says how to fill it."""
     from model_lifecycle.operators import rollback_dag
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from model_lifecycle.registry.domain.models import LedgerEntry
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -26,16 +33,16 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def bag(airflow_database):
+def bag(airflow_database: None) -> DagBag:
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
 
     folder = conf.get("core", "dags_folder")
-    return DagBag(dag_folder=folder, bundle_name="dags-folder", bundle_path=folder)
+    return DagBag(dag_folder=folder, bundle_name="dags-folder", bundle_path=Path(folder))
 
 
 @pytest.fixture(scope="module")
-def runs(bag, registry_home) -> list[Told]:
+def runs(bag: DagBag, registry_home: Path) -> list[Told]:
     """Four runs: a first version, a second as good, one that is worse, and a rollback."""
     reason = {"model": "heart", "reason": "nurses see too many alarms"}
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +57,7 @@ def runs(bag, registry_home) -> list[Told]:
         ]
 
 
-def _run(dag, conf) -> Told:
+def _run(dag: Any, conf: dict[str, Any]) -> Told:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -66,14 +73,14 @@ def _run(dag, conf) -> Told:
     return Told(done.state, {ti.task_id: ti.state for ti in done.get_task_instances()}, xcom)
 
 
-def test_dag_files_parse_without_errors_or_warnings(bag):
+def test_dag_files_parse_without_errors_or_warnings(bag: DagBag) -> None:
     """A DAG file around the factories is read without a word."""
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
     assert set(bag.dags) == {"heart_retrain", "heart_rollback", *_OTHERS}
 
 
-def test_first_version_goes_to_production_by_limits(runs):
+def test_first_version_goes_to_production_by_limits(runs: list[Told]) -> None:
     """Without a champion the limits decide, and every task succeeds."""
     first = runs[0]
 
@@ -82,7 +89,7 @@ def test_first_version_goes_to_production_by_limits(runs):
     assert first.xcom["promote_to_production"]["production"] == 1
 
 
-def test_second_version_is_judged_against_the_first(runs):
+def test_second_version_is_judged_against_the_first(runs: list[Told]) -> None:
     """The second version passes both comparisons and takes the place of the first."""
     second = runs[1]
 
@@ -94,7 +101,7 @@ def test_second_version_is_judged_against_the_first(runs):
     assert second.xcom["promote_to_production"]["previous_production"] == 1
 
 
-def test_worse_version_is_held_and_the_run_succeeds(runs):
+def test_worse_version_is_held_and_the_run_succeeds(runs: list[Told]) -> None:
     """A verdict against the version skips its promotion and what follows; nothing fails."""
     third = runs[2]
 
@@ -107,7 +114,7 @@ def test_worse_version_is_held_and_the_run_succeeds(runs):
     assert third.xcom["validate"]["sentence"] in third.xcom["promote_to_staging.refusal"]["message"]
 
 
-def test_rollback_restores_the_first_version(runs):
+def test_rollback_restores_the_first_version(runs: list[Told]) -> None:
     """One task, one operation: production is the first version again."""
     told = runs[3].xcom["rollback"]
 
@@ -115,7 +122,7 @@ def test_rollback_restores_the_first_version(runs):
     assert told["reason"] == "nurses see too many alarms"
 
 
-def test_production_changes_are_announced(runs):
+def test_production_changes_are_announced(runs: list[Told]) -> None:
     """Each change of production is one asset event; the held version sent none."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
@@ -133,7 +140,7 @@ def test_production_changes_are_announced(runs):
     assert changes == [(None, 1), (1, 2), (2, 1)]
 
 
-def test_promotion_starts_those_who_wait(runs):
+def test_promotion_starts_those_who_wait(runs: list[Told]) -> None:
     """DAGs that wait for this model, for any and for each are due; one for another is not."""
     from airflow.models.asset import AssetDagRunQueue, AssetPartitionDagRun
     from airflow.utils.session import create_session
@@ -150,13 +157,13 @@ def test_promotion_starts_those_who_wait(runs):
     assert partitioned == {("after_each_model", "clinic/heart")}
 
 
-def test_ledger_shows_who_and_why(runs, registry_home):
+def test_ledger_shows_who_and_why(runs: list[Told], registry_home: Path) -> None:
     """The ledger has one entry for each change, by the run that made it; its chain is whole."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings
     from model_lifecycle.registry.sync import run_sync
 
-    async def read():
+    async def read() -> tuple[int, list[LedgerEntry]]:
         async with open_registry(Settings(home=registry_home)) as registry:
             count = await registry.verify_ledger("clinic", "heart")
             return count, await registry.history("clinic", "heart")

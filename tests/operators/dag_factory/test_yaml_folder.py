@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -43,10 +46,10 @@ retries: 5
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Callable[..., Path]:
     """A folder of files by name; each is the good lifecycle with one piece of text replaced."""
 
-    def make(**files):
+    def make(**files: str) -> Path:
         for name, text in files.items():
             (tmp_path / f"{name}.yaml").write_text(dedent(text))
         return tmp_path
@@ -54,11 +57,11 @@ def folder(tmp_path):
     return make
 
 
-def _other(model_id):
+def _other(model_id: str) -> str:
     return GOOD.replace("model_id: churn", f"model_id: {model_id}")
 
 
-def _wrong(folder, old, new):
+def _wrong(folder: Callable[..., Path], old: str, new: str) -> list[str]:
     """What the check says about a folder with one file in which ``old`` was replaced."""
     from model_lifecycle.operators.dag_factory.yaml_folder import (
         InvalidLifecycles,
@@ -72,24 +75,27 @@ def _wrong(folder, old, new):
     return str(error.value).replace(f"{made}/", "").strip().splitlines()
 
 
-def test_a_file_is_a_whole_lifecycle(folder):
+def test_a_file_is_a_whole_lifecycle(folder: Callable[..., Path]) -> None:
     """Everything that the file says arrives in the DAG."""
     from model_lifecycle.operators import lifecycles_from
 
     (dag,) = lifecycles_from(folder(churn=GOOD)).values()
-    approve = dag.get_task("approve")
+    tasks: dict[str, Any] = dag.task_dict
+    approve = tasks["approve"]
 
-    assert (dag.dag_id, dag.schedule, dag.max_active_runs) == ("acme.churn", "@monthly", 1)
+    assert (dag.dag_id, dag.max_active_runs) == ("acme.churn", 1)
+    assert str(dag.schedule) == "@monthly"
+    assert dag.start_date is not None
     assert dag.start_date.isoformat() == "2026-01-01T00:00:00+00:00"
     assert {"customers", "acme", "churn"} <= dag.tags
-    assert dag.get_task("shadow_test").end == "2026-02-01"
-    assert (dag.get_task("train").retries, dag.get_task("train").owner) == (5, "ml-team")
-    assert dag.get_task("set_policy").policy["require_approval"] is True
+    assert tasks["shadow_test"].end == "2026-02-01"
+    assert (tasks["train"].retries, tasks["train"].owner) == (5, "ml-team")
+    assert tasks["set_policy"].policy["require_approval"] is True
     assert approve.assigned_users == [{"id": "7", "name": "ann"}]
     assert approve.response_timeout.total_seconds() == 4 * 3600
 
 
-def test_many_models_are_one_dag_each(folder):
+def test_many_models_are_one_dag_each(folder: Callable[..., Path]) -> None:
     """Folders within the folder count as well; the ids are those of tenant and model."""
     from model_lifecycle.operators import lifecycles_from
 
@@ -100,7 +106,7 @@ def test_many_models_are_one_dag_each(folder):
     assert sorted(lifecycles_from(made)) == ["acme-eu.churn", "acme.churn", "acme.fraud"]
 
 
-def test_functions_are_imported_when_the_task_runs(folder):
+def test_functions_are_imported_when_the_task_runs(folder: Callable[..., Path]) -> None:
     """A function that does not exist yet hurts nobody but its own task."""
     from model_lifecycle.operators import lifecycles_from
 
@@ -108,9 +114,12 @@ def test_functions_are_imported_when_the_task_runs(folder):
     (dag,) = lifecycles_from(folder(churn=text)).values()
     (other,) = lifecycles_from(folder(churn=GOOD)).values()
 
-    assert dag.get_task("train").train(s="[1]") == [1]
+    tasks: dict[str, Any] = dag.task_dict
+    others: dict[str, Any] = other.task_dict
+
+    assert tasks["train"].train(s="[1]") == [1]
     with pytest.raises(ModuleNotFoundError):
-        other.get_task("train").train()
+        others["train"].train()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,9 @@ def test_functions_are_imported_when_the_task_runs(folder):
         ("params:\n", "params: 7\nx:\n", "x:", "unknown key 'x'; keys here are approval"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(folder, old, new, where, said):
+def test_a_mistake_is_told_with_its_place(
+    folder: Callable[..., Path], old: str, new: str, where: str, said: str
+) -> None:
     """File, line and column of what is wrong, and what would be right."""
     told = _wrong(folder, old, new)
     before, found, _ = GOOD.replace(old, new).partition(where)
@@ -153,7 +164,7 @@ def test_a_mistake_is_told_with_its_place(folder, old, new, where, said):
     assert [item for item in told if item.startswith(f"churn.yaml:{line}:{column}: {said}")]
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(folder):
+def test_all_mistakes_of_a_file_are_told_at_once(folder: Callable[..., Path]) -> None:
     """Nobody has to load a file five times to mend five mistakes."""
     said = _wrong(folder, "tags: [customers]\nowner: ml-team", "tag: 1\nowner: 7\nretires: 2")
     first = GOOD.partition("tags:")[0].count("\n") + 1
@@ -161,7 +172,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder):
     assert [int(line.split(":")[1]) for line in said[:3]] == [first, first + 1, first + 2]
 
 
-def test_two_files_for_one_dag_are_a_mistake(folder):
+def test_two_files_for_one_dag_are_a_mistake(folder: Callable[..., Path]) -> None:
     """The second of two files with the same id is named, with the first."""
     from model_lifecycle.operators.dag_factory.yaml_folder import (
         InvalidLifecycles,
@@ -172,7 +183,7 @@ def test_two_files_for_one_dag_are_a_mistake(folder):
         check_lifecycles(folder(a=GOOD, b=GOOD))
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A misspelt path is not an empty folder."""
     from model_lifecycle.operators import lifecycles_from
     from model_lifecycle.operators.dag_factory.yaml_folder import InvalidLifecycles
@@ -181,7 +192,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         lifecycles_from(tmp_path / "x")
 
 
-def test_a_broken_file_does_not_hide_the_others(folder, tmp_path_factory, airflow_database):
+def test_a_broken_file_does_not_hide_the_others(
+    folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, airflow_database: None
+) -> None:
     """Airflow loads the good DAGs, and its import error names the broken file and line."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -201,7 +214,7 @@ def test_a_broken_file_does_not_hide_the_others(folder, tmp_path_factory, airflo
 
 
 @pytest.mark.timeout(240)
-def test_a_hundred_lifecycles_cost_little(folder):
+def test_a_hundred_lifecycles_cost_little(folder: Callable[..., Path]) -> None:
     """Reading, checking and making a DAG costs at most 30 ms of processor time a file, and imports
     nothing heavy."""
     made = folder(**{f"m{number}": _other(f"model-{number}") for number in range(100)})
@@ -234,7 +247,7 @@ default_args: {retries: 1, retry_delay: 60, pool_slots: 2}
 """
 
 
-def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path):
+def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path: Path) -> None:
     """Pool, queue and time limits are every task's; the schedule goes by the file's time zone."""
     from datetime import timedelta
 
@@ -252,6 +265,7 @@ def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path):
 
     assert tasks == {("gpu", "fast", 2, 1, timedelta(hours=1), timedelta(minutes=1))}
     assert (dag.catchup, dag.max_active_runs, dag.timezone.name) == (True, 2, "Europe/Berlin")
+    assert dag.start_date is not None
     assert dag.start_date.isoformat() == "2025-12-31T23:00:00+00:00"
 
 
@@ -273,7 +287,9 @@ def test_settings_of_a_platform_reach_dag_and_tasks(tmp_path):
         ("pol: gpu", r"unknown key 'pol'; did you mean 'pool'"),
     ],
 )
-def test_wrong_setting_of_a_platform_is_refused_by_name(tmp_path, text, message):
+def test_wrong_setting_of_a_platform_is_refused_by_name(
+    tmp_path: Path, text: str, message: str
+) -> None:
     """The mistake has the key's name, and what is allowed there."""
     from model_lifecycle.operators import check_lifecycles
     from model_lifecycle.operators.dag_factory.yaml_folder import InvalidLifecycles
@@ -285,7 +301,7 @@ def test_wrong_setting_of_a_platform_is_refused_by_name(tmp_path, text, message)
 
 
 @pytest.mark.parametrize("text", ["timezone: Europe/Berlin", "catchup: true"])
-def test_setting_that_needs_a_start_date_says_so(tmp_path, text):
+def test_setting_that_needs_a_start_date_says_so(tmp_path: Path, text: str) -> None:
     """Neither means anything without one."""
     without = _LIFECYCLE.replace("start_date: 2026-01-01\n", "")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from airflow.sdk import DAG
+from support.task_fixtures import ModelNames
 
 from model_lifecycle.operators import RegisterModelOperator, TrainModelOperator
 from model_lifecycle.registry.domain.models import TrainedModel
 
 #: Stands for the code: a test corrects it between two runs of the same task.
 CODE = "TEST_TRAINING_CODE"
-MODEL = {"tenant_id": "cleared", "model_id": "heart"}
+MODEL: ModelNames = {"tenant_id": "cleared", "model_id": "heart"}
 
 
 def train() -> TrainedModel:

@@ -7,22 +7,24 @@ who fix the window beforehand.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow.sdk import DAG
+from support.task_fixtures import ModelNames
 
 from model_lifecycle.operators import ABTestOperator, GateVerdictSensor, PromoteModelOperator
 
 START, END = "2013-07-01", "2013-07-09"
 
 for tenant in ("better", "worse"):
-    model = {"tenant_id": f"ab-{tenant}", "model_id": "heart"}
+    model: ModelNames = {"tenant_id": f"ab-{tenant}", "model_id": "heart"}
     with DAG(
         f"ab_{tenant}",
         schedule=None,
         start_date=datetime(2013, 7, 1, tzinfo=UTC),
         params={"version": 0},
     ):
-        asked = {"version": "{{ params.version }}", "start": START, **model}
+        asked: dict[str, Any] = {"version": "{{ params.version }}", "start": START, **model}
         follow = GateVerdictSensor(task_id="follow", gate="ab_test", deferrable=False, **asked)
         judge = ABTestOperator(task_id="judge", end=END, **asked)
         promote = PromoteModelOperator(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import DAG, BaseOperator, PartitionedAssetTimetable
 
 from model_lifecycle.operators import any_model_asset, each_model_asset, production_asset
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class Tell(BaseOperator):
     """Nothing to do: that it was started is the point."""
 
-    def execute(self, context):
+    def execute(self, context: Context) -> None:
         return None
 
 

@@ -13,7 +13,9 @@ from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidIn
 def answer_at_second_try() -> int:
     """What an earlier try kept is there in the next."""
     store = get_current_context()["task_state_store"]
-    tries = store.get("tries", 0) + 1
+    before = store.get("tries", 0)
+    assert isinstance(before, int)
+    tries = before + 1
     store.set("tries", tries)
     if tries == 1:
         raise BackendUnavailable("ledger", "no connection")

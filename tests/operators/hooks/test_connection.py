@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from model_lifecycle.registry.domain.authorization import Role
 from model_lifecycle.registry.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import ModelRegistryHook
+
 
 STORES = {
     "database_url": "postgresql+asyncpg://lifecycle:s3cret-word@db/ledger",
@@ -18,11 +25,11 @@ STORES = {
 
 
 @pytest.fixture
-def connect(no_registry, monkeypatch):
+def connect(no_registry: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModelRegistryHook]:
     """A hook whose connection has these fields; ``extra`` may be text that is no JSON."""
     from model_lifecycle.operators import ModelRegistryHook
 
-    def call(extra=None, **fields):
+    def call(extra: object = None, **fields: object) -> ModelRegistryHook:
         connection = {"conn_type": "model_registry", "extra": extra, **fields}
         monkeypatch.setenv("AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT", json.dumps(connection))
         return ModelRegistryHook()
@@ -45,7 +52,9 @@ def connect(no_registry, monkeypatch):
         "null",
     ],
 )
-def test_extra_that_is_no_filled_object_is_refused(connect, extra):
+def test_extra_that_is_no_filled_object_is_refused(
+    connect: Callable[..., ModelRegistryHook], extra: str | None
+) -> None:
     """Nothing is taken from an extra that is empty or cannot be read: neither store nor role."""
     hook = connect(extra)
 
@@ -55,8 +64,11 @@ def test_extra_that_is_no_filled_object_is_refused(connect, extra):
 
 @pytest.mark.parametrize("environment", [False, True])
 def test_unreadable_connection_is_refused_whatever_the_environment_says(
-    connect, monkeypatch, tmp_path, environment
-):
+    connect: Callable[..., ModelRegistryHook],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environment: bool,
+) -> None:
     """A connection that is there is never replaced by the environment."""
     if environment:
         monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(tmp_path))
@@ -99,7 +111,9 @@ def test_unreadable_connection_is_refused_whatever_the_environment_says(
         ("extra__model_registry__roles", "viewer"),
     ],
 )
-def test_wrong_field_is_refused_by_name(connect, field, value):
+def test_wrong_field_is_refused_by_name(
+    connect: Callable[..., ModelRegistryHook], field: str, value: object
+) -> None:
     """The error names the field, whatever is wrong with it."""
     hook = connect({**STORES, field: value})
 
@@ -119,7 +133,9 @@ def test_wrong_field_is_refused_by_name(connect, field, value):
         ("port", 5432),
     ],
 )
-def test_value_outside_of_the_extra_fields_is_refused(connect, field, value):
+def test_value_outside_of_the_extra_fields_is_refused(
+    connect: Callable[..., ModelRegistryHook], field: str, value: object
+) -> None:
     """An address in another field would be left out without a word."""
     hook = connect(STORES, **{field: value})
 
@@ -130,14 +146,16 @@ def test_value_outside_of_the_extra_fields_is_refused(connect, field, value):
     assert "s3cret-word" not in str(caught.value)
 
 
-def test_connection_of_another_type_is_refused(connect):
+def test_connection_of_another_type_is_refused(connect: Callable[..., ModelRegistryHook]) -> None:
     """The id of a web server's connection is no registry."""
     with pytest.raises(InvalidInput, match="of type 'http', not 'model_registry'"):
         connect(STORES, conn_type="http").connection()
 
 
 @pytest.mark.parametrize("missing", sorted(STORES))
-def test_store_that_nobody_named_is_refused(connect, missing):
+def test_store_that_nobody_named_is_refused(
+    connect: Callable[..., ModelRegistryHook], missing: str
+) -> None:
     """No store is made in the folder in which a worker happens to run."""
     rest = {name: value for name, value in STORES.items() if name != missing}
 
@@ -148,13 +166,17 @@ def test_store_that_nobody_named_is_refused(connect, missing):
 
 
 @pytest.mark.parametrize("named", [{"roles": "viewer"}, {"call_timeout": 3}])
-def test_connection_that_names_no_store_is_refused(connect, named):
+def test_connection_that_names_no_store_is_refused(
+    connect: Callable[..., ModelRegistryHook], named: dict[str, object]
+) -> None:
     """What the tasks may do does not say where."""
     with pytest.raises(InvalidInput, match="nothing says where the registry is"):
         connect(named).connection()
 
 
-def test_environment_names_what_the_connection_leaves_out(connect, monkeypatch):
+def test_environment_names_what_the_connection_leaves_out(
+    connect: Callable[..., ModelRegistryHook], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each field that the connection does not fill may come from the environment."""
     monkeypatch.setenv("MODEL_LIFECYCLE_DATABASE_URL", STORES["database_url"])
     monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", STORES["tracking_uri"])
@@ -166,14 +188,18 @@ def test_environment_names_what_the_connection_leaves_out(connect, monkeypatch):
     assert found.roles == {Role.VIEWER}
 
 
-def test_home_asks_for_an_embedded_registry(connect, tmp_path):
+def test_home_asks_for_an_embedded_registry(
+    connect: Callable[..., ModelRegistryHook], tmp_path: Path
+) -> None:
     """Whoever names the folder gets ledger, MLflow and artifacts in it."""
     settings = connect({"home": str(tmp_path)}).settings()
 
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
 
 
-def test_environment_that_names_no_store_is_no_registry(no_registry, monkeypatch):
+def test_environment_that_names_no_store_is_no_registry(
+    no_registry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some other setting in the environment does not make an embedded registry."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -185,7 +211,9 @@ def test_environment_that_names_no_store_is_no_registry(no_registry, monkeypatch
         ModelRegistryHook().settings()
 
 
-def test_text_of_a_connection_uri_is_read(no_registry, monkeypatch):
+def test_text_of_a_connection_uri_is_read(
+    no_registry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A connection written as a URI has text in every field."""
     from urllib.parse import urlencode
 
@@ -215,7 +243,7 @@ def test_text_of_a_connection_uri_is_read(no_registry, monkeypatch):
         ({"tracking_uri": "https://mlflow.example.com/?page=2"}, set()),
     ],
 )
-def test_secrets_are_found_wherever_they_stand(value, expected):
+def test_secrets_are_found_wherever_they_stand(value: object, expected: set[str]) -> None:
     """As written and decoded, nested, in queries, and in what is no JSON."""
     from model_lifecycle.operators.hooks.connection_secrets import secrets_of
 
@@ -231,7 +259,9 @@ def test_secrets_are_found_wherever_they_stand(value, expected):
         {"stores": {"ledger": {"password": "s3cret-word"}}},
     ],
 )
-def test_secrets_are_masked_also_where_the_connection_is_refused(connect, extra):
+def test_secrets_are_masked_also_where_the_connection_is_refused(
+    connect: Callable[..., ModelRegistryHook], extra: object
+) -> None:
     """What Airflow prints afterwards does not hold the password."""
     from airflow.sdk._shared.secrets_masker import redact
 

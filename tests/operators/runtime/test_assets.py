@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import MakeContext
 
 from model_lifecycle.registry.domain.errors import InvalidName
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import PromoteModelOperator
+
 
 _EXTRA = {
     "tenant_id": "acme",
@@ -15,20 +22,20 @@ _EXTRA = {
 }
 
 
-def _promote(**names):
+def _promote(**names: Any) -> PromoteModelOperator:
     from model_lifecycle.operators import PromoteModelOperator
 
     return PromoteModelOperator(**{"task_id": "promote", "version": 3, **names})
 
 
-def test_asset_uri_survives_airflow():
+def test_asset_uri_survives_airflow() -> None:
     """Airflow keeps the URI of the asset as it was written."""
     from model_lifecycle.operators import production_asset
 
     assert production_asset("acme", "churn").uri == "x-model-lifecycle://acme/churn/production"
 
 
-def test_asset_of_an_impossible_name_is_refused():
+def test_asset_of_an_impossible_name_is_refused() -> None:
     """A DAG that waits for a model with an impossible name would wait for ever."""
     from model_lifecycle.operators import production_asset
 
@@ -36,7 +43,7 @@ def test_asset_of_an_impossible_name_is_refused():
         production_asset("acme", "no/such")
 
 
-def test_promotion_declares_its_assets():
+def test_promotion_declares_its_assets() -> None:
     """Airflow's graph shows which DAG changes which stage of which model."""
     from airflow.sdk import Asset
 
@@ -54,7 +61,7 @@ def test_promotion_declares_its_assets():
         ]
 
 
-def test_every_asset_is_another():
+def test_every_asset_is_another() -> None:
     """No model or tenant can be named so that its asset is that of another stage, or of any."""
     from model_lifecycle.operators import any_model_asset, each_model_asset, stage_asset
     from model_lifecycle.registry.domain.stages import LIVE_STAGES
@@ -69,7 +76,7 @@ def test_every_asset_is_another():
     assert all(asset.uri == f"x-model-lifecycle://{asset.name}" for asset in assets)
 
 
-def test_events_tell_one_story(context):
+def test_events_tell_one_story(context: MakeContext) -> None:
     """The model's event, that of any model and that of each model hold the same; the last has the
     model as its partition."""
     from model_lifecycle.operators import any_model_asset, each_model_asset, production_asset
@@ -86,7 +93,7 @@ def test_events_tell_one_story(context):
     assert list(events[any_model_asset()].partition_keys) == []
 
 
-def test_event_of_a_model_named_at_run_time_goes_through_the_alias(context):
+def test_event_of_a_model_named_at_run_time_goes_through_the_alias(context: MakeContext) -> None:
     """Where only the run knows the model, the event reaches the model's asset all the same."""
     from model_lifecycle.operators import any_model_asset
     from model_lifecycle.operators.runtime.assets import announce, changes_alias

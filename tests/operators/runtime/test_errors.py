@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 import pytest
 
 from model_lifecycle.operators.runtime.errors import airflow_errors
 from model_lifecycle.registry.domain import errors
+from model_lifecycle.registry.domain.errors import RegistryError
 from model_lifecycle.registry.sync import run_sync
 
 
@@ -20,7 +22,7 @@ from model_lifecycle.registry.sync import run_sync
     ],
     ids=lambda error: error.code,
 )
-def test_refusal_fails_the_task_without_retries(refusal):
+def test_refusal_fails_the_task_without_retries(refusal: RegistryError) -> None:
     """What would be refused again is not tried again, and the code is told."""
     from airflow.sdk.exceptions import AirflowFailException
 
@@ -33,7 +35,7 @@ def test_refusal_fails_the_task_without_retries(refusal):
     assert caught.value.__cause__ is refusal
 
 
-def _traceback_of(act):
+def _traceback_of(act: Callable[[], None]) -> str:
     """The text that Airflow would print of a task that failed."""
     try:
         act()
@@ -42,7 +44,7 @@ def _traceback_of(act):
     raise AssertionError("it did not fail")
 
 
-async def _refuse(error):
+async def _refuse(error: RegistryError) -> None:
     try:
         raise KeyError("a probe that failed on the way")
     except KeyError:
@@ -58,10 +60,10 @@ async def _refuse(error):
     ],
     ids=lambda error: error.code,
 )
-def test_log_of_a_failed_task_ends_with_what_failed(error):
+def test_log_of_a_failed_task_ends_with_what_failed(error: RegistryError) -> None:
     """The last line is the sentence; frames of the core and errors on the way are left out."""
 
-    def task():
+    def task() -> None:
         with airflow_errors():
             run_sync(_refuse(error))
 
@@ -73,20 +75,20 @@ def test_log_of_a_failed_task_ends_with_what_failed(error):
         assert other not in text
 
 
-def test_error_of_a_users_function_is_left_as_it_is():
+def test_error_of_a_users_function_is_left_as_it_is() -> None:
     """Whoever wrote the function needs every frame of it."""
 
-    def task():
+    def task() -> None:
         with airflow_errors():
-            {}["missing"]
+            _ = dict[str, str]()["missing"]
 
     assert _traceback_of(task).splitlines()[-1] == "KeyError: 'missing'"
 
 
-def test_error_of_the_core_has_no_probe_in_it():
+def test_error_of_the_core_has_no_probe_in_it() -> None:
     """Looking for a running event loop is no part of the work's error."""
 
-    async def work():
+    async def work() -> None:
         raise errors.ModelNotFound("churn")
 
     with pytest.raises(errors.ModelNotFound) as caught:
@@ -95,7 +97,7 @@ def test_error_of_the_core_has_no_probe_in_it():
     assert caught.value.__context__ is None
 
 
-def test_unavailable_backend_is_left_to_retries():
+def test_unavailable_backend_is_left_to_retries() -> None:
     """A store that does not answer raises as it is, so that Airflow tries again."""
     with pytest.raises(errors.BackendUnavailable), airflow_errors():
         raise errors.BackendUnavailable("MLflow", "connection refused")

@@ -1,51 +1,81 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import CallRegistry, Judge, MakeContext, ModelNames, Promote, Register
 
 from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.models import TrainedModel
 from model_lifecycle.registry.domain.stages import Gate
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
+
+
+#: What a notifier told: its rendered text, and the event.
+Said = list[tuple[str, dict[str, Any]]]
+Heard = tuple[Said, Callable[[], "BaseNotifier"]]
+
+
+def _train() -> TrainedModel:
+    raise NotImplementedError
 
 
 @pytest.fixture
-def heard():
+def heard() -> Heard:
     """A notifier as users write one, with a template, and what it told."""
     from airflow.sdk import BaseNotifier
 
     class Tell(BaseNotifier):
         template_fields = ("text",)
 
-        def __init__(self, said, text="{{ lifecycle.event }}: {{ lifecycle.sentence }}"):
+        def __init__(
+            self,
+            said: Said,
+            text: str = "{{ lifecycle.event }}: {{ lifecycle.sentence }}",
+        ) -> None:
             super().__init__()
             self.said, self.text = said, text
 
-        def notify(self, context):
+        def notify(self, context: Any) -> None:
             self.said.append((self.text, context["lifecycle"]))
 
-    said = []
+    said: Said = []
     return said, lambda: Tell(said)
 
 
 @pytest.fixture
-def counted(monkeypatch):
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
     """What is added to Airflow's metrics."""
-    said = []
+    said: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr(
         "airflow.sdk.observability.stats.incr", lambda name, tags: said.append((name, tags))
     )
     return said
 
 
-def test_promotion_is_told_once(in_production, register, judge, promote, ask, heard, counted):
+def test_promotion_is_told_once(
+    in_production: Register,
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    ask: CallRegistry,
+    heard: Heard,
+    counted: list[tuple[str, dict[str, str]]],
+) -> None:
     """The notifier's template sees what happened; a retry, and another run, tell it no more."""
     in_production()
-    version, kept, (said, notifier) = register(), {}, heard
+    kept: dict[str, Any] = {}
+    version, (said, notifier) = register(), heard
     judge(version, Gate.VALIDATION)
     promote(version, "staging", run_id="r2")
     judge(version, Gate.SHADOW)
     said.clear()
     counted.clear()
     for try_number, run_id in ((1, "r2"), (2, "r2"), (1, "r3")):
-        given = {"try_number": try_number, "run_id": run_id, "kept": kept}
+        given: dict[str, Any] = {"try_number": try_number, "run_id": run_id, "kept": kept}
         promote(version, notifiers=notifier(), **given)
     (text, told), *more = said
 
@@ -57,7 +87,14 @@ def test_promotion_is_told_once(in_production, register, judge, promote, ask, he
     )
 
 
-def test_refusal_is_told_with_what_is_missing(register, judge, promote, ask, heard, counted):
+def test_refusal_is_told_with_what_is_missing(
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    ask: CallRegistry,
+    heard: Heard,
+    counted: list[tuple[str, dict[str, str]]],
+) -> None:
     """People hear why a version was held, and programs read it."""
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -72,7 +109,13 @@ def test_refusal_is_told_with_what_is_missing(register, judge, promote, ask, hea
     assert counted == [("model_lifecycle.transitions", {"event": "refused", "stage": "staging"})]
 
 
-def test_rollback_is_told(in_production, ask, model, context, heard):
+def test_rollback_is_told(
+    in_production: Register,
+    ask: CallRegistry,
+    model: ModelNames,
+    context: MakeContext,
+    heard: Heard,
+) -> None:
     """With the reason that the person gave."""
     from model_lifecycle.operators import RollbackModelOperator
 
@@ -92,12 +135,19 @@ def test_rollback_is_told(in_production, ask, model, context, heard):
     assert (told["from"], told["to"], told["reason"]) == (2, 1, "too many alarms")
 
 
-def test_a_notifier_that_fails_undoes_nothing(in_production, ask, register, judge, promote, heard):
+def test_a_notifier_that_fails_undoes_nothing(
+    in_production: Register,
+    ask: CallRegistry,
+    register: Register,
+    judge: Judge,
+    promote: Promote,
+    heard: Heard,
+) -> None:
     """What has happened stands, and the other notifiers are called."""
     from airflow.sdk import BaseNotifier
 
     class Broken(BaseNotifier):
-        def notify(self, context):
+        def notify(self, context: Any) -> None:
             raise OSError("no mail server")
 
     version, (said, notifier) = register(), heard
@@ -107,25 +157,29 @@ def test_a_notifier_that_fails_undoes_nothing(in_production, ask, register, judg
     assert (result["stage"], len(said)) == ("staging", 1)
 
 
-def test_factories_pass_notifiers_on(heard):
+def test_factories_pass_notifiers_on(heard: Heard) -> None:
     """One argument reaches every task that has something to tell."""
     from model_lifecycle.operators import retrain_and_promote, rollback_dag
 
     _, notifier = heard
     mine = [notifier()]
     dag = retrain_and_promote(
-        dag_id="d", tenant_id="acme", model_id="churn", train=print, validation_data="x",
+        dag_id="d", tenant_id="acme", model_id="churn", train=_train, validation_data="x",
         shadow_window=("a", "b"), approval=True, notifiers=mine,
     )  # fmt: skip
     back = rollback_dag(dag_id="r", tenant_id="acme", notifiers=mine)
 
-    assert dag.get_task("promote_to_staging").notifiers == mine
-    assert dag.get_task("promote_to_production").notifiers == mine
-    assert dag.get_task("approve").outcome_notifiers == mine
-    assert back.get_task("rollback").notifiers == mine
+    tasks: dict[str, Any] = {**dag.task_dict, **back.task_dict}
+
+    assert tasks["promote_to_staging"].notifiers == mine
+    assert tasks["promote_to_production"].notifiers == mine
+    assert tasks["approve"].outcome_notifiers == mine
+    assert tasks["rollback"].notifiers == mine
 
 
-def test_lineage_needs_no_openlineage(promote, register, judge, ask):
+def test_lineage_needs_no_openlineage(
+    promote: Promote, register: Register, judge: Judge, ask: CallRegistry
+) -> None:
     """Without its provider there is no lineage, and no error."""
     version = register()
     judge(version, Gate.VALIDATION)
@@ -134,15 +188,22 @@ def test_lineage_needs_no_openlineage(promote, register, judge, ask):
     assert ctx["task"].get_openlineage_facets_on_complete(ctx["ti"]) is None
 
 
-def test_lineage_says_what_was_read_and_made(promote, register, judge, ask, tenant, monkeypatch):
+def test_lineage_says_what_was_read_and_made(
+    promote: Promote,
+    register: Register,
+    judge: Judge,
+    ask: CallRegistry,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With its provider, a promotion leads from the version to the stage."""
     import sys
     from types import ModuleType, SimpleNamespace
 
     extractors = ModuleType("airflow.providers.openlineage.extractors")
-    extractors.OperatorLineage = SimpleNamespace
+    extractors.__dict__["OperatorLineage"] = SimpleNamespace
     facet = ModuleType("airflow.providers.common.compat.openlineage.facet")
-    facet.Dataset = SimpleNamespace
+    facet.__dict__["Dataset"] = SimpleNamespace
     for module in (extractors, facet):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     version = register()
@@ -167,7 +228,7 @@ def test_lineage_says_what_was_read_and_made(promote, register, judge, ask, tena
         ("/a/b", ("file", "/a/b")),
     ],
 )
-def test_files_are_named_as_openlineage_does(uri, expected):
+def test_files_are_named_as_openlineage_does(uri: str, expected: tuple[str, str]) -> None:
     """The bucket is the namespace, the path is the name."""
     from model_lifecycle.operators.runtime.openlineage import file_dataset
 

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import ModelNames
 
 from model_lifecycle.registry.domain import errors
 from model_lifecycle.registry.domain.errors import RegistryError
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
 
 _ERRORS = [
     item
@@ -13,7 +21,7 @@ _ERRORS = [
 
 
 @pytest.mark.parametrize("error", _ERRORS)
-def test_what_may_succeed_later_is_tried_again_and_nothing_else(error):
+def test_what_may_succeed_later_is_tried_again_and_nothing_else(error: type[RegistryError]) -> None:
     """The retry policy says of each error of the registry what the error itself says."""
     from airflow.sdk import RetryAction
 
@@ -24,7 +32,7 @@ def test_what_may_succeed_later_is_tried_again_and_nothing_else(error):
     assert decision.action == (RetryAction.RETRY if error.retryable else RetryAction.FAIL)
 
 
-def test_other_errors_are_left_to_airflow():
+def test_other_errors_are_left_to_airflow() -> None:
     """What we do not know is tried again as often as the task says."""
     from airflow.sdk import RetryAction
 
@@ -34,7 +42,7 @@ def test_other_errors_are_left_to_airflow():
     assert RETRY_POLICY.evaluate(ConnectionResetError(), 1, 3).action is RetryAction.RETRY
 
 
-def test_every_task_has_the_policy_unless_it_has_another(model):
+def test_every_task_has_the_policy_unless_it_has_another(model: ModelNames) -> None:
     """A policy of the task, or of its DAG's default arguments, comes first."""
     from airflow.sdk import DAG, ExceptionRetryPolicy
 
@@ -43,7 +51,7 @@ def test_every_task_has_the_policy_unless_it_has_another(model):
 
     mine = ExceptionRetryPolicy(rules=[])
 
-    def tasks(**extra):
+    def tasks(**extra: Any) -> list[BaseOperator]:
         return [
             SetPolicyOperator(task_id="policy", policy={}, **model, **extra),
             ModelStageSensor(task_id="sensor", **model, **extra),
@@ -60,14 +68,14 @@ def test_every_task_has_the_policy_unless_it_has_another(model):
 
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
-def test_airflow_tries_again_what_did_not_answer(airflow_database):
+def test_airflow_tries_again_what_did_not_answer(airflow_database: None) -> None:
     """In a real run: the store that was away is asked again, and finds what the first try kept; a
     refusal fails at the first try."""
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
 
     folder = conf.get("core", "dags_folder")
-    bag = DagBag(dag_folder=folder, bundle_name="dags-folder", bundle_path=folder)
+    bag = DagBag(dag_folder=folder, bundle_name="dags-folder", bundle_path=Path(folder))
     run = bag.dags["trying_again"].test()
     tasks = {ti.task_id: (ti.state, ti.try_number) for ti in run.get_task_instances()}
 

@@ -1,16 +1,28 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, ModelNames, Register
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import ModelStageSensor
 
 
-def _sensor(model, **given):
+def _sensor(model: ModelNames, **given: Any) -> ModelStageSensor:
     from model_lifecycle.operators import ModelStageSensor
 
     return ModelStageSensor(task_id="wait", poke_interval=0.05, timeout=5, **model, **given)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_sensor_finds_the_version_in_the_stage(in_production, ask, model, context, deferrable):
+def test_sensor_finds_the_version_in_the_stage(
+    in_production: Register,
+    ask: CallRegistry,
+    model: ModelNames,
+    context: MakeContext,
+    deferrable: bool,
+) -> None:
     """Waiting for what is so already ends at once, in both ways with the same answer."""
     version = in_production()
     task = _sensor(model, deferrable=deferrable)
@@ -18,14 +30,18 @@ def test_sensor_finds_the_version_in_the_stage(in_production, ask, model, contex
     assert task.execute(context(task)) == {"version": version, "stage": "production"}
 
 
-def test_sensor_of_another_version_waits(in_production, ask, model, context):
+def test_sensor_of_another_version_waits(
+    in_production: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """A version that is not in the stage is waited for, whatever others are."""
     in_production()
 
     assert not _sensor(model, version="2").poke(context(_sensor(model)))
 
 
-def test_deferred_sensor_resumes_with_the_trigger_s_answer(register, ask, model, context):
+def test_deferred_sensor_resumes_with_the_trigger_s_answer(
+    register: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """Sensor, trigger after a restart and resumed task agree on what was found."""
     import asyncio
     import json
@@ -50,7 +66,7 @@ def test_deferred_sensor_resumes_with_the_trigger_s_answer(register, ask, model,
     }
 
 
-async def test_trigger_tells_what_waiting_cannot_mend(ask, tenant):
+async def test_trigger_tells_what_waiting_cannot_mend(ask: CallRegistry, tenant: str) -> None:
     """A misspelt stage ends the wait with its code."""
     from model_lifecycle.operators import ModelStageTrigger
 
@@ -70,7 +86,9 @@ async def test_trigger_tells_what_waiting_cannot_mend(ask, tenant):
 @pytest.mark.parametrize(
     "event", [None, {}, {"status": "error", "message": "gone"}, {"status": "?"}]
 )
-def test_every_other_event_fails_the_sensor(model, context, event):
+def test_every_other_event_fails_the_sensor(
+    model: ModelNames, context: MakeContext, event: dict[str, str] | None
+) -> None:
     """The resumed task succeeds for a success and for nothing else."""
     from airflow.sdk.exceptions import AirflowException
 

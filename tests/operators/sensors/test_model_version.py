@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.task_fixtures import CallRegistry, MakeContext, ModelNames, Register
+
+if TYPE_CHECKING:
+    from model_lifecycle.operators import NewModelVersionSensor
 
 
-def _sensor(model, **given):
+def _sensor(model: ModelNames, **given: Any) -> NewModelVersionSensor:
     from model_lifecycle.operators import NewModelVersionSensor
 
     return NewModelVersionSensor(task_id="wait", poke_interval=0.05, timeout=5, **model, **given)
@@ -13,7 +18,14 @@ def _sensor(model, **given):
 
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("after", [0, "1", 1])
-def test_sensor_finds_versions_above_a_number(register, ask, model, context, deferrable, after):
+def test_sensor_finds_versions_above_a_number(
+    register: Register,
+    ask: CallRegistry,
+    model: ModelNames,
+    context: MakeContext,
+    deferrable: bool,
+    after: int | str,
+) -> None:
     """What is there already counts at once: the newest, and the numbers of all."""
     register()
     register()
@@ -25,20 +37,29 @@ def test_sensor_finds_versions_above_a_number(register, ask, model, context, def
     assert found["bundle_digest"].startswith("sha256:")
 
 
-def test_sensor_waits_for_the_next_version(register, ask, model, context):
+def test_sensor_waits_for_the_next_version(
+    register: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """Without a number, only what comes after the task began is new."""
     register()
-    task, kept = _sensor(model), {}
+    kept: dict[str, Any] = {}
+    task = _sensor(model)
     before = task.poke(context(task, kept=kept)).is_done
     register()
 
-    assert (before, task.poke(context(task, kept=kept)).xcom_value["version"]) == (False, 2)
+    told = task.poke(context(task, kept=kept)).xcom_value
+
+    assert told is not None
+    assert (before, told["version"]) == (False, 2)
 
 
-def test_retry_misses_no_version(register, ask, model, context):
+def test_retry_misses_no_version(
+    register: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """A version that was registered between two tries is new to the second try."""
     register()
-    first, kept = _sensor(model), {}
+    kept: dict[str, Any] = {}
+    first = _sensor(model)
     first.poke(context(first, kept=kept))
     register()
     retry = _sensor(model)
@@ -47,7 +68,9 @@ def test_retry_misses_no_version(register, ask, model, context):
     assert found["versions"] == [2]
 
 
-async def test_trigger_tells_the_same_as_the_sensor(register, ask, model, context):
+async def test_trigger_tells_the_same_as_the_sensor(
+    register: Register, ask: CallRegistry, model: ModelNames, context: MakeContext
+) -> None:
     """A trigger after a restart finds what the waiting task would have found."""
     import asyncio
 
@@ -69,7 +92,9 @@ async def test_trigger_tells_the_same_as_the_sensor(register, ask, model, contex
 
 
 @pytest.mark.parametrize("event", [None, {}, {"status": "error", "message": "x"}])
-def test_every_other_event_fails_the_sensor(model, context, event):
+def test_every_other_event_fails_the_sensor(
+    model: ModelNames, context: MakeContext, event: dict[str, str] | None
+) -> None:
     """The resumed task succeeds for a success and for nothing else."""
     from airflow.sdk.exceptions import AirflowException
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
+from support.task_fixtures import CallRegistry, Fitted, Register
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 
@@ -12,44 +15,45 @@ from model_lifecycle.registry.domain.authorization import Principal, Role
 class AssetStateStore:
     """What a watcher keeps in Airflow about its asset, as plain JSON."""
 
-    def __init__(self):
-        self.kept = {}
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
 
-    async def aget(self, key, default=None):
+    async def aget(self, key: str, default: Any = None) -> Any:
         return self.kept.get(key, default)
 
-    async def aset(self, key, value):
+    async def aset(self, key: str, value: Any) -> None:
         self.kept[key] = json.loads(json.dumps(value))
 
 
 class Triggerer:
     """Runs watchers over Airflow's own shared streams, as its triggerer does; keeps what fired."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import structlog
         from airflow.triggers.shared_stream import SharedStreamManager
 
         self.streams = SharedStreamManager(log=structlog.get_logger())
-        self.fired = []
+        self.fired: list[dict[str, Any]] = []
         self.stores_events = True
-        self.runs = []
+        self.runs: list[asyncio.Task[None]] = []
 
-    def start(self, trigger):
+    def start(self, trigger: Any) -> None:
         self.runs.append(asyncio.create_task(self._run(len(self.runs), trigger)))
 
-    async def _run(self, number, trigger):
+    async def _run(self, number: int, trigger: Any) -> None:
         key = trigger.shared_stream_key()
         stream = self.streams.subscribe(trigger_id=number, trigger=trigger, key=key)
         try:
             async for event in trigger.filter_shared_stream(stream):
                 seq = self.streams.bind_pending_event(trigger_id=number, key=key)
+                assert seq is not None
                 self.fired.append(event.payload)
                 if self.stores_events:
                     self.streams.confirm_persisted([seq])
         finally:
             await self.streams.unsubscribe(number, key)
 
-    async def hears(self, count):
+    async def hears(self, count: int) -> list[tuple[str, int]]:
         for _ in range(200):
             if len(self.fired) >= count:
                 break
@@ -60,9 +64,9 @@ class Triggerer:
 
 
 @pytest.fixture
-def triggerer():
+def triggerer() -> Callable[[], AbstractAsyncContextManager[Triggerer]]:
     @asynccontextmanager
-    async def running():
+    async def running() -> AsyncIterator[Triggerer]:
         made = Triggerer()
         try:
             yield made
@@ -75,21 +79,27 @@ def triggerer():
     return running
 
 
-def _watcher(tenant, store, model_id="heart"):
+def _watcher(tenant: str, store: AssetStateStore, model_id: str = "heart") -> Any:
     from model_lifecycle.operators import external_registration_asset
 
     (watcher,) = external_registration_asset(tenant, model_id, poll_interval=0.1).watchers
-    watcher.trigger.asset_state_store = store
-    return watcher.trigger
+    trigger: Any = watcher.trigger
+    trigger.asset_state_store = store
+    return trigger
 
 
 @pytest.fixture
-def elsewhere(register):
+def elsewhere(register: Register) -> Callable[[], Awaitable[int]]:
     """Register the next version as somebody outside Airflow does, off the event loop."""
     return lambda: asyncio.to_thread(register)
 
 
-async def test_version_from_elsewhere_starts_the_dags_that_wait(elsewhere, ask, tenant, triggerer):
+async def test_version_from_elsewhere_starts_the_dags_that_wait(
+    elsewhere: Callable[[], Awaitable[int]],
+    ask: CallRegistry,
+    tenant: str,
+    triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
+) -> None:
     """What was there at the first look is not news; each version after it is told once."""
     await elsewhere()
     store = AssetStateStore()
@@ -110,7 +120,12 @@ async def test_version_from_elsewhere_starts_the_dags_that_wait(elsewhere, ask, 
     }
 
 
-async def test_restart_neither_repeats_nor_misses(elsewhere, ask, tenant, triggerer):
+async def test_restart_neither_repeats_nor_misses(
+    elsewhere: Callable[[], Awaitable[int]],
+    ask: CallRegistry,
+    tenant: str,
+    triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
+) -> None:
     """What was told before is not told again; what came while nobody ran is told then."""
     store = AssetStateStore()
     async with triggerer() as running:
@@ -126,7 +141,12 @@ async def test_restart_neither_repeats_nor_misses(elsewhere, ask, tenant, trigge
     assert (first, second) == ([("heart", 1)], [("heart", 2)])
 
 
-async def test_event_that_was_not_stored_is_told_again(elsewhere, ask, tenant, triggerer):
+async def test_event_that_was_not_stored_is_told_again(
+    elsewhere: Callable[[], Awaitable[int]],
+    ask: CallRegistry,
+    tenant: str,
+    triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
+) -> None:
     """A triggerer that dies before Airflow has stored its event has lost nothing."""
     store = AssetStateStore()
     async with triggerer() as running:
@@ -142,14 +162,22 @@ async def test_event_that_was_not_stored_is_told_again(elsewhere, ask, tenant, t
     assert first == second == [("heart", 1)]
 
 
-async def test_watchers_share_one_poll(elsewhere, ask, tenant, triggerer, monkeypatch):
+async def test_watchers_share_one_poll(
+    elsewhere: Callable[[], Awaitable[int]],
+    ask: CallRegistry,
+    tenant: str,
+    triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Many models are watched with one query a poll, and each hears of its own only."""
     from model_lifecycle.registry.model_registry import ModelRegistry
 
     asked = []
     epochs = ModelRegistry.epochs
 
-    async def counted(self, models):
+    async def counted(
+        self: ModelRegistry, models: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
         asked.append(len(models))
         return await epochs(self, models)
 
@@ -169,11 +197,16 @@ async def test_watchers_share_one_poll(elsewhere, ask, tenant, triggerer, monkey
     assert len(asked) - before < 60
 
 
-async def test_airflow_s_own_versions_are_not_news(ask, tenant, fitted, triggerer):
+async def test_airflow_s_own_versions_are_not_news(
+    ask: CallRegistry,
+    tenant: str,
+    fitted: Fitted,
+    triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
+) -> None:
     """What a task registers has an asset of its own."""
     classifier, example = fitted
 
-    def register(actor):
+    def register(actor: Principal) -> None:
         ask(
             lambda registry: registry.register_model(
                 tenant, "heart", classifier, "sklearn", {}, {},
@@ -191,7 +224,9 @@ async def test_airflow_s_own_versions_are_not_news(ask, tenant, fitted, triggere
         assert await running.hears(1) == [("heart", 2)]
 
 
-async def test_without_shared_streams_it_tells_the_same(elsewhere, ask, tenant):
+async def test_without_shared_streams_it_tells_the_same(
+    elsewhere: Callable[[], Awaitable[int]], ask: CallRegistry, tenant: str
+) -> None:
     """The trigger by itself polls by itself."""
     store = AssetStateStore()
     store.kept["sequence"] = 0
@@ -203,7 +238,7 @@ async def test_without_shared_streams_it_tells_the_same(elsewhere, ask, tenant):
     assert event.payload["version"] == 1
 
 
-def test_asset_and_watcher_survive_serialisation(airflow_database):
+def test_asset_and_watcher_survive_serialisation(airflow_database: None) -> None:
     """The scheduler's copy of a DAG that waits for it has the trigger, with the same arguments."""
     from airflow.sdk import DAG
     from airflow.sdk._shared.module_loading import import_string

@@ -3,24 +3,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.task_fixtures import CallRegistry, Register
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import TriggerEvent
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from model_lifecycle.operators import ModelStageTrigger
+    from model_lifecycle.registry.model_registry import ModelRegistry
 
 
 @pytest.fixture
-def said(monkeypatch):
+def said(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """What is asked of the ledger's database by whoever opens a registry: the first words of each
     query, counted."""
     from sqlalchemy import event
 
     from model_lifecycle.registry.ledger import ledger
+    from model_lifecycle.registry.ledger.engine import open_engine
 
-    counted = Counter()
-    make = ledger.open_engine
+    counted: Counter[str] = Counter()
 
-    def listened(url):
-        engine = make(url)
+    def listened(url: str) -> AsyncEngine:
+        engine = open_engine(url)
         event.listen(
             engine.sync_engine,
             "before_cursor_execute",
@@ -32,7 +42,13 @@ def said(monkeypatch):
     return counted
 
 
-def _trigger(tenant, model_id="heart", stage="production", interval=0.2, **given):
+def _trigger(
+    tenant: str,
+    model_id: str = "heart",
+    stage: str = "production",
+    interval: float = 0.2,
+    **given: Any,
+) -> ModelStageTrigger:
     from model_lifecycle.operators import ModelStageTrigger
 
     return ModelStageTrigger(
@@ -46,12 +62,16 @@ def _trigger(tenant, model_id="heart", stage="production", interval=0.2, **given
     )
 
 
-async def _first(trigger):
-    async with aclosing(trigger.run()) as events:
+async def _first(trigger: ModelStageTrigger) -> TriggerEvent:
+    events = trigger.run()
+    assert isinstance(events, AsyncGenerator)
+    async with aclosing(events):
         return await anext(events)
 
 
-async def test_a_thousand_who_wait_are_one_query_a_poll(said, ask, tenant):
+async def test_a_thousand_who_wait_are_one_query_a_poll(
+    said: Counter[str], ask: CallRegistry, tenant: str
+) -> None:
     """The number of queries depends on time, not on how many wait."""
     waits = [
         asyncio.create_task(_first(_trigger(tenant, f"model-{number}"))) for number in range(1000)
@@ -75,7 +95,7 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(said, ask, tenant):
     assert said["SELECT versions"] == 0
 
 
-async def test_each_gets_its_own_answer(register, ask, tenant):
+async def test_each_gets_its_own_answer(register: Register, ask: CallRegistry, tenant: str) -> None:
     """Of two who share a poll, each is told about its own model; one goes on waiting."""
     waits = [
         asyncio.create_task(_first(_trigger(tenant, name, "development")))
@@ -92,7 +112,9 @@ async def test_each_gets_its_own_answer(register, ask, tenant):
     assert len(waiting) == 1
 
 
-async def test_who_comes_later_is_told_as_well(register, ask, tenant):
+async def test_who_comes_later_is_told_as_well(
+    register: Register, ask: CallRegistry, tenant: str
+) -> None:
     """A model that others wait for already is looked at anew for whoever joins them."""
     await asyncio.to_thread(register)
     early = asyncio.create_task(_first(_trigger(tenant, stage="archived")))
@@ -103,7 +125,9 @@ async def test_who_comes_later_is_told_as_well(register, ask, tenant):
     assert late.payload["version"] == 1
 
 
-async def test_waiting_does_not_block_the_loop(register, ask, tenant):
+async def test_waiting_does_not_block_the_loop(
+    register: Register, ask: CallRegistry, tenant: str
+) -> None:
     """While the registry is opened and asked, other triggers of the process run on."""
     await asyncio.to_thread(register)
     waits = [
@@ -122,7 +146,9 @@ async def test_waiting_does_not_block_the_loop(register, ask, tenant):
     assert worst < 0.2, f"the loop stood still for {worst:.2f} s"
 
 
-async def test_a_store_that_is_away_is_asked_again(ask, tenant, register):
+async def test_a_store_that_is_away_is_asked_again(
+    ask: CallRegistry, tenant: str, register: Register
+) -> None:
     """An outage of the ledger ends no wait; the answer comes when the ledger is back."""
     from model_lifecycle.operators.triggers.shared_poll import SharedPoll, registry_of
     from model_lifecycle.registry.domain.errors import BackendUnavailable
@@ -131,7 +157,7 @@ async def test_a_store_that_is_away_is_asked_again(ask, tenant, register):
     tries = []
 
     @asynccontextmanager
-    async def opening():
+    async def opening() -> AsyncIterator[ModelRegistry]:
         tries.append(1)
         if len(tries) < 3:
             raise BackendUnavailable("ledger", "no connection")
@@ -144,7 +170,9 @@ async def test_a_store_that_is_away_is_asked_again(ask, tenant, register):
     assert ([item.version for item in versions], len(tries)) == ([1], 3)
 
 
-async def test_a_connection_that_cannot_be_read_ends_every_wait(ask, tenant, monkeypatch):
+async def test_a_connection_that_cannot_be_read_ends_every_wait(
+    ask: CallRegistry, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What waiting cannot mend is told to all who wait, with its code."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT",
@@ -156,7 +184,7 @@ async def test_a_connection_that_cannot_be_read_ends_every_wait(ask, tenant, mon
     assert [item.payload["code"] for item in events] == ["invalid_input"] * 3
 
 
-async def test_nobody_waits_nobody_asks(said, ask, tenant):
+async def test_nobody_waits_nobody_asks(said: Counter[str], ask: CallRegistry, tenant: str) -> None:
     """The poll ends with the last who waits, and begins again with the next."""
     for _ in range(2):
         wait = asyncio.create_task(_first(_trigger(tenant, interval=0.05)))
