@@ -108,7 +108,7 @@ def server(
 ) -> Iterator[Server]:
     """With one worker, which is the default, and with two."""
     log = tmp_path_factory.mktemp("log") / "server.log"
-    limits = {"MODEL_LIFECYCLE_API_HEADER_TIMEOUT": "1.5"}
+    limits: dict[str, Any] = {"MODEL_LIFECYCLE_API_HEADER_TIMEOUT": "1.5"}
     with serving(*registry, log, "--workers", request.param, **limits) as server:
         yield server
 
@@ -243,7 +243,7 @@ def test_more_connections_than_allowed_are_closed(
     registry: tuple[Path, str], tmp_path: Path
 ) -> None:
     """503 for those above the limit; the ones before are served."""
-    limits = {"MODEL_LIFECYCLE_API_MAX_CONNECTIONS": "5"}
+    limits: dict[str, Any] = {"MODEL_LIFECYCLE_API_MAX_CONNECTIONS": "5"}
     with serving(*registry, tmp_path / "log", **limits) as server:
         open_ones = [socket.create_connection(server.address, timeout=20) for _ in range(5)]
         time.sleep(0.5)
@@ -262,12 +262,15 @@ def test_a_key_set_host_that_hangs_is_waited_for_once(
     registry: tuple[Path, str], tmp_path: Path
 ) -> None:
     """All requests that need keys share one fetch: 503 within its time, however many they are."""
-    encode = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")  # noqa: E731
+
+    def encode(value: dict[str, Any]) -> bytes:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+
     token = b".".join((encode({"alg": "RS256", "kid": "unknown"}), encode({"x": 1}), b"AAAA"))
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(100)
-        jwt = {
+        jwt: dict[str, Any] = {
             "MODEL_LIFECYCLE_API_JWT_ISSUER": "https://localhost/idp",
             "MODEL_LIFECYCLE_API_JWT_AUDIENCE": "api",
             "MODEL_LIFECYCLE_API_JWT_JWKS_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/jwks",
@@ -276,11 +279,11 @@ def test_a_key_set_host_that_hangs_is_waited_for_once(
         def ask(_number: int) -> tuple[int, float]:
             began = time.monotonic()
             headers = {"Authorization": f"Bearer {token.decode()}"}
-            answer = httpx.get(f"{server.url}/api/v1/models", headers=headers, timeout=120)
+            answer = httpx.get(f"{running.url}/api/v1/models", headers=headers, timeout=120)
             return answer.status_code, time.monotonic() - began
 
         with (
-            serving(*registry, tmp_path / "log", **jwt) as server,
+            serving(*registry, tmp_path / "log", **jwt) as running,
             ThreadPoolExecutor(15) as threads,
         ):
             answers = list(threads.map(ask, range(15)))

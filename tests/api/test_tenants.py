@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 from support.http import Api
 from support.registry_fixture import new_name
@@ -7,8 +10,8 @@ from support.registry_fixture import new_name
 from model_lifecycle.registry.domain.authorization import Role
 
 
-def without_id(answer: object) -> tuple[int, dict[str, object]]:
-    document = answer.json()
+def without_id(answer: httpx.Response) -> tuple[int, dict[str, object]]:
+    document: dict[str, object] = answer.json()
     document.pop("request_id")
     return answer.status_code, document
 
@@ -39,7 +42,7 @@ def test_another_tenants_model_is_not_there(api: Api, suffix: str) -> None:
 def test_another_tenants_model_cannot_be_changed(api: Api) -> None:
     """Every write is 404 in the words of a model that does not exist, and changes nothing."""
     name = new_name()
-    writes = (
+    writes: tuple[tuple[str, str, dict[str, Any] | None, dict[str, str] | None], ...] = (
         ("PUT", "/stage", {"version": 1, "target_stage": "archived", "reason": "x"}, None),
         ("POST", "/rollback", {"reason": "x"}, None),
         ("PUT", "/policy", {"policy": {}}, None),

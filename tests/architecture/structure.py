@@ -130,7 +130,9 @@ def _targets(node: ast.ImportFrom, package: str, known: dict[str, Path]) -> Iter
 
 def import_cycles() -> list[list[str]]:
     """Groups of modules that import each other (strongly connected components, Tarjan 1972)."""
-    graph, index, low = import_graph(), {}, {}
+    graph = import_graph()
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
     stack: list[str] = []
     cycles: list[list[str]] = []
 

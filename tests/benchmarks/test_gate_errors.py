@@ -1,12 +1,16 @@
 """A small run of ``benchmarks/gate_errors.py``: enough to see that it measures what it says."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.aggregates.block import BlockSummary
@@ -19,8 +23,10 @@ FILE = Path(__file__).parents[2] / "benchmarks" / "gate_errors.py"
 
 
 @pytest.fixture(scope="module")
-def benchmark():
+def benchmark() -> Any:
     spec = spec_from_file_location("gate_errors", FILE)
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -31,7 +37,9 @@ def benchmark():
     ("name", "engine"),
     [("3 % disagree", "betting, requests"), ("design effect 3", "sequence, blocks")],
 )
-def test_engines_keep_their_rate_and_peeking_does_not(benchmark, name, engine):
+def test_engines_keep_their_rate_and_peeking_does_not(
+    benchmark: Any, name: str, engine: str
+) -> None:
     """Looked at 200 times, an engine passes wrongly in 5 % of runs at most, a fixed-sample test in
     a quarter or more."""
     (setting,) = [s for s in benchmark.SETTINGS if (s.name, s.engine) == (name, engine)]
@@ -51,7 +59,7 @@ def test_engines_keep_their_rate_and_peeking_does_not(benchmark, name, engine):
         ("3 % disagree", "betting, requests", "request"),
     ],
 )
-def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
+def test_it_simulates_what_the_gate_does(benchmark: Any, name: str, engine: str, unit: str) -> None:
     """All runs at once come out, look by look, as the gate's own engine says."""
     (setting,) = [s for s in benchmark.SETTINGS if (s.name, s.engine) == (name, engine)]
     rng = np.random.default_rng(3)
@@ -61,7 +69,7 @@ def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
     claim = Hypothesis("c", "comparison", metric, -setting.margin, setting.margin)
     policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
-    def shown(run):
+    def shown(run: NDArray[np.float64]) -> list[bool]:
         judge, verdicts = estimators.engine(policy, claim, 0.05), []
         for number, block in enumerate(run, 1):
             judge.add(BlockSummary.of(block, None, block, span=span if unit == "request" else None))
@@ -77,7 +85,7 @@ def test_it_simulates_what_the_gate_does(benchmark, name, engine, unit):
 
 
 @pytest.mark.parametrize("simulated", ["clusters", "two_arms"])
-def test_clusters_and_arms_keep_their_rate(benchmark, simulated):
+def test_clusters_and_arms_keep_their_rate(benchmark: Any, simulated: str) -> None:
     """Users and arms, looked at 200 times: wrong in 5 % of runs at most, and a z test far more."""
     result = getattr(benchmark, simulated)(200, 5)
 
@@ -86,7 +94,7 @@ def test_clusters_and_arms_keep_their_rate(benchmark, simulated):
     assert result.median is not None
 
 
-def test_too_many_is_told(benchmark):
+def test_too_many_is_told(benchmark: Any) -> None:
     """A rate beyond the level and the simulation's own error does not hold."""
     assert not benchmark.Result("s", "e", 0.07, 0.05, 0.007).holds
     assert benchmark.Result("s", "e", 0.06, 0.05, 0.007).holds

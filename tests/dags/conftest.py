@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from support.airflow_home import prepare
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from model_lifecycle.registry.model_registry import ModelRegistry
 
 prepare()
 # Small models on shared cores: threads of OpenMP would only wait for each other.
@@ -41,7 +46,7 @@ def dags_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def dag_bag(dags_folder: Path) -> Any:
+def dag_bag(dags_folder: Path) -> DagBag:
     """The folder as Airflow's DAG processor reads it."""
     import warnings
 
@@ -56,7 +61,7 @@ def dag_bag(dags_folder: Path) -> Any:
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Any]:
+async def registry(tmp_path: Path) -> AsyncIterator[ModelRegistry]:
     """An embedded registry in an empty folder."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings

@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from support.http import served
 
 from model_lifecycle.api.middleware.authentication import DESCRIPTION
-from model_lifecycle.plugin.airflow_plugin import URL_PREFIX, ModelLifecyclePlugin
+from model_lifecycle.operators.runtime.api_mount import URL_PREFIX
+from model_lifecycle.plugin.airflow_plugin import ModelLifecyclePlugin
 
 #: Airflow's API imports Starlette's test client.
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")

@@ -14,7 +14,7 @@ _BY_CLASS = ("extra-links", "notifications")
 _DISTRIBUTION = "airflow-provider-model-lifecycle"
 
 
-def test_provider_info_is_valid():
+def test_provider_info_is_valid() -> None:
     """The description fits the schema by which Airflow checks every provider at its start."""
     import jsonschema
 
@@ -23,13 +23,13 @@ def test_provider_info_is_valid():
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_package_name_is_the_distribution_name():
+def test_package_name_is_the_distribution_name() -> None:
     """Airflow stops the discovery of all providers where the two differ."""
     assert get_provider_info()["package-name"] == distribution(_DISTRIBUTION).name == _DISTRIBUTION
 
 
 @pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
-def test_listed_modules_import(kind):
+def test_listed_modules_import(kind: str) -> None:
     """Every module that the description lists exists."""
     modules = [name for item in get_provider_info()[kind] for name in item["python-modules"]]
 
@@ -46,7 +46,7 @@ def test_listed_modules_import(kind):
         ("extra-links", "airflow.sdk.BaseOperatorLink"),
     ],
 )
-def test_nothing_of_ours_is_missing_from_the_lists(kind, base):
+def test_nothing_of_ours_is_missing_from_the_lists(kind: str, base: str) -> None:
     """Every public class of the kind is in the description; so is nothing that does not exist."""
     from airflow.sdk._shared.module_loading import import_string
 
@@ -70,12 +70,12 @@ def test_nothing_of_ours_is_missing_from_the_lists(kind, base):
     assert homes - listed - elsewhere == set()
 
 
-def _listed_elsewhere():
+def _listed_elsewhere() -> set[str]:
     """Sensors are operators too, and have a list of their own."""
     return {name for item in get_provider_info()["sensors"] for name in item["python-modules"]}
 
 
-def test_listed_classes_import():
+def test_listed_classes_import() -> None:
     """Every class that the description names exists, and the hook fits its connection type."""
     from airflow.sdk._shared.module_loading import import_string
 
@@ -90,7 +90,7 @@ def test_listed_classes_import():
     )
 
 
-def test_form_has_every_field_that_the_hook_reads():
+def test_form_has_every_field_that_the_hook_reads() -> None:
     """What the hook understands can be filled in, and what can be filled in is understood."""
     from model_lifecycle.operators.hooks.connection import FIELDS
 
@@ -99,14 +99,14 @@ def test_form_has_every_field_that_the_hook_reads():
     assert set(connection["conn-fields"]) == FIELDS - {"allow_pickle"}
 
 
-def test_every_field_of_the_form_may_stay_empty():
+def test_every_field_of_the_form_may_stay_empty() -> None:
     """The environment fills what the form leaves open."""
     (connection,) = get_provider_info()["connection-types"]
 
     assert all("null" in field["schema"]["type"] for field in connection["conn-fields"].values())
 
 
-def test_airflow_lists_provider_and_connection_type():
+def test_airflow_lists_provider_and_connection_type() -> None:
     """Airflow finds the installed package by its entry point, and its UI gets the form."""
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     from airflow.providers_manager import ProvidersManager
@@ -116,10 +116,10 @@ def test_airflow_lists_provider_and_connection_type():
 
     assert _DISTRIBUTION in ProvidersManager().providers
     assert forms["model_registry"].hook_name == "Model registry"
-    assert set(forms["model_registry"].extra_fields) == set(declared["conn-fields"])
+    assert set(forms["model_registry"].extra_fields or {}) == set(declared["conn-fields"])
 
 
-def test_airflow_loads_the_plugin():
+def test_airflow_loads_the_plugin() -> None:
     """The entry point leads to a plugin that Airflow accepts; the API is built on demand only."""
     from airflow.plugins_manager import AirflowPlugin
 

@@ -100,7 +100,7 @@ class RegistryFixture:
         )
 
     async def move(
-        self, model_id: str, version: int, stage: Stage | str, **arguments: Any
+        self, model_id: str, version: int | str, stage: Stage | str, **arguments: Any
     ) -> ModelMetadata:
         arguments.setdefault("actor", self.actor)
         return await self.registry.transition_stage(

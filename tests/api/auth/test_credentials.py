@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ def test_a_token_without_one_of_our_roles_may_nothing(signed: httpx.Client) -> N
     assert asked(signed, token(drop="roles")) == 403
 
 
-BAD = {
+BAD: dict[str, Callable[[], str]] = {
     "expired": lambda: token(exp=int(time.time()) - 60),
     "not yet": lambda: token(nbf=int(time.time()) + 600),
     "issuer": lambda: token(iss="https://evil.example.com"),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from support.http import Api
+import httpx
+from support.http import Api, Tenant
 from support.registry_fixture import new_name
 
 
@@ -151,6 +152,8 @@ def test_a_key_belongs_to_its_credential(api: Api) -> None:
     assert answers == [201] * 4
 
 
-def stage(api: Api, name: str, headers: dict[str, str], tenant: object = None) -> object:
+def stage(
+    api: Api, name: str, headers: dict[str, str], tenant: Tenant | None = None
+) -> httpx.Response:
     asked = {"version": 1, "target_stage": "staging", "reason": "drill", "force": True}
     return api.call("PUT", f"/models/{name}/stage", "admin", tenant, json=asked, headers=headers)

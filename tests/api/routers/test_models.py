@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 from support.http import Api
 from support.registry_fixture import new_name
 
@@ -116,7 +119,7 @@ def test_experiments_runs_and_their_comparison(api: Api) -> None:
     assert [item["metrics"] for item in compared] == [{"auc": 0.9, "loss": None}]
 
 
-def move(api: Api, name: str, version: int, stage: str, **said: object) -> object:
+def move(api: Api, name: str, version: int, stage: str, **said: Any) -> httpx.Response:
     asked = {"version": version, "target_stage": stage}
     return api.call("PUT", f"/models/{name}/stage", "promoter", json=asked, **said)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,9 +12,12 @@ from model_lifecycle.gates.report import GateReport, MetricRow
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
+if TYPE_CHECKING:
+    from typer.testing import Result
+
 
 @pytest.fixture
-def report(tmp_path):
+def report(tmp_path: Path) -> Path:
     """A report of a validation, as it is stored."""
     row = MetricRow("brier", "Brier score", "comparison", Verdict.PASS, "Brier improved: PASS")
     found = GateReport(
@@ -35,7 +40,7 @@ def report(tmp_path):
     return path
 
 
-def _run(*arguments):
+def _run(*arguments: object) -> Result:
     from typer.testing import CliRunner
 
     from model_lifecycle.cli.main import app
@@ -43,7 +48,7 @@ def _run(*arguments):
     return CliRunner().invoke(app, ["recompute", *map(str, arguments)])
 
 
-def test_agrees(report):
+def test_agrees(report: Path) -> None:
     """A report whose verdict follows from its rows agrees; file and folder both do."""
     by_file, by_folder = _run(report, "--no-traffic"), _run(report.parent, "--no-traffic", "--json")
 
@@ -52,7 +57,7 @@ def test_agrees(report):
     assert json.loads(by_folder.stdout)["agrees"] is True
 
 
-def test_does_not_agree(report):
+def test_does_not_agree(report: Path) -> None:
     """A verdict that was edited is found, with exit code 8."""
     document = json.loads(report.read_text())
     report.write_text(json.dumps({**document, "verdict": "FAIL"}))
@@ -63,7 +68,7 @@ def test_does_not_agree(report):
     assert "the report says FAIL, its numbers say PASS" in " ".join(result.output.split())
 
 
-def test_no_report(report):
+def test_no_report(report: Path) -> None:
     """A file that is no report is bad input."""
     report.write_text("[]")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,20 +25,20 @@ print("after", heard)
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "home"
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(path))
     return path
 
 
-def test_an_empty_home_is_taken(home):
+def test_an_empty_home_is_taken(home: Path) -> None:
     """A folder that does not exist yet becomes the demo's own."""
     prepared = prepare_home()
 
     assert (prepared, home.is_dir()) == ((home, False), True)
 
 
-def test_the_home_of_an_earlier_demo_is_replaced(home):
+def test_the_home_of_an_earlier_demo_is_replaced(home: Path) -> None:
     """Running the demo twice works: the second starts in an empty home."""
     prepare_home()
     (home / "ledger.db").write_text("of the first demo")
@@ -46,7 +47,7 @@ def test_the_home_of_an_earlier_demo_is_replaced(home):
     assert (prepared, (home / "ledger.db").exists()) == ((home, True), False)
 
 
-def test_a_registry_that_the_demo_did_not_make_is_not_touched(home):
+def test_a_registry_that_the_demo_did_not_make_is_not_touched(home: Path) -> None:
     """A real registry in the default folder survives the demo."""
     home.mkdir()
     (home / "ledger.db").write_text("of somebody")
@@ -56,7 +57,9 @@ def test_a_registry_that_the_demo_did_not_make_is_not_touched(home):
     assert (home / "ledger.db").read_text() == "of somebody"
 
 
-def test_the_demo_forgets_where_a_real_registry_is(home, monkeypatch):
+def test_the_demo_forgets_where_a_real_registry_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Addresses of a registry or an Airflow in service do not reach the demo."""
     environment = dict(os.environ)
     monkeypatch.setattr(os, "environ", environment)
@@ -75,7 +78,7 @@ def test_the_demo_forgets_where_a_real_registry_is(home, monkeypatch):
     )
 
 
-def test_only_what_is_meant_is_printed(tmp_path):
+def test_only_what_is_meant_is_printed(tmp_path: Path) -> None:
     """Stray output, that of native code too, goes to the log; what is meant goes out."""
     log = tmp_path / "log"
     done = subprocess.run(
@@ -107,6 +110,6 @@ def test_only_what_is_meant_is_printed(tmp_path):
         ("something", None, ""),
     ],
 )
-def test_a_task_is_told_in_one_line(task, result, text):
+def test_a_task_is_told_in_one_line(task: str, result: object, text: str) -> None:
     """The demo says what came out of a task, also of one that it does not know."""
     assert outcome(task, result) == text

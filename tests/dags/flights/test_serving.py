@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -11,12 +12,16 @@ from model_lifecycle.dags.flights.serving import publish_holdout, serve
 from model_lifecycle.dags.flights.training import train_flight_delay
 from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+
 MODEL = ("demo", "flight-delay")
 DAY = ("2013-02-01", "2013-02-02")
 START, END = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in DAY)
 
 
-async def _read(registry) -> pd.DataFrame:
+async def _read(registry: ModelRegistry) -> pd.DataFrame:
     store = registry.artifacts
     parts = [
         (await read_partition(store, part)).frame
@@ -26,7 +31,7 @@ async def _read(registry) -> pd.DataFrame:
 
 
 @pytest.fixture
-async def in_production(registry):
+async def in_production(registry: ModelRegistry) -> Any:
     """A first version, put into production by force: serving is what is looked at here."""
     trained = train_flight_delay(
         start="2013-01-01",
@@ -50,7 +55,7 @@ async def in_production(registry):
     return trained.model
 
 
-async def test_what_is_logged_is_what_is_read(registry):
+async def test_what_is_logged_is_what_is_read(registry: ModelRegistry) -> None:
     """Each request comes back once, with the features that the serving system saw."""
     served = await serve(registry, *MODEL, *DAY)
     flights = load_flights(*DAY)
@@ -63,18 +68,20 @@ async def test_what_is_logged_is_what_is_read(registry):
     assert (served.requests, served.version) == (len(flights), 0)
 
 
-async def test_labels_come_back_for_flights_that_arrived(registry):
+async def test_labels_come_back_for_flights_that_arrived(registry: ModelRegistry) -> None:
     """Each flight that arrived has its label; a cancelled one has none."""
     await serve(registry, *MODEL, *DAY)
     labelled = load_labelled(*DAY)
-    read = (await read_labels(registry.artifacts, *MODEL, START)).frame
+    labels = await read_labels(registry.artifacts, *MODEL, START)
+    assert labels is not None
+    read = labels.frame
 
     assert dict(zip(read["request_id"], read["label"], strict=True)) == dict(
         zip(labelled["request_id"], labelled[LABEL], strict=True)
     )
 
 
-async def test_before_the_first_model_a_rule_answers(registry):
+async def test_before_the_first_model_a_rule_answers(registry: ModelRegistry) -> None:
     """Without a production version, requests are logged under version 0, which is no model."""
     await serve(registry, *MODEL, *DAY)
     read = await _read(registry)
@@ -83,7 +90,7 @@ async def test_before_the_first_model_a_rule_answers(registry):
 
 
 @pytest.mark.usefixtures("in_production")
-async def test_the_production_version_answers(registry, in_production):
+async def test_the_production_version_answers(registry: ModelRegistry, in_production: Any) -> None:
     """The log holds the production version's own scores, as the champion."""
     await serve(registry, *MODEL, *DAY)
     read = await _read(registry)
@@ -95,7 +102,7 @@ async def test_the_production_version_answers(registry, in_production):
     )
 
 
-async def test_serving_a_window_again_replaces_its_log(registry):
+async def test_serving_a_window_again_replaces_its_log(registry: ModelRegistry) -> None:
     """Two runs over one window leave one row a request."""
     for _ in range(2):
         await serve(registry, *MODEL, *DAY)
@@ -104,7 +111,7 @@ async def test_serving_a_window_again_replaces_its_log(registry):
     assert read["request_id"].is_unique
 
 
-async def test_progress_is_told_after_each_day(registry):
+async def test_progress_is_told_after_each_day(registry: ModelRegistry) -> None:
     """A caller hears which day of how many is done."""
     heard = []
     await serve(
@@ -114,7 +121,7 @@ async def test_progress_is_told_after_each_day(registry):
     assert heard == [(1, 2, "2013-02-01"), (2, 2, "2013-02-02")]
 
 
-async def test_the_held_out_file_holds_features_label_and_time(registry):
+async def test_the_held_out_file_holds_features_label_and_time(registry: ModelRegistry) -> None:
     """The validation gate gets each labelled flight of the window, and nothing from after it."""
     uri = await publish_holdout(registry, *MODEL, *DAY)
     frame = pd.read_parquet(uri.removeprefix("file://"))

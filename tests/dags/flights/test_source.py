@@ -49,7 +49,7 @@ def test_training_waits_for_the_flights(in_s3: Any, dags_folder: Path) -> None:
     file = dags_folder / "flight_delay_retrain.py"
     bag = DagBag(dag_folder=str(file), bundle_name="lake", bundle_path=dags_folder)
     (dag,) = bag.dags.values()
-    sensor = dag.get_task("wait_for_flights")
+    sensor: Any = dag.get_task("wait_for_flights")
 
     assert bag.import_errors == {}
     assert [task.task_id for task in dag.roots] == ["wait_for_flights"]
@@ -64,7 +64,7 @@ async def test_the_sensor_waits_in_the_triggerer_until_both_are_there(in_s3: Any
     """Deferred while something is missing; the trigger fires once it is there, without blocking."""
     from airflow.sdk.exceptions import TaskDeferred
 
-    sensor = source.wait_for_flights()
+    sensor: Any = source.wait_for_flights()
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute({})
     trigger = deferred.value.trigger

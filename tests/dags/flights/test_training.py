@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("algorithm", "features"), CASES)
-def test_the_same_window_gives_the_same_model(algorithm, features):
+def test_the_same_window_gives_the_same_model(algorithm: str, features: str) -> None:
     """Training twice gives equal forecasts, numbers and data digest."""
     one, two = (
         train_flight_delay(**WINDOW, algorithm=algorithm, features=features) for _ in range(2)
@@ -27,7 +29,9 @@ def test_the_same_window_gives_the_same_model(algorithm, features):
 
 
 @pytest.mark.parametrize(("algorithm", "features"), CASES)
-def test_a_trained_model_is_saved_without_pickle(algorithm, features, tmp_path):
+def test_a_trained_model_is_saved_without_pickle(
+    algorithm: str, features: str, tmp_path: Path
+) -> None:
     """The reviewed types are enough to save each model and to load it again."""
     from model_lifecycle.registry.frameworks.factory import adapter_for
 
@@ -37,18 +41,20 @@ def test_a_trained_model_is_saved_without_pickle(algorithm, features, tmp_path):
     frame = load_flights("2013-01-08", "2013-01-09")[list(trained.input_example.columns)]
     scores = adapter.load(tmp_path / "model").scores(frame)
 
+    assert scores is not None
     assert np.array_equal(scores, trained.model.predict_proba(frame)[:, 1])
 
 
-def test_what_was_trained_on_is_told():
+def test_what_was_trained_on_is_told() -> None:
     """The gates see the window's end, so that they can refuse to test on training data."""
     trained = train_flight_delay(**WINDOW, algorithm="logistic regression", features="schedule")
+    assert trained.dataset is not None
     dataset = {name: trained.dataset[name] for name in ("name", "start", "end")}
 
     assert dataset == {"name": "nycflights13", **WINDOW}
 
 
-def test_an_unknown_airport_is_no_error():
+def test_an_unknown_airport_is_no_error() -> None:
     """A destination that training never saw gets a forecast too."""
     trained = train_flight_delay(**WINDOW, algorithm="gradient boosting", features="schedule")
     flight = trained.input_example.head(1).assign(dest="XXX")
@@ -64,7 +70,7 @@ def test_an_unknown_airport_is_no_error():
         ("logistic regression", "schedule and weather", "takes no missing values"),
     ],
 )
-def test_an_unknown_choice_is_refused(algorithm, features, message):
+def test_an_unknown_choice_is_refused(algorithm: str, features: str, message: str) -> None:
     """A misspelt choice trains nothing."""
     with pytest.raises(ValueError, match=message):
         train_flight_delay(**WINDOW, algorithm=algorithm, features=features)

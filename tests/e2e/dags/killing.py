@@ -45,7 +45,8 @@ def killed_once(operator: type[LifecycleOperator], fatal: str) -> type[Lifecycle
                     Ambush(registry._stores, fatal)
                 return await act(registry)
 
-            return super().ask(ambushed)
+            answer: T = super().ask(ambushed)
+            return answer
 
     Killed.__name__ = operator.__name__
     return Killed

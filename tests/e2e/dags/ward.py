@@ -7,15 +7,16 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import DAG, task
 
 # What the tests share lies beside this folder.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from killing import killed_once
+from e2e.dags.killing import killed_once
 from support import patients
+from support.task_fixtures import ModelNames
 
 from model_lifecycle.operators import (
     ModelRegistryHook,
@@ -27,17 +28,21 @@ from model_lifecycle.operators import (
     rollback_dag,
 )
 
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
+
+T = TypeVar("T")
 TENANT = "demo"
 WINDOW = {"start": "2013-07-01", "end": "2013-07-15"}
 
 
-def with_registry(act: Callable[[Any], Awaitable[Any]]) -> Any:
+def with_registry(act: Callable[[ModelRegistry], Awaitable[T]]) -> T:
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.sync import run_sync
 
     settings = ModelRegistryHook().settings()
 
-    async def within() -> Any:
+    async def within() -> T:
         async with open_registry(settings) as registry:
             return await act(registry)
 
@@ -83,7 +88,7 @@ for task_id, fatal in (
     ("shadow_test", "after artifacts.put_bytes"),
     ("promote_to_production", "after ledger COMMIT"),
 ):
-    victim = frail.get_task(task_id)
+    victim: Any = frail.get_task(task_id)
     victim.__class__ = killed_once(type(victim), fatal)
 rollback = rollback_dag(
     dag_id="pulse_rollback", tenant_id=TENANT, models=["pulse"], default_args={"retries": 0}
@@ -120,7 +125,7 @@ def train_anew() -> Any:
 
 
 with DAG(dag_id="cleared_train", schedule=None, default_args={"retries": 1}) as cleared:
-    MODEL = {"tenant_id": TENANT, "model_id": "cleared"}
+    MODEL: ModelNames = {"tenant_id": TENANT, "model_id": "cleared"}
     TrainModelOperator(task_id="train", train=train_anew, **MODEL) >> RegisterModelOperator(
         task_id="register", source="{{ ti.xcom_pull(task_ids='train')['model_uri'] }}", **MODEL
     )

@@ -42,7 +42,7 @@ def test_order_does_not_matter(manifest: Manifest) -> None:
         manifest.model_id,
         manifest.version,
         manifest.framework,
-        dict(reversed(manifest.files.items())),
+        dict(reversed(list(manifest.files.items()))),
     )
 
     assert turned.digest == manifest.digest

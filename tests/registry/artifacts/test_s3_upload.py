@@ -118,7 +118,7 @@ async def test_a_server_that_acknowledges_nothing(s3_server: Seaweed) -> None:
         parsed.pop("ChecksumCRC32", None)
         parsed["ETag"] = '"of-a-key-of-ones-own"'
 
-    events = {
+    events: dict[str, Callable[..., None]] = {
         "after-call.s3.PutObject": drop,
         "before-call.s3.GetObject": lambda **_: read.append("t/a"),
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_lifecycle.registry.domain.canonical_json import canonical_json, digest, digest_bytes
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 #: Whatever a caller may pass, plain JSON or not.
 ANYTHING = st.recursive(
     st.none()

@@ -16,7 +16,7 @@ from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Stage
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 VERSIONS = st.integers(1, 5)
 DOCUMENTS = st.dictionaries(TEXTS, VERSIONS | TEXTS, max_size=2)
 #: Values of each field, whatever the command.

@@ -126,7 +126,7 @@ def test_no_tenants_experiments_start_like_those_of_another() -> None:
     ).startswith(identifiers.experiment_prefix(identifiers.tenant_id("acme")))
 
 
-def test_version_may_be_an_integer_of_numpy():
+def test_version_may_be_an_integer_of_numpy() -> None:
     """A task that counts with numpy hands its number on."""
     import numpy as np
 
@@ -135,7 +135,7 @@ def test_version_may_be_an_integer_of_numpy():
     assert (type(number), number) == (int, 3)
 
 
-def test_version_is_no_truth_value():
+def test_version_is_no_truth_value() -> None:
     """True is no version, neither Python's nor numpy's."""
     import numpy as np
 

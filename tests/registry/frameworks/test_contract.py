@@ -51,7 +51,9 @@ def test_answers_stay_to_a_millionth(model: Fitted, own: FrameworkAdapter, folde
         turned = features.assign(extra="x")[["extra", *reversed(COLUMNS)]]
         expected = model.answers(features)
 
-        np.testing.assert_allclose(predictor.scores(turned), expected, atol=1e-6, rtol=0)
+        scores = predictor.scores(turned)
+        assert scores is not None
+        np.testing.assert_allclose(scores, expected, atol=1e-6, rtol=0)
         np.testing.assert_array_equal(predictor.predict(turned), (expected >= 0.5).astype(int))
 
 
@@ -109,7 +111,9 @@ def test_the_bundle_has_an_onnx_model_that_answers_alike(
     assert parity.exported
     assert parity.difference is not None
     assert parity.difference <= 1e-6
-    np.testing.assert_allclose(alone.scores(rows), model.answers(rows), atol=1e-6, rtol=0)
+    scores = alone.scores(rows)
+    assert scores is not None
+    np.testing.assert_allclose(scores, model.answers(rows), atol=1e-6, rtol=0)
 
 
 def test_rows_that_do_not_fit_are_named(own: FrameworkAdapter, folder: Path) -> None:

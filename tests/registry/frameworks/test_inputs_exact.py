@@ -66,7 +66,7 @@ def test_a_module_of_whole_numbers_gets_whole_numbers(tmp_path: Path) -> None:
     """Ids beyond 2^24 keep their last digit, also in the model that was loaded."""
     import torch
 
-    class Odd(torch.nn.Module):
+    class Odd(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
         def forward(self, x: Any) -> Any:
             return (x[:, :1].long() % 2).float()
 
@@ -93,6 +93,7 @@ def test_a_module_gets_the_precision_of_its_weights(precision: str, tmp_path: Pa
         expected = module(torch.tensor(rows.to_numpy(precision)))[:, 0].numpy()
 
     scores = adapter.load(tmp_path / "model").scores(rows)
+    assert scores is not None
     np.testing.assert_allclose(scores, expected, atol=1e-3 if precision == "float16" else 1e-12)
 
 

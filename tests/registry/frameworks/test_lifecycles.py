@@ -30,6 +30,7 @@ from model_lifecycle.gates.policy.promotion import (
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.errors import BundleCorrupt
 from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -191,7 +192,9 @@ async def test_a_life(framework: str, settings: Settings, tmp_path: Path) -> Non
         await life.promote(2, data)
         promoted = await registry.load_model(life.tenant, "clicks", stage="production")
 
-        np.testing.assert_allclose(promoted.scores(rows), second.answers(rows), atol=1e-6, rtol=0)
+        scores = promoted.scores(rows)
+        assert scores is not None
+        np.testing.assert_allclose(scores, second.answers(rows), atol=1e-6, rtol=0)
 
         rolled_back = await registry.rollback(life.tenant, "clicks", actor="tests", reason="drift")
 
@@ -238,7 +241,7 @@ def _by_stage_in_a_fresh_process(tenant: str, rows: pd.DataFrame, tmp_path: Path
 
 
 async def _a_flipped_byte_is_not_loaded(registry: ModelRegistry, tenant: str) -> None:
-    folder = artifact_paths.bundle(tenant, "clicks", 1)
+    folder = artifact_paths.bundle(TenantId(tenant), ModelId("clicks"), 1)
     for item in await registry.artifacts.files(folder):
         data = await registry.artifacts.get_bytes(item.path)
         middle = len(data) // 2

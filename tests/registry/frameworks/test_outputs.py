@@ -132,7 +132,7 @@ def _onnx_graph(*outputs: str) -> Any:
 def _torch_module(*outputs: str) -> Any:
     import torch
 
-    class Heads(torch.nn.Module):
+    class Heads(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
         def __init__(self) -> None:
             super().__init__()
             self.w = torch.nn.Parameter(torch.tensor([[2.0], [1.0], [0.0]]))
@@ -261,6 +261,7 @@ def test_columns_of_a_zipmap_are_not_guessed(tmp_path: Path) -> None:
     adapter.save(exported, tmp_path / "model", input_example=rows, outputs=outputs)
     scores = adapter.load(tmp_path / "model").scores(rows)
 
+    assert scores is not None
     np.testing.assert_allclose(scores, model.predict_proba(rows.to_numpy())[:, 1], atol=1e-5)
 
 
@@ -304,4 +305,5 @@ async def test_outputs_of_a_source_are_named_at_registration(tmp_path: Path) -> 
         rows = frame(10)
 
         scores = predictor.scores(rows[["recent", "older", "rate"]])
+        assert scores is not None
         np.testing.assert_allclose(scores, _chance(rows), atol=1e-6)

@@ -1,5 +1,9 @@
 """What a loaded scikit-learn model says of its classes, its clusters and the shape it gives."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,11 +22,11 @@ _COUNT = {KMeans: "n_clusters", MiniBatchKMeans: "n_clusters"}
 
 
 @pytest.fixture
-def rows():
+def rows() -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3)), columns=list("abc"))
 
 
-def test_classes_of_a_classifier(rows):
+def test_classes_of_a_classifier(rows: pd.DataFrame) -> None:
     """The classes come in the order of the probabilities, also through a pipeline."""
     labels = np.where(rows["a"] > 0, "yes", "no")
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, labels)
@@ -31,7 +35,9 @@ def test_classes_of_a_classifier(rows):
 
 
 @pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans, GaussianMixture])
-def test_clusters_of_a_clustering(rows, kind):
+def test_clusters_of_a_clustering(
+    rows: pd.DataFrame, kind: type[KMeans | MiniBatchKMeans | GaussianMixture]
+) -> None:
     """A clustering names every cluster that it has, whether or not rows fall into it."""
     model = make_pipeline(
         StandardScaler(), kind(**{_COUNT.get(kind, "n_components"): 4}, random_state=0)
@@ -40,12 +46,14 @@ def test_clusters_of_a_clustering(rows, kind):
     assert SklearnPredictor(model, None).classes == (0, 1, 2, 3)
 
 
-def test_regression_has_no_classes(rows):
+def test_regression_has_no_classes(rows: pd.DataFrame) -> None:
     assert SklearnPredictor(Ridge().fit(rows, rows["a"]), None).classes is None
 
 
 @pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans])
-def test_inertia_as_scikit_learn_has_it(rows, kind):
+def test_inertia_as_scikit_learn_has_it(
+    rows: pd.DataFrame, kind: type[KMeans | MiniBatchKMeans]
+) -> None:
     """The rows' inertia sums to what the model itself gives."""
     model = kind(3, random_state=0).fit(rows)
 
@@ -55,7 +63,7 @@ def test_inertia_as_scikit_learn_has_it(rows, kind):
     assert inertia.sum() == pytest.approx(-model.score(rows), rel=1e-9)
 
 
-def test_log_likelihood_as_scikit_learn_has_it(rows):
+def test_log_likelihood_as_scikit_learn_has_it(rows: pd.DataFrame) -> None:
     """The rows' log-likelihood has the mean that the model itself gives."""
     model = make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)).fit(rows)
 
@@ -73,12 +81,16 @@ def test_log_likelihood_as_scikit_learn_has_it(rows):
         (IsolationForest(random_state=0), "log_likelihood"),
     ],
 )
-def test_measure_that_a_model_lacks(rows, model, measure):
+def test_measure_that_a_model_lacks(
+    rows: pd.DataFrame,
+    model: KMeans | GaussianMixture | IsolationForest,
+    measure: Literal["inertia", "log_likelihood"],
+) -> None:
     """A score that is no log-likelihood, and centres that do not exist, are not made up."""
     assert SklearnPredictor(model.fit(rows), None).cluster_fit(rows, measure) is None
 
 
-def test_several_targets(rows):
+def test_several_targets(rows: pd.DataFrame) -> None:
     """A model with several targets is named as the cause, not the rows."""
     model = Ridge().fit(rows, rows[["a", "b"]])
 
@@ -88,7 +100,7 @@ def test_several_targets(rows):
     assert caught.value.field == "model"
 
 
-def test_fitted_on_a_series():
+def test_fitted_on_a_series() -> None:
     """A text model that takes a frame as one document says what to fit instead."""
     texts = pd.DataFrame({"text": ["good", "bad", "good", "bad", "late"]})
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(

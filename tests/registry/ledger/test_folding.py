@@ -84,7 +84,12 @@ async def test_time_does_not_go_back(pages: Pages) -> None:
 async def test_the_callers_clock_does_not_move_the_ledgers(pages: Pages) -> None:
     """However far ahead it is; one that is behind dates an embedded ledger's entries at most."""
     for hours in (-10_000, 10_000):
-        wrong = Ledger(pages.ledger._engine, lambda hours=hours: utc_now() + timedelta(hours=hours))
+        shift = timedelta(hours=hours)
+
+        def clock(shift: timedelta = shift) -> datetime:
+            return utc_now() + shift
+
+        wrong = Ledger(pages.ledger._engine, clock)
         await wrong.ping()
         own = Pages(wrong, pages.tenant)
         await own.register(1 if hours < 0 else 2)

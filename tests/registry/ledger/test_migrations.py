@@ -87,7 +87,9 @@ async def test_indexes_are_those_of_the_code(database: str) -> None:
 
 async def test_upgrading_again_changes_nothing(empty_database: str) -> None:
     """Also two upgrades at the same time."""
-    assert await asyncio.gather(upgrade(empty_database), upgrade(empty_database)) == [HEAD, HEAD]
+    both = await asyncio.gather(upgrade(empty_database), upgrade(empty_database))
+
+    assert set(both) == {HEAD}
     assert await upgrade(empty_database) == HEAD
     ledger = await Ledger.open(empty_database)
     await ledger.ping()

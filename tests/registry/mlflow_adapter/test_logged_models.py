@@ -29,7 +29,7 @@ async def experiment(tracking: MlflowTracking, tenant: TenantId, artifact_root: 
 async def log(
     tracking: MlflowTracking, experiment: str, folder: Path, **values: Any
 ) -> LoggedModelRecord:
-    given = {
+    given: dict[str, Any] = {
         "name": "churn.v2",
         "run_id": None,
         "framework": "sklearn",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import event
 from support.registry_fixture import RegistryFixture, new_name
@@ -56,7 +58,7 @@ async def test_a_thousand_models_are_one_query(registry: ModelRegistry) -> None:
     said: list[str] = []
     engine = registry._stores.ledger._engine.sync_engine
 
-    def hear(_connection, _cursor, statement, *_rest) -> None:  # type: ignore[no-untyped-def]
+    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         said.append(statement)
 
     event.listen(engine, "before_cursor_execute", hear)

@@ -187,7 +187,8 @@ async def test_an_id_belongs_to_one_request(
 async def test_an_id_belongs_to_one_kind_of_call(world: RegistryFixture, model_id: str) -> None:
     """What registered cannot promote, roll back, delete or set a policy; other models neither."""
     await world.version(model_id, operation_id="op-" + model_id)
-    before, used = await world.seen(model_id), {"operation_id": "op-" + model_id}
+    before = await world.seen(model_id)
+    used: dict[str, Any] = {"operation_id": "op-" + model_id}
     registry, tenant = world.registry, world.tenant
     for call in (
         lambda: world.move(model_id, 1, "staging", **used),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from stress.crash.invariants import broken
@@ -10,7 +10,7 @@ from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.model_registry import ModelRegistry
 
-Call = Callable[[ModelRegistry, str | None], Awaitable[Any]]
+Call = Callable[[ModelRegistry, str | None], Coroutine[Any, Any, Any]]
 
 
 async def registration(world: RegistryFixture, model: str) -> Call:

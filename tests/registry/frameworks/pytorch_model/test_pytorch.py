@@ -20,7 +20,7 @@ def module(forward: Callable[[Any, Any], Any], **parts: Any) -> Any:
     """A classifier: ``forward`` gives what its last layer and a sigmoid are computed from."""
     import torch
 
-    class Module(torch.nn.Module):
+    class Module(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
         def __init__(self) -> None:
             super().__init__()
             self.head = torch.nn.Linear(len(COLUMNS), 1)
@@ -110,4 +110,5 @@ def test_ordinary_modules_answer_as_they_did(name: str, tmp_path: Path) -> None:
         expected = model(torch.tensor(rows.to_numpy(dtype="float32")))[:, 0].numpy()
 
     scores = adapter.load(tmp_path / "model").scores(rows)
+    assert scores is not None
     np.testing.assert_allclose(scores, expected, atol=1e-6, rtol=0)

@@ -94,6 +94,7 @@ def test_models_of_every_form_answer_as_they_did(name: str, tmp_path: Path) -> N
     expected = np.asarray(model(rows.to_numpy("float32")))[:, 0]
 
     scores = adapter.load(tmp_path / "model").scores(rows)
+    assert scores is not None
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
