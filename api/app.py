@@ -17,6 +17,7 @@ from .auth.jwt import JwtVerifier
 from .health import Health
 from .http import problem_details
 from .http.page_token import PageTokens
+from .http.strict_route import DeclaredInputs
 from .lifespan import OpenRegistry
 from .metrics import Metrics
 from .middleware.access_log import AccessLogMiddleware
@@ -38,7 +39,21 @@ from .routers import (
 )
 from .settings import ApiSettings
 
-_ROUTERS = (registration, models, stages, policies, versions, evidence, documents, experiments)
+#: All routes of the API, in the order of its description.
+ROUTERS = tuple(
+    module.router
+    for module in (
+        registration,
+        models,
+        stages,
+        policies,
+        versions,
+        evidence,
+        documents,
+        experiments,
+        monitoring,
+    )
+)
 
 
 def create_app(
@@ -86,9 +101,9 @@ def create_app(
     app.state.pages = PageTokens(api.secret)
     app.state.authenticate = auth or _own_credentials(opened, api)
     app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]
-    for router in _ROUTERS:
-        app.include_router(router.router, prefix="/api/v1")
-    app.include_router(monitoring.router)
+    app.state.inputs = DeclaredInputs(app.openapi)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount(ASSETS.rstrip("/"), docs_page.assets(), name="docs-assets")
     problem_details.install(app)
     # The last one added is the outermost.

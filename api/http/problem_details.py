@@ -54,6 +54,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.FrameworkUnavailable: 501,
 }
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="model-lifecycle"'}
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _CODES = {404: "no_such_route", 405: "method_not_allowed", 400: "bad_request"}
 
 
@@ -138,11 +139,15 @@ def _status(error: errors.RegistryError) -> int:
 
 
 def _allowed(request: Request) -> str:
-    """The methods of the path; Starlette tells those of its first route only."""
-    methods: set[str] = set()
-    for route in request.app.router.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
+    """The methods of the path; Starlette names those of its first route only."""
+    routes = request.app.router.routes
+    methods = {
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    }
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

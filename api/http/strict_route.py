@@ -1,16 +1,49 @@
-"""A route that takes what it declares and nothing else."""
+"""A route that accepts what the API's description declares for it, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from fastapi import Request, Response
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from .errors import HttpError
 from .strict_json import json_body
+
+_JSON = "application/json"
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class DeclaredInput:
+    """What an operation accepts. ``query`` maps each parameter's name to whether it may be
+    repeated; ``json_body`` is true where the body has to be JSON."""
+
+    query: Mapping[str, bool] = field(default_factory=dict)
+    json_body: bool = False
+
+
+class DeclaredInputs:
+    """The inputs of every operation, as an OpenAPI document has them.
+
+    ``describe`` makes the document. It is called when the first request needs it.
+    """
+
+    def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._describe = describe
+        self._by_operation: dict[str, DeclaredInput] | None = None
+
+    def of(self, operation_id: str | None) -> DeclaredInput:
+        """The input of an operation; one that the document does not show has none."""
+        if self._by_operation is None:
+            self._by_operation = {
+                operation["operationId"]: _declared(operation)
+                for operations in self._describe()["paths"].values()
+                for operation in operations.values()
+            }
+        return self._by_operation.get(operation_id or "", DeclaredInput())
 
 
 class StrictRoute(APIRoute):
@@ -18,51 +51,64 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
-        query = get_flat_dependant(self.dependant).query_params
-        known = {field.alias: _takes_list(field) for field in query}
-        takes_body = self.body_field is not None
 
         async def handle(request: Request) -> Response:
-            _check_query(request, known)
-            if takes_body:
-                request = _Parsed(request, await json_body(request))
+            inputs: DeclaredInputs = request.app.state.inputs
+            declared = inputs.of(self.operation_id)
+            _check_query(request, declared.query)
+            if declared.json_body:
+                document = await json_body(request)
+                request = _ParsedRequest(request, await request.body(), document)
             return await original(request)
 
         return handle
 
 
-class _Parsed(Request):
-    """A request whose body was parsed already."""
+def versioned_router(tag: str) -> APIRouter:
+    """A router for routes of the API's first version, which ``tag`` groups in its description."""
+    return APIRouter(prefix="/api/v1", route_class=StrictRoute, tags=[tag])
 
-    def __init__(self, request: Request, document: Any) -> None:
+
+class _ParsedRequest(Request):
+    """A request whose body has been read and parsed."""
+
+    def __init__(self, request: Request, content: bytes, document: Any) -> None:
         super().__init__(request.scope, request.receive)
-        self._body = request._body
+        self._content = content
         self._document = document
+
+    async def body(self) -> bytes:
+        return self._content
 
     async def json(self) -> Any:
         return self._document
 
 
-def _takes_list(field: Any) -> bool:
-    kind = field.field_info.annotation
-    return any(get_origin(item) is list for item in (kind, *get_args(kind)))
+def _declared(operation: Mapping[str, Any]) -> DeclaredInput:
+    query = {
+        item["name"]: item["schema"].get("type") == "array"
+        for item in operation.get("parameters", ())
+        if item["in"] == "query"
+    }
+    content = operation.get("requestBody", {}).get("content", {})
+    return DeclaredInput(query, json_body=set(content) == {_JSON})
 
 
-def _check_query(request: Request, known: dict[str, bool]) -> None:
+def _check_query(request: Request, known: Mapping[str, bool]) -> None:
     if not request.scope["query_string"]:
         return
-    seen: set[str] = set()
+    names: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name not in known:
-            allowed = ", ".join(sorted(known)) or "none"
+            shown, allowed = name[:_LONGEST_NAME], ", ".join(sorted(known)) or "none"
             raise HttpError(
                 422,
                 "invalid_input",
-                f"there is no query parameter {name[:80]!r}; this route knows: {allowed}",
-                field=name[:80],
+                f"there is no query parameter {shown!r}; this route knows: {allowed}",
+                field=shown,
             )
-        if name in seen and not known[name]:
+        if name in names and not known[name]:
             raise HttpError(
                 422, "invalid_input", f"the query parameter {name!r} comes twice", field=name
             )
-        seen.add(name)
+        names.add(name)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from model_lifecycle.registry.domain.artifact_paths import REPORT_HTML, REPORT_JSON
 
 from ..auth.caller import Reader
 from ..http.responses import file_response
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import documents
 from ..schemas.fields import ModelId, VersionPath
 
-router = APIRouter(route_class=StrictRoute, tags=["documents"])
+router = versioned_router("documents")
 
 #: A report is one file: its style and pictures are in it, and it has no script. ``sandbox`` gives
 #: it an origin of its own, so that not even a forged report reaches the reader's login.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from model_lifecycle.registry.domain.evidence import Evidence
 from model_lifecycle.registry.domain.models import timestamp
@@ -13,14 +13,14 @@ from model_lifecycle.registry.domain.models import timestamp
 from ..auth.caller import Gatekeeper, Reader
 from ..http.pagination import Paging
 from ..http.responses import read, written
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import reads, writes
 from ..schemas import responses
 from ..schemas.fields import After, Limit, ModelId, VersionPath
 from ..schemas.requests import RecordEvidence
 
-router = APIRouter(route_class=StrictRoute, tags=["evidence"])
+router = versioned_router("evidence")
 
 
 @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from model_lifecycle.registry.domain.models import plain, timestamp
 from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
@@ -13,13 +13,13 @@ from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, Ru
 from ..auth.caller import Reader
 from ..http.pagination import Paging
 from ..http.responses import read
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import link, reads
 from ..schemas import responses
 from ..schemas.fields import METRIC_PATTERN, After, ExperimentId, Limit
 
-router = APIRouter(route_class=StrictRoute, tags=["experiments"])
+router = versioned_router("experiments")
 _RUN_IDS = {"items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
 _METRICS = {"items": {"type": "string", "pattern": METRIC_PATTERN}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from model_lifecycle.registry.domain.errors import ModelNotFound
 from model_lifecycle.registry.domain.models import Framework, LedgerEntry, timestamp
@@ -14,13 +14,13 @@ from ..http.etags import IfMatch, expected_epoch, model_etag
 from ..http.idempotency import OperationId
 from ..http.pagination import Paging
 from ..http.responses import read
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import link, problems, reads
 from ..schemas import responses
 from ..schemas.fields import After, At, Limit, LiveStage, ModelId, ReasonQuery, VersionQuery, now
 
-router = APIRouter(route_class=StrictRoute, tags=["models"])
+router = versioned_router("models")
 
 
 @router.get(

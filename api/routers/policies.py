@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from ..auth.caller import PolicySetter, Reader
 from ..http.etags import IfMatch, expected_epoch
 from ..http.idempotency import OperationId
 from ..http.responses import read, written
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import reads, writes
 from ..schemas.fields import ModelId
 from ..schemas.requests import SetPolicy
 from ..schemas.responses import Policy
 
-router = APIRouter(route_class=StrictRoute, tags=["policies"])
+router = versioned_router("policies")
 
 
 @router.get(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from ..auth.caller import ModelRegister
 from ..http.etags import model_etag
 from ..http.idempotency import OperationId
 from ..http.responses import written
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import link, registration_body, writes
 from ..schemas.fields import ModelId
@@ -17,7 +17,7 @@ from ..schemas.responses import Model
 from ..uploads.form import received
 from .model_response import location
 
-router = APIRouter(route_class=StrictRoute, tags=["register"])
+router = versioned_router("register")
 _LINKS = {
     "GetModel": link("get_model", model_id="$response.body#/model_id"),
     "ListVersions": link("list_versions", model_id="$response.body#/model_id"),

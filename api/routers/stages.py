@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from ..auth.caller import ModelPromote, ModelRollback
 from ..http.etags import IfMatch, expected_epoch
 from ..http.idempotency import OperationId
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import writes
 from ..schemas.fields import ModelId
@@ -15,7 +15,7 @@ from ..schemas.requests import MoveStage, RollBack
 from ..schemas.responses import Model
 from .model_response import changed
 
-router = APIRouter(route_class=StrictRoute, tags=["stages"])
+router = versioned_router("stages")
 
 
 @router.put(

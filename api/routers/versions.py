@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from model_lifecycle.registry.domain.errors import VersionNotFound
 
 from ..auth.caller import Reader
 from ..http.pagination import Paging
 from ..http.responses import read
-from ..http.strict_route import StrictRoute
+from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import link, reads
 from ..schemas import responses
 from ..schemas.fields import After, Limit, LiveStage, ModelId, VersionPath
 
-router = APIRouter(route_class=StrictRoute, tags=["versions"])
+router = versioned_router("versions")
 _OF_FIRST = {"model_id": "$request.path.model_id", "version": "$response.body#/items/0/version"}
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from support.http import served
 
+from model_lifecycle.api.app import ROUTERS
 from model_lifecycle.api.middleware.authentication import DESCRIPTION
 from model_lifecycle.operators.runtime.api_mount import URL_PREFIX
 from model_lifecycle.plugin.airflow_plugin import ModelLifecyclePlugin
@@ -54,10 +55,10 @@ def user(manager: Any, name: str, role: str | None) -> dict[str, str]:
 
 
 def routes() -> list[tuple[str, str]]:
-    (said,) = ModelLifecyclePlugin().fastapi_apps
     return [
         (method, route.path.format(model_id="churn", version="1", exp_id="1", evidence_id="1"))
-        for route in said["app"].routes
+        for router in ROUTERS
+        for route in router.routes
         if isinstance(route, APIRoute)
         for method in route.methods
     ]

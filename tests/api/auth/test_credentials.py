@@ -18,6 +18,7 @@ from support.http import Api, Tenant, served
 from support.servers.canned import canned_server
 
 from model_lifecycle.api import ApiSettings, create_app
+from model_lifecycle.api.app import ROUTERS
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.ledger.api_keys import ApiKeys
 from model_lifecycle.registry.settings import Settings
@@ -33,7 +34,8 @@ def every_path() -> list[tuple[str, str]]:
     """Every route of the app, with something in the place of its parameters."""
     return [
         (method, route.path.format(**NAMES))
-        for route in create_app(Settings({}, home="unused")).routes
+        for router in ROUTERS
+        for route in router.routes
         if isinstance(route, APIRoute)
         for method in route.methods
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi.routing import APIRoute
 
 from model_lifecycle.api import ApiSettings, create_app
+from model_lifecycle.api.app import ROUTERS
 from model_lifecycle.api.openapi.reference import page
 from model_lifecycle.api.schemas.fields import MODEL_PATTERN
 from model_lifecycle.registry.domain import identifiers
@@ -30,7 +31,8 @@ def test_every_route_has_a_curl_that_reaches_it() -> None:
         path = words[-1].removeprefix("$API").partition("?")[0]
         reached |= {
             (method, route.path)
-            for route in APP.routes
+            for router in ROUTERS
+            for route in router.routes
             if isinstance(route, APIRoute)
             and method in route.methods
             and route.path_regex.fullmatch(path)
