@@ -280,19 +280,10 @@ async def _stored(
 ) -> dict[str, FileEntry | None]:
     """What the folder holds, by name; None for a file that nobody wants, which is not read."""
     names = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
-    contents = await run_concurrently(
-        *(_content(store, folder, name) for name in names & set(wanted))
-    )
+    contents = await store.checksums(folder, names & set(wanted))
     stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(wanted))
-    stored.update((name, entry) for name, entry in contents if entry is not None)
+    stored.update((name, FileEntry.of(content)) for name, content in contents.items())
     return stored
-
-
-async def _content(store: ArtifactStore, folder: str, name: str) -> tuple[str, FileEntry | None]:
-    try:
-        return name, FileEntry.of(await store.content(f"{folder}/{name}"))
-    except ArtifactNotFound:
-        return name, None
 
 
 def _contents(folder: Path) -> dict[str, FileEntry | None]:

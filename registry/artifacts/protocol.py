@@ -77,6 +77,10 @@ class ArtifactStore(Protocol):
     async def content(self, path: str) -> Checksum:
         """The content of a stored file, from reading all of it. Raises ArtifactNotFound."""
 
+    async def checksums(self, path: str, names: Collection[str]) -> dict[str, Checksum]:
+        """The content of the files ``names`` below ``path``, from reading all of each; those that
+        are not there are absent."""
+
     async def holds(self, path: str, content: Checksum) -> bool:
         """Whether ``path`` holds ``content``, by the cheapest proof the store has; False when
         there is no such file."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 
-from .checksums import PART_SIZE, Checksum, content_of_parts, folder_files
+from .checksums import PART_SIZE, Checksum, checksum_of_parts, content_of_parts, folder_files
 from .protocol import StoredFile
 from .s3_client import S3Connection, translated
 from .s3_upload import PARTS_AT_ONCE, send_bytes, send_file
@@ -132,12 +132,17 @@ class S3Artifacts:
         await _each(await self.files(path), lambda file: self.delete_file(file.path))
 
     async def content(self, path: str) -> Checksum:
-        def read(s3: Any) -> Checksum:
-            body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]
-            with contextlib.closing(body):
-                return content_of_parts(iter(lambda: body.read(PART_SIZE), b""))
+        return await self._read(path, content_of_parts)
 
-        return await self._call(path, read)
+    async def checksums(self, path: str, names: Collection[str]) -> dict[str, Checksum]:
+        async def read(name: str) -> tuple[str, Checksum | None]:
+            try:
+                return name, await self._read(f"{path}/{name}", checksum_of_parts)
+            except ArtifactNotFound:
+                return name, None
+
+        contents = await run_concurrently(*(read(name) for name in names))
+        return {name: content for name, content in contents if content is not None}
 
     async def holds(self, path: str, content: Checksum) -> bool:
         """By size and ETag; where the ETag is not made of MD5s (encryption with customer keys,
@@ -206,6 +211,16 @@ class S3Artifacts:
         if not found:
             raise ArtifactNotFound(path)
         return found
+
+    async def _read(self, path: str, summarize: Callable[[Iterable[bytes]], Checksum]) -> Checksum:
+        """What ``summarize`` makes of the parts of a file. Raises ArtifactNotFound."""
+
+        def read(s3: Any) -> Checksum:
+            body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]
+            with contextlib.closing(body):
+                return summarize(iter(lambda: body.read(PART_SIZE), b""))
+
+        return await self._call(path, read)
 
     async def _call(self, path: str, work: Callable[[Any], Result]) -> Result:
         def run() -> Result:

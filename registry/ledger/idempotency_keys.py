@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.errors import OperationConflict
 from .mappers import Operation, operation
 from .tables import operations
 from .upsert import insert_into
+
+# Made once: putting it together takes longer than the database takes to answer it.
+_ANSWER = select(operations.c.request, operations.c.answer).where(
+    operations.c.tenant_id == bindparam("tenant"),
+    operations.c.operation_id == bindparam("operation"),
+)
 
 
 async def begin(
@@ -77,9 +83,7 @@ async def answer_of(
 ) -> dict[str, Any] | None:
     """What the operation was answered; None if it was not. Raises :class:`OperationConflict` if
     the id belongs to another request."""
-    rows = await connection.execute(
-        select(operations.c.request, operations.c.answer).where(*_key(tenant, operation_id))
-    )
+    rows = await connection.execute(_ANSWER, {"tenant": tenant, "operation": operation_id})
     row = rows.first()
     if row is None:
         return None

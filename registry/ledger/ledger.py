@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..domain.errors import BackendUnavailable, ModelNotFound
@@ -22,6 +23,22 @@ from .queries import LedgerReader
 from .timeouts import MAINTENANCE, ORDINARY, Limits
 from .unit_of_work import ModelUnitOfWork
 from .upsert import insert_into
+
+
+@cache
+def _model_query(*, lock: bool, timed: bool) -> Select[Any]:
+    """A model's row; with ``timed``, and the database's time. Made once: putting a statement
+    together takes longer than the database takes to answer it."""
+    models = tables.models
+    query = select(models).where(
+        models.c.tenant_id == bindparam("tenant"), models.c.model_id == bindparam("model")
+    )
+    if lock:
+        query = query.with_for_update()
+    if not timed:
+        return query
+    # Around the query that locks: the time is that after the lock was waited for.
+    return select(query.subquery(), func.clock_timestamp().label("server_time"))
 
 
 class Ledger:
@@ -216,13 +233,9 @@ class Ledger:
         *,
         lock: bool = False,
     ) -> ModelRow | None:
-        models = tables.models
-        query = select(models).where(models.c.tenant_id == tenant, models.c.model_id == model)
-        if connection.dialect.name == "postgresql":
-            # Around the query that locks: the time is that after the lock was waited for.
-            found = (query.with_for_update() if lock else query).subquery()
-            query = select(found, func.clock_timestamp().label("server_time"))
-        rows = await connection.execute(query)
+        is_postgresql = connection.dialect.name == "postgresql"
+        query = _model_query(lock=lock and is_postgresql, timed=is_postgresql)
+        rows = await connection.execute(query, {"tenant": tenant, "model": model})
         row = rows.mappings().first()
         if row is None:
             return None

@@ -52,6 +52,22 @@ class Change:
 
 
 @dataclass(frozen=True)
+class PromotionState:
+    """What the ledger has before a version goes to production. ``candidate`` is None where the
+    version does not exist, ``pending`` tells of changes that MLflow may not show yet."""
+
+    model: ModelRow
+    candidate: VersionMetadata | None
+    production: VersionMetadata | None
+    pending: bool
+
+    @property
+    def versions(self) -> dict[int, VersionMetadata]:
+        """Both versions by number."""
+        return {item.version: item for item in (self.candidate, self.production) if item}
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation as the ledger keeps it. ``answer`` is None until it has committed; ``plan`` is
     what is needed to finish it; ``repeated`` tells a repetition from a first call."""

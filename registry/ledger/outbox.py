@@ -6,11 +6,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import models, projections
 from .upsert import insert_into
+
+_EPOCH = (
+    select(models.c.epoch)
+    .where(models.c.tenant_id == bindparam("tenant"), models.c.model_id == bindparam("model"))
+    .scalar_subquery()
+)
+# Made once: putting it together takes longer than the database takes to answer it.
+_REMOVE = delete(projections).where(
+    projections.c.tenant_id == bindparam("tenant"),
+    projections.c.model_id == bindparam("model"),
+    projections.c.token.in_(bindparam("tokens", expanding=True)),
+    bindparam("epoch") == _EPOCH,
+)
 
 
 async def leave(
@@ -38,17 +51,7 @@ async def remove(
     connection: AsyncConnection, tenant: str, model: str, tokens: Iterable[str], epoch: int
 ) -> bool:
     """Remove these notes if the model is still at ``epoch``; whether any was removed."""
-    now = (
-        select(models.c.epoch)
-        .where(models.c.tenant_id == tenant, models.c.model_id == model)
-        .scalar_subquery()
-    )
     removed = await connection.execute(
-        delete(projections).where(
-            projections.c.tenant_id == tenant,
-            projections.c.model_id == model,
-            projections.c.token.in_(list(tokens)),
-            now == epoch,
-        )
+        _REMOVE, {"tenant": tenant, "model": model, "tokens": list(tokens), "epoch": epoch}
     )
     return bool(removed.rowcount)

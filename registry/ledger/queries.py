@@ -7,7 +7,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, String, bindparam, cast, func, select, true, tuple_, union
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    Select,
+    String,
+    Table,
+    bindparam,
+    cast,
+    exists,
+    func,
+    select,
+    true,
+    tuple_,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.evidence import Evidence
@@ -19,6 +32,7 @@ from .engine import autocommit, read
 from .mappers import (
     ModelRow,
     Operation,
+    PromotionState,
     evidence_item,
     ledger_entry,
     model_row,
@@ -69,6 +83,30 @@ class LedgerReader:
             select(tables.models).where(*_of_model(tables.models, tenant, model))
         )
         return model_row(rows[0]) if rows else None
+
+    async def promotion(
+        self, tenant: TenantId, model: ModelId, version: int
+    ) -> PromotionState | None:
+        """The model with this version and the one in production; None if there is no such
+        model."""
+        rows = await read(
+            self._engine, _PROMOTION, {"tenant": tenant, "model": model, "version": version}
+        )
+        if not rows:
+            return None
+        row = model_row(_columns(rows[0], tables.models))
+        versions = {
+            item["versions_version"]: version_metadata(_columns(item, tables.versions))
+            for item in rows
+            if item["versions_stage"] not in (None, Stage.DELETED.value)
+        }
+        production = row.production_version
+        return PromotionState(
+            model=row,
+            candidate=versions.get(version),
+            production=None if production is None else versions[production],
+            pending=rows[0]["pending"],
+        )
 
     async def model_ids(self, tenant: TenantId | None) -> list[tuple[TenantId, ModelId]]:
         """Every model, of one tenant or of all: for maintenance, not for requests."""
@@ -267,12 +305,7 @@ class LedgerReader:
 
     async def operation(self, tenant: TenantId, operation_id: str) -> Operation | None:
         """The tenant's operation with this id, committed or pending."""
-        rows = await self._rows(
-            select(tables.operations).where(
-                tables.operations.c.tenant_id == tenant,
-                tables.operations.c.operation_id == operation_id,
-            )
-        )
+        rows = await read(self._engine, _OPERATION, {"tenant": tenant, "operation": operation_id})
         return operation(rows[0]) if rows else None
 
     async def begun_models(self, tenant: TenantId | None) -> set[tuple[TenantId, ModelId]]:
@@ -348,14 +381,43 @@ def _metadata() -> Select[Any]:
     )
 
 
+def _promotion() -> Select[Any]:
+    models, versions, projections = tables.models, tables.versions, tables.projections
+    pending = exists().where(
+        projections.c.tenant_id == models.c.tenant_id, projections.c.model_id == models.c.model_id
+    )
+    return (
+        select(models, versions, pending.label("pending"))
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+        .outerjoin_from(
+            models,
+            versions,
+            (versions.c.tenant_id == models.c.tenant_id)
+            & (versions.c.model_id == models.c.model_id)
+            & versions.c.version.in_([bindparam("version"), models.c.production_version]),
+        )
+        .where(models.c.tenant_id == bindparam("tenant"), models.c.model_id == bindparam("model"))
+    )
+
+
 # Made once: putting a statement together takes longer than the database takes to answer it.
 _MODELS = _metadata()
 _MODEL = _MODELS.where(tables.models.c.model_id == bindparam("model"))
+_PROMOTION = _promotion()
+_OPERATION = select(tables.operations).where(
+    tables.operations.c.tenant_id == bindparam("tenant"),
+    tables.operations.c.operation_id == bindparam("operation"),
+)
 _NOT_DELETED = tables.versions.c.stage != Stage.DELETED.value
 
 
 def _of_model(table: Any, tenant: TenantId, model: ModelId) -> tuple[Any, Any]:
     return table.c.tenant_id == tenant, table.c.model_id == model
+
+
+def _columns(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """The columns of ``table`` in a row whose labels begin with the names of tables."""
+    return {column.name: row[f"{table.name}_{column.name}"] for column in table.columns}
 
 
 def _model(row: Mapping[str, Any]) -> ModelMetadata:

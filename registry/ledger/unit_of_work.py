@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, true, update
+from sqlalchemy import Table, bindparam, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,6 +34,23 @@ from .mappers import (
     version_values,
 )
 from .stage_moves import apply_moves
+
+
+def _of_model(table: Table) -> tuple[Any, Any]:
+    return table.c.tenant_id == bindparam("tenant"), table.c.model_id == bindparam("model")
+
+
+# Made once: putting a statement together takes longer than the database takes to answer it.
+_EVIDENCE = (
+    select(tables.evidence)
+    .where(*_of_model(tables.evidence), tables.evidence.c.version == bindparam("version"))
+    .order_by(tables.evidence.c.position, tables.evidence.c.recorded_at)
+)
+_NUMBERS = (
+    select(tables.versions.c.version)
+    .where(*_of_model(tables.versions), tables.versions.c.stage != Stage.DELETED.value)
+    .order_by(tables.versions.c.version)
+)
 
 
 class ModelUnitOfWork:
@@ -83,9 +100,8 @@ class ModelUnitOfWork:
     async def evidence(self, version: int) -> list[Evidence]:
         """All evidence recorded for the version, oldest first."""
         rows = await self._connection.execute(
-            select(tables.evidence)
-            .where(*self._own(tables.evidence), tables.evidence.c.version == version)
-            .order_by(tables.evidence.c.position, tables.evidence.c.recorded_at)
+            _EVIDENCE,
+            {"tenant": self.model.tenant_id, "model": self.model.model_id, "version": version},
         )
         return [evidence_item(dict(row)) for row in rows.mappings()]
 
@@ -222,9 +238,7 @@ class ModelUnitOfWork:
             raise ModelNotFound(self.model.model_id)
         current = await self._row(self.model.current_version)
         numbers = await self._connection.scalars(
-            select(tables.versions.c.version)
-            .where(*self._own(tables.versions), tables.versions.c.stage != Stage.DELETED.value)
-            .order_by(tables.versions.c.version)
+            _NUMBERS, {"tenant": self.model.tenant_id, "model": self.model.model_id}
         )
         return model_metadata(self.model, current, tuple(numbers))
 

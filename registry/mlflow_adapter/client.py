@@ -57,6 +57,7 @@ class MlflowTracking:
         logged_models = LoggedModels(connection)
         self.log_model_folder = logged_models.log_model_folder
         self.logged_model = logged_models.logged_model
+        self.logged_model_folder = logged_models.logged_model_folder
         self.find_logged_model = logged_models.find_logged_model
         self.logged_models_of_run = logged_models.logged_models_of_run
         self.download = logged_models.download

@@ -16,7 +16,6 @@ from ..domain.errors import (
     StaleProduction,
 )
 from ..domain.evidence import Evidence, Missing, Subject, judge_evidence
-from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import ONNX_PARITY, EntryKind, ModelMetadata, StageMove, VersionMetadata
 from ..domain.preconditions import (
     ANY,
@@ -30,7 +29,7 @@ from ..domain.preconditions import (
 from ..domain.stage_record import Departure
 from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
 from ..domain.validation import text
-from ..ledger.mappers import Change
+from ..ledger.mappers import Change, PromotionState
 from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Stores
 from .idempotency import Request, answer_in, answered_model, earlier_answer, model_answer, request
@@ -79,13 +78,25 @@ class TransitionService:
             force=force,
         )
         asked = request(operation_id, command)
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        earlier, state = await run_concurrently(
+            earlier_answer(self._stores.ledger, tenant, asked),
+            self._stores.ledger.read.promotion(tenant, model, number),
+        )
         if earlier is None:
-            if target is Stage.DEVELOPMENT and await self._is_productive(tenant, model, number):
+            if (
+                target is Stage.DEVELOPMENT
+                and state is not None
+                and state.model.production_version == number
+            ):
                 require(who, Action.ROLL_BACK)
                 return await self._rolled_back(command, asked, leaving=number)
             # Before the lock, as in a rollback: reading a large bundle takes time.
-            records = await self._prepared(tenant, model, number, target)
+            candidate = state.candidate if state else None
+            records = None
+            if candidate is not None and (candidate.stage, target, Cause.REQUEST) in _PROMOTIONS:
+                records = await self._prepare_production(state)
+            else:
+                await self._projection.prepare(tenant, model)
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
@@ -149,6 +160,7 @@ class TransitionService:
             identifiers.model_id(command.model_id),
         )
         earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        records = None
         if earlier is None:
             await self._projection.prepare(tenant, model)
             async with self._stores.ledger.snapshot(tenant, model) as book:
@@ -162,7 +174,8 @@ class TransitionService:
             # version, so what was verified is what is moved; that production is still the one
             # the caller wanted gone is checked again below.
             if target is not None:
-                await self._files.verify(target)
+                state = await self._stores.ledger.read.promotion(tenant, model, target.version)
+                records = await self._prepare_production(state)
             async with self._stores.ledger.book(tenant, model) as book:
                 earlier = await answer_in(book, asked)
                 if earlier is None:
@@ -183,30 +196,23 @@ class TransitionService:
         if earlier is not None:
             await self._projection.catch_up(tenant, model)
             return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, change)
+        await self._projection.follow(tenant, model, change, records)
         return answer
 
-    async def _is_productive(self, tenant: TenantId, model: ModelId, number: int) -> bool:
-        row = await self._stores.ledger.read.row(tenant, model)
-        return row is not None and row.production_version == number
+    async def _prepare_production(self, state: PromotionState | None) -> VersionRecords | None:
+        """MLflow ready for the move of the candidate into production, and the records of the
+        versions that it is about. Raises :class:`BundleCorrupt` if the version is about to serve
+        other files than those that were judged. Whether it may go there at all, its move decides.
 
-    async def _prepared(
-        self, tenant: TenantId, model: ModelId, number: int, target: Stage
-    ) -> VersionRecords:
-        """MLflow ready for the move, and the records of the versions that it is about. Raises
-        :class:`BundleCorrupt` if the version is about to serve other files than those that were
-        judged. Whether it may go there at all, its move decides."""
-        version = None
-        if target is Stage.PRODUCTION:
-            version = await self._stores.ledger.read.version(tenant, model, number)
-        if version is None or (version.stage, target, Cause.REQUEST) not in TRANSITIONS:
-            await self._projection.prepare(tenant, model)
-            return VersionRecords({})
-        manifest, records = await run_concurrently(
-            self._files.verify_bundle(version),
-            self._projection.prepare_promotion(tenant, model, number),
+        None where somebody has deleted the candidate meanwhile: the transaction reports that."""
+        if state is None or state.candidate is None:
+            return None
+        (manifest, folder), records = await run_concurrently(
+            self._files.verify_bundle(state.candidate),
+            self._projection.prepare_promotion(state),
         )
-        await self._files.verify_served(version, records.by_number.get(number), manifest)
+        record = records.by_number.get(state.candidate.version)
+        await self._files.verify_served(state.candidate, record, manifest, folder)
         return records
 
     async def _transition(
@@ -263,6 +269,8 @@ class TransitionService:
         return await book.announce(), answer
 
 
+#: The moves into production that a caller may request.
+_PROMOTIONS = frozenset(edge for edge in TRANSITIONS if edge[1] is Stage.PRODUCTION)
 #: Why a rollback left production empty, in the words of the ledger's entry.
 _NO_SUCCESSOR = "no earlier version of production could take its place"
 

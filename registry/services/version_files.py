@@ -35,15 +35,24 @@ class VersionFiles:
         that is another folder. Raises :class:`BundleCorrupt`, naming the first file that differs,
         and BackendUnavailable."""
         name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
-        manifest, record = await run_concurrently(
+        (manifest, folder), record = await run_concurrently(
             self.verify_bundle(version),
             self._stores.tracking.model_version(name, version.version),
         )
-        await self.verify_served(version, record, manifest)
+        await self.verify_served(version, record, manifest, folder)
 
-    async def verify_bundle(self, version: VersionMetadata) -> Manifest:
-        """Read every file of the version's bundle again. Raises :class:`BundleCorrupt`;
-        InvalidInput where the bundle is below another artifact root than that of this process."""
+    async def verify_bundle(self, version: VersionMetadata) -> tuple[Manifest, str | None]:
+        """Read every file of the version's bundle again. The manifest, and the address of the
+        version's LoggedModel where MLflow cannot serve the bundle and so serves that. Raises
+        :class:`BundleCorrupt`; InvalidInput where the bundle is below another artifact root than
+        that of this process."""
+        if self._stores.tracking.accepts_source(version.artifact_uri):
+            return await self._verify_bundle(version), None
+        return await run_concurrently(
+            self._verify_bundle(version), self._sources.logged_folder(version)
+        )
+
+    async def _verify_bundle(self, version: VersionMetadata) -> Manifest:
         artifacts = self._stores.artifacts
         try:
             return await verify_bundle(
@@ -58,11 +67,16 @@ class VersionFiles:
             raise
 
     async def verify_served(
-        self, version: VersionMetadata, record: ModelVersionRecord | None, manifest: Manifest
+        self,
+        version: VersionMetadata,
+        record: ModelVersionRecord | None,
+        manifest: Manifest,
+        logged_folder: str | None,
     ) -> None:
         """Read the files that MLflow serves as ``record`` again, where those are not the bundle
         itself. A version that MLflow has not, or has of another origin, is served by no alias.
-        Raises :class:`BundleCorrupt`."""
+        ``manifest`` and ``logged_folder`` are what :meth:`verify_bundle` returned. Raises
+        :class:`BundleCorrupt`."""
         artifacts = self._stores.artifacts
         tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
         if record is None or mismatch(version, record, artifacts) is not None:
@@ -71,5 +85,5 @@ class VersionFiles:
         if folder == artifact_paths.bundle(tenant, model, version.version):
             return
         if folder is None:
-            folder = await self._sources.folder_of(version, record)
+            folder = await self._sources.folder_of(version, record, logged_folder)
         await verify_copy(artifacts, manifest, folder, model, version.version)

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from ...concurrency import run_concurrently
 from ...domain.errors import BackendUnavailable, NotFound
 from ...domain.identifiers import ModelId, TenantId, registered_name
+from ...domain.models import VersionMetadata
 from ...domain.stages import Stage
-from ...ledger.mappers import Change
+from ...ledger.mappers import Change, PromotionState
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
 from ..backends import Stores
@@ -36,20 +37,22 @@ _RECENT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class VersionRecords:
-    """MLflow's records of some versions by number, and when they were read (monotonic seconds).
-    A version that MLflow does not have is not among them."""
+    """MLflow's records of some versions by number, the ledger's metadata of the same versions, and
+    when the records were read (monotonic seconds). A version that MLflow does not have is not among
+    them. What the ledger says of a version's origin never changes."""
 
     by_number: Mapping[int, ModelVersionRecord]
+    versions: Mapping[int, VersionMetadata]
     read_at: float = field(default_factory=time.monotonic)
 
-    def recent(self) -> Mapping[int, ModelVersionRecord]:
-        """The records as long as they need not be read again; then none."""
-        age = time.monotonic() - self.read_at
-        return self.by_number if age < _RECENT_SECONDS else {}
+    @property
+    def is_recent(self) -> bool:
+        """Whether the records need not be read again."""
+        return time.monotonic() - self.read_at < _RECENT_SECONDS
 
 
 #: For a change of which no record was read before.
-_UNREAD = VersionRecords({})
+_UNREAD = VersionRecords({}, {})
 
 
 class Projection:
@@ -58,12 +61,16 @@ class Projection:
         self._following: set[asyncio.Task[None]] = set()
 
     async def follow(
-        self, tenant: TenantId, model: ModelId, change: Change, records: VersionRecords = _UNREAD
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        change: Change,
+        records: VersionRecords | None = None,
     ) -> None:
         """Show a committed change, to its end also where the caller is cancelled: what was sent to
         MLflow cannot be called back, and whoever sent it has to see what it arrives on.
         ``records`` that :meth:`prepare_promotion` read just before need not be read again."""
-        task = asyncio.create_task(self._follow(tenant, model, change, records))
+        task = asyncio.create_task(self._follow(tenant, model, change, records or _UNREAD))
         self._following.add(task)
         task.add_done_callback(self._ended)
         await asyncio.shield(task)
@@ -89,7 +96,7 @@ class Projection:
         meanwhile shown the change: what was sent from here and not answered may still arrive.
         """
         try:
-            await self._write(tenant, model, mirror_change(change), records.recent())
+            await self._write(tenant, model, mirror_change(change), records)
             epoch = change.after.epoch
             if not await self._stores.ledger.projected(tenant, model, [change.token], epoch):
                 await self.show(tenant, model, change.versions, [change.token], since=epoch)
@@ -123,26 +130,19 @@ class Projection:
         ):
             await self.show(tenant, model, [], [])
 
-    async def prepare_promotion(
-        self, tenant: TenantId, model: ModelId, candidate: int
-    ) -> VersionRecords:
+    async def prepare_promotion(self, state: PromotionState) -> VersionRecords:
         """:meth:`prepare`, and the records of the candidate and the production version, which show
         as well where the alias points. That it points nowhere, only the registered model shows."""
-        read, name = self._stores.ledger.read, registered_name(tenant, model)
-        row, notes = await run_concurrently(
-            read.row(tenant, model), read.projections(tenant, model)
-        )
-        if row is None or row.production_version is None:
-            _, by_number = await run_concurrently(
-                self.prepare(tenant, model), self._records(name, {candidate})
-            )
-            return VersionRecords(by_number)
-        by_number = await self._records(name, {candidate, row.production_version})
-        records = VersionRecords(by_number)
-        champion = by_number.get(row.production_version)
-        if notes:
+        tenant, model = TenantId(state.model.tenant_id), ModelId(state.model.model_id)
+        reading = self._records(registered_name(tenant, model), state.versions)
+        if state.production is None:
+            _, by_number = await run_concurrently(self.prepare(tenant, model), reading)
+            return VersionRecords(by_number, state.versions)
+        records = VersionRecords(await reading, state.versions)
+        production = records.by_number.get(state.production.version)
+        if state.pending:
             await self.repair(tenant, model)
-        elif champion is None or tags.PRODUCTION_ALIAS not in champion.aliases:
+        elif production is None or tags.PRODUCTION_ALIAS not in production.aliases:
             await self.show(tenant, model, [], [])
         return records
 
@@ -182,7 +182,7 @@ class Projection:
                 for entry in await read.entries(tenant, model, after=since):
                     wanted.update(move.version for move in entry.moves)
             found = await read.versions_by_number(tenant, model, wanted)
-            await self._write(tenant, model, mirror_all(row, found), {})
+            await self._write(tenant, model, mirror_all(row, found), _UNREAD)
             if await self._stores.ledger.projected(tenant, model, tokens, row.epoch):
                 return
             since = row.epoch
@@ -192,11 +192,11 @@ class Projection:
         tenant: TenantId,
         model: ModelId,
         mirroring: ProjectionPlan,
-        recent: Mapping[int, ModelVersionRecord],
+        records: VersionRecords,
     ) -> None:
         tracking = self._stores.tracking
         name = registered_name(tenant, model)
-        own = await self._own(tenant, model, mirroring.versions, recent)
+        own = await self._own(tenant, model, mirroring.versions, records)
         writes = [
             _unless_lost(tracking.set_version_tags(name, version, shown))
             for version, shown in sorted(mirroring.version_tags.items())
@@ -219,29 +219,35 @@ class Projection:
         tenant: TenantId,
         model: ModelId,
         numbers: Collection[int],
-        recent: Mapping[int, ModelVersionRecord],
+        read_before: VersionRecords,
     ) -> set[int]:
         """Those of ``numbers`` that MLflow has as the versions that the ledger has. The others are
         shown nowhere: after its registered model was made again, a number of MLflow's belongs to
         other files."""
         name = registered_name(tenant, model)
-        versions, records = await run_concurrently(
-            self._stores.ledger.read.versions_by_number(tenant, model, numbers),
-            self._records(name, set(numbers) - set(recent)),
-        )
-        records |= recent
+        records, versions = dict(read_before.by_number), dict(read_before.versions)
+        if not read_before.is_recent:
+            records = {}
+        unread = set(numbers) - (set(records) & set(versions))
+        if unread:
+            metadata, fresh = await run_concurrently(
+                self._stores.ledger.read.versions_by_number(tenant, model, unread),
+                self._records(name, unread),
+            )
+            records |= fresh
+            versions |= {item.version: item for item in metadata}
         own = set()
-        for version in versions:
-            record = records.get(version.version)
+        for number in sorted(set(numbers) & set(versions)):
+            version, record = versions[number], records.get(number)
             problem = (
                 "MLflow does not have it"
                 if record is None
                 else mismatch(version, record, self._stores.artifacts)
             )
             if problem is None:
-                own.add(version.version)
+                own.add(number)
             elif version.stage is not Stage.DELETED:
-                log.warning("%s/%s cannot be shown in MLflow: %s", name, version.version, problem)
+                log.warning("%s/%s cannot be shown in MLflow: %s", name, number, problem)
         return own
 
     async def _records(self, name: str, numbers: Collection[int]) -> dict[int, ModelVersionRecord]:

@@ -72,7 +72,7 @@ class Sources:
 
     async def of_logged(self, tenant: TenantId, logged: LoggedModelRecord) -> Source:
         """The source that a LoggedModel is, if its files lie where the tenant's have to."""
-        path = self._folder(tenant, logged)
+        path = self._path(tenant, logged.artifact_uri)
         run = await self._stores.tracking.run(logged.run_id) if logged.run_id else None
         return Source(f"models:/{logged.model_id}", path, run, logged)
 
@@ -100,22 +100,31 @@ class Sources:
         run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
         return Source(self._stores.artifacts.uri(path), path, run, None)
 
-    async def folder_of(self, version: VersionMetadata, record: ModelVersionRecord) -> str:
+    async def logged_folder(self, version: VersionMetadata) -> str | None:
+        """The address of the files of the version's LoggedModel; None where MLflow has none of it.
+        That it is the tenant's was checked when the version was registered, and a LoggedModel
+        stays in its experiment: so this asks for its folder alone."""
+        if version.logged_model_id is None:
+            return None
+        return await self._stores.tracking.logged_model_folder(version.logged_model_id)
+
+    async def folder_of(
+        self, version: VersionMetadata, record: ModelVersionRecord, logged_folder: str | None
+    ) -> str:
         """The path of the files that MLflow serves as ``record``, which is ``version`` of the
-        ledger. That the version's LoggedModel is the tenant's was checked when it was registered,
-        and a LoggedModel stays in its experiment: so this asks for its folder alone. Raises as
-        :meth:`resolve` does."""
+        ledger. ``logged_folder`` is what :meth:`logged_folder` returned, where it was called
+        before. Raises as :meth:`resolve` does."""
         tenant = TenantId(version.tenant_id)
         model_id = logged_model_of(tenant, record, self._stores.artifacts)
         if model_id is None or model_id != version.logged_model_id:
             return (await self.of_version(tenant, record)).path
-        logged = await self._stores.tracking.logged_model(model_id)
-        if logged is None:
+        folder = logged_folder or await self.logged_folder(version)
+        if folder is None:
             raise ArtifactNotFound(f"models:/{model_id}")
-        return self._folder(tenant, logged)
+        return self._path(tenant, folder)
 
-    def _folder(self, tenant: TenantId, logged: LoggedModelRecord) -> str:
-        path = self._stores.artifacts.path_of(logged.artifact_uri)
+    def _path(self, tenant: TenantId, uri: str) -> str:
+        path = self._stores.artifacts.path_of(uri)
         if path is None or not path.startswith(f"{artifact_paths.runs(tenant)}/"):
             raise InvalidInput(
                 "the files of this model are not in the tenant's folder of the artifact store; "
