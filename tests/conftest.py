@@ -28,9 +28,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the servers while tests that need none of them run: MLflow's takes half a minute."""
     from support.servers.service import Starting
 
-    wanted = {mark.name for item in session.items for mark in item.iter_markers()}
-    if wanted & {"postgres", "service"} and not session.config.option.collectonly:
-        session.config.stash[_KEY] = Starting(with_mlflow="service" in wanted)
+    markers = {mark.name for item in session.items for mark in item.iter_markers()}
+    if markers & {"postgres", "service"} and not session.config.option.collectonly:
+        session.config.stash[_KEY] = Starting(with_mlflow="service" in markers)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

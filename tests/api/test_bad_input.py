@@ -81,11 +81,11 @@ def test_odd_versions_in_paths_and_queries(api: Api, version: str) -> None:
 def test_odd_names_in_bodies(api: Api, name: object) -> None:
     """A malformed name is refused before any store is asked."""
     started = time.perf_counter()
-    found = refused(
+    problem = refused(
         api.call("POST", "/models", json={"name": name, "source": api.acme.source}), started
     )
 
-    assert found["code"] in ("invalid_name", "invalid_input")
+    assert problem["code"] in ("invalid_name", "invalid_input")
 
 
 @pytest.mark.parametrize("version", ["1", 1.5, -1, 0, True, None, 2**31, 10**30, [1], "１"])
@@ -177,9 +177,9 @@ def test_wrong_content_types(api: Api, kind: str | None, path: str) -> None:
     method = "POST" if path == "/models" else "PUT"
     started = time.perf_counter()
     headers = {"Content-Type": kind} if kind else {}
-    found = refused(api.call(method, path, content=b"{}", headers=headers), started)
+    problem = refused(api.call(method, path, content=b"{}", headers=headers), started)
 
-    assert found["status"] in (400, 415)
+    assert problem["status"] in (400, 415)
 
 
 QUERIES = [
@@ -225,18 +225,18 @@ def test_odd_idempotency_keys(api: Api, key: str) -> None:
     """A key is 1 to 200 printable ASCII characters."""
     headers = {"Idempotency-Key": key.encode()}
     started = time.perf_counter()
-    found = refused(
+    problem = refused(
         api.call("POST", "/models", json={"name": "x", "source": api.acme.source}, headers=headers),
         started,
     )
 
-    assert found["field"] == "Idempotency-Key"
+    assert problem["field"] == "Idempotency-Key"
 
 
 def test_unknown_paths_and_methods(api: Api) -> None:
     """404 and 405 are problem documents as well."""
     headers = api.acme.headers()
-    found = [
+    problems = [
         api.client.request(method, path, headers=headers)
         for method, path in (
             ("GET", "/nothing"),
@@ -247,8 +247,8 @@ def test_unknown_paths_and_methods(api: Api) -> None:
         )
     ]
 
-    assert [answer.status_code for answer in found] == [404, 404, 405, 405, 405]
-    assert {answer.headers["content-type"] for answer in found} == {"application/problem+json"}
+    assert [answer.status_code for answer in problems] == [404, 404, 405, 405, 405]
+    assert {answer.headers["content-type"] for answer in problems} == {"application/problem+json"}
 
 
 @pytest.mark.parametrize(

@@ -70,16 +70,16 @@ _STATEFUL = (
 
 
 def _config() -> str:
-    said = "checks.positive_data_acceptance.expected-statuses"
+    option = "checks.positive_data_acceptance.expected-statuses"
     parts = [
-        f"{said} = {json.dumps(_ACCEPTED)}",
+        f"{option} = {json.dumps(_ACCEPTED)}",
         f"checks.negative_data_rejection.expected-statuses = {json.dumps(_REJECTED)}",
     ]
     for name in _STATEFUL:
         parts += [
             "[[operations]]",
             f"include-name = {json.dumps(name)}",
-            f"{said} = {json.dumps([*_ACCEPTED, '400', '422'])}",
+            f"{option} = {json.dumps([*_ACCEPTED, '400', '422'])}",
         ]
     return "\n".join(parts)
 
@@ -122,22 +122,22 @@ def schemathesis(api: Api, folder: Path, *options: str) -> subprocess.CompletedP
 def test_all_checks_with_a_credential(api: Api, tmp_path: Path) -> None:
     """Every answer is as described: statuses, headers, bodies; stateful links included."""
     key = api.acme.keys["admin"]
-    found = schemathesis(
+    completed = schemathesis(
         api, tmp_path, "-H", f"Authorization: Bearer {key}", "--checks", "all", *PHASES
     )
 
-    assert found.returncode == 0, found.stdout[-40000:] + found.stderr[-2000:]
+    assert completed.returncode == 0, completed.stdout[-40000:] + completed.stderr[-2000:]
 
 
 @pytest.mark.timeout(SECONDS * 4)
 def test_all_checks_without_a_credential(api: Api, tmp_path: Path) -> None:
     """Nothing but probes is answered, and every refusal is as described."""
     checks = "not_a_server_error,status_code_conformance,content_type_conformance"
-    found = schemathesis(
+    completed = schemathesis(
         api,
         tmp_path,
         *("--checks", f"{checks},response_headers_conformance,response_schema_conformance"),
         *("--phases", "coverage,fuzzing"),
     )
 
-    assert found.returncode == 0, found.stdout[-40000:] + found.stderr[-2000:]
+    assert completed.returncode == 0, completed.stdout[-40000:] + completed.stderr[-2000:]

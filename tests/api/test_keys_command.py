@@ -14,11 +14,11 @@ def command(home: Path, *words: str) -> CompletedProcess[str]:
 def test_keys_are_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     """The key itself is in the answer to `create` and nowhere else."""
     assert command(tmp_path, "db", "upgrade").returncode == 0
-    said = ("--tenant", "acme", "--json")
-    made = command(tmp_path, "keys", "create", "--name", "ci", "--role", "viewer", *said)
+    options = ("--tenant", "acme", "--json")
+    made = command(tmp_path, "keys", "create", "--name", "ci", "--role", "viewer", *options)
     key = json.loads(made.stdout)
-    listed = command(tmp_path, "keys", "list", *said)
-    revoked = command(tmp_path, "keys", "revoke", key["key_id"], *said)
+    listed = command(tmp_path, "keys", "list", *options)
+    revoked = command(tmp_path, "keys", "revoke", key["key_id"], *options)
     foreign = command(tmp_path, "keys", "revoke", key["key_id"], "--tenant", "globex")
 
     assert key["key"].startswith(f"mlk_{key['key_id']}_")
@@ -30,7 +30,7 @@ def test_keys_are_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
 
 def test_a_server_without_a_registry_says_so(tmp_path: Path) -> None:
     """`serve` in the wrong folder ends with a sentence and an exit code, not with a server."""
-    found = command(tmp_path / "nothing", "serve")
+    completed = command(tmp_path / "nothing", "serve")
 
-    assert found.returncode == 2
-    assert "there is no registry here" in found.stderr
+    assert completed.returncode == 2
+    assert "there is no registry here" in completed.stderr

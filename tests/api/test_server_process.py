@@ -49,10 +49,10 @@ class Server:
     def wait_for(self, count: int, **fields: Any) -> list[dict[str, Any]]:
         """The records with these fields, once there are ``count`` of them, or after 5 s."""
         for _ in range(50):
-            if len(found := self.records(**fields)) >= count:
+            if len(matching := self.records(**fields)) >= count:
                 break
             time.sleep(0.1)
-        return found
+        return matching
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
@@ -124,7 +124,7 @@ def test_every_request_has_one_line_in_the_log(server: Server) -> None:
         )
     lines = [server.wait_for(1, request_id=name) for name in ids]
 
-    assert [len(found) for found in lines] == [1] * 12
+    assert [len(matching) for matching in lines] == [1] * 12
     assert {(line["route"], line["status"], line["tenant"]) for (line,) in lines} == {
         ("/api/v1/models", 200, "acme")
     }

@@ -42,15 +42,15 @@ def test_reads_of_the_ledger_do_not_wait_for_mlflow(api: Api, slow: httpx.Client
         return answer.status_code, time.perf_counter() - started
 
     with ThreadPoolExecutor(20) as threads:
-        asked = [threads.submit(ask, number) for number in range(20)]
+        futures = [threads.submit(ask, number) for number in range(20)]
         read = [slow.get(f"/api/v1/models/{name}") for _ in range(20)]
-        waiting = sum(not one.done() for one in asked)
-        told = [one.result() for one in asked]
+        waiting = sum(not one.done() for one in futures)
+        results = [one.result() for one in futures]
 
     assert {answer.status_code for answer in read} == {200}
     assert waiting > 0
-    assert {status for status, _ in told} == {503}
-    assert max(seconds for _, seconds in told) < ALLOWED + 5
+    assert {status for status, _ in results} == {503}
+    assert max(seconds for _, seconds in results) < ALLOWED + 5
 
 
 def test_probes_tell_that_mlflow_is_slow(slow: httpx.Client) -> None:

@@ -76,13 +76,13 @@ def test_another_tenants_sources_are_not_there(api: Api) -> None:
         (api.globex.source, "models:/m-" + "0" * 32),
         (f"runs:/{api.globex.run_id}/model", f"runs:/{'0' * 32}/model"),
     ):
-        found = [
+        problems = [
             api.call("POST", "/models", json={"name": "stolen", "source": item})
             for item in (source, absent)
         ]
 
-        assert [answer.status_code for answer in found] == [404, 404]
-        assert found[0].json()["code"] == found[1].json()["code"]
+        assert [answer.status_code for answer in problems] == [404, 404]
+        assert problems[0].json()["code"] == problems[1].json()["code"]
     assert api.get("/models/stolen").status_code == 404
 
 
@@ -143,13 +143,13 @@ def test_the_tenant_is_never_taken_from_the_request(api: Api) -> None:
     """Headers are ignored; a query or a body that names a tenant is refused."""
     headers = {"X-Tenant-Id": "globex", "X-Tenant": "globex", "X-MLflow-Workspace": "globex"}
     name = new_name()
-    asked = {"name": name, "source": api.acme.source}
-    made = api.call("POST", "/models", json=asked, headers=headers)
+    body = {"name": name, "source": api.acme.source}
+    made = api.call("POST", "/models", json=body, headers=headers)
     refused = [
         api.get("/models", params={"tenant": "globex"}),
         api.get("/models", params={"tenant_id": "globex"}),
         *(
-            api.call("POST", "/models", json={**asked, extra: "globex"})
+            api.call("POST", "/models", json={**body, extra: "globex"})
             for extra in ("tenant", "tenant_id", "stage", "created_by")
         ),
     ]

@@ -115,8 +115,8 @@ def _targets(node: ast.ImportFrom, package: str, known: dict[str, Path]) -> Iter
     base = node.module or ""
     if node.level:
         parts = package.split(".")
-        kept = parts[: len(parts) - (node.level - 1)]
-        base = ".".join([*kept, *([node.module] if node.module else [])])
+        parents = parts[: len(parts) - (node.level - 1)]
+        base = ".".join([*parents, *([node.module] if node.module else [])])
     elif base.startswith(f"{PACKAGE}."):
         base = base[len(PACKAGE) + 1 :]
     else:

@@ -69,7 +69,7 @@ def test_it_simulates_what_the_gate_does(benchmark: Any, name: str, engine: str,
     claim = Hypothesis("c", "comparison", metric, -setting.margin, setting.margin)
     policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
-    def shown(run: NDArray[np.float64]) -> list[bool]:
+    def gate_passes(run: NDArray[np.float64]) -> list[bool]:
         judge, verdicts = estimators.engine(policy, claim, 0.05), []
         for number, block in enumerate(run, 1):
             judge.add(BlockSummary.of(block, None, block, span=span if unit == "request" else None))
@@ -77,11 +77,11 @@ def test_it_simulates_what_the_gate_does(benchmark: Any, name: str, engine: str,
             verdicts.append(judge.bounds().lower > -setting.margin and enough)
         return verdicts
 
-    expected = [shown(run) for run in x]
-    found = benchmark.passes(setting, x)
+    expected = [gate_passes(run) for run in x]
+    passes = benchmark.passes(setting, x)
 
-    assert found.any()
-    assert found.tolist() == expected
+    assert passes.any()
+    assert passes.tolist() == expected
 
 
 @pytest.mark.parametrize("simulated", ["clusters", "two_arms"])

@@ -58,13 +58,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Installation:
-    """The registry behind the command line, reached without it. ``sources`` are two models that
-    the tenant has logged in MLflow. ``kept`` is the registry, open as long as the tests run, since
-    opening it for each question would take most of their time."""
+    """The registry behind the command line, reached without it.
+
+    ``sources`` are two models that the tenant has logged in MLflow. ``opened`` is the registry,
+    open as long as the tests run: opening it for each call would take most of their time.
+    """
 
     settings: Settings
     loop: asyncio.Runner
-    kept: ModelRegistry | None = None
+    opened: ModelRegistry | None = None
     tenant: str = TENANT
     sources: tuple[str, ...] = ()
 
@@ -75,8 +77,8 @@ class Installation:
         """What the registry answers."""
 
         async def asking() -> T:
-            if self.kept is not None:
-                return await question(self.kept)
+            if self.opened is not None:
+                return await question(self.opened)
             async with open_registry(self.settings) as registry:
                 return await question(registry)
 

@@ -47,7 +47,7 @@ def challenger(installation: Installation) -> Challenger:
 def refused(installation: Installation, run: Run, challenger: Challenger, code: str) -> None:
     """Its promotion fails for this reason, and leaves everything as it was."""
     model, version = challenger
-    before = installation.step(lambda world: world.seen(model))
+    before = installation.step(lambda world: world.snapshot(model))
 
     words = run("promote", model, version, "--expect", 1)
     program = run("promote", model, version, "--json")
@@ -56,7 +56,7 @@ def refused(installation: Installation, run: Run, challenger: Challenger, code: 
     assert words.err.startswith(f"error: version {version} may not go to production: ")
     assert program.problem["code"] == "gate_refused"
     assert [item["code"] for item in program.problem["missing"]] == [code]
-    assert before == installation.step(lambda world: world.seen(model))
+    assert before == installation.step(lambda world: world.snapshot(model))
 
 
 def test_evidence_of_another_version_is_refused(

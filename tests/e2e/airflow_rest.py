@@ -84,8 +84,8 @@ class AirflowRest:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
         """The run's task instances by task id."""
-        found = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
-        return {item["task_id"]: item for item in found["task_instances"]}
+        response = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return {item["task_id"]: item for item in response["task_instances"]}
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str]:
         return {name: item["state"] for name, item in self.tasks(dag_id, run_id).items()}

@@ -53,11 +53,11 @@ def test_the_asset_event_starts_the_next_dag(run: str, admin: AirflowRest) -> No
     deadline = time.monotonic() + 120
     while not admin.runs("pulse_deploy") and time.monotonic() < deadline:
         time.sleep(1)
-    told = []
+    payloads = []
     for started in admin.runs("pulse_deploy"):
         admin.finish("pulse_deploy", started["dag_run_id"])
-        told += admin.xcom("pulse_deploy", started["dag_run_id"], "told")
-    (event,) = [event for event in told if run in event["actor"]]
+        payloads += admin.xcom("pulse_deploy", started["dag_run_id"], "event_payloads")
+    (event,) = [event for event in payloads if run in event["actor"]]
 
     assert (event["from"], event["to"]) == (None, 1)
 
@@ -69,7 +69,7 @@ def test_files_lie_at_their_paths_in_s3(run: str, admin: AirflowRest, stack: Sta
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
     run_id = admin.xcom(_DAG, run, "register")["run_id"]
     shadow = admin.xcom(_DAG, run, "shadow_test")
-    wanted = [
+    expected = [
         *(f"{TENANT}/models/pulse/1/{name}" for name in ("MLmodel", "manifest.json")),
         *(f"{TENANT}/models/pulse/1/{name}" for name in ("model_card.md", "requirements.txt")),
         f"{TENANT}/runs/{run_id}/logs/training.log",
@@ -79,7 +79,7 @@ def test_files_lie_at_their_paths_in_s3(run: str, admin: AirflowRest, stack: Sta
     ]
     traffic = [key for key in keys if key.startswith(f"{TENANT}/traffic/pulse/date=2013-07-01/")]
 
-    assert [key for key in wanted if key not in keys] == []
+    assert [key for key in expected if key not in keys] == []
     assert traffic
     assert shadow["report_uri"].startswith(f"s3://lifecycle/{TENANT}/reports/pulse/1/shadow-")
 

@@ -57,7 +57,7 @@ def test_a_killed_run_leaves_one_version_and_one_entry_each(
 ) -> None:
     """Registered once, moved twice, in the ledger and in MLflow; the chain is whole."""
 
-    async def seen(registry: Any) -> tuple[list[Any], int, list[int]]:
+    async def outcome(registry: Any) -> tuple[list[Any], int, list[int]]:
         name = registered_name(TenantId(TENANT), ModelId("frail"))
         versions = await registry._stores.tracking.model_versions(name)
         return (
@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_one_version_and_one_entry_each(
             [item.version for item in versions],
         )
 
-    entries, count, in_mlflow = ask(seen)
+    entries, count, in_mlflow = ask(outcome)
 
     assert [entry.kind for entry in entries] == ["registered", "policy_set", "moved", "moved"]
     assert (count, in_mlflow) == (4, [1])
@@ -143,7 +143,7 @@ def test_rollback_over_rest(two: list[str], admin: AirflowRest, ask: Callable[..
 
     assert refused.status_code == 400
     assert admin.finish("pulse_rollback", run_id) == "success"
-    told = admin.xcom("pulse_rollback", run_id, "rollback")
+    result = admin.xcom("pulse_rollback", run_id, "rollback")
     after = ask(lambda registry: registry.get_model(TENANT, "pulse")).production_version
-    assert (told["previous_production"], told["version"]) == (before, after)
+    assert (result["previous_production"], result["version"]) == (before, after)
     assert after != before

@@ -64,13 +64,13 @@ class TaskInstance(SimpleNamespace):
 class TaskStateStore:
     """What a task keeps between its tries, as plain JSON."""
 
-    kept: dict[str, Any]
+    stored: dict[str, Any]
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self.kept.get(key, default)
+        return self.stored.get(key, default)
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        self.kept[key] = json.loads(json.dumps(value))
+        self.stored[key] = json.loads(json.dumps(value))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def context() -> MakeContext:
         map_index: int = -1,
         cleared_after: int = 0,
         user: str | None = "kim",
-        kept: dict[str, Any] | None = None,
+        stored: dict[str, Any] | None = None,
     ) -> TaskContext:
         from airflow.sdk.execution_time.context import OutletEventAccessors
 
@@ -104,7 +104,7 @@ def context() -> MakeContext:
         return {
             "ti": ti,
             "task_instance": ti,
-            "task_state_store": TaskStateStore({} if kept is None else kept),
+            "task_state_store": TaskStateStore({} if stored is None else stored),
             "task": task,
             "dag_run": SimpleNamespace(triggering_user_name=user),
             "outlet_events": OutletEventAccessors(),
@@ -235,7 +235,7 @@ def promote(context: MakeContext, model: ModelNames) -> Promote:
     def call(
         version: int | str, stage: str = "production", **given: Any
     ) -> tuple[dict[str, Any], TaskContext]:
-        names = ("run_id", "try_number", "kept")
+        names = ("run_id", "try_number", "stored")
         extra = {name: value for name, value in given.items() if name not in names}
         task = PromoteModelOperator(
             task_id=f"promote_to_{stage}", version=version, target_stage=stage, **model, **extra
@@ -268,14 +268,14 @@ def history(ask: CallRegistry, model: ModelNames) -> History:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
     """What Airflow was given to show to people."""
-    shown = []
+    forms = []
     monkeypatch.setattr(
         "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
-        lambda **detail: shown.append(SimpleNamespace(**detail)),
+        lambda **detail: forms.append(SimpleNamespace(**detail)),
     )
-    return shown
+    return forms
 
 
 @pytest.fixture
@@ -301,7 +301,7 @@ def staged(
 
 @pytest.fixture
 def approve(
-    context: MakeContext, model: ModelNames, asked: list[SimpleNamespace]
+    context: MakeContext, model: ModelNames, questions: list[SimpleNamespace]
 ) -> Callable[..., tuple[dict[str, Any], TaskContext]]:
     """Run an approval task as Airflow does: park it, and resume it with the answer."""
     from model_lifecycle.operators import ApproveModelOperator

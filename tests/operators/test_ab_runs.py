@@ -70,8 +70,8 @@ def versions(
 
 def challenged(patient: str) -> bool:
     """The serving system's own lines, written from the documentation: nothing of ours."""
-    found = hashlib.sha256(f"{SALT}:{patient}".encode()).hexdigest()[:16]
-    return int(found, 16) < SHARE * 2**64
+    digest = hashlib.sha256(f"{SALT}:{patient}".encode()).hexdigest()[:16]
+    return int(digest, 16) < SHARE * 2**64
 
 
 @pytest.fixture

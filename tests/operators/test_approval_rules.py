@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def test_question_shows_what_is_decided(
     staged: Callable[..., int],
     approve: Callable[..., tuple[dict[str, Any], TaskContext]],
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
     ask: CallRegistry,
     model: ModelNames,
     tenant: str,
@@ -34,15 +34,15 @@ def test_question_shows_what_is_decided(
     """Version, digest, policy and each gate's verdict with its sentence are on the page."""
     version = staged()
     approve(version)
-    (shown,) = asked
-    found = ask(lambda registry: registry.get_version(**model, version=version))
+    (form,) = questions
+    version_metadata = ask(lambda registry: registry.get_version(**model, version=version))
 
-    assert found is not None
-    assert shown.subject == f"Promote heart version 1 of {tenant} to production?"
-    assert f"`{found.bundle_digest}`" in shown.body
-    assert "would take the place of nothing in production" in shown.body
-    assert "| shadow | PASS | accuracy 0.95: PASS |" in shown.body
-    assert "| validation | PASS |" in shown.body
+    assert version_metadata is not None
+    assert form.subject == f"Promote heart version 1 of {tenant} to production?"
+    assert f"`{version_metadata.bundle_digest}`" in form.body
+    assert "would take the place of nothing in production" in form.body
+    assert "| shadow | PASS | accuracy 0.95: PASS |" in form.body
+    assert "| validation | PASS |" in form.body
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_nobody_is_asked_to_waive_a_gate(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
     verdict: Verdict,
 ) -> None:
     """Where another gate has not passed, the task is skipped and nobody is asked."""
@@ -105,7 +105,7 @@ def test_nobody_is_asked_to_waive_a_gate(
     ):
         task.execute(context(task))
 
-    assert asked == []
+    assert questions == []
 
 
 def test_approval_does_not_waive_a_gate_that_fails_later(
@@ -130,7 +130,7 @@ def test_approval_is_for_the_policy_that_was_shown(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
     ask: CallRegistry,
     promote: Promote,
 ) -> None:

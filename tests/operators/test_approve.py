@@ -25,7 +25,7 @@ def test_task_waits_without_a_worker(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
 ) -> None:
     """The task parks itself; nobody's answer within a day is a rejection."""
     from airflow.sdk.exceptions import TaskAwaitingInput
@@ -35,11 +35,11 @@ def test_task_waits_without_a_worker(
     task = ApproveModelOperator(task_id="approve", version=staged(), **model)
     with pytest.raises(TaskAwaitingInput) as parked:
         task.execute(context(task))
-    (shown,) = asked
+    (form,) = questions
 
     assert parked.value.method_name == "execute_complete"
     assert parked.value.timeout.total_seconds() == 24 * 3600
-    assert (shown.options, shown.defaults) == (["Approve", "Reject"], ["Reject"])
+    assert (form.options, form.defaults) == (["Approve", "Reject"], ["Reject"])
 
 
 def test_approval_leads_to_production(
@@ -52,11 +52,11 @@ def test_approval_leads_to_production(
 ) -> None:
     """The answer is evidence of the gate, names the person, and lets the promotion through."""
     version = staged()
-    told, _ = approve(version, comment="looks right")
+    decision, _ = approve(version, comment="looks right")
     result, _ = promote(version, run_id="r1")
     (evidence,) = approvals(version)
 
-    assert (told["verdict"], told["sentence"]) == ("PASS", "approved by ann: looks right")
+    assert (decision["verdict"], decision["sentence"]) == ("PASS", "approved by ann: looks right")
     assert evidence.recorded_by is not None
     assert evidence.recorded_by.endswith(" for ann")
     assert evidence.summary["answer"]["responder_id"] == "7"
@@ -107,7 +107,7 @@ def test_rejection_skips_what_follows(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
     approve: Callable[..., tuple[dict[str, Any], TaskContext]],
 ) -> None:
     """The promotion after a rejection is not even tried."""
@@ -132,7 +132,7 @@ def test_retry_after_an_answer_does_not_ask_again(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
     approvals: Callable[[int], list[Evidence]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -141,10 +141,10 @@ def test_retry_after_an_answer_does_not_ask_again(
     from model_lifecycle.registry.domain.errors import BackendUnavailable
     from model_lifecycle.registry.model_registry import ModelRegistry
 
-    kept: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     version = staged()
     task = ApproveModelOperator(task_id="approve", version=version, **model)
-    kwargs = parked(task, context(task, kept=kept))
+    kwargs = parked(task, context(task, stored=stored))
 
     async def away(*_: object, **__: object) -> None:
         raise BackendUnavailable("ledger", "no connection")
@@ -152,10 +152,10 @@ def test_retry_after_an_answer_does_not_ask_again(
     with monkeypatch.context() as patch:
         patch.setattr(ModelRegistry, "record_evidence", away)
         with pytest.raises(BackendUnavailable):
-            task.execute_complete(context(task, kept=kept), answer_event(), **kwargs)
-    told = task.execute(context(task, try_number=2, kept=kept))
+            task.execute_complete(context(task, stored=stored), answer_event(), **kwargs)
+    decision = task.execute(context(task, try_number=2, stored=stored))
 
-    assert (told["verdict"], told["approver"], len(asked)) == ("PASS", "ann", 1)
+    assert (decision["verdict"], decision["approver"], len(questions)) == ("PASS", "ann", 1)
     assert [item.verdict for item in approvals(version)] == [Verdict.PASS]
 
 
@@ -163,7 +163,7 @@ def test_people_are_told_that_they_are_asked_and_of_a_rejection(
     staged: Callable[..., int],
     context: MakeContext,
     model: ModelNames,
-    asked: list[SimpleNamespace],
+    questions: list[SimpleNamespace],
 ) -> None:
     """A notifier hears of the question and of the rejection."""
     from airflow.sdk import BaseNotifier

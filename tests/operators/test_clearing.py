@@ -224,13 +224,13 @@ def test_cleared_sensor_looks_anew(
     """What was the newest version at the clear is not new to it."""
     from model_lifecycle.operators import NewModelVersionSensor
 
-    kept: dict[str, object] = {}
+    stored: dict[str, object] = {}
     task = NewModelVersionSensor(task_id="wait", **model)
     register()
-    before = task.poke(context(task, kept=kept))
+    before = task.poke(context(task, stored=stored))
     register()
-    retried = task.poke(context(task, kept=kept, try_number=2))
-    cleared = task.poke(context(task, kept=kept, try_number=3, cleared_after=2))
+    retried = task.poke(context(task, stored=stored, try_number=2))
+    cleared = task.poke(context(task, stored=stored, try_number=3, cleared_after=2))
 
     assert [bool(item) for item in (before, retried, cleared)] == [False, True, False]
 

@@ -53,10 +53,10 @@ def test_the_page_names_everything_public() -> None:
     """Nothing that users may import is missing from the page."""
     from model_lifecycle.operators import __all__ as public
 
-    told = {"GateReportLink", "ModelVersionLink", "ModelRegistryHook"}
+    names = {"GateReportLink", "ModelVersionLink", "ModelRegistryHook"}
     triggers = {name for name in public if name.endswith("Trigger")}
 
-    assert {name for name in public if name not in _PAGE} - told - triggers == set()
+    assert {name for name in public if name not in _PAGE} - names - triggers == set()
 
 
 def test_the_page_names_every_key_of_a_lifecycle_file() -> None:

@@ -149,11 +149,11 @@ def test_who_waits_for_the_end_of_a_block_asks_once(
     from model_lifecycle.operators.triggers import traffic
     from model_lifecycle.operators.triggers.shared_poll import registry_of
 
-    asked: list[str] = []
+    calls: list[str] = []
     slept: list[float] = []
 
     def counted(name: str) -> AbstractAsyncContextManager[ModelRegistry]:
-        asked.append(name)
+        calls.append(name)
         return registry_of(name)
 
     async def sleep(seconds: float) -> None:
@@ -175,7 +175,7 @@ def test_who_waits_for_the_end_of_a_block_asks_once(
     with pytest.raises(TimeoutError):
         asyncio.run(first())
 
-    assert len(asked) == 1
+    assert len(calls) == 1
     assert 0.001 < slept[0] <= traffic.LONGEST_SLEEP
 
 

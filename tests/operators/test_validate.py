@@ -84,8 +84,8 @@ def evidence(ask: CallRegistry, model: ModelNames, version: int) -> Callable[[],
     """Ids of the evidence there is, read anew at each call."""
 
     def call() -> list[str]:
-        found = ask(lambda registry: registry.list_evidence(**model, version=version))
-        return [item.evidence_id for item in found]
+        evidence = ask(lambda registry: registry.list_evidence(**model, version=version))
+        return [item.evidence_id for item in evidence]
 
     return call
 
@@ -114,13 +114,13 @@ def test_verdict_crosses_as_plain_json(
 ) -> None:
     """The next task reads verdict, sentence, numbers and where the report is."""
     task = _validate(model, str(version), data)
-    told = task.execute(context(task))
+    result = task.execute(context(task))
 
-    assert json.loads(json.dumps(told)) == told
-    assert (told["verdict"], told["version"], told["baseline"]) == ("PASS", 1, None)
-    assert [row["name"] for row in told["metrics"]] == ["accuracy"]
-    assert [told["evidence_id"]] == evidence()
-    assert told["report_uri"].endswith(f"validation-{told['evidence_id']}")
+    assert json.loads(json.dumps(result)) == result
+    assert (result["verdict"], result["version"], result["baseline"]) == ("PASS", 1, None)
+    assert [row["name"] for row in result["metrics"]] == ["accuracy"]
+    assert [result["evidence_id"]] == evidence()
+    assert result["report_uri"].endswith(f"validation-{result['evidence_id']}")
 
 
 def test_retried_gate_judges_nothing_twice(
@@ -147,10 +147,10 @@ def test_cleared_gate_judges_again(
 ) -> None:
     """Whoever clears the task gets a new verdict; the ledger shows both attempts."""
     task = _validate(model, version, data)
-    told = [task.execute(context(task, cleared_after=tries)) for tries in (0, 1)]
+    results = [task.execute(context(task, cleared_after=tries)) for tries in (0, 1)]
 
-    assert [item["attempts"] for item in told] == [1, 2]
-    assert [item["evidence_id"] for item in told] == evidence()
+    assert [item["attempts"] for item in results] == [1, 2]
+    assert [item["evidence_id"] for item in results] == evidence()
 
 
 def test_verdict_does_not_fail_the_task_unless_asked(
@@ -198,10 +198,10 @@ def test_shadow_test_tells_its_progress(
 
     task = _shadow(model, version)
     with capture_logs() as logs:
-        told = task.execute(context(task))
+        result = task.execute(context(task))
     lines = [item["event"] % item.get("positional_args", ()) for item in logs]
 
-    assert told["verdict"] == "PASS"
+    assert result["verdict"] == "PASS"
     assert lines.index("Block 10 of 10: 2013-07-10") == lines.index("Block 1 of 10: 2013-07-01") + 9
 
 

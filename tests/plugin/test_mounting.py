@@ -37,12 +37,12 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cl
         from airflow.settings import engine
 
         RevokedToken.__table__.create(engine, checkfirst=True)
-        (said,) = ModelLifecyclePlugin().fastapi_apps
-        app = said["app"]
+        (mount,) = ModelLifecyclePlugin().fastapi_apps
+        app = mount["app"]
         # As Airflow does: the lifespan of what it mounts runs within its own.
         root = FastAPI(lifespan=lambda _: app.router.lifespan_context(app))
         init_auth_manager(root)
-        root.mount(said["url_prefix"], app)
+        root.mount(mount["url_prefix"], app)
         with served(root) as url, httpx.Client(base_url=url, timeout=30) as client:
             yield client, get_auth_manager()
 

@@ -38,7 +38,7 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 
 def filled(text: str) -> str:
     """The text as compose gives it to a container: each variable is its own name here."""
-    return _VARIABLE.sub(lambda found: found[1], text)
+    return _VARIABLE.sub(lambda match: match[1], text)
 
 
 def test_it_is_valid_by_the_compose_specification() -> None:
@@ -124,12 +124,12 @@ def test_every_variable_is_in_the_example_of_the_environment() -> None:
 def test_no_secret_has_a_value_in_the_repository() -> None:
     """Passwords and keys are variables in the one file, and empty in the other."""
     example = (HOUSE / ".env.example").read_text()
-    said = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", example, re.M))
-    secrets = [name for name in said if re.search(r"PASSWORD$|SECRET|KEY", name)]
+    values = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", example, re.M))
+    secrets = [name for name in values if re.search(r"PASSWORD$|SECRET|KEY", name)]
     literal = re.findall(r"^ +\w*(?:PASSWORD|SECRET|_KEY)\w*: (?!\$\{|/).+$", TEXT, re.M)
 
     assert len(secrets) >= 6
-    assert {said[name] for name in secrets} == {""}
+    assert {values[name] for name in secrets} == {""}
     assert literal == []
 
 

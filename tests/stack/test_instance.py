@@ -40,8 +40,8 @@ def test_secrets_are_random_and_private(tmp_path: Path) -> None:
 def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
     """Whoever reads the page needs to ask nobody."""
     instance = Instance.at(tmp_path).with_api_key("mlk_key")
-    told = page(instance)
-    wanted = [
+    text = page(instance)
+    expected = [
         *(instance.url(name) for name in ("airflow", "api", "mlflow", "s3")),
         *instance.secrets.airflow_users.values(),
         instance.secrets.postgres,
@@ -49,7 +49,7 @@ def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
         "mlk_key",
     ]
 
-    assert [text for text in wanted if text not in told] == []
+    assert [item for item in expected if item not in text] == []
 
 
 def test_every_port_belongs_to_a_part() -> None:

@@ -52,15 +52,15 @@ class _Faulty:
         self._target, self._name, self._fault = target, name, fault
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._target, name)
+        attribute = getattr(self._target, name)
         place = f"{self._name}.{name}"
         if name == "read":
-            return _Faulty(found, place, self._fault)
-        if inspect.iscoroutinefunction(found):
-            return self._call(found, place)
+            return _Faulty(attribute, place, self._fault)
+        if inspect.iscoroutinefunction(attribute):
+            return self._call(attribute, place)
         if name in ("book", "new_book", "snapshot"):
-            return self._block(found, place)
-        return found
+            return self._block(attribute, place)
+        return attribute
 
     def _call(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:
         async def call(*arguments: Any, **named: Any) -> Any:

@@ -15,25 +15,25 @@ def problems(entries: Sequence[LedgerEntry], attempts: Iterable[dict[str, Any]])
     An attempt has ``operation_id``, ``expected``, ``outcome`` ("done" if it succeeded), and the
     times ``started`` and ``ended``.
     """
-    found: list[str] = []
+    violations: list[str] = []
     done = {item["operation_id"]: item for item in attempts if item["outcome"] == "done"}
     tried = [(entry, done[entry.operation_id]) for entry in entries if entry.operation_id in done]
     if len(tried) != len(done):
-        found.append(f"{len(done)} attempts succeeded, {len(tried)} entries speak of them")
+        violations.append(f"{len(done)} attempts succeeded, {len(tried)} entries speak of them")
     production = None
     for entry in entries:
         if entry.previous_production != production:
-            found.append(f"entry {entry.sequence} does not begin where the one before ended")
+            violations.append(f"entry {entry.sequence} does not begin where the one before ended")
         production = entry.production
     for entry, attempt in tried:
         if attempt["what"] != "rollback" and attempt["expected"] != entry.previous_production:
-            found.append(
+            violations.append(
                 f"entry {entry.sequence} expected {attempt['expected']}, "
                 f"and replaced {entry.previous_production}"
             )
     latest_start = 0
     for entry, attempt in tried:
         if attempt["ended"] < latest_start:
-            found.append(f"entry {entry.sequence} ended before an earlier entry began")
+            violations.append(f"entry {entry.sequence} ended before an earlier entry began")
         latest_start = max(latest_start, attempt["started"])
-    return found
+    return violations

@@ -84,24 +84,31 @@ class Api:
         path: str,
         role: str = "admin",
         tenant: Tenant | None = None,
-        **said: Any,
+        **fields: Any,
     ) -> httpx.Response:
         """A request of ``tenant`` (default: acme) with the key of ``role``."""
-        headers = {**(tenant or self.acme).headers(role), **dict(said.pop("headers", None) or {})}
-        return self.client.request(method, f"/api/v1{path}", headers=headers, **said)
+        headers = {**(tenant or self.acme).headers(role), **dict(fields.pop("headers", None) or {})}
+        return self.client.request(method, f"/api/v1{path}", headers=headers, **fields)
 
-    def get(self, path: str, role: str = "viewer", **said: Any) -> httpx.Response:
-        return self.call("GET", path, role, **said)
+    def get(self, path: str, role: str = "viewer", **fields: Any) -> httpx.Response:
+        return self.call("GET", path, role, **fields)
 
     def openapi(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.client.get("/openapi.json", headers=self.acme.headers()).json()
-        return found
+        document: dict[str, Any] = self.client.get(
+            "/openapi.json", headers=self.acme.headers()
+        ).json()
+        return document
 
-    def register(self, name: str, tenant: Tenant | None = None, **said: Any) -> dict[str, Any]:
+    def register(self, name: str, tenant: Tenant | None = None, **fields: Any) -> dict[str, Any]:
         """Register a version of ``name`` from the tenant's source; the model it gave."""
         source = (tenant or self.acme).source
         answer = self.call(
-            "POST", "/models", "contributor", tenant, json={"name": name, "source": source}, **said
+            "POST",
+            "/models",
+            "contributor",
+            tenant,
+            json={"name": name, "source": source},
+            **fields,
         )
         assert answer.status_code == 201, answer.text
         model: dict[str, Any] = answer.json()

@@ -97,8 +97,8 @@ class MemoryMlflow:
         ]
 
     async def model_version(self, name: str, version: int) -> ModelVersionRecord | None:
-        found = await self.model_versions(name)
-        return next((item for item in found if item.version == version), None)
+        versions = await self.model_versions(name)
+        return next((item for item in versions if item.version == version), None)
 
     async def registered_model(self, name: str) -> RegisteredModelRecord | None:
         self._answer()

@@ -140,5 +140,5 @@ class Pages:
         return await self.ledger.read.entries(self.tenant, self.model)
 
     async def stages(self) -> dict[int, Stage]:
-        found = await self.ledger.read.versions(self.tenant, self.model, deleted=True)
-        return {item.version: item.stage for item in found}
+        versions = await self.ledger.read.versions(self.tenant, self.model, deleted=True)
+        return {item.version: item.stage for item in versions}

@@ -26,7 +26,7 @@ def trained(strength: float = 1.0, **changes: Any) -> TrainedModel:
         {"delay": [float(n) for n in range(40)], "wind": [float(n % 7) for n in range(40)]}
     )
     model = LogisticRegression(C=strength).fit(frame, frame["delay"] > 20)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "metrics": {"accuracy": 0.95, "auc": 0.9},
         "parameters": {"C": strength},
         "tags": {"team": "flights"},
@@ -34,7 +34,7 @@ def trained(strength: float = 1.0, **changes: Any) -> TrainedModel:
         "training_log": "epoch 1\n",
         "dataset": {"name": "flights", "digest": "sha256:" + "a" * 64, "start": "2013-01-01"},
     }
-    return TrainedModel(model, "sklearn", **{**told, **changes})
+    return TrainedModel(model, "sklearn", **{**fields, **changes})
 
 
 @dataclass
@@ -71,16 +71,16 @@ class RegistryFixture:
         self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, /, **changes: Any
     ) -> Evidence:
         """Evidence that fits the version as it is now, unless ``changes`` say otherwise."""
-        found = await self.registry.get_version(self.tenant, model_id, version)
+        metadata = await self.registry.get_version(self.tenant, model_id, version)
         model = await self.registry.get_model(self.tenant, model_id)
         policy = await self.registry.get_policy(self.tenant, model_id)
-        assert found is not None
+        assert metadata is not None
         assert model is not None
         values: dict[str, Any] = {
             "evidence_id": new_name("evidence"),
             "gate": gate,
             "verdict": Verdict.PASS,
-            "bundle_digest": found.bundle_digest,
+            "bundle_digest": metadata.bundle_digest,
             "baseline": model.production_version,
             "policy_fingerprint": policy.fingerprint,
             "summary": {"sentence": "better by 0.01"},
@@ -134,7 +134,7 @@ class RegistryFixture:
     async def history(self, model_id: str) -> list[LedgerEntry]:
         return await self.registry.history(self.tenant, model_id)
 
-    async def seen(self, model_id: str) -> tuple[Any, ...]:
+    async def snapshot(self, model_id: str) -> tuple[Any, ...]:
         """All that a refused call must leave as it was."""
         try:
             history = await self.history(model_id)

@@ -32,8 +32,8 @@ async def stored_report(
     place = folder or artifact_paths.gate_report(
         TenantId(tenant), ModelId(model_id), version, evidence["gate"], evidence["evidence_id"]
     )
-    told = {**evidence, "tenant_id": tenant, "model_id": model_id, "version": version}
-    report = {name: told[name] for name in _SHARED}
+    evidence_document = {**evidence, "tenant_id": tenant, "model_id": model_id, "version": version}
+    report = {name: evidence_document[name] for name in _SHARED}
     await registry.artifacts.put_bytes(f"{place}/report.html", PAGE)
     await registry.artifacts.put_bytes(f"{place}/report.json", json.dumps(report).encode())
     return registry.artifacts.uri(place), report

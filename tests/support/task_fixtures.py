@@ -52,7 +52,7 @@ class MakeContext(Protocol):
         map_index: int = ...,
         cleared_after: int = ...,
         user: str | None = ...,
-        kept: dict[str, Any] | None = ...,
+        stored: dict[str, Any] | None = ...,
     ) -> TaskContext: ...
 
 

@@ -165,21 +165,21 @@ def token(
     return jwt.encode(claims, key, algorithm, headers={"kid": kid})
 
 
-def asked(client: httpx.Client, text: str) -> int:
+def status_for(client: httpx.Client, text: str) -> int:
     headers = {"Authorization": f"Bearer {text}"}
     return client.get("/api/v1/models", headers=headers).status_code
 
 
 def test_a_signed_token_is_a_credential(signed: httpx.Client) -> None:
     """The provider's signature, issuer, audience and time make it one."""
-    assert asked(signed, token()) == 200
-    assert asked(signed, token(roles="viewer admin")) == 200
+    assert status_for(signed, token()) == 200
+    assert status_for(signed, token(roles="viewer admin")) == 200
 
 
 def test_a_token_without_one_of_our_roles_may_nothing(signed: httpx.Client) -> None:
     """403: known, but without a role."""
-    assert asked(signed, token(roles=["other"])) == 403
-    assert asked(signed, token(drop="roles")) == 403
+    assert status_for(signed, token(roles=["other"])) == 403
+    assert status_for(signed, token(drop="roles")) == 403
 
 
 BAD: dict[str, Callable[[], str]] = {
@@ -207,7 +207,7 @@ BAD: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_token_that_is_wrong_in_one_respect_is_none(signed: httpx.Client, case: str) -> None:
     """401, without a word about what was wrong."""
-    assert asked(signed, BAD[case]()) == 401
+    assert status_for(signed, BAD[case]()) == 401
 
 
 def test_only_public_key_algorithms_can_be_configured() -> None:

@@ -37,10 +37,10 @@ def test_another_tenants_etag_never_matches(api: Api) -> None:
     api.register(name)
     api.register(name, api.globex)
     tag = api.get(f"/models/{name}").headers["etag"]
-    found = api.get(f"/models/{name}", tenant=api.globex, headers={"If-None-Match": tag})
+    response = api.get(f"/models/{name}", tenant=api.globex, headers={"If-None-Match": tag})
     refused = stage(api, name, {"If-Match": tag}, tenant=api.globex)
 
-    assert [found.status_code, refused.status_code] == [200, 412]
+    assert [response.status_code, refused.status_code] == [200, 412]
 
 
 def test_a_write_on_an_older_state_changes_nothing(api: Api) -> None:
@@ -68,9 +68,9 @@ def test_of_writers_who_saw_one_state_one_wins(api: Api) -> None:
     tag = api.get(f"/models/{name}").headers["etag"]
 
     def write(days: int) -> int:
-        asked = {"policy": {"evidence_max_age_days": days}, "reason": "race"}
+        body = {"policy": {"evidence_max_age_days": days}, "reason": "race"}
         headers = {"If-Match": tag}
-        return api.call("PUT", f"/models/{name}/policy", json=asked, headers=headers).status_code
+        return api.call("PUT", f"/models/{name}/policy", json=body, headers=headers).status_code
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(write, range(1, 9)))
@@ -116,16 +116,16 @@ def test_a_repeated_write_is_answered_although_its_tag_is_old_by_then(api: Api) 
 def test_a_repeated_key_has_one_effect(api: Api) -> None:
     """Eight equal registrations with one key at once make one version; another body is 409."""
     name, key = new_name(), {"Idempotency-Key": new_name("key")}
-    asked = {"name": name, "source": api.acme.source}
+    body = {"name": name, "source": api.acme.source}
 
     def register(_: int) -> int:
-        return api.call("POST", "/models", "contributor", json=asked, headers=key).status_code
+        return api.call("POST", "/models", "contributor", json=body, headers=key).status_code
 
     first = register(0)
     with ThreadPoolExecutor(4) as threads:
         again = list(threads.map(register, range(8)))
     other = api.call(
-        "POST", "/models", "contributor", json={**asked, "description": "other"}, headers=key
+        "POST", "/models", "contributor", json={**body, "description": "other"}, headers=key
     )
 
     assert [first, *again] == [201] * 9
@@ -155,5 +155,5 @@ def test_a_key_belongs_to_its_credential(api: Api) -> None:
 def stage(
     api: Api, name: str, headers: dict[str, str], tenant: Tenant | None = None
 ) -> httpx.Response:
-    asked = {"version": 1, "target_stage": "staging", "reason": "drill", "force": True}
-    return api.call("PUT", f"/models/{name}/stage", "admin", tenant, json=asked, headers=headers)
+    body = {"version": 1, "target_stage": "staging", "reason": "drill", "force": True}
+    return api.call("PUT", f"/models/{name}/stage", "admin", tenant, json=body, headers=headers)

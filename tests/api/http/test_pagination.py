@@ -26,16 +26,16 @@ def experiment(client: MlflowClient) -> str:
 
 
 def pages(api: Api, path: str, limit: int, name: str) -> list[list[str]]:
-    found: list[list[str]] = []
+    listed: list[list[str]] = []
     after = None
     while True:
         query = {"limit": limit, **({"after": after} if after else {})}
         page = api.get(path, params=query).json()
-        found.append([item[name] for item in page["items"]])
+        listed.append([item[name] for item in page["items"]])
         after = page["next"]
         if after is None:
-            return found
-        assert len(found) <= 200, "the list does not end"
+            return listed
+        assert len(listed) <= 200, "the list does not end"
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 24, 25, 26])
@@ -44,11 +44,11 @@ def test_runs_come_once_whatever_the_page(api: Api, experiment: str, limit: int)
     path = f"/experiments/{experiment}/runs"
     everything = [item["run_id"] for item in api.get(path).json()["items"]]
 
-    found = pages(api, path, limit, "run_id")
+    listed = pages(api, path, limit, "run_id")
 
-    assert [run for page in found for run in page] == everything
+    assert [run for page in listed for run in page] == everything
     assert len(set(everything)) == RUNS
-    assert {len(page) for page in found[:-1]} <= {limit}
+    assert {len(page) for page in listed[:-1]} <= {limit}
 
 
 def test_a_list_goes_on_behind_a_deleted_run(
@@ -89,7 +89,7 @@ def test_evidence_comes_once_whatever_the_page(api: Api) -> None:
     path = f"/models/{name}/versions/1/evidence"
     ids = [new_name("evidence") for _ in range(5)]
     for evidence_id in ids:
-        asked = {
+        body = {
             "evidence_id": evidence_id,
             "gate": "approval",
             "verdict": "PASS",
@@ -97,7 +97,7 @@ def test_evidence_comes_once_whatever_the_page(api: Api) -> None:
             "baseline": None,
             "policy_fingerprint": fingerprint,
         }
-        assert api.call("POST", path, "gatekeeper", json=asked).status_code == 200
+        assert api.call("POST", path, "gatekeeper", json=body).status_code == 200
 
     assert [item for page in pages(api, path, 2, "evidence_id") for item in page] == ids
 
@@ -107,6 +107,6 @@ def test_more_runs_than_mlflow_gives_at_once(api: Api, client: MlflowClient) -> 
     experiment_id = str(client.create_experiment(f"tenants/acme/models/{new_name()}"))
     for number in range(12):
         client.create_run(experiment_id, start_time=number + 1)
-    found = pages(api, f"/experiments/{experiment_id}/runs", 5, "run_id")
+    listed = pages(api, f"/experiments/{experiment_id}/runs", 5, "run_id")
 
-    assert [len(page) for page in found] == [5, 5, 2]
+    assert [len(page) for page in listed] == [5, 5, 2]

@@ -27,6 +27,6 @@ def test_models_and_versions_are_written_as_their_documents() -> None:
 
 def test_metrics_that_are_no_numbers_become_null() -> None:
     """MLflow keeps NaN and infinity; JSON does not."""
-    found = encode({"a": [float("nan"), 1.5], "b": {"c": float("inf")}, "at": AT})
+    encoded = encode({"a": [float("nan"), 1.5], "b": {"c": float("inf")}, "at": AT})
 
-    assert found == b'{"a":[null,1.5],"b":{"c":null},"at":"2026-03-01T12:00:00.000000+00:00"}'
+    assert encoded == b'{"a":[null,1.5],"b":{"c":null},"at":"2026-03-01T12:00:00.000000+00:00"}'

@@ -50,13 +50,13 @@ def test_every_route_describes_its_problems() -> None:
     """Each names at least the problems that any route can have, as problem documents."""
     for path, operations in APP.openapi()["paths"].items():
         for method, operation in operations.items():
-            found = {
+            statuses = {
                 status: answer
                 for status, answer in operation["responses"].items()
                 if "application/problem+json" in answer.get("content", {})
             }
 
-            assert {"401", "403", "422", "500", "504"} <= set(found), (method, path)
+            assert {"401", "403", "422", "500", "504"} <= set(statuses), (method, path)
 
 
 def test_the_design_has_its_nine_routes() -> None:

@@ -26,7 +26,7 @@ async def _store(api: Api, name: str, evidence_id: str, folder: str | None) -> N
         version = await registry.get_version("acme", name, 1)
         policy = await registry.get_policy("acme", name)
         assert version is not None
-        asked: dict[str, Any] = {
+        body: dict[str, Any] = {
             "evidence_id": evidence_id,
             "gate": "validation",
             "verdict": "PASS",
@@ -34,10 +34,8 @@ async def _store(api: Api, name: str, evidence_id: str, folder: str | None) -> N
             "baseline": None,
             "policy_fingerprint": policy.fingerprint,
         }
-        asked["report_uri"], _ = await stored_report(
-            registry, "acme", name, 1, asked, folder=folder
-        )
-    answer = api.call("POST", f"/models/{name}/versions/1/evidence", "gatekeeper", json=asked)
+        body["report_uri"], _ = await stored_report(registry, "acme", name, 1, body, folder=folder)
+    answer = api.call("POST", f"/models/{name}/versions/1/evidence", "gatekeeper", json=body)
     assert answer.status_code == 200, answer.text
 
 

@@ -14,10 +14,10 @@ def test_a_registered_model_is_found(api: Api) -> None:
     name = new_name()
     made = api.register(name)
 
-    found = api.get(f"/models/{name}")
+    response = api.get(f"/models/{name}")
 
-    assert (200, made) == (found.status_code, found.json())
-    assert found.json()["metrics"] == {"accuracy": 0.95, "auc": 0.9}
+    assert (200, made) == (response.status_code, response.json())
+    assert response.json()["metrics"] == {"accuracy": 0.95, "auc": 0.9}
 
 
 def test_registering_answers_where_the_model_is(api: Api) -> None:
@@ -26,10 +26,10 @@ def test_registering_answers_where_the_model_is(api: Api) -> None:
     made = api.call(
         "POST", "/models", "contributor", json={"name": name, "source": api.acme.source}
     )
-    found = api.get(f"/models/{name}")
+    response = api.get(f"/models/{name}")
 
     assert (201, f"/api/v1/models/{name}") == (made.status_code, made.headers["location"])
-    assert made.headers["etag"] == found.headers["etag"]
+    assert made.headers["etag"] == response.headers["etag"]
 
 
 def test_the_life_of_a_version(api: Api) -> None:
@@ -61,11 +61,11 @@ def test_readiness_says_what_is_missing(api: Api) -> None:
     """Before any evidence a version is not ready, and the answer says in codes what it lacks."""
     name = new_name()
     api.register(name)
-    found = api.get(f"/models/{name}/versions/1/readiness", params={"target": "staging"}).json()
+    readiness = api.get(f"/models/{name}/versions/1/readiness", params={"target": "staging"}).json()
 
     assert (
-        found["ready"],
-        [item["code"] for item in found["missing"]],
+        readiness["ready"],
+        [item["code"] for item in readiness["missing"]],
     ) == (False, ["no_evidence"])
 
 
@@ -73,9 +73,9 @@ def test_production_at_an_instant_before_the_model_was_made(api: Api) -> None:
     """There was no production version then."""
     name = new_name()
     api.register(name)
-    found = api.get(f"/models/{name}/production", params={"at": "2001-01-01T00:00:00+02:00"})
+    response = api.get(f"/models/{name}/production", params={"at": "2001-01-01T00:00:00+02:00"})
 
-    assert (found.status_code, found.json()["version"]) == (200, None)
+    assert (response.status_code, response.json()["version"]) == (200, None)
 
 
 def test_deleting_takes_admin(api: Api) -> None:
@@ -97,9 +97,9 @@ def test_forcing_takes_admin(api: Api) -> None:
     """A promoter cannot waive evidence; an admin can, and the ledger shows it."""
     name = new_name()
     api.register(name)
-    asked = {"version": 1, "target_stage": "staging", "reason": "outage", "force": True}
-    refused = api.call("PUT", f"/models/{name}/stage", "promoter", json=asked)
-    forced = api.call("PUT", f"/models/{name}/stage", "admin", json=asked)
+    body = {"version": 1, "target_stage": "staging", "reason": "outage", "force": True}
+    refused = api.call("PUT", f"/models/{name}/stage", "promoter", json=body)
+    forced = api.call("PUT", f"/models/{name}/stage", "admin", json=body)
     last = api.get(f"/models/{name}/history").json()["items"][-1]
 
     assert ([refused.status_code, forced.status_code], last["forced"]) == ([403, 200], True)
@@ -112,26 +112,26 @@ def test_experiments_runs_and_their_comparison(api: Api) -> None:
     experiments = api.get("/experiments").json()["items"]
     origin = next(item for item in experiments if item["model_id"] == "origin")
     runs = api.get(f"/experiments/{origin['experiment_id']}/runs").json()["items"]
-    asked = {"run_ids": [runs[0]["run_id"]], "metrics": ["auc", "loss"]}
-    compared = api.get("/experiments/compare", params=asked).json()["items"]
+    body = {"run_ids": [runs[0]["run_id"]], "metrics": ["auc", "loss"]}
+    compared = api.get("/experiments/compare", params=body).json()["items"]
 
     assert api.acme.run_id in [run["run_id"] for run in runs]
     assert [item["metrics"] for item in compared] == [{"auc": 0.9, "loss": None}]
 
 
-def move(api: Api, name: str, version: int, stage: str, **said: Any) -> httpx.Response:
-    asked = {"version": version, "target_stage": stage}
-    return api.call("PUT", f"/models/{name}/stage", "promoter", json=asked, **said)
+def move(api: Api, name: str, version: int, stage: str, **fields: Any) -> httpx.Response:
+    body = {"version": version, "target_stage": stage}
+    return api.call("PUT", f"/models/{name}/stage", "promoter", json=body, **fields)
 
 
 def judge(api: Api, name: str, version: int, gate: str) -> None:
     """Record a PASS that fits the version as it is now."""
-    found = api.get(f"/models/{name}/versions/{version}").json()
+    metadata = api.get(f"/models/{name}/versions/{version}").json()
     evidence = {
         "evidence_id": new_name("evidence"),
         "gate": gate,
         "verdict": "PASS",
-        "bundle_digest": found["bundle_digest"],
+        "bundle_digest": metadata["bundle_digest"],
         "baseline": api.get(f"/models/{name}").json()["production_version"],
         "policy_fingerprint": api.get(f"/models/{name}/policy").json()["fingerprint"],
         "summary": {"sentence": "better by 0.01"},

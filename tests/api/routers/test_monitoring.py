@@ -100,13 +100,13 @@ def test_a_hundred_interleaved_requests_never_cross(
     client, _, _ = server
     for tenant in two:
         for number in range(3):
-            asked = {
+            bodies = {
                 "name": f"model-{number}",
                 "source": tenant.source,
                 "description": tenant.tenant_id,
             }
             answer = client.post(
-                "/api/v1/models", json=asked, headers=tenant.headers("contributor")
+                "/api/v1/models", json=bodies, headers=tenant.headers("contributor")
             )
 
             assert answer.status_code == 201, answer.text
@@ -125,13 +125,13 @@ def test_a_hundred_interleaved_requests_never_cross(
         assert answer.status_code == 200, answer.text
         document = answer.json()
         items = document.get("items", [document])
-        said = {item.get("tenant_id") or item["name"].split("/")[1] for item in items}
-        return tenant.tenant_id, said
+        tenants = {item.get("tenant_id") or item["name"].split("/")[1] for item in items}
+        return tenant.tenant_id, tenants
 
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(ask, range(100)))
 
-    assert [said for _, said in answers] == [{tenant} for tenant, _ in answers]
+    assert [tenants for _, tenants in answers] == [{tenant} for tenant, _ in answers]
 
 
 def test_promotion_races_over_two_workers(
@@ -147,9 +147,9 @@ def test_promotion_races_over_two_workers(
         ).raise_for_status()
 
     def force(version: int, stage: str, **more: str) -> int:
-        asked = {"version": version, "target_stage": stage, "reason": "drill", "force": True}
+        body = {"version": version, "target_stage": stage, "reason": "drill", "force": True}
         path = f"/api/v1/models/{name}/stage"
-        return client.put(path, json=asked, headers={**headers, **more}).status_code
+        return client.put(path, json=body, headers={**headers, **more}).status_code
 
     staged = [force(version, "staging") for version in (1, 2)]
     tag = client.get(f"/api/v1/models/{name}", headers=headers).headers["etag"]
@@ -207,12 +207,12 @@ def test_a_stop_lets_running_requests_finish(
 ) -> None:
     """After SIGTERM a registration that runs is answered, and the server is gone soon after."""
     client, process, _ = server
-    found: list[int] = []
+    statuses: list[int] = []
 
     def register() -> None:
-        asked = {"name": "late", "source": two[0].source}
-        answer = client.post("/api/v1/models", json=asked, headers=two[0].headers("contributor"))
-        found.append(answer.status_code)
+        body = {"name": "late", "source": two[0].source}
+        answer = client.post("/api/v1/models", json=body, headers=two[0].headers("contributor"))
+        statuses.append(answer.status_code)
 
     running = threading.Thread(target=register)
     running.start()
@@ -220,5 +220,5 @@ def test_a_stop_lets_running_requests_finish(
     process.send_signal(signal.SIGTERM)
     running.join(60)
 
-    assert found == [201]
+    assert statuses == [201]
     assert process.wait(30) in (0, -signal.SIGTERM)

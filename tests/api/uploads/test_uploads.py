@@ -53,16 +53,16 @@ def zipped(files: Files, change: Any = None, method: int = zipfile.ZIP_DEFLATED)
 
 
 def upload(
-    api: Api, data: bytes, part: str = "mlflow_model", document: Any = None, **said: Any
+    api: Api, data: bytes, part: str = "mlflow_model", document: Any = None, **fields: Any
 ) -> Any:
-    told = document if document is not None else {"name": new_name("up"), "metrics": {"auc": 0.9}}
+    form = document if document is not None else {"name": new_name("up"), "metrics": {"auc": 0.9}}
     return api.call(
         "POST",
         "/models",
         "contributor",
-        data={"document": json.dumps(told)},
+        data={"document": json.dumps(form)},
         files={part: ("model", data, "application/octet-stream")},
-        **said,
+        **fields,
     )
 
 
@@ -87,11 +87,11 @@ def test_an_uploaded_folder_becomes_a_version(api: Api, folder: Files) -> None:
 def test_a_repeated_upload_has_one_effect(api: Api, folder: Files) -> None:
     """The same key and file again give the same version; the same key with another file is 409."""
     name, key = new_name("up"), {"Idempotency-Key": new_name("key")}
-    told = {"name": name}
+    form = {"name": name}
     data = zipped(folder)
-    first = upload(api, data, document=told, headers=key)
-    again = upload(api, data, document=told, headers=key)
-    other = upload(api, zipped({**folder, "more.txt": b"x"}), document=told, headers=key)
+    first = upload(api, data, document=form, headers=key)
+    again = upload(api, data, document=form, headers=key)
+    other = upload(api, zipped({**folder, "more.txt": b"x"}), document=form, headers=key)
 
     assert [first.status_code, again.status_code, other.status_code] == [201, 201, 409]
     assert api.get(f"/models/{name}").json()["versions"] == ["1"]
@@ -111,10 +111,10 @@ def test_an_upload_repeated_elsewhere_has_one_effect(
     """A key is known by what was uploaded, not by where it was unpacked: another host, and another
     archive of the same files, give the same answer."""
     name, key = new_name("up"), {"Idempotency-Key": new_name("key")}
-    told = {"name": name}
-    first = upload(api, zipped(folder), document=told, headers=key)
-    again = upload(elsewhere, zipped(folder, method=zipfile.ZIP_STORED), document=told, headers=key)
-    other = upload(elsewhere, zipped({**folder, "more": b"x"}), document=told, headers=key)
+    form = {"name": name}
+    first = upload(api, zipped(folder), document=form, headers=key)
+    again = upload(elsewhere, zipped(folder, method=zipfile.ZIP_STORED), document=form, headers=key)
+    other = upload(elsewhere, zipped({**folder, "more": b"x"}), document=form, headers=key)
 
     assert [first.status_code, again.status_code, other.status_code] == [201, 201, 409]
     assert again.json() == first.json()
@@ -150,11 +150,11 @@ def test_an_onnx_file_is_passed_on(api: Api) -> None:
     """It reaches the core, whose answer about the framework comes back; nothing is registered."""
     name = new_name("up")
     answer = upload(api, b"\x08\x08" + b"\0" * 2000, "onnx_model", {"name": name})
-    found = answer.json()
+    body = answer.json()
 
     assert answer.status_code in (422, 501)
-    assert found["code"] in ("unknown_framework", "framework_unavailable", "untrusted_model") or (
-        "onnx" in found["detail"].lower()
+    assert body["code"] in ("unknown_framework", "framework_unavailable", "untrusted_model") or (
+        "onnx" in body["detail"].lower()
     )
     assert api.get(f"/models/{name}").status_code == 404
 
@@ -178,22 +178,22 @@ def fifo(entry: zipfile.ZipInfo) -> None:
 
 def encrypted(data: bytes) -> bytes:
     """The archive with every entry marked as encrypted."""
-    found = bytearray(data)
+    archive = bytearray(data)
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = -1
-        while (at := found.find(signature, at + 1)) >= 0:
-            found[at + offset] |= 1
-    return bytes(found)
+        while (at := archive.find(signature, at + 1)) >= 0:
+            archive[at + offset] |= 1
+    return bytes(archive)
 
 
 def lying(data: bytes, size: int) -> bytes:
     """The archive with each entry claiming ``size`` bytes."""
-    found = bytearray(data)
+    archive = bytearray(data)
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         at = -1
-        while (at := found.find(signature, at + 1)) >= 0:
-            struct.pack_into("<I", found, at + offset, size)
-    return bytes(found)
+        while (at := archive.find(signature, at + 1)) >= 0:
+            struct.pack_into("<I", archive, at + offset, size)
+    return bytes(archive)
 
 
 class Evil:

@@ -71,13 +71,13 @@ def test_show_as_json_has_model_and_versions(
     installation: Installation, run: Run, champion: str
 ) -> None:
     """One document holds the model and all of its versions."""
-    found = installation.ask(lambda registry: registry.get_model("demo", champion))
+    model = installation.ask(lambda registry: registry.get_model("demo", champion))
     versions = installation.ask(lambda registry: registry.list_versions("demo", champion))
 
     answer = run("show", champion, "--json")
 
     assert answer.json == {
-        "model": found.document(),
+        "model": model.document(),
         "versions": [item.document() for item in versions],
     }
 
@@ -91,8 +91,8 @@ def test_show_tells_all_about_one_version(
     answer = run("show", champion, "--version", 1)
 
     assert expected.document() == run("show", champion, "--version", 1, "--json").json
-    for told in (expected.bundle_digest, expected.artifact_uri, expected.run_id, "auc = 0.9"):
-        assert told in answer.out
+    for text in (expected.bundle_digest, expected.artifact_uri, expected.run_id, "auc = 0.9"):
+        assert text in answer.out
 
 
 def test_evidence_is_told_with_its_numbers(run: Run, champion: str) -> None:

@@ -35,7 +35,7 @@ def apart(
     settings = Settings({}, home=home, artifact_root=artifacts)
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
     monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
-    return replace(installation, settings=settings, kept=None)
+    return replace(installation, settings=settings, opened=None)
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -116,11 +116,11 @@ def test_verify_names_an_entry_that_was_edited(
     apart.sql("UPDATE entries SET actor = 'nobody' WHERE model_id = ? AND sequence = 2", model)
 
     words, program = run("verify", "--all"), run("verify", "--all", "--json")
-    found = {item["model_id"]: item["damage"] for item in program.json["models"]}
+    damage = {item["model_id"]: item["damage"] for item in program.json["models"]}
 
     assert (words.code, program.code) == (8, 8)
-    assert "entry 2" in found[model][0]
-    assert found[champion] == []
+    assert "entry 2" in damage[model][0]
+    assert damage[champion] == []
     assert "entry 2" in " ".join(words.out.split())
 
 
@@ -163,13 +163,13 @@ def test_verify_all_covers_every_tenant(
     apart.sql("UPDATE entries SET actor = 'nobody' WHERE tenant_id = ?", "other-tenant")
 
     of_all, of_one = run("verify", "--all", "--json"), run("verify", "--json")
-    found = {
+    damage = {
         (item["tenant_id"], item["model_id"]): item["damage"] for item in of_all.json["models"]
     }
 
     assert (of_all.code, of_one.code) == (8, 0)
-    assert "entry 1" in found["other-tenant", model][0]
-    assert found["demo", champion] == []
+    assert "entry 1" in damage["other-tenant", model][0]
+    assert damage["demo", champion] == []
     assert {item["tenant_id"] for item in of_one.json["models"]} == {"demo"}
     assert f"other-tenant/{model}" in run("verify", "--all").out
 

@@ -47,10 +47,10 @@ def test_what_is_shown_can_be_set_again_and_changes_nothing(
     """The round trip leaves one ledger entry, by the person who set it first."""
     installation.step(lambda world: world.version(model))
     run("policy", model, "--set", "-", "--reason", "first", stdin=json.dumps(POLICY))
-    shown = run("policy", model, "--json").json
+    document = run("policy", model, "--json").json
 
     again = run(
-        "policy", model, "--set", "-", "--reason", "again", stdin=json.dumps(shown["policy"])
+        "policy", model, "--set", "-", "--reason", "again", stdin=json.dumps(document["policy"])
     )
 
     entries = installation.step(lambda world: world.history(model))
@@ -64,14 +64,14 @@ def test_a_policy_is_shown_with_its_fingerprint(
 ) -> None:
     """People see the same document, and what evidence has to name."""
     head, _, body = run("policy", champion).out.partition("\n")
-    found = installation.ask(lambda registry: registry.get_policy("demo", champion))
+    current = installation.ask(lambda registry: registry.get_policy("demo", champion))
 
-    assert head == f"Policy of {champion}, {found.fingerprint}"
-    assert json.loads(body) == found.document()
+    assert head == f"Policy of {champion}, {current.fingerprint}"
+    assert json.loads(body) == current.document()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "not a policy in JSON"),
         ("[]", "policy must be an object"),
@@ -84,16 +84,16 @@ def test_a_policy_is_shown_with_its_fingerprint(
     ],
 )
 def test_a_wrong_policy_is_refused_and_says_why(
-    installation: Installation, run: Run, champion: str, text: str, told: str
+    installation: Installation, run: Run, champion: str, text: str, message: str
 ) -> None:
     """A misspelt limit must not pass for none; nothing is set."""
-    before = installation.step(lambda world: world.seen(champion))
+    before = installation.step(lambda world: world.snapshot(champion))
 
     answer = run("policy", champion, "--set", "-", "--reason", "oops", stdin=text)
 
     assert answer.code == 2
-    assert told in answer.err
-    assert before == installation.step(lambda world: world.seen(champion))
+    assert message in answer.err
+    assert before == installation.step(lambda world: world.snapshot(champion))
 
 
 def test_a_policy_is_set_with_a_reason_only(run: Run, model: str, tmp_path: Path) -> None:

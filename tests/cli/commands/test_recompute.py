@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def report(tmp_path: Path) -> Path:
     """A report of a validation, as it is stored."""
     row = MetricRow("brier", "Brier score", "comparison", Verdict.PASS, "Brier improved: PASS")
-    found = GateReport(
+    stored = GateReport(
         gate=Gate.VALIDATION,
         verdict=Verdict.PASS,
         sentence="Brier improved: PASS",
@@ -36,7 +36,7 @@ def report(tmp_path: Path) -> Path:
         reproduction={"data": "held-out.parquet"},
     )
     path = tmp_path / "report.json"
-    path.write_text(json.dumps(found.document()))
+    path.write_text(json.dumps(stored.document()))
     return path
 
 

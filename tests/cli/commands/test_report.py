@@ -27,12 +27,12 @@ def reported(
 
     async def judge(world: Any) -> dict[str, Any]:
         version = await world.version(model)
-        said = {"evidence_id": f"{model}-v"}
-        evidence = await world.evidence(model, version, Gate.VALIDATION, **said)
+        reference = {"evidence_id": f"{model}-v"}
+        evidence = await world.evidence(model, version, Gate.VALIDATION, **reference)
         uri, report = await stored_report(
             world.registry, world.tenant, model, version, evidence.content()
         )
-        await world.judged(model, version, Gate.VALIDATION, **said, report_uri=uri)
+        await world.judged(model, version, Gate.VALIDATION, **reference, report_uri=uri)
         await world.judged(model, version, Gate.APPROVAL)
         return report
 
@@ -66,10 +66,10 @@ def test_a_file_of_the_same_name_is_not_lost(reported: Reported, run: Run, tmp_p
     file = tmp_path / f"{model}-1-validation.html"
     file.write_text("mine")
     refused = run("report", model, 1)
-    kept = file.read_text()
+    content = file.read_text()
     named = run("report", model, 1, "--output", file)
 
-    assert (refused.code, kept) == (2, "mine")
+    assert (refused.code, content) == (2, "mine")
     assert "--output" in refused.err
     assert (named.code, file.read_bytes()) == (0, PAGE)
 

@@ -22,7 +22,7 @@ class Ambush(FaultPoints):
 
     def __init__(self, stores: Any, fatal: str) -> None:
         self._name = fatal
-        super().__init__(stores, fatal=-1, told=lambda _: None)
+        super().__init__(stores, fatal=-1, tell=lambda _: None)
 
     def reach(self, name: str) -> None:
         super().reach(name)

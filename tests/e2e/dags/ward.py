@@ -97,10 +97,10 @@ rollback = rollback_dag(
 with DAG(dag_id="pulse_deploy", schedule=[production_asset(TENANT, "pulse")]) as deploy:
 
     @task
-    def told(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+    def event_payloads(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         return [dict(event.extra) for each in triggering_asset_events.values() for event in each]
 
-    told()
+    event_payloads()
 
 with DAG(dag_id="frail_waiting", schedule=None) as waiting:
     ModelStageSensor(

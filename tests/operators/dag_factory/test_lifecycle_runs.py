@@ -24,7 +24,7 @@ _PROMOTED = ["promote_to_staging", "record_traffic", "shadow_test", "promote_to_
 
 
 @dataclass
-class Told:
+class RecordingNotifier:
     """A finished DAG run: the state of each task, and what it returned."""
 
     state: str
@@ -42,7 +42,7 @@ def bag(airflow_database: None) -> DagBag:
 
 
 @pytest.fixture(scope="module")
-def runs(bag: DagBag, registry_home: Path) -> list[Told]:
+def runs(bag: DagBag, registry_home: Path) -> list[RecordingNotifier]:
     """Four runs: a first version, a second as good, one that is worse, and a rollback."""
     reason = {"model": "heart", "reason": "nurses see too many alarms"}
     with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,7 @@ def runs(bag: DagBag, registry_home: Path) -> list[Told]:
         ]
 
 
-def _run(dag: Any, conf: dict[str, Any]) -> Told:
+def _run(dag: Any, conf: dict[str, Any]) -> RecordingNotifier:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -70,7 +70,9 @@ def _run(dag: Any, conf: dict[str, Any]) -> Told:
             )
             for item in pushed
         }
-    return Told(done.state, {ti.task_id: ti.state for ti in done.get_task_instances()}, xcom)
+    return RecordingNotifier(
+        done.state, {ti.task_id: ti.state for ti in done.get_task_instances()}, xcom
+    )
 
 
 def test_dag_files_parse_without_errors_or_warnings(bag: DagBag) -> None:
@@ -80,7 +82,7 @@ def test_dag_files_parse_without_errors_or_warnings(bag: DagBag) -> None:
     assert set(bag.dags) == {"heart_retrain", "heart_rollback", *_OTHERS}
 
 
-def test_first_version_goes_to_production_by_limits(runs: list[Told]) -> None:
+def test_first_version_goes_to_production_by_limits(runs: list[RecordingNotifier]) -> None:
     """Without a champion the limits decide, and every task succeeds."""
     first = runs[0]
 
@@ -89,7 +91,7 @@ def test_first_version_goes_to_production_by_limits(runs: list[Told]) -> None:
     assert first.xcom["promote_to_production"]["production"] == 1
 
 
-def test_second_version_is_judged_against_the_first(runs: list[Told]) -> None:
+def test_second_version_is_judged_against_the_first(runs: list[RecordingNotifier]) -> None:
     """The second version passes both comparisons and takes the place of the first."""
     second = runs[1]
 
@@ -101,7 +103,7 @@ def test_second_version_is_judged_against_the_first(runs: list[Told]) -> None:
     assert second.xcom["promote_to_production"]["previous_production"] == 1
 
 
-def test_worse_version_is_held_and_the_run_succeeds(runs: list[Told]) -> None:
+def test_worse_version_is_held_and_the_run_succeeds(runs: list[RecordingNotifier]) -> None:
     """A verdict against the version skips its promotion and what follows; nothing fails."""
     third = runs[2]
 
@@ -114,15 +116,15 @@ def test_worse_version_is_held_and_the_run_succeeds(runs: list[Told]) -> None:
     assert third.xcom["validate"]["sentence"] in third.xcom["promote_to_staging.refusal"]["message"]
 
 
-def test_rollback_restores_the_first_version(runs: list[Told]) -> None:
+def test_rollback_restores_the_first_version(runs: list[RecordingNotifier]) -> None:
     """One task, one operation: production is the first version again."""
-    told = runs[3].xcom["rollback"]
+    result = runs[3].xcom["rollback"]
 
-    assert (told["version"], told["previous_production"]) == (1, 2)
-    assert told["reason"] == "nurses see too many alarms"
+    assert (result["version"], result["previous_production"]) == (1, 2)
+    assert result["reason"] == "nurses see too many alarms"
 
 
-def test_production_changes_are_announced(runs: list[Told]) -> None:
+def test_production_changes_are_announced(runs: list[RecordingNotifier]) -> None:
     """Each change of production is one asset event; the held version sent none."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
@@ -140,7 +142,7 @@ def test_production_changes_are_announced(runs: list[Told]) -> None:
     assert changes == [(None, 1), (1, 2), (2, 1)]
 
 
-def test_promotion_starts_those_who_wait(runs: list[Told]) -> None:
+def test_promotion_starts_those_who_wait(runs: list[RecordingNotifier]) -> None:
     """DAGs that wait for this model, for any and for each are due; one for another is not."""
     from airflow.models.asset import AssetDagRunQueue, AssetPartitionDagRun
     from airflow.utils.session import create_session
@@ -157,7 +159,7 @@ def test_promotion_starts_those_who_wait(runs: list[Told]) -> None:
     assert partitioned == {("after_each_model", "clinic/heart")}
 
 
-def test_ledger_shows_who_and_why(runs: list[Told], registry_home: Path) -> None:
+def test_ledger_shows_who_and_why(runs: list[RecordingNotifier], registry_home: Path) -> None:
     """The ledger has one entry for each change, by the run that made it; its chain is whole."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.settings import Settings

@@ -123,7 +123,7 @@ def test_functions_are_imported_when_the_task_runs(folder: Callable[..., Path]) 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "where", "said"),
+    ("old", "new", "where", "message"),
     [
         ("schedule:", "shedule:", "shedule", "unknown key 'shedule'; did you mean 'schedule'?"),
         ("model_id: churn\n", "", "tenant_id", "a lifecycle needs 'model_id'"),
@@ -153,23 +153,23 @@ def test_functions_are_imported_when_the_task_runs(folder: Callable[..., Path]) 
     ],
 )
 def test_a_mistake_is_told_with_its_place(
-    folder: Callable[..., Path], old: str, new: str, where: str, said: str
+    folder: Callable[..., Path], old: str, new: str, where: str, message: str
 ) -> None:
     """File, line and column of what is wrong, and what would be right."""
-    told = _wrong(folder, old, new)
-    before, found, _ = GOOD.replace(old, new).partition(where)
+    problems = _wrong(folder, old, new)
+    before, position, _ = GOOD.replace(old, new).partition(where)
     line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
 
-    assert found
-    assert [item for item in told if item.startswith(f"churn.yaml:{line}:{column}: {said}")]
+    assert position
+    assert [item for item in problems if item.startswith(f"churn.yaml:{line}:{column}: {message}")]
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(folder: Callable[..., Path]) -> None:
     """Nobody has to load a file five times to mend five mistakes."""
-    said = _wrong(folder, "tags: [customers]\nowner: ml-team", "tag: 1\nowner: 7\nretires: 2")
+    problems = _wrong(folder, "tags: [customers]\nowner: ml-team", "tag: 1\nowner: 7\nretires: 2")
     first = GOOD.partition("tags:")[0].count("\n") + 1
 
-    assert [int(line.split(":")[1]) for line in said[:3]] == [first, first + 1, first + 2]
+    assert [int(line.split(":")[1]) for line in problems[:3]] == [first, first + 1, first + 2]
 
 
 def test_two_files_for_one_dag_are_a_mistake(folder: Callable[..., Path]) -> None:

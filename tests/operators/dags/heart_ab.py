@@ -24,9 +24,9 @@ for tenant in ("better", "worse"):
         start_date=datetime(2013, 7, 1, tzinfo=UTC),
         params={"version": 0},
     ):
-        asked: dict[str, Any] = {"version": "{{ params.version }}", "start": START, **model}
-        follow = GateVerdictSensor(task_id="follow", gate="ab_test", deferrable=False, **asked)
-        judge = ABTestOperator(task_id="judge", end=END, **asked)
+        arguments: dict[str, Any] = {"version": "{{ params.version }}", "start": START, **model}
+        follow = GateVerdictSensor(task_id="follow", gate="ab_test", deferrable=False, **arguments)
+        judge = ABTestOperator(task_id="judge", end=END, **arguments)
         promote = PromoteModelOperator(
             task_id="promote",
             version="{{ params.version }}",

@@ -182,10 +182,10 @@ def test_environment_names_what_the_connection_leaves_out(
     monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", STORES["tracking_uri"])
     monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", STORES["artifact_root"])
 
-    found = connect({"roles": "viewer"}).connection()
+    connection = connect({"roles": "viewer"}).connection()
 
-    assert found.settings.artifact_root == STORES["artifact_root"]
-    assert found.roles == {Role.VIEWER}
+    assert connection.settings.artifact_root == STORES["artifact_root"]
+    assert connection.roles == {Role.VIEWER}
 
 
 def test_home_asks_for_an_embedded_registry(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 #: What a notifier told: its rendered text, and the event.
-Said = list[tuple[str, dict[str, Any]]]
-Heard = tuple[Said, Callable[[], "BaseNotifier"]]
+Notifications = list[tuple[str, dict[str, Any]]]
+Heard = tuple[Notifications, Callable[[], "BaseNotifier"]]
 
 
 def _train() -> TrainedModel:
@@ -33,27 +33,27 @@ def heard() -> Heard:
 
         def __init__(
             self,
-            said: Said,
+            received: Notifications,
             text: str = "{{ lifecycle.event }}: {{ lifecycle.sentence }}",
         ) -> None:
             super().__init__()
-            self.said, self.text = said, text
+            self.received, self.text = received, text
 
         def notify(self, context: Any) -> None:
-            self.said.append((self.text, context["lifecycle"]))
+            self.received.append((self.text, context["lifecycle"]))
 
-    said: Said = []
-    return said, lambda: Tell(said)
+    received: Notifications = []
+    return received, lambda: Tell(received)
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
     """What is added to Airflow's metrics."""
-    said: list[tuple[str, dict[str, str]]] = []
+    metrics: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr(
-        "airflow.sdk.observability.stats.incr", lambda name, tags: said.append((name, tags))
+        "airflow.sdk.observability.stats.incr", lambda name, tags: metrics.append((name, tags))
     )
-    return said
+    return metrics
 
 
 def test_promotion_is_told_once(
@@ -67,20 +67,20 @@ def test_promotion_is_told_once(
 ) -> None:
     """The notifier's template sees what happened; a retry, and another run, tell it no more."""
     in_production()
-    kept: dict[str, Any] = {}
-    version, (said, notifier) = register(), heard
+    stored: dict[str, Any] = {}
+    version, (received, notifier) = register(), heard
     judge(version, Gate.VALIDATION)
     promote(version, "staging", run_id="r2")
     judge(version, Gate.SHADOW)
-    said.clear()
+    received.clear()
     counted.clear()
     for try_number, run_id in ((1, "r2"), (2, "r2"), (1, "r3")):
-        given: dict[str, Any] = {"try_number": try_number, "run_id": run_id, "kept": kept}
+        given: dict[str, Any] = {"try_number": try_number, "run_id": run_id, "stored": stored}
         promote(version, notifiers=notifier(), **given)
-    (text, told), *more = said
+    (text, lifecycle), *more = received
 
     assert text == "promoted: heart version 2 is in production, in place of version 1"
-    assert (told["version"], told["from"], told["to"], more) == (2, 1, 2, [])
+    assert (lifecycle["version"], lifecycle["from"], lifecycle["to"], more) == (2, 1, 2, [])
     assert counted[0] == (
         "model_lifecycle.transitions",
         {"event": "promoted", "stage": "production"},
@@ -98,14 +98,14 @@ def test_refusal_is_told_with_what_is_missing(
     """People hear why a version was held, and programs read it."""
     from airflow.sdk.exceptions import AirflowSkipException
 
-    version, (said, notifier) = register(), heard
+    version, (received, notifier) = register(), heard
     judge(version, Gate.VALIDATION, Verdict.FAIL)
     with pytest.raises(AirflowSkipException):
         promote(version, "staging", notifiers=[notifier()])
-    ((text, told),) = said
+    ((text, lifecycle),) = received
 
     assert text.startswith("refused: version 1 may not go to staging: the validation gate said")
-    assert [item["code"] for item in told["missing"]] == ["not_passed"]
+    assert [item["code"] for item in lifecycle["missing"]] == ["not_passed"]
     assert counted == [("model_lifecycle.transitions", {"event": "refused", "stage": "staging"})]
 
 
@@ -121,18 +121,18 @@ def test_rollback_is_told(
 
     in_production()
     in_production()
-    said, notifier = heard
+    received, notifier = heard
     task = RollbackModelOperator(
         task_id="rollback", reason="too many alarms", notifiers=notifier(), **model
     )
     task.execute(context(task))
-    ((text, told),) = said
+    ((text, lifecycle),) = received
 
     assert text == (
         "rolled_back: heart version 1 is in production again, in place of version 2: "
         "too many alarms"
     )
-    assert (told["from"], told["to"], told["reason"]) == (2, 1, "too many alarms")
+    assert (lifecycle["from"], lifecycle["to"], lifecycle["reason"]) == (2, 1, "too many alarms")
 
 
 def test_a_notifier_that_fails_undoes_nothing(
@@ -150,11 +150,11 @@ def test_a_notifier_that_fails_undoes_nothing(
         def notify(self, context: Any) -> None:
             raise OSError("no mail server")
 
-    version, (said, notifier) = register(), heard
+    version, (received, notifier) = register(), heard
     judge(version, Gate.VALIDATION)
     result, _ = promote(version, "staging", notifiers=[Broken(), notifier()])
 
-    assert (result["stage"], len(said)) == ("staging", 1)
+    assert (result["stage"], len(received)) == ("staging", 1)
 
 
 def test_factories_pass_notifiers_on(heard: Heard) -> None:

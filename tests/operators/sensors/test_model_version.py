@@ -30,11 +30,11 @@ def test_sensor_finds_versions_above_a_number(
     register()
     register()
     task = _sensor(model, after=after, deferrable=deferrable)
-    found = task.execute(context(task))
+    result = task.execute(context(task))
 
-    assert (found["version"], found["stage"], found["created_by"]) == (2, "development", "x")
-    assert found["versions"] == [n for n in (1, 2) if n > int(after)]
-    assert found["bundle_digest"].startswith("sha256:")
+    assert (result["version"], result["stage"], result["created_by"]) == (2, "development", "x")
+    assert result["versions"] == [n for n in (1, 2) if n > int(after)]
+    assert result["bundle_digest"].startswith("sha256:")
 
 
 def test_sensor_waits_for_the_next_version(
@@ -42,15 +42,15 @@ def test_sensor_waits_for_the_next_version(
 ) -> None:
     """Without a number, only what comes after the task began is new."""
     register()
-    kept: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     task = _sensor(model)
-    before = task.poke(context(task, kept=kept)).is_done
+    before = task.poke(context(task, stored=stored)).is_done
     register()
 
-    told = task.poke(context(task, kept=kept)).xcom_value
+    result = task.poke(context(task, stored=stored)).xcom_value
 
-    assert told is not None
-    assert (before, told["version"]) == (False, 2)
+    assert result is not None
+    assert (before, result["version"]) == (False, 2)
 
 
 def test_retry_misses_no_version(
@@ -58,14 +58,14 @@ def test_retry_misses_no_version(
 ) -> None:
     """A version that was registered between two tries is new to the second try."""
     register()
-    kept: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     first = _sensor(model)
-    first.poke(context(first, kept=kept))
+    first.poke(context(first, stored=stored))
     register()
     retry = _sensor(model)
-    found = retry.execute(context(retry, try_number=2, kept=kept))
+    result = retry.execute(context(retry, try_number=2, stored=stored))
 
-    assert found["versions"] == [2]
+    assert result["versions"] == [2]
 
 
 async def test_trigger_tells_the_same_as_the_sensor(

@@ -16,13 +16,13 @@ class AssetStateStore:
     """What a watcher keeps in Airflow about its asset, as plain JSON."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, Any] = {}
+        self.stored: dict[str, Any] = {}
 
     async def aget(self, key: str, default: Any = None) -> Any:
-        return self.kept.get(key, default)
+        return self.stored.get(key, default)
 
     async def aset(self, key: str, value: Any) -> None:
-        self.kept[key] = json.loads(json.dumps(value))
+        self.stored[key] = json.loads(json.dumps(value))
 
 
 class Triggerer:
@@ -172,13 +172,13 @@ async def test_watchers_share_one_poll(
     """Many models are watched with one query a poll, and each hears of its own only."""
     from model_lifecycle.registry.model_registry import ModelRegistry
 
-    asked = []
+    queries = []
     epochs = ModelRegistry.epochs
 
     async def counted(
         self: ModelRegistry, models: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], int]:
-        asked.append(len(models))
+        queries.append(len(models))
         return await epochs(self, models)
 
     monkeypatch.setattr(ModelRegistry, "epochs", counted)
@@ -187,14 +187,14 @@ async def test_watchers_share_one_poll(
             running.start(_watcher(tenant, AssetStateStore(), f"model-{number}"))
         running.start(_watcher(tenant, AssetStateStore()))
         await asyncio.sleep(1)
-        before = len(asked)
+        before = len(queries)
         await elsewhere()
         fired = await running.hears(1)
         await asyncio.sleep(1)
 
     assert fired == [("heart", 1)]
-    assert asked[-1] == 21
-    assert len(asked) - before < 60
+    assert queries[-1] == 21
+    assert len(queries) - before < 60
 
 
 async def test_airflow_s_own_versions_are_not_news(
@@ -229,7 +229,7 @@ async def test_without_shared_streams_it_tells_the_same(
 ) -> None:
     """The trigger by itself polls by itself."""
     store = AssetStateStore()
-    store.kept["sequence"] = 0
+    store.stored["sequence"] = 0
     await elsewhere()
     events = _watcher(tenant, store).run()
     event = await asyncio.wait_for(anext(events), 10)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """What is asked of the ledger's database by whoever opens a registry: the first words of each
     query, counted."""
     from sqlalchemy import event
@@ -70,7 +70,7 @@ async def _first(trigger: ModelStageTrigger) -> TriggerEvent:
 
 
 async def test_a_thousand_who_wait_are_one_query_a_poll(
-    said: Counter[str], ask: CallRegistry, tenant: str
+    statements: Counter[str], ask: CallRegistry, tenant: str
 ) -> None:
     """The number of queries depends on time, not on how many wait."""
     waits = [
@@ -79,11 +79,11 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(
     from model_lifecycle.operators.triggers.shared_poll import shared_poll
 
     poll = shared_poll("model_registry_default", 0.2)
-    async with aclosing(poll.versions(tenant, "model-0")) as told:
-        await asyncio.wait_for(anext(told), 60)
+    async with aclosing(poll.versions(tenant, "model-0")) as changes:
+        await asyncio.wait_for(anext(changes), 60)
     # Two polls more: those who came between the first look's two queries are looked at anew.
     await asyncio.sleep(0.5)
-    said.clear()
+    statements.clear()
     began = time.monotonic()
     await asyncio.sleep(2)
     polls = (time.monotonic() - began) / 0.2
@@ -91,8 +91,8 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
 
-    assert 1 <= said["SELECT models"] <= polls + 1
-    assert said["SELECT versions"] == 0
+    assert 1 <= statements["SELECT models"] <= polls + 1
+    assert statements["SELECT versions"] == 0
 
 
 async def test_each_gets_its_own_answer(register: Register, ask: CallRegistry, tenant: str) -> None:
@@ -184,16 +184,18 @@ async def test_a_connection_that_cannot_be_read_ends_every_wait(
     assert [item.payload["code"] for item in events] == ["invalid_input"] * 3
 
 
-async def test_nobody_waits_nobody_asks(said: Counter[str], ask: CallRegistry, tenant: str) -> None:
+async def test_nobody_waits_nobody_asks(
+    statements: Counter[str], ask: CallRegistry, tenant: str
+) -> None:
     """The poll ends with the last who waits, and begins again with the next."""
     for _ in range(2):
         wait = asyncio.create_task(_first(_trigger(tenant, interval=0.05)))
         await asyncio.sleep(1)
         wait.cancel()
         await asyncio.gather(wait, return_exceptions=True)
-        asked = said["SELECT models"]
+        queries = statements["SELECT models"]
         await asyncio.sleep(0.3)
 
-        assert asked > 0
-        assert said["SELECT models"] == asked
-        said.clear()
+        assert queries > 0
+        assert statements["SELECT models"] == queries
+        statements.clear()

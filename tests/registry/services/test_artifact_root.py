@@ -34,7 +34,7 @@ async def test_a_worker_with_another_root_is_told_both(
     elsewhere = new_settings.with_values(artifact_root=str(tmp_path / "elsewhere"))
     async with open_registry(elsewhere) as registry:
         other = RegistryFixture(registry, "acme", world.sources)
-        before = await other.seen(model_id)
+        before = await other.snapshot(model_id)
         for call in (
             registry.load_model("acme", model_id),
             other.move(model_id, 3, "production"),
@@ -49,7 +49,7 @@ async def test_a_worker_with_another_root_is_told_both(
             assert str(Path(new_settings.artifact_root)) in str(caught.value)
             assert str(tmp_path / "elsewhere") in str(caught.value)
 
-        assert await other.seen(model_id) == before
+        assert await other.snapshot(model_id) == before
     assert not (tmp_path / "elsewhere").exists()
 
 

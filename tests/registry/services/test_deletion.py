@@ -83,13 +83,13 @@ async def test_what_was_in_production_is_kept(
     if stage == "archived":
         await world.move(model_id, version, "archived", reason="out of season")
     await world.version(model_id, source=1)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     for target in (version, None):
         with pytest.raises(InvalidTransition) as caught:
             await _delete(world, model_id, target)
         assert caught.value.details() == {"from": stage, "to": "deleted"}
 
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/2")
 
 
@@ -139,11 +139,11 @@ async def test_what_ever_was_in_production_is_kept(
         await world.move(model_id, version, "archived", reason="out of season")
     if way != "rolled back":
         await world.move(model_id, version, "development", reason="again")
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     for target in (version, None):
         with pytest.raises(InvalidTransition, match="was in production"):
             await _delete(world, model_id, target)
 
     assert (await world.stages(model_id))[version] == "development"
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/{version}")

@@ -149,11 +149,11 @@ async def test_odd_evidence_is_refused(local: RegistryFixture, case: str) -> Non
     model_id = "judged"
     if await local.registry.get_model(local.tenant, model_id) is None:
         await local.version(model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(InvalidInput):
         await local.judged(model_id, 1, **{"gate": Gate.VALIDATION, **REFUSED[case]})
 
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 @pytest.mark.parametrize("evidence", [None, {"verdict": "PASS"}, "PASS", True])

@@ -99,13 +99,13 @@ async def test_promoting_again_gives_the_same_answer(world: RegistryFixture, mod
     await world.judged(model_id, first)
     answer = await world.move(model_id, first, "production", operation_id=f"{model_id}/promote")
     second = await world.promoted(model_id, source=1)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     again = await world.move(model_id, first, "production", operation_id=f"{model_id}/promote")
 
     assert again.production_version == answer.production_version == first
     assert (again.epoch, again.stage) == (answer.epoch, answer.stage)
     assert await world.stages(model_id) == {first: "archived", second: "production"}
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 async def test_rolling_back_again_goes_no_further(world: RegistryFixture, model_id: str) -> None:
@@ -176,18 +176,18 @@ async def test_an_id_belongs_to_one_request(
         "operation_id": f"{model_id}/task",
     }
     await local.registry.transition_stage(local.tenant, model_id, **arguments)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(OperationConflict) as caught:
         await local.registry.transition_stage(local.tenant, model_id, **{**arguments, **changes})
 
     assert caught.value.details() == {"operation_id": f"{model_id}/task"}
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_an_id_belongs_to_one_kind_of_call(world: RegistryFixture, model_id: str) -> None:
     """What registered cannot promote, roll back, delete or set a policy; other models neither."""
     await world.version(model_id, operation_id="op-" + model_id)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     used: dict[str, Any] = {"operation_id": "op-" + model_id}
     registry, tenant = world.registry, world.tenant
     for call in (
@@ -201,7 +201,7 @@ async def test_an_id_belongs_to_one_kind_of_call(world: RegistryFixture, model_i
         with pytest.raises(OperationConflict):
             await call()
 
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 async def test_a_refused_call_uses_no_id_up(local: RegistryFixture, model_id: str) -> None:

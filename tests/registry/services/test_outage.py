@@ -91,7 +91,7 @@ async def test_what_needs_mlflow_is_refused_in_time(
     cut_off: RegistryFixture, local: RegistryFixture, live: str
 ) -> None:
     """Each call within five seconds, as unavailable and worth repeating; nothing is changed."""
-    before = await local.seen(live)
+    before = await local.snapshot(live)
     took: dict[str, float] = {}
 
     async def refused(name: str) -> None:
@@ -108,7 +108,7 @@ async def test_what_needs_mlflow_is_refused_in_time(
 
     assert set(took) == set(WRITES)
     assert {name: seconds for name, seconds in took.items() if seconds > ANSWER_SECONDS} == {}
-    assert await local.seen(live) == before
+    assert await local.snapshot(live) == before
 
 
 @pytest.mark.parametrize("broken_uri", ["refuses"], indirect=True)
@@ -117,7 +117,7 @@ async def test_reads_go_on(cut_off: RegistryFixture, local: RegistryFixture, liv
     come from the ledger and the artifact store."""
     registry, tenant = cut_off.registry, cut_off.tenant
 
-    assert await cut_off.seen(live) == await local.seen(live)
+    assert await cut_off.snapshot(live) == await local.snapshot(live)
     assert live in [item.name for item in await registry.list_models(tenant, limit=1000)]
     assert await registry.production_at(tenant, live, datetime.now(UTC)) == 1
     assert await registry.verify_ledger(tenant, live) == len(await local.history(live))
@@ -193,7 +193,7 @@ async def test_an_artifact_store_that_is_away_is_told(
     model_id = new_name()
     await local.promoted(model_id)
     await local.promoted(model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "nobody")
     settings = embedded_settings.with_values(
@@ -204,4 +204,4 @@ async def test_an_artifact_store_that_is_away_is_told(
             await registry.rollback(local.tenant, model_id, actor="kim", reason="why")
 
     assert caught.value.backend == "artifact store"
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before

@@ -63,10 +63,10 @@ async def test_a_write_on_a_state_that_is_past_changes_nothing(
 ) -> None:
     """The error tells the epoch of now; with that one the write is done."""
     epoch = await _settled(local, model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(StaleModel) as caught:
         await WRITES[name](local, model_id, expected_epoch=epoch - 1)
-    after = await local.seen(model_id)
+    after = await local.snapshot(model_id)
     await WRITES[name](local, model_id, expected_epoch={epoch - 1, epoch})
 
     assert caught.value.details() == {"model_id": model_id, "epoch": epoch}

@@ -51,12 +51,12 @@ async def test_a_damaged_bundle_is_not_promoted(
     if not force:
         await local.judged(model_id, version)
     named = await _damage(local, f"{local.tenant}/models/{model_id}/{version}", damage)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(BundleCorrupt, match=named) as caught:
         await local.move(model_id, version, "production", force=force, reason="urgent")
 
     assert caught.value.version == version
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_a_damaged_bundle_can_be_taken_out_of_the_way(
@@ -154,13 +154,13 @@ async def test_a_copy_that_mlflow_serves_is_compared(
     folder = await _registered_before(apart, model_id, monkeypatch)
     named = await _damage(apart, folder, damage)
     named = "is missing" if damage == "all" else named
-    before = await apart.seen(model_id)
+    before = await apart.snapshot(model_id)
     with pytest.raises(BundleCorrupt, match=f"{folder}, .*{named}"):
         await apart.move(model_id, 1, "production")
     with pytest.raises(BundleCorrupt, match=named):
         await apart.registry.verify_files(apart.tenant, model_id, 1)
 
-    assert await apart.seen(model_id) == before
+    assert await apart.snapshot(model_id) == before
 
 
 async def test_a_copy_that_changes_in_production_is_damage(

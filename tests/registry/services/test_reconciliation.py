@@ -15,10 +15,10 @@ from model_lifecycle.registry.settings import Settings
 async def _reconcile(apart: RegistryFixture, model_id: str) -> list[Finding]:
     """What is found about the model; and what is found right after has to be the damage alone."""
     found = await apart.registry.reconcile(apart.tenant)
-    before = await apart.seen(model_id)
+    before = await apart.snapshot(model_id)
     again = await apart.registry.reconcile(apart.tenant)
     assert [item for item in again if item.healed] == []
-    assert await apart.seen(model_id) == before
+    assert await apart.snapshot(model_id) == before
     return [item for item in found if item.model_id == model_id]
 
 
@@ -36,10 +36,10 @@ async def test_what_agrees_is_left_alone(apart: RegistryFixture, model_id: str) 
     await apart.promoted(model_id, source=0)
     await apart.staged(model_id)
     await apart.version(model_id)
-    before = await apart.seen(model_id)
+    before = await apart.snapshot(model_id)
 
     assert await _reconcile(apart, model_id) == []
-    assert await apart.seen(model_id) == before
+    assert await apart.snapshot(model_id) == before
 
 
 async def test_a_moved_alias_is_put_back(

@@ -344,11 +344,11 @@ async def test_another_model_type_needs_another_name(world: RegistryFixture, by_
     """A model stays what it is; the refused version exists nowhere, in MLflow neither."""
     model_id = new_name()
     await world.version(model_id)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(InvalidInput, match="a name of its own"):
         await world.version(model_id, source=1, model_type="regression")
 
     shown = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
     assert [int(item.version) for item in shown] == [1]
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/2") == []

@@ -60,12 +60,12 @@ async def test_rolling_back_again_goes_further_back(world: RegistryFixture, mode
     """Each rollback takes the most recent of those that are left; in the end there is none."""
     first, second, _ = await _three(world, model_id)
     steps = [(await world.roll_back(model_id)).production_version for _ in range(2)]
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(NoEarlierProduction):
         await world.roll_back(model_id)
 
     assert steps == [second, first]
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 async def test_an_earlier_version_can_be_named(world: RegistryFixture, model_id: str) -> None:
@@ -105,12 +105,12 @@ async def test_a_flipped_byte_refuses_the_rollback(world: RegistryFixture, model
     data = bytearray(await world.registry.artifacts.get_bytes(path))
     data[len(data) // 2] ^= 1
     await world.registry.artifacts.put_bytes(path, bytes(data))
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(BundleCorrupt, match=r"model\.skops is different") as caught:
         await world.roll_back(model_id)
 
     assert caught.value.version == first
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 @pytest.mark.parametrize("change", ["missing", "added", "manifest"])
@@ -129,11 +129,11 @@ async def test_any_other_damage_refuses_it_too(
             await artifacts.put_bytes(f"{folder}/evil.py", b"import os")
         case "manifest":
             await artifacts.put_bytes(f"{folder}/manifest.json", b"{}")
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(BundleCorrupt):
         await local.roll_back(model_id)
 
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_targets_that_were_never_in_production(world: RegistryFixture, model_id: str) -> None:
@@ -141,14 +141,14 @@ async def test_targets_that_were_never_in_production(world: RegistryFixture, mod
     production = await world.promoted(model_id)
     staging = await world.staged(model_id, source=1)
     development = await world.version(model_id)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     for target in (production, staging, development):
         with pytest.raises(InvalidTransition):
             await world.roll_back(model_id, to_version=target)
     with pytest.raises(VersionNotFound):
         await world.roll_back(model_id, to_version=99)
 
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 async def test_a_model_that_was_never_in_production(local: RegistryFixture, model_id: str) -> None:
@@ -221,12 +221,12 @@ async def test_of_two_rollbacks_of_one_version_one_is_refused(
     what is there now."""
     first, second, third = await _three(world, model_id)
     await world.roll_back(model_id, expected_production=third, actor="kim")
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(StaleProduction) as caught:
         await world.roll_back(model_id, expected_production=third, actor="lee")
 
     assert caught.value.details() == {"expected": third, "actual": second}
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
     assert await world.stages(model_id) == {
         first: "archived",
         second: "production",
@@ -318,7 +318,7 @@ async def test_moving_production_to_development_needs_a_reason(
 ) -> None:
     """As every rollback; and it is refused if another version is expected in production."""
     version = await local.promoted(model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(InvalidInput, match="needs a reason"):
         await local.move(model_id, version, "development")
     with pytest.raises(StaleProduction):
@@ -326,7 +326,7 @@ async def test_moving_production_to_development_needs_a_reason(
             model_id, version, "development", reason="why", expected_production=version + 1
         )
 
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_old_proof_does_not_count_after_a_rollback(

@@ -116,7 +116,7 @@ NOT_FOUND: dict[str, Call] = {
 async def test_a_strangers_thing_is_not_found(neighbours: Neighbours, method: str) -> None:
     """Same class, same details, same words as for what nobody has; and nothing is changed."""
     call, told = NOT_FOUND[method], []
-    before = await neighbours.owner.seen("churn")
+    before = await neighbours.owner.snapshot("churn")
     for things in (neighbours.theirs, neighbours.theirs.absent()):
         with pytest.raises(NotFound) as caught:
             await call(neighbours.registry, neighbours.stranger, things)
@@ -128,7 +128,7 @@ async def test_a_strangers_thing_is_not_found(neighbours: Neighbours, method: st
         told.append((type(caught.value), words))
 
     assert told[0] == told[1]
-    assert await neighbours.owner.seen("churn") == before
+    assert await neighbours.owner.snapshot("churn") == before
 
 
 async def test_what_is_absent_is_none_for_a_stranger(neighbours: Neighbours) -> None:
@@ -152,7 +152,7 @@ async def test_lists_hold_the_tenants_own(neighbours: Neighbours) -> None:
 async def test_the_same_name_is_another_model(neighbours: Neighbours) -> None:
     """Each tenant's model of a name has versions, files and history of its own."""
     registry, stranger = neighbours.registry, neighbours.stranger
-    before = await neighbours.owner.seen("churn")
+    before = await neighbours.owner.snapshot("churn")
     logged = await registry.log_model(stranger, "churn", trained(0.5), created_by="eve")
     world = RegistryFixture(registry, stranger, (logged.model_uri,), "eve")
     await world.promoted("churn")
@@ -161,7 +161,7 @@ async def test_the_same_name_is_another_model(neighbours: Neighbours) -> None:
     assert model is not None
     assert (model.versions, model.created_by) == ((1,), "eve")
     assert f"/{stranger}/models/churn/1" in model.artifact_uri
-    assert await neighbours.owner.seen("churn") == before
+    assert await neighbours.owner.snapshot("churn") == before
 
 
 async def test_reconcile_stays_with_its_tenant(neighbours: Neighbours, by_hand: Any) -> None:

@@ -90,7 +90,7 @@ async def test_without_validation_there_is_no_staging(
 ) -> None:
     """The error carries what is missing as fields, and nothing is changed."""
     version = await world.version(model_id)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(GateRefused) as caught:
         await world.move(model_id, version, "staging")
 
@@ -105,7 +105,7 @@ async def test_without_validation_there_is_no_staging(
             }
         ],
     }
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 BAD_EVIDENCE: dict[str, tuple[dict[str, Any], str]] = {
@@ -126,12 +126,12 @@ async def test_evidence_that_does_not_fit_is_no_proof(
     changes, code = BAD_EVIDENCE[case]
     version = await local.staged(model_id)
     await local.judged(model_id, version, **{"gate": Gate.SHADOW, **changes})
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(GateRefused) as caught:
         await local.move(model_id, version, "production")
 
     assert [item.code for item in caught.value.missing] == [code]
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_proof_against_an_older_production_is_stale(
@@ -190,12 +190,12 @@ async def test_the_loser_of_a_race_has_changed_nothing(
     first = await world.promoted(model_id)
     second = await world.staged(model_id, source=1)
     await world.judged(model_id, second)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(StaleProduction) as caught:
         await world.move(model_id, second, "production", expected_production=None)
 
     assert caught.value.details() == {"expected": None, "actual": first}
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 @pytest.mark.parametrize(
@@ -206,11 +206,11 @@ async def test_an_odd_expectation_is_an_error(
 ) -> None:
     """What is no version, None or ANY is not compared, it is refused."""
     version = await local.staged(model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(InvalidName):
         await local.move(model_id, version, "production", expected_production=expected)
 
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_versions_may_be_text(local: RegistryFixture, model_id: str) -> None:
@@ -251,7 +251,7 @@ async def test_every_illegal_edge_is_refused(
         "development": await local.version(model_id),
         "archived": archived,
     }
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     refused = set()
     for source, target in ILLEGAL:
         with pytest.raises(InvalidTransition) as caught:
@@ -259,7 +259,7 @@ async def test_every_illegal_edge_is_refused(
         refused.add((str(caught.value.source), str(caught.value.target)))
 
     assert refused == ILLEGAL
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 async def test_an_admin_can_force_what_proof_lacks(world: RegistryFixture, model_id: str) -> None:
@@ -286,12 +286,12 @@ async def test_force_where_nothing_lacks_is_no_force(local: RegistryFixture, mod
 async def test_force_needs_a_reason(local: RegistryFixture, model_id: str, reason: Any) -> None:
     """One that can be kept and read."""
     version = await local.version(model_id)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     with pytest.raises(InvalidInput) as caught:
         await local.move(model_id, version, "staging", force=True, reason=reason)
 
     assert caught.value.field == "reason"
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
 
 
 @pytest.mark.parametrize("reason", [None, 7, "a\0b", "\ud800", "x" * 6000])
@@ -301,12 +301,12 @@ async def test_a_reason_that_cannot_be_kept_is_refused(
     """On every database alike, before anything is changed."""
     version = await world.version(model_id)
     await world.judged(model_id, version, Gate.VALIDATION)
-    before = await world.seen(model_id)
+    before = await world.snapshot(model_id)
     with pytest.raises(InvalidInput) as caught:
         await world.move(model_id, version, "staging", reason=reason)
 
     assert caught.value.field == "reason"
-    assert await world.seen(model_id) == before
+    assert await world.snapshot(model_id) == before
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.PROMOTER, Role.ADMIN)])
@@ -316,14 +316,14 @@ async def test_only_promoters_move_versions(
     """Other roles are refused, and so is force to a promoter."""
     version = await local.version(model_id)
     await local.judged(model_id, version, Gate.VALIDATION)
-    before = await local.seen(model_id)
+    before = await local.snapshot(model_id)
     promoter = Principal("pat", frozenset({Role.PROMOTER}))
     with pytest.raises(PermissionDenied):
         await local.move(model_id, version, "staging", actor=Principal("eve", frozenset({role})))
     with pytest.raises(PermissionDenied):
         await local.move(model_id, version, "staging", actor=promoter, force=True, reason="why")
 
-    assert await local.seen(model_id) == before
+    assert await local.snapshot(model_id) == before
     assert (await local.move(model_id, version, "staging", actor=promoter)).stage is Stage.STAGING
 
 

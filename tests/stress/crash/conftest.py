@@ -23,8 +23,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     nothing that it has handed to the kernel."""
     folder = Path(tempfile.mkdtemp(prefix="crash-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
-        with warm({"home": str(folder / "home")}, tmp_path_factory.mktemp("log") / "warm") as found:
-            yield found
+        with warm({"home": str(folder / "home")}, tmp_path_factory.mktemp("log") / "warm") as case:
+            yield case
     finally:
         shutil.rmtree(folder)
 
@@ -45,5 +45,5 @@ def in_service(
         "s3_endpoint_url": service.seaweed.url,
         "call_timeout": 30,
     }
-    with warm(settings, tmp_path_factory.mktemp("log") / "warm") as found:
-        yield found
+    with warm(settings, tmp_path_factory.mktemp("log") / "warm") as case:
+        yield case

@@ -27,9 +27,9 @@ class FaultPoints:
     before the process can end.
     """
 
-    def __init__(self, stores: Stores, fatal: int, told: Callable[[str], None]) -> None:
+    def __init__(self, stores: Stores, fatal: int, tell: Callable[[str], None]) -> None:
         self._fatal = fatal
-        self._told = told
+        self._told = tell
         self._guard = threading.Lock()
         self._enters = False
         self.count = 0

@@ -72,11 +72,11 @@ async def broken(registry: ModelRegistry, tenant_id: str, only: str | None = Non
         if current is not None and record.tags.get(tags.MODEL_STAGE) != current.stage:
             problems.append(f"{model}: MLflow says stage {record.tags.get(tags.MODEL_STAGE)}")
         known = {item.version: item for item in await stores.ledger.read.versions(tenant, model)}
-        shown = {item.version: item for item in await stores.tracking.model_versions(name)}
-        if set(known) != set(shown):
-            problems.append(f"{model}: versions {sorted(known)}, in MLflow {sorted(shown)}")
-        for number in set(known) & set(shown):
-            wrong = version_tags(known[number]).items() - shown[number].tags.items()
+        projected = {item.version: item for item in await stores.tracking.model_versions(name)}
+        if set(known) != set(projected):
+            problems.append(f"{model}: versions {sorted(known)}, in MLflow {sorted(projected)}")
+        for number in set(known) & set(projected):
+            wrong = version_tags(known[number]).items() - projected[number].tags.items()
             if wrong:
                 problems.append(f"{model}: version {number} lacks the tags {sorted(wrong)}")
         notes = await stores.ledger.read.projections(tenant, model)
@@ -109,15 +109,15 @@ async def picture(registry: ModelRegistry, tenant_id: str) -> Any:
     """Everything that a second ``reconcile`` must leave as it is."""
     tenant = TenantId(tenant_id)
     stores = registry._stores
-    seen: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     async with reading(stores.ledger._engine) as connection:
         for table in tables.metadata.sorted_tables:
             rows = await connection.execute(
                 select(table).where(table.c.tenant_id == tenant).order_by(*table.primary_key)
             )
-            seen[table.name] = [str(dict(row)) for row in rows.mappings()]
+            state[table.name] = [str(dict(row)) for row in rows.mappings()]
     for record in await stores.tracking.registered_models(tenant):
         versions = await stores.tracking.model_versions(record.name)
-        seen[record.name] = [str(record), *map(str, versions)]
-    seen["files"] = [str(file) for file in await stores.artifacts.files(tenant)]
-    return seen
+        state[record.name] = [str(record), *map(str, versions)]
+    state["files"] = [str(file) for file in await stores.artifacts.files(tenant)]
+    return state

@@ -36,10 +36,10 @@ def killed(
 
     async def run() -> None:
         async with open_registry(settings) as registry:
-            found = state or await prepared(registry, name)
-            tell({"state": found})
+            state_before = state or await prepared(registry, name)
+            tell({"state": state_before})
             points = FaultPoints(registry._stores, fatal, lambda point: tell({"point": point}))
-            await OPERATIONS[name].call(registry, found)
+            await OPERATIONS[name].call(registry, state_before)
             tell({"finished": points.count})
 
     asyncio.run(run())
@@ -51,7 +51,7 @@ def recovered(settings: Settings, name: str, state: State, committed: bool, way:
 
     async def run() -> list[str]:
         async with open_registry(settings) as registry:
-            problems = [f"at once: {item}" for item in await _kept(registry, state, committed)]
+            problems = [f"at once: {item}" for item in await _surviving(registry, state, committed)]
             if way == "reconcile":
                 problems += await _reconciled(registry, state)
                 if name != "reconcile":
@@ -70,11 +70,11 @@ def recovered(settings: Settings, name: str, state: State, committed: bool, way:
         return [traceback.format_exc()]
 
 
-async def _kept(registry: ModelRegistry, state: State, committed: bool) -> list[str]:
+async def _surviving(registry: ModelRegistry, state: State, committed: bool) -> list[str]:
     """Every committed entry is there, and nothing that was not committed."""
     problems = await broken_for_readers(registry, state["tenant"])
-    found = await registry._stores.ledger.read.entries(state["tenant"], state["model"])
-    hashes = [entry.hash for entry in found]
+    entries = await registry._stores.ledger.read.entries(state["tenant"], state["model"])
+    hashes = [entry.hash for entry in entries]
     if hashes[: len(state["answered"])] != state["answered"]:
         problems.append("an answered entry is missing")
     if (len(hashes) > len(state["answered"])) != committed:

@@ -31,20 +31,20 @@ def forked(work: Callable[[Callable[[Any], None]], None]) -> tuple[int, list[Any
         os.dup2(2, 1)  # what libraries print is no answer
         status = 1
         try:
-            work(lambda item: _told(writer, item))
+            work(lambda item: _send(writer, item))
             status = 0
         except BaseException:
-            _told(writer, {"error": traceback.format_exc()})
+            _send(writer, {"error": traceback.format_exc()})
         finally:
             os._exit(status)
     os.close(writer)
     with os.fdopen(reader) as lines:
-        told = [json.loads(line) for line in lines]
+        messages = [json.loads(line) for line in lines]
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), told
+    return os.waitstatus_to_exitcode(status), messages
 
 
-def _told(writer: int, item: Any) -> None:
+def _send(writer: int, item: Any) -> None:
     os.write(writer, json.dumps(item).encode() + b"\n")
 
 
@@ -53,10 +53,10 @@ def prepared_once(case: dict[str, Any]) -> dict[str, Any]:
     from stress.crash.recovery import prepare
 
     home = Path(case["settings"]["home"])
-    _, told = forked(lambda tell: tell(prepare(_settings(case), case["operation"])))
-    shutil.rmtree(_kept(home), ignore_errors=True)
-    shutil.copytree(home, _kept(home))
-    return dict(told[0])
+    _, messages = forked(lambda tell: tell(prepare(_settings(case), case["operation"])))
+    shutil.rmtree(_snapshot(home), ignore_errors=True)
+    shutil.copytree(home, _snapshot(home))
+    return dict(messages[0])
 
 
 def run_case(case: dict[str, Any]) -> dict[str, Any]:
@@ -66,11 +66,11 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     settings, name, state = _settings(case), case["operation"], case.get("state")
     if state is not None:
         shutil.rmtree(settings.home)
-        shutil.copytree(_kept(settings.home), settings.home)
+        shutil.copytree(_snapshot(settings.home), settings.home)
     started = time.monotonic()
-    status, told = forked(lambda tell: killed(settings, name, case["fatal"], tell, state))
-    facts = {key: item[key] for item in told for key in item if item != {"point": "committed"}}
-    committed = {"point": "committed"} in told
+    status, messages = forked(lambda tell: killed(settings, name, case["fatal"], tell, state))
+    facts = {key: item[key] for item in messages for key in item if item != {"point": "committed"}}
+    committed = {"point": "committed"} in messages
     result = {
         "point": facts.get("point"),
         "finished": facts.get("finished"),
@@ -94,8 +94,8 @@ def warmed_up(case: dict[str, Any]) -> None:
         killed(_settings(case), "register", 0, lambda _: None)
         tell(list(sys.modules))
 
-    _, told = forked(work)
-    for name in told[-1] if isinstance(told[-1], list) else ():
+    _, messages = forked(work)
+    for name in messages[-1] if isinstance(messages[-1], list) else ():
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     warm()
@@ -109,7 +109,7 @@ def _settings(case: dict[str, Any]) -> Any:
     return Settings({}, **case["settings"])
 
 
-def _kept(home: Path) -> Path:
+def _snapshot(home: Path) -> Path:
     return home.with_name(f"{home.name}-kept")
 
 

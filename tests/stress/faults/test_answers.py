@@ -96,7 +96,7 @@ async def test_each_write_to_mlflow_fails_once(
     direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, operation: str, fault: Fault
 ) -> None:
     """Whichever write of an operation it strikes, the repetition has one effect and heals all."""
-    found: list[str] = []
+    violations: list[str] = []
     struck = 0
     for turn in range(50):
         model, operation_id = new_name(), new_name("operation")
@@ -109,13 +109,13 @@ async def test_each_write_to_mlflow_fails_once(
         mlflow.strike(_WRITE, fault)
         with suppress(BackendUnavailable):
             await call(through, operation_id)
-        found += [f"sent twice: {line}" for line in sent_twice(mlflow)]
+        violations += [f"sent twice: {line}" for line in sent_twice(mlflow)]
         hit = len(mlflow.struck) == turn + 1
         mlflow.plan.clear()
         await call(through, operation_id)
-        found += await problems(direct, model)
+        violations += await problems(direct, model)
         if await effects(direct, model, operation_id) != 1:
-            found.append(f"{operation} has more than one effect")
+            violations.append(f"{operation} has more than one effect")
         if not hit:
             break
         struck += 1
@@ -123,10 +123,10 @@ async def test_each_write_to_mlflow_fails_once(
         "Writes to MLflow that failed once, then repeated",
         f"{operation}: {fault}",
         writes=struck,
-        wrong=len(found),
+        wrong=len(violations),
     )
 
-    assert found == []
+    assert violations == []
     assert struck > 0
 
 

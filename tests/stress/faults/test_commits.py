@@ -24,7 +24,7 @@ async def test_each_commit_fails_once(
     direct: RegistryFixture, cut: ModelRegistry, postgres: PostgresProxy, operation: str, way: str
 ) -> None:
     """Whichever COMMIT it strikes, the operation repeated with its id has one effect."""
-    found: list[str] = []
+    violations: list[str] = []
     struck = 0
     for turn in range(1, 20):
         model, operation_id = new_name(), new_name("operation")
@@ -35,16 +35,18 @@ async def test_each_commit_fails_once(
         hit = postgres.commits >= turn
         postgres.arm()
         await call(cut, operation_id)
-        found += await problems(direct, model)
+        violations += await problems(direct, model)
         if await effects(direct, model, operation_id) != 1:
-            found.append(f"{operation} does not have one effect")
+            violations.append(f"{operation} does not have one effect")
         if not hit:
             break
         struck += 1
     name = "answer lost" if way == "lose" else "never arrived"
-    figure("COMMITs cut, then repeated", f"{operation}: {name}", commits=struck, wrong=len(found))
+    figure(
+        "COMMITs cut, then repeated", f"{operation}: {name}", commits=struck, wrong=len(violations)
+    )
 
-    assert found == []
+    assert violations == []
     assert struck > 0
 
 
@@ -68,12 +70,12 @@ async def test_a_rollback_whose_commit_never_arrived_has_not_happened(
     """It is refused as unavailable, and production stays."""
     model = new_name()
     call = await STEPS["rollback"](direct, model)
-    before = await direct.seen(model)
+    before = await direct.snapshot(model)
     postgres.arm(drop={1})
     with pytest.raises(BackendUnavailable):
         await call(cut, None)
 
-    assert await direct.seen(model) == before
+    assert await direct.snapshot(model) == before
 
 
 async def test_a_ledger_that_is_away_is_told(

@@ -27,10 +27,10 @@ async def test_reads_are_answered_while_mlflow_is_away(
     model = new_name()
     await direct.promoted(model)
     setattr(mlflow, how, True)
-    found = await through.get_model(direct.tenant, model)
+    metadata = await through.get_model(direct.tenant, model)
 
-    assert found is not None
-    assert found.production_version == 1
+    assert metadata is not None
+    assert metadata.production_version == 1
     assert model in [item.model_id for item in await through.list_models(direct.tenant, limit=1000)]
     assert [item.version for item in await through.list_versions(direct.tenant, model)] == [1]
     assert len(await through.history(direct.tenant, model)) == 3
@@ -49,13 +49,13 @@ async def test_writes_are_refused_in_time_and_can_be_repeated(
     """BackendUnavailable within five seconds, nothing changed; later the same call succeeds."""
     model, operation_id = new_name(), new_name("operation")
     call = await STEPS[operation](direct, model)
-    before = await direct.seen(model)
+    before = await direct.snapshot(model)
     setattr(mlflow, how, True)
     started = time.monotonic()
     with pytest.raises(BackendUnavailable):
         await call(through, operation_id)
     took = time.monotonic() - started
-    unchanged = await direct.seen(model) == before
+    unchanged = await direct.snapshot(model) == before
     setattr(mlflow, how, False)
     await call(through, operation_id)
     figure(

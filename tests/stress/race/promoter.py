@@ -100,8 +100,8 @@ class Promoter:
                     TENANT, MODEL, operation_id=operation_id, **common
                 ),
             )
-        found = await self.registry.list_versions(TENANT, MODEL)
-        movable = [item for item in found if item.stage.value in NEXT]
+        versions = await self.registry.list_versions(TENANT, MODEL)
+        movable = [item for item in versions if item.stage.value in NEXT]
         item = self.choice.choice(movable)
         target = NEXT[item.stage.value]
         return await self.attempt(

@@ -55,9 +55,9 @@ async def next_rivals(place: dict[str, Any]) -> tuple[list[int], int]:
         production = next(v for v, stage in stages.items() if stage is Stage.PRODUCTION)
         rivals = [version for version in stages if version != production]
         for version in rivals:
-            found = await registry.get_version(TENANT, MODEL, version)
-            assert found is not None
-            await pages.judge(version, baseline=production, digest=found.bundle_digest)
+            metadata = await registry.get_version(TENANT, MODEL, version)
+            assert metadata is not None
+            await pages.judge(version, baseline=production, digest=metadata.bundle_digest)
         return rivals, production
 
 

@@ -129,11 +129,11 @@ async def _medians(read: Read, sizes: Sizes) -> tuple[float, float]:
 async def _plans(registry: ModelRegistry, read: Read) -> list[str]:
     """How the database explains each statement of the read."""
     engine = registry._stores.ledger._engine
-    seen: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def remember(_c: Any, _k: Any, statement: str, parameters: Any, _x: Any, _m: bool) -> None:
         if statement.startswith("SELECT"):
-            seen.append((statement, parameters))
+            statements.append((statement, parameters))
 
     event.listen(engine.sync_engine, "before_cursor_execute", remember)
     try:
@@ -143,7 +143,7 @@ async def _plans(registry: ModelRegistry, read: Read) -> list[str]:
     explain = "EXPLAIN QUERY PLAN " if _dialect(registry) == "sqlite" else "EXPLAIN "
     plans = []
     async with engine.connect() as connection:
-        for statement, parameters in seen:
+        for statement, parameters in statements:
             rows = await connection.exec_driver_sql(explain + statement, parameters)
             plans.append("\n".join(str(row[-1]) for row in rows))
     return plans

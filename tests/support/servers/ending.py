@@ -6,7 +6,7 @@ import signal
 import threading
 
 
-def end_when_asked() -> None:
+def stop_on_signal() -> None:
     """From now on SIGTERM is to this process what Ctrl-C is: its ``with`` blocks stop their
     servers, and pytest ends, which takes a SystemExit for the failure of one test.
 

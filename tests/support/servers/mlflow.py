@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from support.servers.ending import end_when_asked
+from support.servers.ending import stop_on_signal
 from support.servers.postgres import free_port
 
 from model_lifecycle.stack.mlflow import QUIET, server_command
@@ -39,7 +39,7 @@ def mlflow_server(
     database = {"MLFLOW_BACKEND_STORE_URI": backend_store_uri or f"sqlite:///{folder}/mlflow.db"}
     inherited = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
     log = folder / "mlflow-server.log"
-    end_when_asked()
+    stop_on_signal()
     with log.open("wb") as output:
         server = subprocess.Popen(
             server_command(port, artifacts_destination or str(folder / "artifacts"), workers),

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.servers.ending import end_when_asked
+from support.servers.ending import stop_on_signal
 
 from model_lifecycle.stack.ports import free_ports
 from model_lifecycle.stack.postgres import installed
@@ -71,7 +71,7 @@ def postgres(folder: Path | None = None, *, durable: bool = False) -> Iterator[P
     options += "" if durable else f" {_FLEETING}"
     base = ("-w", "-D", str(data))
     binaries = {"bin_path": server.bin_path, "user": server.system_user}
-    end_when_asked()
+    stop_on_signal()
     pgexec("pg_ctl", (*base, "-o", options, "-l", str(server.log), "start"), timeout=60, **binaries)
     try:
         yield Postgres(port, data, Path(server.bin_path))

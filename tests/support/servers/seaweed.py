@@ -16,7 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from support.servers.ending import end_when_asked
+from support.servers.ending import stop_on_signal
 
 from model_lifecycle.stack.ports import choose
 from model_lifecycle.stack.seaweed import weed_command, write_problem
@@ -78,7 +78,7 @@ def seaweed(folder: Path | None = None) -> Iterator[Seaweed]:
     workdir.mkdir(parents=True, exist_ok=True)
     ports = choose({}, fixed={})
     log = workdir / "weed.log"
-    end_when_asked()
+    stop_on_signal()
     with log.open("wb") as output:
         process = subprocess.Popen(
             weed_command(workdir, ports, Seaweed.access_key, Seaweed.secret_key),

@@ -17,11 +17,11 @@ async def test_both_drivers_connect_over_tcp_and_socket(
     database = postgres_server.create_database()
     engine = sa.create_engine(getattr(postgres_server, way)("psycopg2", database))
     with engine.connect() as connection:
-        told = connection.scalar(QUESTION)
+        answer = connection.scalar(QUESTION)
     engine.dispose()
     async_engine = create_async_engine(getattr(postgres_server, way)("asyncpg", database))
     async with async_engine.connect() as async_connection:
-        told_async = await async_connection.scalar(QUESTION)
+        async_answer = await async_connection.scalar(QUESTION)
     await async_engine.dispose()
 
-    assert (database, database) == (told, told_async)
+    assert (database, database) == (answer, async_answer)
