@@ -90,11 +90,17 @@ def operator(stack: Stack) -> Iterator[AirflowRest]:
 
 @pytest.fixture(scope="session")
 def run(admin: AirflowRest, operator: AirflowRest) -> str:
-    """One whole run of ``pulse_retrain``: a first version, approved by the operator over REST."""
+    """One complete run of ``pulse_retrain``: a first version, which the operator rejects over REST.
+    The admin clears the approval, and the operator approves."""
     run_id = admin.trigger("pulse_retrain", seed=1)
     admin.wait_for_question("pulse_retrain", run_id, "approve")
-    operator.answer("pulse_retrain", run_id, "approve", "Approve").raise_for_status()
+    operator.answer("pulse_retrain", run_id, "approve", "Reject").raise_for_status()
+    admin.finish("pulse_retrain", run_id)
+    assert admin.states("pulse_retrain", run_id)["promote_to_production"] == "skipped"
 
+    admin.clear("pulse_retrain", run_id, "approve", "promote_to_production")
+    admin.wait_for_question("pulse_retrain", run_id, "approve")
+    operator.answer("pulse_retrain", run_id, "approve", "Approve").raise_for_status()
     assert admin.finish("pulse_retrain", run_id) == "success"
     return run_id
 

@@ -159,6 +159,29 @@ def test_retry_after_an_answer_does_not_ask_again(
     assert [item.verdict for item in approvals(version)] == [Verdict.PASS]
 
 
+def test_cleared_approval_is_requested_again(
+    staged: Callable[..., int],
+    context: MakeContext,
+    model: ModelNames,
+    questions: list[SimpleNamespace],
+    approvals: Callable[[int], list[Evidence]],
+) -> None:
+    """After a clear, the earlier answer is not used; a new one is requested and recorded."""
+    from model_lifecycle.operators import ApproveModelOperator
+
+    stored: dict[str, Any] = {}
+    version = staged()
+    task = ApproveModelOperator(task_id="approve", version=version, **model)
+    kwargs = parked(task, context(task, stored=stored))
+    first = task.execute_complete(context(task, stored=stored), answer_event("Reject"), **kwargs)
+    cleared: dict[str, Any] = {"try_number": 2, "cleared_after": 1, "stored": stored}
+    kwargs = parked(task, context(task, **cleared))
+    second = task.execute_complete(context(task, **cleared), answer_event(), **kwargs)
+
+    assert (first["verdict"], second["verdict"], len(questions)) == ("FAIL", "PASS", 2)
+    assert sorted(item.verdict for item in approvals(version)) == [Verdict.FAIL, Verdict.PASS]
+
+
 def test_people_are_told_that_they_are_asked_and_of_a_rejection(
     staged: Callable[..., int],
     context: MakeContext,
@@ -190,7 +213,7 @@ def test_default_answer_cannot_be_approval(model: ModelNames) -> None:
     """Nobody's silence promotes a model."""
     from model_lifecycle.operators import ApproveModelOperator
 
-    with pytest.raises(ValueError, match="has rejected"):
+    with pytest.raises(ValueError, match="counts as a rejection"):
         ApproveModelOperator(task_id="approve", version=1, defaults="Approve", **model)
 
 
