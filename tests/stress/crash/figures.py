@@ -35,7 +35,7 @@ def table(lines: list[str]) -> str:
         "# Figures of the last `make stress`",
         "",
         f"Written by the run itself, {day}: Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores. What they mean is in [reliability.md](reliability.md).",
+        f"{os.cpu_count()} cores. [Reliability](reliability.md) explains them.",
     ]
     for section, rows in sections.items():
         names = list(rows[0])
