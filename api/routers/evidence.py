@@ -65,7 +65,7 @@ async def record_evidence(
     caller: Gatekeeper,
     registry: Registry,
 ) -> Response:
-    """Record a gate's verdict; its evidence_id makes a repetition harmless. Role: gatekeeper."""
+    """Record a gate's verdict; the same evidence_id again is idempotent. Role: gatekeeper."""
     recorded = await registry.record_evidence(
         caller.tenant_id, model_id, version, asked.evidence(), actor=caller.principal
     )

@@ -62,7 +62,7 @@ async def compare_runs(
         Query(max_length=100, description="Metrics to show.", json_schema_extra=_METRICS),
     ] = None,
 ) -> Response:
-    """The runs' metrics side by side, in the order asked for. Role: any."""
+    """The runs' metrics side by side, in the order of the query. Role: any."""
     found = await registry.compare_runs(caller.tenant_id, run_ids, metrics or [])
     return read(request, {"items": found})
 

@@ -123,7 +123,7 @@ async def model_history(
 async def production_at(
     request: Request, model_id: ModelId, caller: Reader, registry: Registry, at: At = None
 ) -> Response:
-    """Which version was in production at an instant. Role: any."""
+    """The version that was in production at a timestamp. Role: any."""
     when = at or now()
     version = await registry.production_at(caller.tenant_id, model_id, when)
     return read(request, {"model_id": model_id, "at": timestamp(when), "version": version})

@@ -80,6 +80,6 @@ async def readiness(
     registry: Registry,
     target: Annotated[LiveStage, Query(description="The stage to go to.")],
 ) -> Response:
-    """What the version still lacks for a stage. Role: any."""
+    """The evidence that the version still lacks for a stage. Role: any."""
     found = await registry.readiness(caller.tenant_id, model_id, version, target)
     return read(request, found.document())

@@ -59,7 +59,7 @@ def _instant(value: Any) -> datetime:
         except (ValueError, OverflowError):
             pass
     raise InvalidInput(
-        "at must be an instant with its time zone, such as 2026-03-01T12:00:00Z", field="at"
+        "at must be a timestamp with its time zone, such as 2026-03-01T12:00:00Z", field="at"
     )
 
 
@@ -110,7 +110,7 @@ After = Annotated[
 At = Annotated[
     datetime | None,
     BeforeValidator(lambda value: None if value is None else _instant(value)),
-    Query(description="An instant with its time zone; now if left out."),
+    Query(description="A timestamp with its time zone; now if left out."),
 ]
 LiveStage = Literal["development", "staging", "production", "archived"]
 PlainText = Annotated[str, Field(max_length=5000, json_schema_extra=_PLAIN_TEXT)]

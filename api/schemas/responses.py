@@ -163,7 +163,7 @@ class Entry(BaseModel):
 
 
 class Production(BaseModel):
-    """The production version at an instant; null if there was none."""
+    """The production version at a timestamp; null if there was none."""
 
     model_id: str
     at: AwareDatetime
@@ -215,7 +215,7 @@ class ComparedRun(BaseModel):
 
 
 class Comparison(BaseModel):
-    """The runs in the order asked for."""
+    """The runs in the order of the query."""
 
     items: list[ComparedRun]
 

@@ -67,7 +67,7 @@ def production(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which version was in production at an instant."""
+    """Show the version that was in production at a timestamp."""
     when = _instant(at)
     version = ask(home, lambda registry: registry.production_at(tenant, model, when))
     answer(
@@ -170,7 +170,7 @@ def _instant(text: str | None) -> datetime:
         when = None
     if when is None or when.tzinfo is None:
         raise InvalidInput(
-            f"--at {text!r:.80} is not an instant with its time zone, such as 2026-03-01T12:00:00Z",
+            f"--at {text!r:.80} is not a timestamp with its time zone, such as 2026-03-01T12:00:00Z",
             field="at",
         )
     return when

@@ -128,7 +128,7 @@ class Catalog:
     async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
         if not isinstance(when, datetime) or when.tzinfo is None:
             raise InvalidInput(
-                "when must be an instant with its time zone, such as 2026-03-01T12:00:00Z",
+                "when must be a timestamp with its time zone, such as 2026-03-01T12:00:00Z",
                 field="when",
             )
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)

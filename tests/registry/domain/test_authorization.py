@@ -21,7 +21,13 @@ MATRIX = {
     "viewer": {"read models"},
     "contributor": {"read models", "register versions"},
     "gatekeeper": {"read models", "record evidence", "set promotion policies"},
-    "promoter": {"read models", "move versions between stages", "roll back", "reconcile"},
+    "promoter": {
+        "read models",
+        "move versions between stages",
+        "roll back",
+        "reconcile",
+        "verify the models of all tenants",
+    },
     "admin": {action.value for action in Action},
 }
 
