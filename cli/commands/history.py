@@ -170,7 +170,7 @@ def _instant(text: str | None) -> datetime:
         when = None
     if when is None or when.tzinfo is None:
         raise InvalidInput(
-            f"--at {text!r:.80} is not a timestamp with its time zone, such as 2026-03-01T12:00:00Z",
+            f"--at {text!r:.80} is not a timestamp with a time zone, such as 2026-03-01T12:00:00Z",
             field="at",
         )
     return when
