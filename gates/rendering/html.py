@@ -24,6 +24,21 @@ _TITLES = {
 }
 
 
+#: Verdicts of a report whose requirements have verdicts of their own.
+_DECIDED = (Verdict.PASS, Verdict.FAIL)
+_SO_FAR = {
+    Verdict.PASS: "met",
+    Verdict.FAIL: "not met",
+    Verdict.INCONCLUSIVE: "open",
+    Verdict.INVALID: "not judged",
+}
+_OUTCOME_NOTES = {
+    Verdict.INCONCLUSIVE: "“Met”, “not met” and “open” say on which side of the demand an interval "
+    "lies so far. They are no verdicts: the report has none yet.",
+    Verdict.INVALID: "The numbers are shown, not judged, because a check of the data failed.",
+}
+#: Where a picture of a report without a verdict shows that an interval has passed its line.
+_REACHED = "line reached"
 #: Counts that a reader looks for first; the others are with the inputs.
 _FACTS = (
     *("rows", "usable_rows", "units", "requests", "judged", "blocks"),
@@ -40,8 +55,8 @@ def report_page(report: GateReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(amount=amount, count=count)
-    rows = [_row(row) for row in report.metrics]
+    environment.filters.update(amount=amount, count=count, capitalized=_capitalized)
+    rows = [_row(row, report.verdict) for row in report.metrics]
     demands, conditions = policy_sentences(report.gate, report.policy)
     return environment.get_template("report.html").render(
         report=report,
@@ -55,7 +70,9 @@ def report_page(report: GateReport) -> str:
         block_sizes=_block_sizes(report),
         slices=[row for row in rows if row["kind"] == "slice"],
         shown=[row for row in rows if row["kind"] == "shown"],
-        pictures=pictures(report.detail, report.metrics),
+        outcome_heading="verdict" if report.verdict in _DECIDED else "so far",
+        outcome_note=_OUTCOME_NOTES.get(report.verdict, ""),
+        pictures=pictures({**report.detail, "looks": _looks(report)}, report.metrics),
         latency=report.detail.get("latency") or {},
         answers=_matrix(report.detail.get("answers") or {}, report.counts.get("paired", 0)),
         looks=report.detail.get("looks", ()),
@@ -68,6 +85,11 @@ def report_page(report: GateReport) -> str:
         },
         counts={name.replace("_", " "): number for name, number in report.counts.items()},
     )
+
+
+def _capitalized(text: str) -> str:
+    """``text`` as the beginning of a sentence; names within it keep their case."""
+    return text[:1].upper() + text[1:]
 
 
 def _matrix(answers: Mapping[str, int], paired: int) -> dict[str, Any]:
@@ -91,10 +113,30 @@ def _matrix(answers: Mapping[str, int], paired: int) -> dict[str, Any]:
     }
 
 
-def _row(row: MetricRow) -> dict[str, Any]:
-    """A row with its interval and bar as the page shows them."""
+def _looks(report: GateReport) -> list[Mapping[str, Any]]:
+    """The interim analyses. Where the report has no verdict, the picture names none either."""
+    looks = list(report.detail.get("looks", ()))
+    return (
+        looks if report.verdict in _DECIDED else [{**item, "verdict": _REACHED} for item in looks]
+    )
+
+
+def _outcome(row: MetricRow, verdict: Verdict) -> dict[str, str]:
+    """The words and the style of a row's badge. A requirement has a verdict only in a report that
+    has one: a green PASS on an INVALID page would be read as the page's."""
+    if row.verdict is None:
+        return {"text": "shown", "style": "neutral"}
+    if verdict in _DECIDED:
+        return {"text": row.verdict.value, "style": row.verdict.value.lower()}
+    text = "not judged" if verdict is Verdict.INVALID else _SO_FAR[row.verdict]
+    return {"text": text, "style": "neutral"}
+
+
+def _row(row: MetricRow, verdict: Verdict) -> dict[str, Any]:
+    """A row of a report with this verdict, with its interval and bar as the page shows them."""
     return {
         **row.document(),
+        "outcome": _outcome(row, verdict),
         "interval": interval(row.lower, row.upper),
         "demand": _demand(row),
         "bar": _bar(row),

@@ -27,6 +27,9 @@ from .svg import (
     too_early,
 )
 
+#: Characters of tick labels that fit below a wide picture.
+_AXIS_CHARACTERS = 84
+
 
 def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[SvgFigure]:
     """All pictures that a report's detail and rows allow, the deciding ones first."""
@@ -189,9 +192,21 @@ def _limit_view(axes: Axes, points: Sequence[Mapping[str, Any]], threshold: floa
     axes.set_ylim(low - room, high + room)
 
 
+def _tick_count(names: Sequence[str]) -> int:
+    """How many names of blocks stand beside each other without touching."""
+    return max(2, min(7, _AXIS_CHARACTERS // max(len(name) for name in names)))
+
+
 def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xlim(0.3, len(names) + 0.7)
-    places = [int(x) for x in MaxNLocator(7, integer=True).tick_values(1, len(names))]
+    places = [
+        int(x) for x in MaxNLocator(_tick_count(names), integer=True).tick_values(1, len(names))
+    ]
     places = [place for place in places if 1 <= place <= len(names)]
     axes.xaxis.set_major_locator(FixedLocator(places))
-    axes.set_xticklabels([names[place - 1] for place in places])
+    for place, label in zip(
+        places, axes.set_xticklabels([names[place - 1] for place in places]), strict=True
+    ):
+        # A long name below the last block would be cut off at the picture's edge.
+        if place > 0.95 * len(names):
+            label.set_horizontalalignment("right")

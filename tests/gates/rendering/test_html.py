@@ -50,6 +50,42 @@ def test_nothing_is_markup():
     assert page.count("&lt;script&gt;") >= 5
 
 
+@pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.INCONCLUSIVE])
+@pytest.mark.parametrize("row", [Verdict.PASS, Verdict.FAIL])
+def test_no_verdict_stands_on_a_page_without_one(verdict, row):
+    """Neither a badge nor a picture says PASS or FAIL where the report says neither."""
+    metrics = (MetricRow("brier", "Brier score", "comparison", row, "better", threshold=-0.01),)
+    detail = {"looks": [_looks(verdict=row.value)]}
+    page = report_page(_report(verdict=verdict, metrics=metrics, detail=detail))
+    images = [
+        base64.b64decode(source).decode()
+        for source in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)
+    ]
+
+    assert re.findall(r'<span class="badge (\w+)">', page) == [verdict.value.lower(), "neutral"]
+    assert "<!-- line reached -->" in images[0]
+    assert not any(f"<!-- {row} -->" in image for image in images)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
+def test_requirements_have_verdicts_where_the_report_has_one(verdict):
+    """Each with its own badge."""
+    metrics = (MetricRow("brier", "Brier score", "comparison", verdict, "as it is"),)
+    page = report_page(_report(verdict=verdict, metrics=metrics))
+
+    assert re.findall(r'<span class="badge (\w+)">', page) == [verdict.value.lower()] * 2
+
+
+def test_long_names_of_blocks_do_not_touch():
+    """Hours have longer names than days, so fewer of them stand below the picture."""
+    points = [{**_looks()["points"][0], "block": f"2024-03-{i:02} 05:00"} for i in range(1, 29)]
+    days = [{**point, "block": point["block"][:10]} for point in points]
+    (hourly,), (daily,) = (_drawn({"looks": [_looks(points=item)]}) for item in (points, days))
+
+    assert len(set(re.findall(r"<!-- (2024-03-\d\d 05:00) -->", hourly))) <= 6
+    assert len(set(re.findall(r"<!-- (2024-03-\d\d) -->", daily))) > 6
+
+
 def test_empty_report():
     """A report without numbers is a page all the same."""
     page = report_page(_report())
