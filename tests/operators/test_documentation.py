@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.markdown import blocks
 
 import model_lifecycle
 
@@ -37,6 +38,29 @@ def test_every_example_of_the_page_is_a_dag_file(dags: DagBag, airflow_database:
     assert len(dags.dagbag_stats) == len(_PYTHON) == 7
     assert all(stat.dag_num > 0 for stat in dags.dagbag_stats)
     assert "acme.churn" in dags.dags
+
+
+def test_the_readmes_example_is_a_dag_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_database: None
+) -> None:
+    """It loads beside a package `churn`; its DAG has the steps that the README describes."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "churn").mkdir()
+    (tmp_path / "churn" / "training.py").write_text("def train():\n    ...\n")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "churn_retrain.py").write_text(
+        blocks("python", pages=["README.md"])[0].text
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    dags = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="readme", bundle_path=tmp_path)
+
+    assert (dags.import_errors, dags.captured_warnings) == ({}, {})
+    assert set(dags.dags["churn_retrain"].task_dict) == {
+        *("train", "register", "set_policy", "validate", "promote_to_staging", "shadow_test"),
+        "promote_to_production",
+    }
 
 
 def test_examples_survive_serialisation(dags: DagBag, airflow_database: None) -> None:

@@ -1,0 +1,46 @@
+"""Names in the documentation: files, environment variables and links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import pytest
+from support.markdown import PAGES, ROOT, inline_code
+
+from model_lifecycle.api.settings import ApiSettings
+from model_lifecycle.registry.settings import PREFIX, Settings
+
+_FOLDERS = "api|benchmarks|cli|dags|docs|gates|operators|plugin|registry|stack|tests"
+_PATH = re.compile(rf"(?:{_FOLDERS})/[\w/.-]*")
+_VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]+")
+#: Variables that are no settings: of the command line, and of the tests.
+_OTHERS = {f"{PREFIX}{name}" for name in ("TENANT", "ROLES", "TRACEBACK")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_exist(page: str) -> None:
+    """Inline code that is a path of this repository names a file or a folder."""
+    paths = [code for code in inline_code(page) if _PATH.fullmatch(code) and "NAME" not in code]
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_exist(page: str) -> None:
+    """Each variable `MODEL_LIFECYCLE_…` is a setting, or one of the command line."""
+    known = {f"{PREFIX}{item.name.upper()}" for item in fields(Settings)}
+    known |= {f"{PREFIX}API_{item.name.upper()}" for item in fields(ApiSettings)}
+    named = set(_VARIABLE.findall((ROOT / page).read_text(encoding="utf-8")))
+
+    assert {name for name in named if not name.endswith("_")} <= known | _OTHERS
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "/" not in page])
+def test_links_of_the_root_exist(page: str) -> None:
+    """`make docs` checks the links inside of `docs`; this, those of the pages above it."""
+    targets = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
+
+    assert [
+        target for target in targets if "://" not in target and not (ROOT / target).exists()
+    ] == []
