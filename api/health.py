@@ -22,20 +22,20 @@ class Health:
     def __init__(self, opened: OpenRegistry) -> None:
         self._opened = opened
         self._lock = asyncio.Lock()
-        self._asked = -_FRESH
+        self._checked_at = -_FRESH
         self._known: dict[str, Any] = {}
         self._warnings: list[str] = []
 
     async def parts(self) -> dict[str, str | None]:
         """Each part with its problem, None where it has none."""
         async with self._lock:
-            if time.monotonic() >= self._asked + _FRESH:
+            if time.monotonic() >= self._checked_at + _FRESH:
                 self._known = await self._ask()
-                self._asked = time.monotonic()
+                self._checked_at = time.monotonic()
         return self._known
 
     def warnings(self) -> list[str]:
-        """What was wrong with this process, as of the last probe: its clock."""
+        """Warnings about this process at the last probe: its clock."""
         return self._warnings
 
     async def _ask(self) -> dict[str, str | None]:

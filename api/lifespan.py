@@ -88,8 +88,8 @@ class OpenRegistry:
 
 
 async def _registry(request: Request) -> ModelRegistry:
-    found: ModelRegistry = await request.app.state.opened.registry()
-    return found
+    opened: ModelRegistry = await request.app.state.opened.registry()
+    return opened
 
 
 Registry = Annotated[ModelRegistry, Depends(_registry)]

@@ -1,4 +1,4 @@
-"""What the HTTP API is told besides the registry's settings: limits, deadlines, credentials."""
+"""Settings of the HTTP API besides the registry's: limits, deadlines, credentials."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class ApiSettings:
         return bool(self.jwt_jwks_url)
 
     def __repr__(self) -> str:
-        shown = {item.name: getattr(self, item.name) for item in fields(self)}
-        shown["secret"] = "***" if self.secret else ""
-        return f"ApiSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["secret"] = "***" if self.secret else ""
+        return f"ApiSettings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def _parse(name: str, value: Any) -> Any:

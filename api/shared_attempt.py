@@ -26,7 +26,7 @@ class SharedAttempt(Generic[T]):
         self._retry_at = 0.0
 
     async def result(self) -> T:
-        """What the attempt returns. Raises what it raises."""
+        """The attempt's result. Raises the attempt's error."""
         if self._task is None:
             if self._error is not None and time.monotonic() < self._retry_at:
                 raise self._error.with_traceback(None)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]) -> T:
-    """What ``question`` finds out from the registry, which is closed afterwards.
+    """The result of ``question``, called with the registry, which is closed afterwards.
 
     Raises what the registry raises, and InvalidInput where there is no registry: nobody who
     looks in the wrong place should find an empty registry there, made by the looking.
@@ -41,7 +41,7 @@ def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, An
 
 def acting(actor: str | None) -> Principal:
     """Who acts: ``actor``, else the person logged in, with the roles of MODEL_LIFECYCLE_ROLES
-    (default: every role, as whoever can open the database directly is trusted anyway)."""
+    (default: every role, since direct access to the database is trusted anyway)."""
     names = os.environ.get(f"{PREFIX}ROLES", "")
     roles = parse_roles(name.strip() for name in names.split(",")) if names else frozenset(Role)
     return Principal(f"cli:{_login_name()}" if actor is None else actor, roles)
@@ -49,7 +49,7 @@ def acting(actor: str | None) -> Principal:
 
 @contextmanager
 def repeatable(operation_id: str | None) -> Iterator[str]:
-    """An operation id for one change: the given one or a new one, which the caller is told when
+    """An operation id for one change: the given one or a new one, which is printed when
     a backend fails, so that a repetition cannot act twice."""
     chosen = operation_id or f"cli/{uuid.uuid4()}"
     try:

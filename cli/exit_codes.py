@@ -1,4 +1,4 @@
-"""What the command line answers to the shell. Scripts rely on these numbers: they never change."""
+"""Exit codes of the command line. Scripts rely on these numbers: they never change."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ app.command(rich_help_panel=_KEEP)(serve.serve)
 database.command("upgrade")(maintenance.upgrade)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from model_lifecycle import __version__
 
         typer.echo(f"model-lifecycle {__version__}")

@@ -66,7 +66,7 @@ OperationId = Annotated[
 
 
 def expected_production(text: str | None) -> ExpectedProduction:
-    """What ``--expect`` says: a version, ``none`` for no version, or nothing at all.
+    """The value of ``--expect``: a version, ``none`` for no version, or absent.
 
     Raises InvalidName.
     """

@@ -1,4 +1,4 @@
-"""What a command answers on standard output: one JSON document, or text and tables for people."""
+"""Standard output of a command: one JSON document, or text and tables for people."""
 
 from __future__ import annotations
 

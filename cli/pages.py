@@ -22,8 +22,8 @@ class Page(Generic[T, Position]):
         cls, items: Sequence[T], limit: int, position: Callable[[T], Position]
     ) -> Page[T, Position]:
         """The first ``limit`` of ``items``, which hold one more than that if the list goes on."""
-        shown = items[:limit]
-        return cls(shown, position(shown[-1]) if len(items) > limit else None)
+        visible = items[:limit]
+        return cls(visible, position(visible[-1]) if len(items) > limit else None)
 
     def notes(self) -> list[str]:
         """The line that tells a person how to go on; empty on the last page."""

@@ -1,1 +1,1 @@
-"""Who calls: API keys and signed tokens, each to a tenant and roles."""
+"""Authentication: API keys and signed tokens, each with a tenant and roles."""

@@ -1,4 +1,4 @@
-"""Who calls: the tenant and the principal that a verified credential stands for."""
+"""The caller: tenant and principal of a verified credential."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NotAuthenticated(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """``tenant_id`` comes from the credential alone: no header, query or body is asked."""
+    """``tenant_id`` comes from the credential alone, never from header, query or body."""
 
     tenant_id: str
     principal: Principal
@@ -35,9 +35,9 @@ def permitted(action: Action) -> Callable[[Request], Awaitable[Caller]]:
     """
 
     async def caller(request: Request) -> Caller:
-        found: Caller = request.state.caller
-        require(found.principal, action)
-        return found
+        authenticated: Caller = request.state.caller
+        require(authenticated.principal, action)
+        return authenticated
 
     return caller
 

@@ -26,7 +26,7 @@ _INVALID = "the token is not valid here"
 _LEEWAY = 30
 _KEYS_LIVE = 600.0
 #: Tokens may name any key id: unknown ones must not make us ask the provider all the time.
-_ASK_AGAIN_AFTER = 30.0
+_REFETCH_AFTER = 30.0
 #: Seconds for one fetch, from the first byte that is sent to the last that is received.
 _PATIENCE = 4.0
 #: Seconds for which a failed fetch answers for the next ones.
@@ -44,7 +44,7 @@ class KeySet:
         self._url = url
         self._keys: dict[str, PyJWK] = {}
         self._fetched = -_KEYS_LIVE
-        self._asked = -_ASK_AGAIN_AFTER
+        self._fetched_at = -_REFETCH_AFTER
         self._fetching = SharedAttempt(self._fetch, pause=_AFTER_FAILURE)
         # One thread of its own: a provider that hangs must not use up those of other work.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jwks")
@@ -55,7 +55,7 @@ class KeySet:
         now = time.monotonic()
         if key_id in self._keys and now < self._fetched + _KEYS_LIVE:
             return self._keys[key_id]
-        if now >= self._asked + _ASK_AGAIN_AFTER:
+        if now >= self._fetched_at + _REFETCH_AFTER:
             await self._fetching.result()
         return self._keys.get(key_id)
 
@@ -72,7 +72,7 @@ class KeySet:
         else:
             self._keys = {key.key_id: key for key in keys if key.key_id}
             self._fetched = time.monotonic()
-        self._asked = time.monotonic()
+        self._fetched_at = time.monotonic()
 
     def _download(self) -> Any:
         if not self._url.startswith(("https://", "http://")):
@@ -124,8 +124,8 @@ class JwtVerifier:
 
     def _roles(self, claims: Mapping[str, Any]) -> frozenset[Role]:
         """Our roles among those of the claim; a provider has others for other programs."""
-        said = claims.get(self._api.jwt_roles_claim, ())
-        names = said.split() if isinstance(said, str) else said
+        claimed = claims.get(self._api.jwt_roles_claim, ())
+        names = claimed.split() if isinstance(claimed, str) else claimed
         if not isinstance(names, list | tuple):
             return frozenset()
         return frozenset(role for role in Role if role.value in names)

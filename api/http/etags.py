@@ -47,7 +47,7 @@ def names(header: str | None, etag: str) -> bool:
 
 
 def expected_epoch(caller: Caller, model_id: str, if_match: str | None) -> ExpectedEpoch:
-    """What a write with this If-Match expects of the model: the core compares it inside the write.
+    """The epoch that If-Match requires; the core compares it inside the write.
 
     A weak tag, and one that is not of this tenant's model, is of no epoch.
     """

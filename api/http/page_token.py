@@ -36,7 +36,7 @@ class PageTokens:
     def position(
         self, tenant_id: str, query: Mapping[str, Any], token: str | None
     ) -> Position | None:
-        """What the token was made with; None without a token. Raises a Refusal."""
+        """The position in the token; None without a token. Raises HttpError."""
         if token is None:
             return None
         try:
@@ -55,16 +55,16 @@ class PageTokens:
         self,
         tenant_id: str,
         query: Mapping[str, Any],
-        found: Sequence[tuple[Position, Any]],
+        rows: Sequence[tuple[Position, Any]],
         limit: int,
     ) -> dict[str, Any]:
         """The first ``limit`` of ``found``, which are positions and documents, and the token of
         the next page if there are more."""
-        shown = found[:limit]
-        more = len(found) > limit
+        visible = rows[:limit]
+        more = len(rows) > limit
         return {
-            "items": [item for _, item in shown],
-            "next": self.token(tenant_id, query, shown[-1][0]) if more else None,
+            "items": [item for _, item in visible],
+            "next": self.token(tenant_id, query, visible[-1][0]) if more else None,
         }
 
     def _tag(self, tenant_id: str, query: Mapping[str, Any], place: bytes) -> bytes:

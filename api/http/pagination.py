@@ -27,7 +27,7 @@ class Paging:
 
     @property
     def after_recorded(self) -> tuple[datetime, str] | None:
-        """Where the page begins in a list of what was recorded: an instant and an id."""
+        """The start of a page in a list of records: a timestamp and an id."""
         if self.after is None:
             return None
         at, name = self.after
@@ -35,7 +35,7 @@ class Paging:
 
     @property
     def after_time(self) -> tuple[datetime | None, str] | None:
-        """Where the page begins in a list by time: an instant, if there is one, and an id."""
+        """The start of a page in a list by time: a timestamp, if any, and an id."""
         if self.after is None:
             return None
         at, name = self.after
@@ -43,10 +43,10 @@ class Paging:
 
     def page(
         self,
-        found: Iterable[Any],
+        items: Iterable[Any],
         position: Callable[[Any], Position],
         document: Callable[[Any], Any] = lambda item: item,
     ) -> dict[str, Any]:
-        """The page of ``found``, one more than which was asked of the core."""
-        rows = [(position(item), document(item)) for item in found]
+        """The page of ``items``, of which one more than the limit was read."""
+        rows = [(position(item), document(item)) for item in items]
         return self._tokens.page(self._tenant, self._query, rows, self.limit)

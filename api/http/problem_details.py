@@ -46,7 +46,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.InvalidTransition: 409,
     errors.GateRefused: 409,
     errors.PermissionDenied: 403,
-    # The caller can choose another version; the damage itself is for whoever runs the stores.
+    # The caller can choose another version; the damage itself concerns the operator of the stores.
     errors.BundleCorrupt: 409,
     errors.LedgerCorrupt: 500,
     errors.BackendUnavailable: 503,
@@ -104,12 +104,12 @@ def problem(request: Request, error: Exception) -> Response:
 
 def log_failure(request: Request, error: Exception) -> None:
     """Log an error that no route expects, with its traceback, under the request's id."""
-    found = {
+    fields = {
         "request_id": getattr(request.state, "request_id", ""),
         "method": request.method,
         "route": getattr(request.scope.get("route"), "path", "unmatched"),
     }
-    _log.error("request failed", exc_info=error, extra={"document": found})
+    _log.error("request failed", exc_info=error, extra={"document": fields})
 
 
 def document(
@@ -154,11 +154,11 @@ def _allowed(request: Request) -> str:
 
 
 def _invalid(error: RequestValidationError) -> tuple[int, str, str, dict[str, Any]]:
-    """What pydantic said, without the values: they may be large, or secret."""
-    found = [
+    """Pydantic's messages without the values, which may be large or secret."""
+    problems = [
         {"field": ".".join(map(str, item["loc"][1:])) or str(item["loc"][0]), "detail": item["msg"]}
         for item in error.errors()[:20]
     ]
-    first = found[0]
+    first = problems[0]
     text = f"{first['field']}: {first['detail']}"
-    return 422, "invalid_input", text, {"field": first["field"], "errors": found}
+    return 422, "invalid_input", text, {"field": first["field"], "errors": problems}

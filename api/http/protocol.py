@@ -97,7 +97,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._start_timer(_AFTER_ANSWER, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: an upgrade is a client's wish, and is answered as the request that it is."""
+        """Log nothing: an upgrade request is answered as a plain request."""
 
     def _start_header_timer(self) -> None:
         seconds = self._limits.header_timeout

@@ -16,7 +16,7 @@ def parse(data: bytes) -> Any:
     """``data`` as JSON. Raises a Refusal for what is not UTF-8, for keys that come twice, NaN and
     infinity, and nesting beyond 32 levels."""
     try:
-        found = json.loads(
+        document = json.loads(
             data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant
         )
     except RecursionError:
@@ -27,9 +27,9 @@ def parse(data: bytes) -> Any:
         raise malformed_json(f"{error.msg} at character {error.pos}") from None
     except ValueError:
         raise malformed_json("a number is too long") from None
-    if _deeper_than(found, MAX_DEPTH):
+    if _deeper_than(document, MAX_DEPTH):
         raise _too_deep()
-    return found
+    return document
 
 
 async def json_body(request: Request) -> Any:
@@ -46,10 +46,10 @@ def is_json(content_type: str) -> bool:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise malformed_json("an object has the same key twice")
-    return found
+    return members
 
 
 def _constant(name: str) -> NoReturn:

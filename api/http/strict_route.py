@@ -100,12 +100,12 @@ def _check_query(request: Request, known: Mapping[str, bool]) -> None:
     names: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name not in known:
-            shown, allowed = name[:_LONGEST_NAME], ", ".join(sorted(known)) or "none"
+            listed, allowed = name[:_LONGEST_NAME], ", ".join(sorted(known)) or "none"
             raise HttpError(
                 422,
                 "invalid_input",
-                f"there is no query parameter {shown!r}; this route knows: {allowed}",
-                field=shown,
+                f"there is no query parameter {listed!r}; this route knows: {allowed}",
+                field=listed,
             )
         if name in names and not known[name]:
             raise HttpError(

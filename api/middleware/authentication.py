@@ -1,4 +1,4 @@
-"""Nothing behind this layer is reached without a credential: routes, documents, unknown paths."""
+"""Requires a credential for every path behind it: routes, documents, unknown paths."""
 
 from __future__ import annotations
 

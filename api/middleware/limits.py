@@ -1,4 +1,4 @@
-"""How much a request may send, and how long it may take."""
+"""Limits on the size and the duration of a request."""
 
 from __future__ import annotations
 

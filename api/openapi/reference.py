@@ -82,9 +82,9 @@ def _commands(method: str, path: str, operation: Json, body: Any) -> list[str]:
     commands = [_joined([*plain, f'"$API{address}"'])]
     content = operation.get("requestBody", {}).get("content", {})
     if "multipart/form-data" in content:
-        told = '{"name": "churn"}' if name == "register_model" else "{}"
+        form_document = '{"name": "churn"}' if name == "register_model" else "{}"
         for part in ("mlflow_model=@model.zip", "onnx_model=@model.onnx"):
-            form = [f"-F 'document={told}'", f"-F {part}"]
+            form = [f"-F 'document={form_document}'", f"-F {part}"]
             commands.append(_joined([*words, *form, f'"$API{address}"']))
     return commands
 

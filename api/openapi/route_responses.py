@@ -1,4 +1,4 @@
-"""What routes add to their OpenAPI description: problems, headers, links, forms."""
+"""Parts of the routes' OpenAPI descriptions: problems, headers, links, forms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..http.problem_details import MEDIA_TYPE
 from ..uploads.form import DOCUMENT, FORM, ONNX, ZIP
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_SAID = {
+_DESCRIPTIONS = {
     400: "Not JSON, or a header that cannot be read.",
     401: "No credential, or not a valid one.",
     403: "The credential's roles do not allow it.",
@@ -38,17 +38,20 @@ Responses = dict[int | str, dict[str, Any]]
 def problems(*more: int) -> Responses:
     """The problem answers every route has, and those of this one."""
     return {
-        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {MEDIA_TYPE: {"schema": _PROBLEM}},
+        }
         for status in sorted({*_ALWAYS, *more})
     }
 
 
 def reads(*more: int, links: Mapping[str, Any] | None = None) -> Responses:
     """Answers of a read with its ETag."""
-    found: dict[str, Any] = {"description": "Found.", "headers": ETAG}
+    description: dict[str, Any] = {"description": "Found.", "headers": ETAG}
     if links:
-        found["links"] = dict(links)
-    return {200: found, 304: _NOT_MODIFIED, **problems(*more)}
+        description["links"] = dict(links)
+    return {200: description, 304: _NOT_MODIFIED, **problems(*more)}
 
 
 def documents(*media_types: str) -> Responses:
@@ -56,8 +59,8 @@ def documents(*media_types: str) -> Responses:
     content = {name: {"schema": {"type": "string"}} for name in media_types}
     if "application/json" in content:
         content["application/json"] = {"schema": {"type": "object"}}
-    found = {"description": "Found.", "headers": ETAG, "content": content}
-    return {200: found, 304: _NOT_MODIFIED, **problems(404)}
+    description = {"description": "Found.", "headers": ETAG, "content": content}
+    return {200: description, 304: _NOT_MODIFIED, **problems(404)}
 
 
 def writes(

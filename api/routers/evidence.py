@@ -1,4 +1,4 @@
-"""What gates said about a version."""
+"""Evidence of the gates about a version."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ async def list_evidence(
 ) -> Response:
     """Verdicts on the version, oldest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_evidence(
+    evidence = await registry.list_evidence(
         caller.tenant_id, model_id, version, after=paging.after_recorded, limit=limit + 1
     )
     page = paging.page(
-        found,
+        evidence,
         lambda item: [timestamp(item.recorded_at), item.evidence_id],
         lambda item: evidence_document(request, item),
     )
@@ -61,13 +61,13 @@ async def record_evidence(
     request: Request,
     model_id: ModelId,
     version: VersionPath,
-    asked: RecordEvidence,
+    body: RecordEvidence,
     caller: Gatekeeper,
     registry: Registry,
 ) -> Response:
     """Record a gate's verdict; the same evidence_id again is idempotent. Role: gatekeeper."""
     recorded = await registry.record_evidence(
-        caller.tenant_id, model_id, version, asked.evidence(), actor=caller.principal
+        caller.tenant_id, model_id, version, body.evidence(), actor=caller.principal
     )
     return written(evidence_document(request, recorded), headers={})
 

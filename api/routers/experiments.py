@@ -37,10 +37,10 @@ async def list_experiments(
 ) -> Response:
     """The tenant's experiments by name, one a model. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_experiments(
+    experiments = await registry.list_experiments(
         caller.tenant_id, after=paging.after or "", limit=limit + 1
     )
-    return read(request, paging.page(found, lambda item: item.name, _document))
+    return read(request, paging.page(experiments, lambda item: item.name, _document))
 
 
 @router.get(
@@ -63,8 +63,8 @@ async def compare_runs(
     ] = None,
 ) -> Response:
     """The runs' metrics side by side, in the order of the query. Role: any."""
-    found = await registry.compare_runs(caller.tenant_id, run_ids, metrics or [])
-    return read(request, {"items": found})
+    comparison = await registry.compare_runs(caller.tenant_id, run_ids, metrics or [])
+    return read(request, {"items": comparison})
 
 
 @router.get(
@@ -86,10 +86,10 @@ async def list_runs(
 ) -> Response:
     """The experiment's runs, newest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_runs(
+    runs = await registry.list_runs(
         caller.tenant_id, exp_id, after=paging.after_time, limit=limit + 1
     )
-    return read(request, paging.page(found, _run_position, _document))
+    return read(request, paging.page(runs, _run_position, _document))
 
 
 def _document(item: ExperimentRecord | RunRecord) -> dict[str, Any]:

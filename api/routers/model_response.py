@@ -1,4 +1,4 @@
-"""What routes that answer with a model share."""
+"""Responses with a model."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ async def list_models(
 ) -> Response:
     """The tenant's models by name. Role: any."""
     paging = Paging(request, caller, limit, after, stage=stage, framework=framework)
-    found = await registry.list_models(
+    models = await registry.list_models(
         caller.tenant_id, stage, framework, limit=limit + 1, after=paging.after
     )
-    return read(request, paging.page(found, lambda model: model.model_id))
+    return read(request, paging.page(models, lambda model: model.model_id))
 
 
 @router.get(
@@ -108,10 +108,10 @@ async def model_history(
 ) -> Response:
     """The model's ledger, oldest entry first; also of a deleted model. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.history(
+    entries = await registry.history(
         caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
     )
-    return read(request, paging.page(found, lambda entry: entry.sequence, LedgerEntry.document))
+    return read(request, paging.page(entries, lambda entry: entry.sequence, LedgerEntry.document))
 
 
 @router.get(

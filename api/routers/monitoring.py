@@ -38,7 +38,9 @@ async def ready(request: Request) -> Response:
     parts = await health.parts()
     document = {
         "ready": not any(parts.values()),
-        "parts": {name: {"ready": not said, "problem": said} for name, said in parts.items()},
+        "parts": {
+            name: {"ready": not problem, "problem": problem} for name, problem in parts.items()
+        },
         "warnings": health.warnings(),
     }
     status = 200 if document["ready"] else 503
@@ -72,7 +74,7 @@ async def docs() -> Response:
 
 @router.get("/docs/start.js", include_in_schema=False)
 async def start() -> Response:
-    """What starts Swagger UI on the page: a file, as its policy allows no script inside."""
+    """The script that starts Swagger UI: a file, as the page's policy allows no inline script."""
     return Response(docs_page.START, media_type="text/javascript; charset=utf-8")
 
 

@@ -40,7 +40,7 @@ async def get_policy(
 )
 async def set_policy(
     model_id: ModelId,
-    asked: SetPolicy,
+    body: SetPolicy,
     caller: PolicySetter,
     registry: Registry,
     operation_id: OperationId,
@@ -50,9 +50,9 @@ async def set_policy(
     policy = await registry.set_policy(
         caller.tenant_id,
         model_id,
-        asked.policy.model_dump(),
+        body.policy.model_dump(),
         actor=caller.principal,
-        reason=asked.reason,
+        reason=body.reason,
         expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )

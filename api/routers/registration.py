@@ -37,13 +37,13 @@ async def register_model(
     request: Request, caller: ModelRegister, registry: Registry, operation_id: OperationId
 ) -> Response:
     """Register a model's first or next version, in development. Role: contributor."""
-    async with received(request, RegisterModel, UploadModel) as asked:
+    async with received(request, RegisterModel, UploadModel) as body:
         model = await registry.register_model(
             caller.tenant_id,
-            asked.document.name,
-            asked.source,
-            **asked.arguments,
-            model_type=asked.document.model_type,
+            body.document.name,
+            body.source,
+            **body.arguments,
+            model_type=body.document.model_type,
             created_by=caller.principal,
             operation_id=operation_id,
         )
@@ -67,12 +67,12 @@ async def create_version(
     operation_id: OperationId,
 ) -> Response:
     """Register the next version of a model that exists. Role: contributor."""
-    async with received(request, CreateVersion, UploadVersion) as asked:
+    async with received(request, CreateVersion, UploadVersion) as body:
         model = await registry.create_version(
             caller.tenant_id,
             model_id,
-            asked.source,
-            **asked.arguments,
+            body.source,
+            **body.arguments,
             created_by=caller.principal,
             operation_id=operation_id,
         )

@@ -26,7 +26,7 @@ router = versioned_router("stages")
 )
 async def move_stage(
     model_id: ModelId,
-    asked: MoveStage,
+    body: MoveStage,
     caller: ModelPromote,
     registry: Registry,
     operation_id: OperationId,
@@ -36,12 +36,12 @@ async def move_stage(
     model = await registry.transition_stage(
         caller.tenant_id,
         model_id,
-        asked.version,
-        asked.target_stage,
+        body.version,
+        body.target_stage,
         actor=caller.principal,
-        reason=asked.reason,
+        reason=body.reason,
         expected_epoch=expected_epoch(caller, model_id, if_match),
-        force=asked.force,
+        force=body.force,
         operation_id=operation_id,
     )
     return changed(model)
@@ -55,7 +55,7 @@ async def move_stage(
 )
 async def roll_back(
     model_id: ModelId,
-    asked: RollBack,
+    body: RollBack,
     caller: ModelRollback,
     registry: Registry,
     operation_id: OperationId,
@@ -65,10 +65,10 @@ async def roll_back(
     model = await registry.rollback(
         caller.tenant_id,
         model_id,
-        to_version=asked.to_version,
+        to_version=body.to_version,
         actor=caller.principal,
-        reason=asked.reason,
-        expected_production=asked.expectation(),
+        reason=body.reason,
+        expected_production=body.expectation(),
         expected_epoch=expected_epoch(caller, model_id, if_match),
         operation_id=operation_id,
     )

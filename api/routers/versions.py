@@ -44,10 +44,10 @@ async def list_versions(
 ) -> Response:
     """The model's versions, oldest first. Role: any."""
     paging = Paging(request, caller, limit, after)
-    found = await registry.list_versions(
+    versions = await registry.list_versions(
         caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
     )
-    return read(request, paging.page(found, lambda item: item.version))
+    return read(request, paging.page(versions, lambda item: item.version))
 
 
 @router.get(
@@ -60,10 +60,10 @@ async def get_version(
     request: Request, model_id: ModelId, version: VersionPath, caller: Reader, registry: Registry
 ) -> Response:
     """One version, and where its files are. Role: any."""
-    found = await registry.get_version(caller.tenant_id, model_id, version)
-    if found is None:
+    metadata = await registry.get_version(caller.tenant_id, model_id, version)
+    if metadata is None:
         raise VersionNotFound(model_id, version)
-    return read(request, found)
+    return read(request, metadata)
 
 
 @router.get(
@@ -81,5 +81,5 @@ async def readiness(
     target: Annotated[LiveStage, Query(description="The stage to go to.")],
 ) -> Response:
     """The evidence that the version still lacks for a stage. Role: any."""
-    found = await registry.readiness(caller.tenant_id, model_id, version, target)
-    return read(request, found.document())
+    report = await registry.readiness(caller.tenant_id, model_id, version, target)
+    return read(request, report.document())

@@ -1,1 +1,1 @@
-"""What goes over the wire, for the checks of requests and the description of answers."""
+"""Schemas of requests and responses."""

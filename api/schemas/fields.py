@@ -53,9 +53,9 @@ def _version(value: Any) -> Any:
 def _instant(value: Any) -> datetime:
     if isinstance(value, str) and 10 < len(value) <= 40:
         try:
-            found = datetime.fromisoformat(value)
-            if found.tzinfo is not None:
-                return found.astimezone(UTC)
+            timestamp = datetime.fromisoformat(value)
+            if timestamp.tzinfo is not None:
+                return timestamp.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise InvalidInput(

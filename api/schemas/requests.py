@@ -56,7 +56,7 @@ _FORCE_NEEDS_A_REASON = {
 
 
 class UploadVersion(Strict):
-    """What is told about an uploaded version."""
+    """Metadata of an uploaded version."""
 
     framework: Annotated[Framework | None, Field(strict=False)] = None
     description: PlainText = ""
@@ -74,7 +74,7 @@ class UploadVersion(Strict):
 
 
 class UploadModel(UploadVersion):
-    """What is told about an uploaded model."""
+    """Metadata of an uploaded model."""
 
     name: ModelName
     model_type: Annotated[ModelType, Field(strict=False)] = ModelType.CLASSIFICATION
@@ -129,7 +129,7 @@ class RollBack(Strict):
     expected_production: VersionNumber | None = None
 
     def expectation(self) -> ExpectedProduction:
-        """What has to be in production; a field that is left out expects nothing."""
+        """The required production version; an omitted field requires nothing."""
         return self.expected_production if "expected_production" in self.model_fields_set else ANY
 
 

@@ -178,7 +178,7 @@ class Policy(BaseModel):
 
 
 class Experiment(BaseModel):
-    """Where the runs of one model are."""
+    """The MLflow experiment with the runs of one model."""
 
     experiment_id: str
     name: str

@@ -31,7 +31,7 @@ FORM = "multipart/form-data"
 @dataclass(frozen=True)
 class RegistrationForm(Generic[D]):
     """``source`` is what the core takes: an address, or a folder that is there until the end of
-    the block. ``arguments`` are what both ways of registering are told about the version."""
+    the block. ``arguments`` describe the version, for both ways of registering."""
 
     document: D
     source: str | Path
@@ -56,7 +56,7 @@ async def received(
     by_source: type[D],
     by_upload: type[UploadVersion],
 ) -> AsyncIterator[RegistrationForm[Any]]:
-    """What the request registers, checked. Raises Refusals, InvalidInput, UntrustedModel."""
+    """The checked registration of the request. Raises HttpError, InvalidInput, UntrustedModel."""
     kind = request.headers.get("content-type", "")
     if is_json(kind):
         document: Any = _checked(by_source, await json_body(request))

@@ -1,4 +1,4 @@
-"""What an uploaded MLflow folder may hold, looked at before the core hears of it."""
+"""Checks of an uploaded MLflow folder before it reaches the core."""
 
 from __future__ import annotations
 

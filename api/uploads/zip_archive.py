@@ -67,11 +67,11 @@ def _check_size(stream: BinaryIO, limits: ArchiveLimits) -> None:
     stream.seek(0)
 
 
-def _checked(found: list[ZipInfo], limits: ArchiveLimits) -> dict[str, ZipInfo]:
-    if len(found) > limits.entries:
+def _checked(members: list[ZipInfo], limits: ArchiveLimits) -> dict[str, ZipInfo]:
+    if len(members) > limits.entries:
         raise _refused(f"it has more than {limits.entries} entries")
     files: dict[str, ZipInfo] = {}
-    for entry in found:
+    for entry in members:
         name = _safe_name(entry)
         _check_kind(entry, name)
         if entry.is_dir():

@@ -67,24 +67,24 @@ def show(
     """Show a model with its versions, or all about one version."""
 
     async def one(registry: ModelRegistry, number: int) -> VersionMetadata:
-        found = await registry.get_version(tenant, model, number)
-        if found is None:
+        metadata = await registry.get_version(tenant, model, number)
+        if metadata is None:
             raise VersionNotFound(model, number)
-        return found
+        return metadata
 
     async def whole(registry: ModelRegistry) -> tuple[ModelMetadata, list[VersionMetadata]]:
-        found = await registry.get_model(tenant, model)
-        if found is None:
+        metadata = await registry.get_model(tenant, model)
+        if metadata is None:
             raise ModelNotFound(model)
-        return found, await registry.list_versions(tenant, model)
+        return metadata, await registry.list_versions(tenant, model)
 
     if version is not None:
         single = ask(home, lambda registry: one(registry, version))
         answer(as_json, single.document(), version_view(single))
         return
-    found, versions = ask(home, whole)
-    document = {"model": found.document(), "versions": [item.document() for item in versions]}
-    answer(as_json, document, *model_view(found, versions))
+    metadata, versions = ask(home, whole)
+    document = {"model": metadata.document(), "versions": [item.document() for item in versions]}
+    answer(as_json, document, *model_view(metadata, versions))
 
 
 def evidence(
@@ -95,10 +95,10 @@ def evidence(
     as_json: AsJson = False,
 ) -> None:
     """Show what the gates said about a version, oldest first, with their numbers."""
-    found = ask(home, lambda registry: registry.list_evidence(tenant, model, version))
+    items = ask(home, lambda registry: registry.list_evidence(tenant, model, version))
     document = {
         "model_id": model,
         "version": version,
-        "evidence": [item.document() for item in found],
+        "evidence": [item.document() for item in items],
     }
-    answer(as_json, document, evidence_view(found, model, version))
+    answer(as_json, document, evidence_view(items, model, version))

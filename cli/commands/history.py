@@ -51,8 +51,8 @@ def history(
         "entries": [entry.document() for entry in page.items],
         "after": page.after,
     }
-    shown = history_view(page.items, verdicts) if page.items else f"No entry follows {after}."
-    answer(as_json, document, shown, *page.notes())
+    view = history_view(page.items, verdicts) if page.items else f"No entry follows {after}."
+    answer(as_json, document, view, *page.notes())
 
 
 def production(
@@ -89,19 +89,19 @@ def history_view(entries: Sequence[LedgerEntry], verdicts: Sequence[Evidence]) -
         Column("evidence", wraps=True),
         Column("forced"),
     )
-    told = [(entry.at, _row(entry)) for entry in entries]
-    told += [(item.recorded_at, _verdict_row(item)) for item in verdicts if item.recorded_at]
-    return Sheet(columns, [row for _, row in sorted(told, key=lambda pair: pair[0])])
+    rows = [(entry.at, _row(entry)) for entry in entries]
+    rows += [(item.recorded_at, _verdict_row(item)) for item in verdicts if item.recorded_at]
+    return Sheet(columns, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
 def what(entry: LedgerEntry) -> str:
-    """What an entry did, a line for each version that it moved."""
+    """The change of an entry, a line for each version that it moved."""
     done = entry.kind.value.replace("_", " ") if entry.kind not in _PLAIN_MOVES else ""
     return lines([done, *(f"v{step.version} {move(step)}" for step in entry.moves)])
 
 
 def waived(entry: LedgerEntry) -> list[str]:
-    """What was missing when somebody forced the entry."""
+    """The requirements that were missing when the entry was forced."""
     return [str(item.get("message", "")) for item in entry.detail.get("waived", ())]
 
 

@@ -63,12 +63,12 @@ def create(
 @keys.command("list")
 def list_keys(tenant: Tenant, home: Home = None, as_json: AsJson = False) -> None:
     """The tenant's keys: who has them, what they may do, until when."""
-    found = _with_keys(home, lambda book: book.list(tenant))
+    listed = _with_keys(home, lambda book: book.list(tenant))
     columns = [Column(title) for title in ("key", "name", "roles", "expires", "revoked")]
     answer(
         as_json,
-        {"keys": [item.document() for item in found]},
-        Sheet(tuple(columns), [_row(item) for item in found]) if found else "No keys.",
+        {"keys": [item.document() for item in listed]},
+        Sheet(tuple(columns), [_row(item) for item in listed]) if listed else "No keys.",
     )
 
 

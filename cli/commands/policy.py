@@ -33,20 +33,20 @@ def readiness(
 
     Exit code 0 when it is ready, 4 when it is not.
     """
-    found = ask(home, lambda registry: registry.readiness(tenant, model, version, target.value))
-    state = f"{model} version {version} is in {found.stage}; production is "
+    report = ask(home, lambda registry: registry.readiness(tenant, model, version, target.value))
+    state = f"{model} version {version} is in {report.stage}; production is "
     answer(
         as_json,
-        found.document(),
-        f"{state}{version_name(found.production)}.",
+        report.document(),
+        f"{state}{version_name(report.production)}.",
         line(
-            f"Ready for {found.target}." if found.ready else f"Not ready for {found.target}:",
-            "green" if found.ready else "red",
+            f"Ready for {report.target}." if report.ready else f"Not ready for {report.target}:",
+            "green" if report.ready else "red",
         ),
-        *(f"  - {item.message} ({item.code})" for item in found.missing),
-        *(line(f"Warning: {warning}", "yellow") for warning in found.warnings),
+        *(f"  - {item.message} ({item.code})" for item in report.missing),
+        *(line(f"Warning: {warning}", "yellow") for warning in report.warnings),
     )
-    if not found.ready:
+    if not report.ready:
         raise typer.Exit(ExitCode.REFUSED)
 
 
@@ -77,22 +77,22 @@ def policy(
     if file is None or reason is None:
         _tell(as_json, model, ask(home, lambda registry: registry.get_policy(tenant, model)))
         return
-    wanted, why, who = read_policy(file), reason, acting(actor)
+    new_policy, why, who = read_policy(file), reason, acting(actor)
 
     async def change(registry: ModelRegistry) -> PromotionPolicy:
         return await registry.set_policy(
-            tenant, model, wanted, actor=who, reason=why, operation_id=chosen
+            tenant, model, new_policy, actor=who, reason=why, operation_id=chosen
         )
 
     with repeatable(operation_id) as chosen:
         _tell(as_json, model, ask(home, change))
 
 
-def _tell(as_json: bool, model: str, found: PromotionPolicy) -> None:
-    document = found.document()
+def _tell(as_json: bool, model: str, current: PromotionPolicy) -> None:
+    document = current.document()
     answer(
         as_json,
-        {"model_id": model, "fingerprint": found.fingerprint, "policy": document},
-        f"Policy of {model}, {found.fingerprint}",
+        {"model_id": model, "fingerprint": current.fingerprint, "policy": document},
+        f"Policy of {model}, {current.fingerprint}",
         json.dumps(document, indent=2, ensure_ascii=False),
     )

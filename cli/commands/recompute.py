@@ -42,26 +42,26 @@ def recompute(
         read, stated, problems = 0, 0, list[str]()
     else:
         document, read, stated, problems = ask(
-            home, lambda found: _with(found, report, _content(local))
+            home, lambda stored: _with(stored, report, _content(local))
         )
     from model_lifecycle.gates.evaluation.recompute import recompute as again
 
-    found = again(document)
-    differences = [*found.differences, *problems]
+    result = again(document)
+    differences = [*result.differences, *problems]
     agrees = not differences
     answer(
         as_json,
         {
-            **found.document(),
+            **result.document(),
             "agrees": agrees,
             "differences": differences,
             "digests_read": read,
             "digests_stated": stated,
         },
-        line(found.sentence),
+        line(result.sentence),
         line(
-            f"{'Agrees' if agrees else 'Does not agree'}: the report says {found.recorded}, its "
-            f"numbers say {found.verdict}. {read} of {stated} partitions could be read again.",
+            f"{'Agrees' if agrees else 'Does not agree'}: the report says {result.recorded}, its "
+            f"numbers say {result.verdict}. {read} of {stated} partitions could be read again.",
             "bold green" if agrees else "bold red",
         ),
         *(line(difference, "red") for difference in differences),

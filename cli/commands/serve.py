@@ -26,7 +26,7 @@ def serve(
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes.")] = 1,
     home: Home = None,
 ) -> None:
-    """Serve the HTTP API until the process is told to stop; running requests are finished.
+    """Serve the HTTP API until the process is stopped; running requests are finished.
 
     Without MODEL_LIFECYCLE_API_SECRET page tokens last as long as the process.
     """
@@ -47,4 +47,4 @@ def serve(
 
 
 async def _nothing(_registry: object) -> None:
-    """Opening the registry is the question: a server that cannot is told so here, in words."""
+    """Open the registry once, so that a server that cannot open it fails here with a message."""

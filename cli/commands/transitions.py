@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Target(StrEnum):
-    """Where a version can be promoted to."""
+    """The target stages of a promotion."""
 
     staging = Stage.STAGING.value
     production = Stage.PRODUCTION.value
@@ -209,12 +209,12 @@ def _change(
 
         async def changing(registry: ModelRegistry) -> LedgerEntry:
             await change(registry, operation)
-            found = await _entry(registry, tenant, model, operation)
-            assert found is not None, "a change that succeeded is in the ledger"
-            return found
+            entry = await _entry(registry, tenant, model, operation)
+            assert entry is not None, "a change that succeeded is in the ledger"
+            return entry
 
         entry = ask(home, changing)
-    answer(as_json, {"entry": entry.document()}, *_told(entry))
+    answer(as_json, {"entry": entry.document()}, *_message(entry))
 
 
 async def _entry(
@@ -231,13 +231,13 @@ async def _version_to_retire(
     earlier = await _entry(registry, tenant, model, operation_id)
     if earlier is not None and earlier.moves:
         return earlier.moves[0].version
-    found = await registry.get_model(tenant, model)
-    if found is None or found.production_version is None:
+    metadata = await registry.get_model(tenant, model)
+    if metadata is None or metadata.production_version is None:
         raise VersionNotFound(model, "in production")
-    return found.production_version
+    return metadata.production_version
 
 
-def _told(entry: LedgerEntry) -> list[Any]:
+def _message(entry: LedgerEntry) -> list[Any]:
     lines: list[Any] = [
         f"{entry.model_id} version {step.version}: {move(step)}" for step in entry.moves
     ]

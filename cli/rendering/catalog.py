@@ -16,9 +16,9 @@ from .table import Column, Sheet, facts
 
 
 def models_view(
-    found: Sequence[ModelMetadata], tenant: str, *, filtered: bool
+    models: Sequence[ModelMetadata], tenant: str, *, filtered: bool
 ) -> list[RenderableType]:
-    if not found:
+    if not models:
         return [f"Tenant {tenant} has no {'such ' if filtered else ''}models."]
     columns = (
         Column("model", wraps=True),
@@ -39,7 +39,7 @@ def models_view(
             instant(item.updated_at),
             item.description,
         )
-        for item in found
+        for item in models
     ]
     return [Sheet(columns, rows)]
 
@@ -105,8 +105,8 @@ def version_view(version: VersionMetadata) -> Table:
     )
 
 
-def evidence_view(found: Sequence[Evidence], model: str, version: int) -> RenderableType:
-    if not found:
+def evidence_view(items: Sequence[Evidence], model: str, version: int) -> RenderableType:
+    if not items:
         return f"No gate has judged version {version} of {model}."
     columns = (
         Column("when (UTC)"),
@@ -127,6 +127,6 @@ def evidence_view(found: Sequence[Evidence], model: str, version: int) -> Render
             who(item.recorded_by or ""),
             item.report_uri or "",
         )
-        for item in found
+        for item in items
     ]
     return Sheet(columns, rows)

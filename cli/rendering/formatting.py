@@ -1,4 +1,4 @@
-"""How single values read: instants, versions, moves, numbers, verdicts."""
+"""Formats of single values: timestamps, versions, moves, numbers, verdicts."""
 
 from __future__ import annotations
 

@@ -36,9 +36,9 @@ class Sheet:
         cells = [
             [value if isinstance(value, Text) else line(value) for value in row] for row in rows
         ]
-        kept = [index for index in range(len(columns)) if any(row[index].plain for row in cells)]
-        self._columns = [columns[index] for index in kept]
-        self._rows = [[row[index] for index in kept] for row in cells]
+        filled = [index for index in range(len(columns)) if any(row[index].plain for row in cells)]
+        self._columns = [columns[index] for index in filled]
+        self._rows = [[row[index] for index in filled] for row in cells]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = self._widths(options.max_width)
