@@ -1,6 +1,9 @@
 """Outcomes of an A/B test that are missing, rare, of another unit, or one unit's."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ from model_lifecycle.gates.data.traffic import Batch, ReadHour
 from model_lifecycle.gates.inference.decision import combine
 from model_lifecycle.gates.inference.two_sample import judge_arms
 from model_lifecycle.gates.policy.promotion import ABPolicy, OutcomeDemand
+from model_lifecycle.gates.report import Check, MetricRow
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
 
@@ -22,7 +26,7 @@ COMPLAINTS = OutcomeDemand("complaints", margin=0.02, higher_is_better=False)
 SPENT = OutcomeDemand("spent", "mean", margin=1.0)
 
 
-def _day(day, rows=1200, **columns):
+def _day(day: int, rows: int = 1200, **columns: Any) -> pd.DataFrame:
     """One request of each unit, half of them answered by each version."""
     roles = np.where(np.arange(rows) % 2, "challenger", "champion")
     return pd.DataFrame(
@@ -37,7 +41,9 @@ def _day(day, rows=1200, **columns):
     )
 
 
-def _judge(policy, days):
+def _judge(
+    policy: ABPolicy, days: dict[int, pd.DataFrame]
+) -> tuple[tuple[MetricRow, ...], dict[str, Check], Verdict]:
     """The outcomes' rows, the checks and the verdict."""
     units = ArmAggregate()
     for number, frame in days.items():
@@ -51,11 +57,17 @@ def _judge(policy, days):
     return rows, {check.name: check for check in checks}, combine(rows, checks)
 
 
-def _policy(*outcomes, **more):
+def _policy(*outcomes: OutcomeDemand, **more: Any) -> ABPolicy:
     return ABPolicy(outcomes=outcomes, min_units=1000, expected_units=5000, **more)
 
 
-def _complaints(share, challenger_share, lost=0.0, challenger_lost=0.0, seed=1):
+def _complaints(
+    share: float,
+    challenger_share: float,
+    lost: float = 0.0,
+    challenger_lost: float = 0.0,
+    seed: int = 1,
+) -> dict[int, pd.DataFrame]:
     """Seven days of complaints, of which some are lost by arm."""
     rng = np.random.default_rng(seed)
     days = {}
@@ -70,7 +82,7 @@ def _complaints(share, challenger_share, lost=0.0, challenger_lost=0.0, seed=1):
 
 
 @pytest.mark.parametrize("lost", [1.0, 0.2, 0.03])
-def test_outcomes_that_one_arm_loses(lost):
+def test_outcomes_that_one_arm_loses(lost: float) -> None:
     """Outcomes that are lost in one arm make the test INVALID, though 0 would be better."""
     _, checks, verdict = _judge(_policy(COMPLAINTS), _complaints(0.05, 0.05, 0.0, lost))
 
@@ -79,7 +91,7 @@ def test_outcomes_that_one_arm_loses(lost):
     assert "of the challenger" in checks["outcomes of complaints"].message
 
 
-def test_missing_outcomes_at_their_worst():
+def test_missing_outcomes_at_their_worst() -> None:
     """A PASS that the missing outcomes could undo is not said, unless the policy tolerates them."""
     days = _complaints(0.05, 0.03, 0.03, 0.03)
 
@@ -91,7 +103,7 @@ def test_missing_outcomes_at_their_worst():
     assert tolerated[2] is Verdict.PASS
 
 
-def test_few_missing_outcomes():
+def test_few_missing_outcomes() -> None:
     """A clear PASS stands with a few missing ones at their worst."""
     _, checks, verdict = _judge(_policy(COMPLAINTS), _complaints(0.08, 0.03, 0.005, 0.005))
 
@@ -99,7 +111,7 @@ def test_few_missing_outcomes():
     assert not checks["outcomes of complaints"].ok
 
 
-def test_missing_outcomes_that_are_zero():
+def test_missing_outcomes_that_are_zero() -> None:
     """Where the policy says so, a missing outcome is 0; an arm without any is still INVALID."""
     sparse = OutcomeDemand("complaints", margin=0.02, higher_is_better=False, missing="zero")
     days = _complaints(0.08, 0.03)
@@ -110,7 +122,7 @@ def test_missing_outcomes_that_are_zero():
     assert _judge(_policy(sparse), _complaints(0.08, 0.03, 0, 1))[2] is Verdict.INVALID
 
 
-def _spent(scale=1.0, seed=2, **more):
+def _spent(scale: float = 1.0, seed: int = 2, **more: Any) -> dict[int, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     days = {}
     for day in range(7):
@@ -122,7 +134,7 @@ def _spent(scale=1.0, seed=2, **more):
 
 
 @pytest.mark.parametrize("scale", [100.0, 0.01])
-def test_outcomes_in_another_unit(scale):
+def test_outcomes_in_another_unit(scale: float) -> None:
     """Cents in one arm and euros in the other are INVALID."""
     _, checks, verdict = _judge(_policy(SPENT), _spent(scale))
 
@@ -130,7 +142,7 @@ def test_outcomes_in_another_unit(scale):
     assert "in different units" in checks["level of spent"].message
 
 
-def test_outcomes_that_are_gone_from_one_arm():
+def test_outcomes_that_are_gone_from_one_arm() -> None:
     """An arm whose outcomes are all 0 where many are to be expected has lost them."""
     _, checks, verdict = _judge(_policy(COMPLAINTS), _complaints(0.05, 0.0))
 
@@ -139,7 +151,7 @@ def test_outcomes_that_are_gone_from_one_arm():
 
 
 @pytest.mark.parametrize("arm", ["champion", "challenger"])
-def test_a_unit_that_decides(arm):
+def test_a_unit_that_decides(arm: str) -> None:
     """A ratio that rests on one unit is not decided, whichever arm the unit is in."""
     ratio = OutcomeDemand("spent", "ratio", margin=0.5, per="clicks")
     days = _spent()
@@ -154,9 +166,9 @@ def test_a_unit_that_decides(arm):
     assert f"one unit of the {arm} holds" in rows[0].sentence
 
 
-def test_values_that_nobody_has_had_yet():
+def test_values_that_nobody_has_had_yet() -> None:
     """Rare large costs that may be unseen withhold a PASS; a bound says that there are none."""
-    cost = {"kind": "mean", "margin": 0.5, "higher_is_better": False}
+    cost: dict[str, Any] = {"kind": "mean", "margin": 0.5, "higher_is_better": False}
     days = _spent(0.97)
 
     doubted = _judge(_policy(OutcomeDemand("spent", **cost)), days)
@@ -167,7 +179,7 @@ def test_values_that_nobody_has_had_yet():
     assert bounded[2] is Verdict.PASS, bounded[0][0].sentence
 
 
-def test_a_rare_large_cost():
+def test_a_rare_large_cost() -> None:
     """A single large cost makes nearly all of the variance: there is no verdict yet."""
     cost = OutcomeDemand("spent", "mean", margin=0.5, higher_is_better=False)
     days = _spent(0.9)
@@ -179,7 +191,7 @@ def test_a_rare_large_cost():
     assert "one unit of the challenger" in rows[0].sentence
 
 
-def test_days_of_one_arm():
+def test_days_of_one_arm() -> None:
     """Days on which only one version served are no days of the test."""
     days = _complaints(0.08, 0.03)
     for day in range(6):
@@ -193,7 +205,7 @@ def test_days_of_one_arm():
     assert "1 of 7 days have units in both arms" in checks["days of both arms"].message
 
 
-def test_units_count_in_their_first_arm():
+def test_units_count_in_their_first_arm() -> None:
     """What a unit did after it changed arms counts in the arm that it was in first."""
     first = _day(0, rows=4, complaints=[0, 0, 0, 0])
     moved = _day(1, rows=2, complaints=[1, 0]).assign(unit_id=["u0-1", "u0-0"])
@@ -213,7 +225,7 @@ def test_units_count_in_their_first_arm():
     assert weights == [0, 1]
 
 
-def test_later_fields_of_an_outcome():
+def test_later_fields_of_an_outcome() -> None:
     """Fields with their defaults are no part of the document, so that fingerprints stay."""
     assert set(SPENT.document()) == {"column", "kind", "margin", "higher_is_better", "per"}
     with pytest.raises(InvalidInput, match="bound goes with kind"):

@@ -1,5 +1,9 @@
+from __future__ import annotations
+
 import json
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ RNG = np.random.default_rng(30)
 EDGES = Edges("classification", tuple(np.linspace(0, 1, 21)))
 
 
-def _part(number):
+def _part(number: int) -> ReplayAggregate:
     x = RNG.normal(size=number + 3)
     labels = RNG.integers(0, 2, 10)
     scores = RNG.random(10)
@@ -25,14 +29,14 @@ def _part(number):
     )
 
 
-def _total(parts):
+def _total(parts: Iterable[ReplayAggregate]) -> ReplayAggregate:
     total = ReplayAggregate()
     for part in parts:
         total.absorb(part)
     return total
 
 
-def test_any_order_and_grouping():
+def test_any_order_and_grouping() -> None:
     """Parts absorbed in any order and grouping give the same sums."""
     parts = [_part(number) for number in range(12)]
 
@@ -48,7 +52,7 @@ def test_any_order_and_grouping():
     assert one["sums"] == pytest.approx(two["sums"])
 
 
-def test_absorbing_leaves_the_other():
+def test_absorbing_leaves_the_other() -> None:
     """Absorbing does not change what is absorbed."""
     part, total = _part(4), ReplayAggregate()
     total.absorb(part)
@@ -58,7 +62,7 @@ def test_absorbing_leaves_the_other():
     assert part.blocks["b1"]["claim", None].x.n == 7
 
 
-def test_different_edges():
+def test_different_edges() -> None:
     """Counts in different bins do not add."""
     other = Edges("classification", (0.0, 1.0))
     labels = np.array([0, 1])
@@ -68,7 +72,7 @@ def test_different_edges():
         Distributions.of(EDGES, labels, said) + Distributions.of(other, labels, said)
 
 
-def test_another_identity():
+def test_another_identity() -> None:
     """Sums judged by another margin, policy or model do not add."""
     one, other = _part(1), _part(2)
     one.identity, other.identity = "margin 0.01", "margin 0.02"
@@ -77,7 +81,7 @@ def test_another_identity():
         one.absorb(other)
 
 
-def test_written_and_read_back():
+def test_written_and_read_back() -> None:
     """A tally is written as plain JSON and read back whole."""
     total = _total([_part(number) for number in range(5)])
     total.tables["flips"] = Counter(a=2)
@@ -90,7 +94,7 @@ def test_written_and_read_back():
 
 
 @pytest.mark.parametrize("more", [{"span": 5.0}, {"clusters": np.array(["a", "b"] * 20)}])
-def test_cells_with_more(more):
+def test_cells_with_more(more: dict[str, Any]) -> None:
     """Cells with a grid, or with clusters, add to the same in any split, and are read back."""
     x = np.clip(RNG.normal(size=40), -5, 5)
     whole = BlockSummary.of(x, x, x, **more)

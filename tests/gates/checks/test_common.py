@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +30,7 @@ SIGNATURE = (
 )
 
 
-def _frame(**values):
+def _frame(**values: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "distance": [1.0, 2.0],
@@ -54,7 +57,7 @@ def _frame(**values):
         {"at": pd.to_datetime(["2024-03-01", "2024-03-02"], utc=True)},
     ],
 )
-def test_fitting_columns(values):
+def test_fitting_columns(values: dict[str, Any]) -> None:
     """Columns of their types fit, also wider ones, further ones, and without optional ones."""
     check_columns(_frame(**values), SIGNATURE, "the data set")
 
@@ -70,13 +73,13 @@ def test_fitting_columns(values):
         ({"note": [1, 2]}, "note is int64, not string"),
     ],
 )
-def test_columns_of_other_types(values, problem):
+def test_columns_of_other_types(values: dict[str, Any], problem: str) -> None:
     """A column of another type is an error that names it, with what it is and should be."""
     with pytest.raises(InvalidDataset, match=problem):
         check_columns(_frame(**values), SIGNATURE, "the data set")
 
 
-def test_all_problems_at_once():
+def test_all_problems_at_once() -> None:
     """All missing columns are named together, and the signature with them."""
     with pytest.raises(
         InvalidDataset, match=r"distance is missing, carrier is missing.*stops long"
@@ -84,12 +87,12 @@ def test_all_problems_at_once():
         check_columns(_frame().drop(columns=["distance", "carrier"]), SIGNATURE, "the data set")
 
 
-def test_without_signature():
+def test_without_signature() -> None:
     """A model without a signature takes what comes."""
     check_columns(_frame(), None, "the data set")
 
 
-def test_rows():
+def test_rows() -> None:
     """No rows, and a column twice, cannot be judged."""
     with pytest.raises(InvalidDataset, match="no rows"):
         check_rows(_frame()[:0], "the data set")
@@ -105,7 +108,9 @@ def test_rows():
         ([1, 0, 1], [-0.1, 0.0, 1.0], [False, True, True]),
     ],
 )
-def test_usable_answers(prediction, score, expected):
+def test_usable_answers(
+    prediction: list[float], score: list[float] | None, expected: list[bool]
+) -> None:
     """Only finite predictions and scores within 0 and 1 are answers."""
     answers = Answers(np.array(prediction), None if score is None else np.array(score))
 
@@ -123,7 +128,7 @@ def test_usable_answers(prediction, score, expected):
         ({"dataset.end": "2024-03-02"}, None, "not checked"),
     ],
 )
-def test_training_data(said, start, state):
+def test_training_data(said: dict[str, str], start: datetime | None, state: str) -> None:
     """Training data that reaches into the window is found; what cannot be checked is not ok."""
     assert state == training_check("challenger", said, start).state
 
@@ -136,12 +141,12 @@ def test_training_data(said, start, state):
         ({}, "not checked"),
     ],
 )
-def test_training_digest(said, state):
+def test_training_digest(said: dict[str, str], state: str) -> None:
     """A model that declares the digest of the rows judged was trained on them."""
     assert state == same_data_check("challenger", said, "sha256:a").state
 
 
-def test_required_checks():
+def test_required_checks() -> None:
     """Where the policy requires it, a check that could not be made is INVALID, unless another one
     of the same model's training data could."""
     none = [training_check("challenger", {}, None), same_data_check("challenger", {}, "x")]
@@ -159,7 +164,7 @@ def test_required_checks():
         ("champion", 11, Verdict.INVALID),
     ],
 )
-def test_missing_answers(who, bad, otherwise):
+def test_missing_answers(who: str, bad: int, otherwise: Verdict | None) -> None:
     """One missing answer fails the challenger; of the champion's, more than 1 % are too many."""
     check = answers_check(bad, 1000, who)
 
@@ -176,7 +181,9 @@ def test_missing_answers(who, bad, otherwise):
         ((Column("distance", "double"), Column("stops", "boolean")), "stops is boolean, was long"),
     ],
 )
-def test_signatures_that_do_not_fit(challenger, problem):
+def test_signatures_that_do_not_fit(
+    challenger: tuple[Column] | tuple[Column, Column], problem: str
+) -> None:
     """A column that is gone, or that no longer holds the champion's values, is INVALID."""
     champion = (Column("distance", "double"), Column("stops", "long"))
     check = signature_check(challenger, champion, may_drop=False)
@@ -193,7 +200,10 @@ def test_signatures_that_do_not_fit(challenger, problem):
         ((Column("distance", "double"),), True),
     ],
 )
-def test_signatures_that_fit(challenger, may_drop):
+def test_signatures_that_fit(
+    challenger: tuple[Column, Column, Column] | tuple[Column, Column] | tuple[Column],
+    may_drop: bool,
+) -> None:
     """More columns, another order, a wider number; fewer where the policy says so."""
     champion = (Column("distance", "double"), Column("stops", "long"))
 

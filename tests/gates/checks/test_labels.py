@@ -1,10 +1,16 @@
 """Labels that are missing where it matters, contradict each other, or have another level."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.model_fixture import ModelFixture
+from support.present import present
 
 from model_lifecycle.gates.aggregates.unlabelled import score_check
 from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
@@ -13,12 +19,25 @@ from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, ValidationPolicy
+from model_lifecycle.gates.report import Check, GateReport
 from model_lifecycle.registry.domain.evidence import Verdict
 
-SHORT = {"block": "hour", "min_blocks": 30, "expected_blocks": 40, "min_duration_hours": 0}
+SHORT: dict[str, Any] = {
+    "block": "hour",
+    "min_blocks": 30,
+    "expected_blocks": 40,
+    "min_duration_hours": 0,
+}
 
 
-async def _report(world, start, relabel, kinds=("weak", "good"), margin=0.01, **more):
+async def _report(
+    world: ModelFixture,
+    start: str,
+    relabel: Callable[[pd.DataFrame], pd.DataFrame],
+    kinds: tuple[str, str] = ("weak", "good"),
+    margin: float = 0.01,
+    **more: Any,
+) -> GateReport:
     """A test of 40 hours whose labels ``relabel`` has changed: rows of requests with their labels
     in, labels out."""
     champion = await world.register(kinds[0])
@@ -37,22 +56,22 @@ async def _report(world, start, relabel, kinds=("weak", "good"), margin=0.01, **
             for hour in hours
             if hour.hour.date() == day.date()
         ]
-        joined = labels.frame.merge(pd.concat(rows), on="request_id")
+        joined = present(labels).frame.merge(pd.concat(rows), on="request_id")
         await write_labels(store, world.tenant, world.model, day, relabel(joined))
     return await shadow_test_version(
         world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
     )
 
 
-def _check(report, name):
+def _check(report: GateReport, name: str) -> Check:
     (check,) = [check for check in report.checks if check.name == name]
     return check
 
 
-async def test_labels_that_contradict_each_other(world, start):
+async def test_labels_that_contradict_each_other(world: ModelFixture, start: str) -> None:
     """Two labels of one request that differ make the test INVALID."""
 
-    def contradict(labels):
+    def contradict(labels: pd.DataFrame) -> pd.DataFrame:
         later = labels.assign(
             label=1 - labels["label"], labelled_at=labels["labelled_at"] + timedelta(hours=1)
         )
@@ -65,7 +84,7 @@ async def test_labels_that_contradict_each_other(world, start):
     assert "contradict each other" in report.sentence
 
 
-async def test_labels_that_are_repeated(world, start):
+async def test_labels_that_are_repeated(world: ModelFixture, start: str) -> None:
     """The same label twice is no conflict."""
     report = await _report(world, start, lambda labels: pd.concat([labels, labels]))
 
@@ -73,7 +92,7 @@ async def test_labels_that_are_repeated(world, start):
     assert _check(report, "label conflicts").ok
 
 
-async def test_labels_where_the_champion_did_not_act(world, start):
+async def test_labels_where_the_champion_did_not_act(world: ModelFixture, start: str) -> None:
     """Labels that are missing at high scores make the test INVALID, though they are few."""
     report = await _report(
         world, start, lambda labels: labels[labels["score"] < labels["score"].quantile(0.985)]
@@ -84,10 +103,10 @@ async def test_labels_where_the_champion_did_not_act(world, start):
     assert recompute(report.document()).agrees
 
 
-async def test_missing_labels_at_their_worst(world, start):
+async def test_missing_labels_at_their_worst(world: ModelFixture, start: str) -> None:
     """A PASS that the missing labels could undo is not said, unless the policy tolerates them."""
 
-    def lose(labels):
+    def lose(labels: pd.DataFrame) -> pd.DataFrame:
         return labels[np.random.default_rng(4).random(len(labels)) >= 0.04]
 
     doubted = await _report(world, start, lose, kinds=("good", "weak"), margin=0.108)
@@ -108,7 +127,7 @@ async def test_missing_labels_at_their_worst(world, start):
     assert tolerated.verdict is Verdict.PASS, tolerated.sentence
 
 
-async def test_a_class_that_is_gone(world, start):
+async def test_a_class_that_is_gone(world: ModelFixture, start: str) -> None:
     """Labels that are all 0, where the scores lead to expect many of 1, are INVALID."""
     report = await _report(world, start, lambda labels: labels.assign(label=0))
 
@@ -126,12 +145,14 @@ async def test_a_class_that_is_gone(world, start):
         ({}, True),
     ],
 )
-def test_shares_of_labels_by_score(table, good):
+def test_shares_of_labels_by_score(table: dict[str, Any], good: bool) -> None:
     """A difference beyond chance at any cut is found; few requests, or none, say nothing."""
     assert score_check(table, 0.05).ok is good
 
 
-async def test_a_champion_whose_loss_jumps(world, start, make_requests):
+async def test_a_champion_whose_loss_jumps(
+    world: ModelFixture, start: str, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A loss that is many times the one on the champion's own record is one of the labels, though
     both models have it alike."""
     champion = await world.register("minutes")

@@ -1,8 +1,11 @@
 """Ids, times and versions from every Arrow type that a writing program may choose."""
 
+from __future__ import annotations
+
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,7 +17,7 @@ LARGE = 2**60 + 1
 UUID = uuid.UUID("550e8400-e29b-41d4-a716-446655440000")
 
 
-def _column(values, kind=None):
+def _column(values: list[Any], kind: pa.DataType | None = None) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, kind)])
 
 
@@ -32,18 +35,18 @@ def _column(values, kind=None):
     ],
     ids=lambda column: str(column.type),
 )
-def test_an_id_keeps_its_exact_value(column):
+def test_an_id_keeps_its_exact_value(column: pa.ChunkedArray) -> None:
     """An id above 2**53 is the same text from every type, and a null stays one."""
     assert id_texts(column, "here").to_pylist() == [str(LARGE), None]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(16), pa.binary(), pa.large_binary(), pa.uuid()])
-def test_bytes_of_a_uuid_equal_its_text(kind):
+def test_bytes_of_a_uuid_equal_its_text(kind: pa.DataType) -> None:
     """A UUID in bytes joins with the same UUID as text."""
     assert id_texts(_column([UUID.bytes, None], kind), "here").to_pylist() == [str(UUID), None]
 
 
-def test_integers_that_became_floats():
+def test_integers_that_became_floats() -> None:
     """Small whole numbers beside a null are exact; larger ones have lost digits and are refused."""
     assert id_texts(_column([7.0, None, float("nan")]), "here").to_pylist() == ["7", None, None]
     for value in (2.0**60, 0.5, float("inf")):
@@ -51,7 +54,7 @@ def test_integers_that_became_floats():
             id_texts(_column([value, 1.0]), "part-7: column request_id")
 
 
-def test_what_identifies_nothing():
+def test_what_identifies_nothing() -> None:
     """A list is no id."""
     with pytest.raises(InvalidDataset, match="identifies nothing"):
         id_texts(_column([[1], [2]]), "here")
@@ -72,12 +75,12 @@ NOON = datetime(2024, 3, 1, 12, 0, 0, 5000, tzinfo=UTC)
     ],
     ids=lambda column: str(column.type),
 )
-def test_a_time_of_any_unit_and_zone(column):
+def test_a_time_of_any_unit_and_zone(column: pa.ChunkedArray) -> None:
     """One instant is the same from every type; without a zone it is UTC."""
     assert utc_timestamps(column, "here").to_pylist() == [NOON]
 
 
-def test_times_that_are_none():
+def test_times_that_are_none() -> None:
     """A date is its midnight, nulls stay nulls, and a number or another text is refused."""
     assert utc_timestamps(_column([date(2024, 3, 1)]), "here").to_pylist() == [
         datetime(2024, 3, 1, tzinfo=UTC)
@@ -89,7 +92,7 @@ def test_times_that_are_none():
         utc_timestamps(_column(["soon"]), "here")
 
 
-def test_versions():
+def test_versions() -> None:
     """A version is the same whole number from every type; half a version is refused."""
     for column in (_column(["3"]), _column([3.0]), _column([Decimal(3)]), _column([3], pa.int8())):
         assert whole_numbers(column, "here").to_pylist() == [3]

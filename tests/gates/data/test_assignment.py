@@ -1,5 +1,7 @@
 """The documented hash, against the vectors that other languages are tested with."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 
@@ -12,7 +14,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "guides" / "ab-tests.md"
 ROW = re.compile(r"\| (\S+) \| (\S+) \| ([0-9a-f]{16}) \| (0\.\d+) \| (\w+) \| (\w+) \|")
 
 
-def vectors():
+def vectors() -> list[tuple[str, ...]]:
     """The rows of the documentation's table."""
     found = ROW.findall(PAGE.read_text(encoding="utf-8"))
     assert len(found) == 5
@@ -20,7 +22,7 @@ def vectors():
 
 
 @pytest.mark.parametrize(("salt", "unit", "digits", "at", "half", "tenth"), vectors())
-def test_vectors(salt, unit, digits, at, half, tenth):
+def test_vectors(salt: str, unit: str, digits: str, at: str, half: str, tenth: str) -> None:
     """What the documentation says is what is computed."""
     assert place(unit, salt) == int(digits, 16) / 2**64 == float(at)
     assert (arm(unit, salt), arm(unit, salt, 0.1)) == (half, tenth)

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import decimal
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +16,12 @@ from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidData
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> LocalArtifacts:
     return LocalArtifacts(tmp_path / "root")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """What Spark leaves: parts in several compressions, markers and checksums."""
     folder = tmp_path / "held-out"
     (folder / "_temporary").mkdir(parents=True)
@@ -33,7 +36,7 @@ def folder(tmp_path):
     return folder
 
 
-async def test_folder(store, folder):
+async def test_folder(store: LocalArtifacts, folder: Path) -> None:
     """All parts are read and nothing else."""
     dataset = await read_dataset(store, str(folder))
 
@@ -41,11 +44,14 @@ async def test_folder(store, folder):
     assert len(dataset.frame) == 8
 
 
-async def test_folder_below_the_root(store, folder):
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+async def test_folder_below_the_root(store: LocalArtifacts, folder: Path) -> None:
     """A folder in the artifact store has the same rows, and a single file its own digest."""
-    for file in folder.iterdir():
-        if file.is_file():
-            await store.put_bytes(f"acme/data/{file.name}", file.read_bytes())
+    for name, content in _contents(folder).items():
+        await store.put_bytes(f"acme/data/{name}", content)
     local = await read_dataset(store, str(folder))
 
     stored = await read_dataset(store, store.uri("acme/data"))
@@ -55,7 +61,7 @@ async def test_folder_below_the_root(store, folder):
     assert len(part.frame) == 2
 
 
-async def test_columns_of_folders(store, tmp_path):
+async def test_columns_of_folders(store: LocalArtifacts, tmp_path: Path) -> None:
     """``column=value`` segments are columns, whole numbers where they look like one."""
     for country, day in (("DE", 1), ("FR", 2)):
         below = tmp_path / "data" / f"country={country}" / f"day={day}"
@@ -67,7 +73,7 @@ async def test_columns_of_folders(store, tmp_path):
     assert frame[["country", "day"]].values.tolist() == [["DE", 1], ["FR", 2]]
 
 
-async def test_types_of_other_writers(store, tmp_path):
+async def test_types_of_other_writers(store: LocalArtifacts, tmp_path: Path) -> None:
     """Decimals, dates, nullable booleans, dictionaries and large strings become columns that a
     model takes, without pandas' own notes in the file."""
     table = pa.table(
@@ -91,7 +97,7 @@ async def test_types_of_other_writers(store, tmp_path):
     assert frame["kind"].tolist()[:2] == frame["text"].tolist()[:2] == ["x", "y"]
 
 
-async def test_not_a_number_is_no_null(store, tmp_path):
+async def test_not_a_number_is_no_null(store: LocalArtifacts, tmp_path: Path) -> None:
     """NaN that a program wrote is counted; nulls are not."""
     values = pa.array([1.0, np.nan, None, np.nan])
     pq.write_table(pa.table({"label": values}), tmp_path / "x.parquet")
@@ -99,7 +105,7 @@ async def test_not_a_number_is_no_null(store, tmp_path):
     assert (await read_dataset(store, str(tmp_path / "x.parquet"))).not_numbers == {"label": 2}
 
 
-async def test_files_that_are_no_table(store, tmp_path):
+async def test_files_that_are_no_table(store: LocalArtifacts, tmp_path: Path) -> None:
     """The error names the column, its types and the files."""
     folder = tmp_path / "data"
     folder.mkdir()
@@ -110,14 +116,14 @@ async def test_files_that_are_no_table(store, tmp_path):
         await read_dataset(store, str(folder))
 
 
-async def test_broken_file_is_named(store, folder):
+async def test_broken_file_is_named(store: LocalArtifacts, folder: Path) -> None:
     (folder / "part-00009.parquet").write_bytes(b"not parquet")
 
     with pytest.raises(InvalidDataset, match=r"part-00009\.parquet is not readable"):
         await read_dataset(store, str(folder))
 
 
-async def test_nothing_there(store, tmp_path):
+async def test_nothing_there(store: LocalArtifacts, tmp_path: Path) -> None:
     """A folder of markers and a path that does not exist are clear errors."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "_SUCCESS").write_bytes(b"")

@@ -1,5 +1,7 @@
 """Which of a day's requests are new."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from model_lifecycle.gates.data.pairing import Day
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_requests_that_come_again(seed):
+def test_requests_that_come_again(seed: int) -> None:
     """Of a day's requests each counts once: in its batch, after earlier batches, and after those of
     a try that was cut off, in whatever order their keys were kept."""
     rng = np.random.default_rng(seed)

@@ -1,7 +1,11 @@
 """Files as Spark, DuckDB and pandas leave them."""
 
+from __future__ import annotations
+
 import io
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,7 +23,7 @@ from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
 
-def _file(path, **columns):
+def _file(path: str, **columns: Any) -> StoredBytes:
     buffer = io.BytesIO()
     parquet.write_table(pa.table(columns), buffer)
     return StoredBytes(path, buffer.getvalue())
@@ -42,12 +46,12 @@ def _file(path, **columns):
         ("notes.txt", False),
     ],
 )
-def test_what_is_a_file_of_rows(path, holds_rows):
+def test_what_is_a_file_of_rows(path: str, holds_rows: bool) -> None:
     """Markers, checksums and unfinished files are no data."""
     assert is_data_path(path) is holds_rows
 
 
-async def test_folders_of_data(tmp_path):
+async def test_folders_of_data(tmp_path: Path) -> None:
     """A data set is all its files at any depth, in the order of their paths, and each has a
     revision that changes when it is replaced by one of the same size."""
     store = LocalArtifacts(tmp_path)
@@ -63,7 +67,7 @@ async def test_folders_of_data(tmp_path):
     assert before[1].revision != after[1].revision
 
 
-def test_errors_name_the_file_and_the_column():
+def test_errors_name_the_file_and_the_column() -> None:
     """A broken file, and a column of two types, are named."""
     good, other = _file("part-1", distance=[1.5]), _file("part-2", distance=["far"])
 
@@ -75,7 +79,7 @@ def test_errors_name_the_file_and_the_column():
         read_table([good, other], "traffic")
 
 
-def test_dictionaries_beside_texts():
+def test_dictionaries_beside_texts() -> None:
     """One file keeps a text as a dictionary, another plainly: they are one column."""
     plain = _file("part-1", carrier=["AA"])
     encoded = _file("part-2", carrier=pa.array(["UA"]).dictionary_encode())
@@ -85,7 +89,7 @@ def test_dictionaries_beside_texts():
     assert frame["carrier"].astype(str).tolist() == ["AA", "UA"]
 
 
-def test_decimals_are_numbers():
+def test_decimals_are_numbers() -> None:
     """Whole decimals are integers and others floats, as models take them."""
     table = pa.table(
         {
@@ -100,7 +104,7 @@ def test_decimals_are_numbers():
     assert frame.iloc[0].tolist() == [3, 1.25]
 
 
-def test_an_index_that_pandas_wrote():
+def test_an_index_that_pandas_wrote() -> None:
     """A named index is a column again, and rows are numbered from 0 whatever theirs was."""
     buffer = io.BytesIO()
     named = pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="request_id"))

@@ -1,7 +1,10 @@
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.present import present
 
 from model_lifecycle.gates.data import predictions
 from model_lifecycle.gates.data.columns import finite
@@ -12,19 +15,21 @@ from model_lifecycle.registry.frameworks.sklearn_model.predictor import SklearnP
 
 
 @pytest.fixture
-def rows():
+def rows() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     return pd.DataFrame({"a": rng.normal(size=500), "b": rng.normal(size=500)})
 
 
 @pytest.fixture
-def model(rows):
+def model(rows: pd.DataFrame) -> SklearnPredictor:
     """It cannot take nulls."""
     return SklearnPredictor(LogisticRegression().fit(rows, rows["a"] > 0), None)
 
 
 @pytest.mark.parametrize("bad", [[3], [0, 499], [7, 8, 9, 250], list(range(0, 500, 5))])
-def test_bad_rows_do_not_lose_the_others(rows, model, bad):
+def test_bad_rows_do_not_lose_the_others(
+    rows: pd.DataFrame, model: SklearnPredictor, bad: list[int]
+) -> None:
     """Rows on which a model raises have no answer, all others the answer that they had."""
     whole = answers(model, rows)
     holes = rows.copy()
@@ -35,12 +40,14 @@ def test_bad_rows_do_not_lose_the_others(rows, model, bad):
     good = np.ones(500, dtype=bool)
     good[bad] = False
     assert (finite(found) == good).all()
-    assert found.score[good].tolist() == pytest.approx(whole.score[good].tolist())
+    assert present(found.score)[good].tolist() == pytest.approx(present(whole.score)[good].tolist())
     assert (found.prediction[good] == whole.prediction[good]).all()
     assert "contains NaN" in found.failure
 
 
-def test_model_that_raises_on_every_row(rows, model, monkeypatch):
+def test_model_that_raises_on_every_row(
+    rows: pd.DataFrame, model: SklearnPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The number of calls is limited, and no row has an answer."""
     monkeypatch.setattr(predictions, "MOST_CALLS", 50)
 
@@ -50,10 +57,12 @@ def test_model_that_raises_on_every_row(rows, model, monkeypatch):
     assert found.prediction.shape == (500,)
 
 
-def test_trouble_of_the_machine_is_no_failure(rows, model, monkeypatch):
+def test_trouble_of_the_machine_is_no_failure(
+    rows: pd.DataFrame, model: SklearnPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Out of memory is not the model's fault."""
 
-    def full(frame):
+    def full(frame: pd.DataFrame) -> None:
         raise MemoryError
 
     monkeypatch.setattr(model, "predict", full)
@@ -62,7 +71,7 @@ def test_trouble_of_the_machine_is_no_failure(rows, model, monkeypatch):
         answers(model, rows)
 
 
-def test_positive_label_turns_the_score(rows):
+def test_positive_label_turns_the_score(rows: pd.DataFrame) -> None:
     """The score is the probability of the policy's positive label, whichever the order."""
     model = SklearnPredictor(
         LogisticRegression().fit(rows, np.where(rows["a"] > 0, "churn", "stay")), None
@@ -70,31 +79,31 @@ def test_positive_label_turns_the_score(rows):
 
     churn, stay = answers(model, rows, Needs("churn")).score, answers(model, rows).score
 
-    assert churn == pytest.approx(1 - stay)
+    assert churn == pytest.approx(1 - present(stay))
 
 
-def test_rounded_scores_are_clipped():
+def test_rounded_scores_are_clipped() -> None:
     """Scores that rounding put outside of [0, 1] are clipped and counted; others stay."""
     said = Answers(np.arange(4), np.array([1.0000001, -1e-7, 1.1, 0.5]))
 
     found, number = clipped(said)
 
-    assert found.score.tolist() == [1.0, 0.0, 1.1, 0.5]
+    assert present(found.score).tolist() == [1.0, 0.0, 1.1, 0.5]
     assert number == 2
     assert finite(found).tolist() == [True, True, False, True]
 
 
-def test_recorded_probabilities():
+def test_recorded_probabilities() -> None:
     """A list in the column score holds the probability of each class; a missing one is NaN."""
     frame = pd.DataFrame({"prediction": ["a", "b"], "score": [[0.5, 0.3, 0.2], None]})
 
     found = recorded(frame, ("a", "b", "c"))
 
-    assert found.probabilities[0].tolist() == [0.5, 0.3, 0.2]
+    assert present(found.probabilities)[0].tolist() == [0.5, 0.3, 0.2]
     assert finite(found).tolist() == [True, False]
 
 
-def test_recorded_probabilities_of_other_classes():
+def test_recorded_probabilities_of_other_classes() -> None:
     """A list of another length is named, with the number of classes."""
     frame = pd.DataFrame({"prediction": ["a"], "score": [[0.5, 0.5]]})
 

@@ -1,8 +1,11 @@
 """One partition is read while the one before it is replayed."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import threading
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 
 import pytest
@@ -13,25 +16,26 @@ from model_lifecycle.gates.data.prefetch import prefetch_next
 class Disk:
     """Reads numbers in a thread, and knows which it began and ended."""
 
-    def __init__(self, broken=()):
-        self.broken, self.begun = broken, []
+    def __init__(self, broken: Collection[int] = ()) -> None:
+        self.broken = broken
+        self.begun: list[int] = []
         self.read_whole = [threading.Event() for _ in range(5)]
         self.free = threading.Event()
         self.free.set()
 
-    async def read(self, item):
+    async def read(self, item: int) -> int:
         self.begun.append(item)
         return await asyncio.to_thread(self._read, item)
 
-    async def has_read(self, item):
+    async def has_read(self, item: int) -> None:
         """Waits until the number was read."""
         assert await asyncio.to_thread(self.read_whole[item].wait, 10)
 
     @property
-    def ended(self):
+    def ended(self) -> list[int]:
         return [item for item, event in enumerate(self.read_whole) if event.is_set()]
 
-    def _read(self, item):
+    def _read(self, item: int) -> int:
         assert self.free.wait(10)
         self.read_whole[item].set()
         if item in self.broken:
@@ -39,18 +43,18 @@ class Disk:
         return item * 10
 
 
-async def _worked(disk, work):
+async def _worked(disk: Disk, work: Callable[[int, int], Awaitable[None]]) -> None:
     """All that is read, each number worked on."""
     async with aclosing(prefetch_next(range(5), disk.read)) as read:
         async for item, data in read:
             await work(item, data)
 
 
-async def test_the_next_is_read_meanwhile_and_no_further():
+async def test_the_next_is_read_meanwhile_and_no_further() -> None:
     """While one item is worked on, the next is read to its end, and the one after is not begun."""
     disk, got = Disk(), []
 
-    async def work(item, data):
+    async def work(item: int, data: int) -> None:
         got.append((item, data))
         ahead = min(item + 1, 4)
         await disk.has_read(ahead)
@@ -62,20 +66,22 @@ async def test_the_next_is_read_meanwhile_and_no_further():
     assert got == [(0, 0), (1, 10), (2, 20), (3, 30), (4, 40)]
 
 
-async def test_nothing_to_read():
+async def test_nothing_to_read() -> None:
     """Without items nothing is read."""
     disk = Disk()
 
-    assert [pair async for pair in prefetch_next([], disk.read)] == []
+    nothing: list[int] = []
+
+    assert [pair async for pair in prefetch_next(nothing, disk.read)] == []
     assert disk.begun == []
 
 
-async def test_an_error_of_reading():
+async def test_an_error_of_reading() -> None:
     """It is raised in its item's turn, as it is, when what came before has been worked on; what
     comes after is not begun."""
     disk, got = Disk(broken={2}), []
 
-    async def work(item, _):
+    async def work(item: int, _: int) -> None:
         got.append(item)
 
     with pytest.raises(OSError, match="2 is broken"):
@@ -86,12 +92,14 @@ async def test_an_error_of_reading():
 
 
 @pytest.mark.parametrize("broken", [(), {1}])
-async def test_an_error_of_the_work(broken, caplog):
+async def test_an_error_of_the_work(
+    broken: Collection[int], caplog: pytest.LogCaptureFixture
+) -> None:
     """What is being read then is waited for and dropped, whatever becomes of it: nothing goes on
     behind the error, and nothing is told of it."""
     disk, before = Disk(broken), asyncio.all_tasks()
 
-    async def work(item, _):
+    async def work(item: int, _: int) -> None:
         disk.free.clear()
         await asyncio.sleep(0)
         assert (disk.begun, disk.ended) == ([0, 1], [0])
@@ -107,11 +115,11 @@ async def test_an_error_of_the_work(broken, caplog):
     assert caplog.records == []
 
 
-async def test_cancelled():
+async def test_cancelled() -> None:
     """Cancelled while an item is worked on, it ends with what is being read."""
     disk, before, working = Disk(), asyncio.all_tasks(), asyncio.Event()
 
-    async def work(item, _):
+    async def work(item: int, _: int) -> None:
         working.set()
         await asyncio.Event().wait()
 

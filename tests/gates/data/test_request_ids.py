@@ -1,5 +1,9 @@
 """Request ids as numbers."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,14 +14,14 @@ from model_lifecycle.gates.data.request_ids import request_keys
 IDS = ["", "a", "a\0", "a\0\0\0\0\0\0\0", "é", "r1", "r10", "2024-03-01T05-000017", "x" * 300]
 
 
-def test_every_id_has_its_own_key():
+def test_every_id_has_its_own_key() -> None:
     """Ids of any length, and those that differ in little, have different keys."""
     ids = [*IDS, *(f"{number}" for number in range(200_000))]
 
     assert len(set(request_keys(pd.Series(ids)).tolist())) == len(ids)
 
 
-def test_ids_of_one_length():
+def test_ids_of_one_length() -> None:
     """A million ids that count up do not collide."""
     ids = pd.Series(pa.array(np.arange(10**6, 2 * 10**6)).cast(pa.string()).to_pandas())
 
@@ -25,7 +29,7 @@ def test_ids_of_one_length():
 
 
 @pytest.mark.parametrize("kind", [object, "str", "string", "category"])
-def test_whatever_the_company(kind):
+def test_whatever_the_company(kind: Any) -> None:
     """An id's key is the same alone and among others, at any place, however the column is kept."""
     run_concurrently = request_keys(pd.Series(IDS).astype(kind))
     alone = [request_keys(pd.Series([each]).astype(kind))[0] for each in IDS]
@@ -35,14 +39,14 @@ def test_whatever_the_company(kind):
     assert run_concurrently.tolist() == request_keys(pd.Series(IDS)).tolist()
 
 
-def test_files_read_together():
+def test_files_read_together() -> None:
     """Ids that were read from several files have the keys that each has on its own."""
     table = pa.table({"id": pa.chunked_array([IDS[:4], IDS[4:]])})
 
     assert request_keys(table.to_pandas()["id"]).tolist() == request_keys(pd.Series(IDS)).tolist()
 
 
-def test_numbers_and_nulls():
+def test_numbers_and_nulls() -> None:
     """Numbers are taken as text; what is no id is taken as one that is called nan."""
     numbers, texts = pd.Series([7, 10]), pd.Series(["7", "10"])
 

@@ -1,5 +1,10 @@
+from __future__ import annotations
+
 import io
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -26,11 +31,11 @@ HOUR = datetime(2024, 3, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> LocalArtifacts:
     return LocalArtifacts(tmp_path)
 
 
-def _log(hour=HOUR, rows=3, **values):
+def _log(hour: datetime = HOUR, rows: int = 3, **values: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "request_id": [f"r{i}" for i in range(rows)],
@@ -44,7 +49,7 @@ def _log(hour=HOUR, rows=3, **values):
     ).assign(**values)
 
 
-async def test_layout(store):
+async def test_layout(store: LocalArtifacts) -> None:
     """Requests and labels lie where the design says."""
     path = await write_traffic(store, "acme", "churn", HOUR, _log())
     labels = pd.DataFrame({"request_id": ["r0"], "label": [1], "labelled_at": [HOUR]})
@@ -54,7 +59,7 @@ async def test_layout(store):
     assert label_path == "acme/traffic/churn/labels/date=2024-03-01/part-00002.parquet"
 
 
-async def test_written_and_read(store):
+async def test_written_and_read(store: LocalArtifacts) -> None:
     """What was written is read, with the optional columns there."""
     await write_traffic(store, "acme", "churn", HOUR, _log())
 
@@ -67,7 +72,7 @@ async def test_written_and_read(store):
     assert data.digest.startswith("sha256:")
 
 
-async def test_written_again(store):
+async def test_written_again(store: LocalArtifacts) -> None:
     """Writing a part again replaces it; another part adds to it."""
     await write_traffic(store, "acme", "churn", HOUR, _log(rows=3))
     await write_traffic(store, "acme", "churn", HOUR, _log(rows=2))
@@ -78,7 +83,7 @@ async def test_written_again(store):
     assert len((await read_partition(store, partition)).frame) == 6
 
 
-async def test_window(store):
+async def test_window(store: LocalArtifacts) -> None:
     """A window is half-open, spans days, and skips hours without traffic."""
     for hours in (-1, 0, 18, 19, 40):
         at = HOUR + timedelta(hours=hours)
@@ -96,7 +101,7 @@ async def test_window(store):
     assert [item.name for item in found] == ["2024-03-01 05h", "2024-03-01 23h", "2024-03-02 00h"]
 
 
-async def test_another_tenants_traffic(store):
+async def test_another_tenants_traffic(store: LocalArtifacts) -> None:
     """Traffic of another tenant or model is not seen."""
     await write_traffic(store, "acme", "churn", HOUR, _log())
 
@@ -106,7 +111,7 @@ async def test_another_tenants_traffic(store):
         await partitions(store, "acme/../x", "churn", HOUR, HOUR + timedelta(days=1))
 
 
-async def test_hours_read_together(store):
+async def test_hours_read_together(store: LocalArtifacts) -> None:
     """Hours read together keep their order, rows and digests."""
     for hours in range(3):
         at = HOUR + timedelta(hours=hours)
@@ -126,21 +131,21 @@ async def test_hours_read_together(store):
     ("sizes", "expected"),
     [([1, 1, 1], [3]), ([6, 6, 6], [1, 1, 1]), ([99, 1, 1], [1, 2]), ([4, 5, 2], [2, 1]), ([], [])],
 )
-def test_batches(sizes, expected):
+def test_batches(sizes: list[int], expected: list[int]) -> None:
     """Small hours go together up to a size; a large one goes alone."""
     hours = [Partition(HOUR + timedelta(hours=i), ("x",), size) for i, size in enumerate(sizes)]
 
     assert expected == [len(batch) for batch in batches(hours, most=10)]
 
 
-def test_batches_end_with_the_day():
+def test_batches_end_with_the_day() -> None:
     """A batch holds hours of one day, so that one day's labels are enough for it."""
     hours = [Partition(HOUR + timedelta(hours=i), ("x",), 1) for i in range(48)]
 
     assert [len(batch) for batch in batches(hours)] == [19, 24, 5]
 
 
-async def test_labels(store):
+async def test_labels(store: LocalArtifacts) -> None:
     """The latest label of each request counts, and rows without one do not."""
     labels = pd.DataFrame(
         {
@@ -176,7 +181,9 @@ async def test_labels(store):
         (lambda log: log.assign(requested_at=HOUR + timedelta(hours=1)), "another hour"),
     ],
 )
-async def test_logs_that_cannot_be(store, change, problem):
+async def test_logs_that_cannot_be(
+    store: LocalArtifacts, change: Callable[[pd.DataFrame], pd.DataFrame], problem: str
+) -> None:
     """A log that the gate could not read is refused when it is written."""
     with pytest.raises(InvalidDataset, match=problem):
         await write_traffic(store, "acme", "churn", HOUR, change(_log()))
@@ -184,7 +191,7 @@ async def test_logs_that_cannot_be(store, change, problem):
     assert await store.files("acme") == []
 
 
-async def test_files_that_are_no_parquet(store):
+async def test_files_that_are_no_parquet(store: LocalArtifacts) -> None:
     """A broken file is an error that names the hour."""
     path = await write_traffic(store, "acme", "churn", HOUR, _log())
     await store.put_bytes(path, b"PAR1 no")
@@ -194,7 +201,7 @@ async def test_files_that_are_no_parquet(store):
         await read_partition(store, partition)
 
 
-async def test_columns_that_change_type(store):
+async def test_columns_that_change_type(store: LocalArtifacts) -> None:
     """Hours whose columns are of different types are an error, not a guess."""
     await write_traffic(store, "acme", "churn", HOUR, _log())
     later = HOUR + timedelta(hours=1)
@@ -205,16 +212,16 @@ async def test_columns_that_change_type(store):
         await read_partitions(store, found)
 
 
-def test_days():
+def test_days() -> None:
     """A date without a zone is UTC; another zone is turned into UTC; no date is an error."""
     assert parse_day("2024-03-01", "start") == datetime(2024, 3, 1, tzinfo=UTC)
     assert parse_day("2024-03-01T02:00+02:00", "start") == datetime(2024, 3, 1, tzinfo=UTC)
     for text in ("soon", "", None, "2024-13-01"):
         with pytest.raises(InvalidInput, match="ISO date"):
-            parse_day(text, "start")
+            parse_day(cast(Any, text), "start")
 
 
-async def test_rows_of_the_window(store):
+async def test_rows_of_the_window(store: LocalArtifacts) -> None:
     """A window in any zone holds the rows from its start up to its end, to the microsecond."""
     last = HOUR + timedelta(hours=1)
     times = [last - timedelta(microseconds=1), *(last + timedelta(minutes=m) for m in (29, 30))]
@@ -236,7 +243,7 @@ async def test_rows_of_the_window(store):
     assert batch.counts["of_other_hours"] == 1
 
 
-async def test_files_of_other_programs(store):
+async def test_files_of_other_programs(store: LocalArtifacts) -> None:
     """Hidden files are skipped, deeper folders read, and a file in no hour is named."""
     path = await write_traffic(store, "acme", "churn", HOUR, _log())
     content, folder = await store.get_bytes(path), path.rpartition("/")[0]
@@ -252,7 +259,7 @@ async def test_files_of_other_programs(store):
         await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
 
 
-async def test_ids_of_two_types(store):
+async def test_ids_of_two_types(store: LocalArtifacts) -> None:
     """Integer ids with a null beside them are the same ids as in the log, and rows without an id
     are left out and counted."""
     await write_traffic(store, "acme", "churn", HOUR, _log(request_id=[2**60, 2**60 + 1, 3]))
@@ -279,7 +286,7 @@ async def test_ids_of_two_types(store):
     assert found.left_out == {"labels_without_id": 1, "labels_without_value": 1}
 
 
-async def test_conflicting_labels(store):
+async def test_conflicting_labels(store: LocalArtifacts) -> None:
     """A request with two different labels is marked; the same label twice is no conflict, and a
     label without a time is not taken for the latest."""
     labels = pd.DataFrame(
@@ -309,7 +316,7 @@ async def test_conflicting_labels(store):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_time_zone_of_a_window_end_is_kept(value):
+def test_time_zone_of_a_window_end_is_kept(value: str | datetime) -> None:
     """Whatever object says it, midnight in Berlin is an hour before UTC's."""
     assert parse_day(value, "start") == datetime(2024, 2, 29, 23, tzinfo=UTC)
 
@@ -327,7 +334,7 @@ def test_time_zone_of_a_window_end_is_kept(value):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_window_end_without_a_time_zone_is_utc(value):
+def test_window_end_without_a_time_zone_is_utc(value: str | date | np.datetime64) -> None:
     """Dates and timestamps of any library mean UTC, as ISO text does."""
     at = parse_day(value, "start")
 
@@ -335,7 +342,7 @@ def test_window_end_without_a_time_zone_is_utc(value):
 
 
 @pytest.mark.parametrize("value", [None, 20240301, "soon", pd.NaT, np.datetime64("NaT"), ["2024"]])
-def test_window_end_that_is_no_date_is_refused(value):
+def test_window_end_that_is_no_date_is_refused(value: Any) -> None:
     """The field is named, and what it may be."""
     with pytest.raises(InvalidInput, match=r"start .* is not a date or a timestamp"):
         parse_day(value, "start")

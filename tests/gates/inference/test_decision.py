@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -14,7 +16,7 @@ PASS, FAIL, INCONCLUSIVE, INVALID = (
 )
 
 
-def _row(verdict, kind="comparison"):
+def _row(verdict: Verdict | None, kind: str = "comparison") -> MetricRow:
     return MetricRow("brier", "Brier score", kind, verdict, "")
 
 
@@ -32,7 +34,7 @@ def _row(verdict, kind="comparison"):
         (0.1, 0.2, math.nan, INVALID),
     ],
 )
-def test_bounds(lower, upper, threshold, expected):
+def test_bounds(lower: float, upper: float, threshold: float, expected: Verdict) -> None:
     """Only an interval that lies wholly on one side decides; what is not a number never passes."""
     assert expected is from_bounds(lower, upper, threshold)
 
@@ -47,7 +49,7 @@ def test_bounds(lower, upper, threshold, expected):
         ([PASS, INCONCLUSIVE, FAIL], (FAIL, 2)),
     ],
 )
-def test_latching(looks, expected):
+def test_latching(looks: list[Verdict], expected: tuple[Verdict, int | None]) -> None:
     """What was shown stays shown; a later opposite of PASS is a FAIL."""
     assert expected == latch(looks)
 
@@ -64,18 +66,18 @@ def test_latching(looks, expected):
         ([], INCONCLUSIVE),
     ],
 )
-def test_several_demands(verdicts, expected):
+def test_several_demands(verdicts: list[Verdict], expected: Verdict) -> None:
     """PASS needs all, FAIL is any, INVALID comes first, and nothing asked is nothing shown."""
     assert expected is combine([_row(verdict) for verdict in verdicts], [])
 
 
 @pytest.mark.parametrize(("slice_verdict", "expected"), [(FAIL, FAIL), (INCONCLUSIVE, PASS)])
-def test_slices(slice_verdict, expected):
+def test_slices(slice_verdict: Verdict, expected: Verdict) -> None:
     """A slice stands in the way when it fails, not when it is undecided."""
     assert expected is combine([_row(PASS), _row(slice_verdict, "slice")], [])
 
 
-def test_slices_alone_prove_nothing():
+def test_slices_alone_prove_nothing() -> None:
     """Slices that pass are no pass without a demand."""
     assert combine([_row(PASS, "slice"), _row(None, "shown")], []) is INCONCLUSIVE
 
@@ -83,7 +85,7 @@ def test_slices_alone_prove_nothing():
 @pytest.mark.parametrize(
     ("otherwise", "expected"), [(INVALID, INVALID), (FAIL, FAIL), (None, PASS)]
 )
-def test_checks(otherwise, expected):
+def test_checks(otherwise: Verdict | None, expected: Verdict) -> None:
     """A check that is not ok invalidates, fails, or warns, as it says."""
     check = Check("replay", False, "does not reproduce", otherwise)
 
@@ -91,7 +93,7 @@ def test_checks(otherwise, expected):
     assert combine([_row(PASS)], [Check("replay", True, "", otherwise)]) is PASS
 
 
-def test_numbers_that_are_none():
+def test_numbers_that_are_none() -> None:
     """A row keeps no NaN and no infinity."""
     row = MetricRow(
         "brier", "Brier score", "limit", INVALID, "", estimate=math.nan, upper=math.inf, lower=0.1

@@ -1,7 +1,11 @@
+from __future__ import annotations
+
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from support.present import present
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
@@ -9,13 +13,16 @@ from model_lifecycle.gates.formatting import count
 from model_lifecycle.gates.inference.sequential import judge_blocks, look_at
 from model_lifecycle.gates.policy.hypotheses import claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
+from model_lifecycle.gates.report import MetricRow
 from model_lifecycle.registry.domain.evidence import Verdict
 
+#: What a block holds: a summary for each hypothesis and slice.
+Block = dict[tuple[str, str | None], BlockSummary]
 POLICY = hourly(comparisons=(Comparison("brier", 0.01),))
 (CLAIM,) = claims(POLICY.comparisons, (), (), champion=True)
 
 
-def _cells(x):
+def _cells(x: np.ndarray) -> list[tuple[str, BlockSummary]]:
     """Blocks of x, shape (blocks, requests)."""
     zeros = np.zeros(x.shape[1])
     return [
@@ -24,7 +31,7 @@ def _cells(x):
     ]
 
 
-def _judge(x, margin=0.01, **values):
+def _judge(x: np.ndarray, margin: float = 0.01, **values: Any) -> tuple[MetricRow, dict[str, Any]]:
     policy = hourly(comparisons=(Comparison("brier", margin),), **values)
     found = claims(policy.comparisons, (), (), champion=True)
     tally = ReplayAggregate(blocks={name: {(found[0].key, None): c} for name, c in _cells(x)})
@@ -32,7 +39,7 @@ def _judge(x, margin=0.01, **values):
     return rows[0], shown["looks"][0]
 
 
-def test_peeking_at_dependent_traffic_keeps_the_error_rate():
+def test_peeking_at_dependent_traffic_keeps_the_error_rate() -> None:
     """With traffic that depends on its block, at the margin exactly and looked at after each of
     100 blocks, about 5 % of 250 tests pass wrongly."""
     rng = np.random.default_rng(20)
@@ -46,7 +53,7 @@ def test_peeking_at_dependent_traffic_keeps_the_error_rate():
     assert passes / 250 <= 0.06
 
 
-def test_rare_disagreement_keeps_the_error_rate():
+def test_rare_disagreement_keeps_the_error_rate() -> None:
     """Models that differ in one request of 500, always to the worse, at a margin of just that:
     hardly any test passes, although most see no difference in variance for long."""
     policy = hourly(comparisons=(Comparison("accuracy", 0.002),))
@@ -62,14 +69,14 @@ def test_rare_disagreement_keeps_the_error_rate():
 
 
 @pytest.mark.parametrize(("margin", "verdict"), [(0.01, Verdict.PASS), (0.0, Verdict.INCONCLUSIVE)])
-def test_identical_models(margin, verdict):
+def test_identical_models(margin: float, verdict: Verdict) -> None:
     """Models that never differ pass with a margin, and are never shown to be better."""
     row, _ = _judge(np.zeros((120, 100)), margin)
 
     assert verdict is row.verdict
 
 
-def test_identical_models_after_too_little():
+def test_identical_models_after_too_little() -> None:
     """Without any difference seen, a pass takes enough requests to have seen one."""
     policy = hourly(comparisons=(Comparison("brier", 0.001),))
     row, _ = _judge(np.zeros((40, 30)), 0.001)
@@ -78,7 +85,7 @@ def test_identical_models_after_too_little():
     assert row.verdict is Verdict.INCONCLUSIVE
 
 
-def test_swapping_the_models():
+def test_swapping_the_models() -> None:
     """At a margin of 0, swapping the models swaps PASS and FAIL, at the same block."""
     x = np.random.default_rng(22).normal(0.02, 0.05, (60, 40))
 
@@ -90,7 +97,7 @@ def test_swapping_the_models():
     assert better.p_pass == pytest.approx(worse.p_fail)
 
 
-def test_a_pass_stays():
+def test_a_pass_stays() -> None:
     """A pass at one look is not undone by later looks that show less; the row has the numbers of
     the look that decided, and the sentence the later estimate."""
     rng = np.random.default_rng(23)
@@ -100,14 +107,14 @@ def test_a_pass_stays():
     row, looks = _judge(x)
 
     assert row.verdict is Verdict.PASS
-    assert looks["points"][-1]["lower"] < row.threshold < row.lower
+    assert looks["points"][-1]["lower"] < present(row.threshold) < present(row.lower)
     assert (looks["decided_at"], looks["verdict"]) == (30, "PASS")
     assert (row.units, row.rows) == (30, 1200)
-    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert present(row.champion) - present(row.challenger) == pytest.approx(row.estimate)
     assert "PASS at hour 30; after all 50 it is 0.0" in row.sentence
 
 
-def test_a_pass_that_later_data_contradict():
+def test_a_pass_that_later_data_contradict() -> None:
     """Where the estimate from all data breaks the margin, an earlier pass does not stand: a
     sentence never says PASS beside an estimate that is too bad."""
     rng = np.random.default_rng(23)
@@ -116,13 +123,13 @@ def test_a_pass_that_later_data_contradict():
     row, looks = _judge(x)
 
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.estimate < row.threshold
+    assert present(row.estimate) < present(row.threshold)
     assert "worsened" in row.sentence
     assert "later data contradict" in row.sentence
     assert (looks["decided_at"], looks["verdict"]) == (None, "INCONCLUSIVE")
 
 
-def _unequal(better, worse, days=28):
+def _unequal(better: float, worse: float, days: int = 28) -> list[tuple[str, np.ndarray]]:
     """Days of 24 hours, of which 18 are quiet (5 requests) and 6 busy (500)."""
     sizes = [5] * 18 + [500] * 6
     means = [better] * 18 + [worse] * 6
@@ -134,10 +141,10 @@ def _unequal(better, worse, days=28):
     ]
 
 
-def _judge_unequal(**values):
+def _judge_unequal(**values: Any) -> tuple[MetricRow, dict[str, Any]]:
     policy = hourly(comparisons=(Comparison("brier", 0.01),), **values)
     found = claims(policy.comparisons, (), (), champion=True)
-    blocks = {
+    blocks: dict[str, Block] = {
         name: {(found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)}
         for name, x in _unequal(0.3, -0.05)
     }
@@ -145,7 +152,7 @@ def _judge_unequal(**values):
     return rows[0], shown
 
 
-def test_the_estimate_is_a_mean_over_requests():
+def test_the_estimate_is_a_mean_over_requests() -> None:
     """A challenger that is better in quiet hours and worse in the busy ones, which hold nearly all
     requests, fails; estimate and the models' columns are weighted alike."""
     row, _ = _judge_unequal()
@@ -153,11 +160,11 @@ def test_the_estimate_is_a_mean_over_requests():
 
     assert row.verdict is Verdict.FAIL
     assert row.estimate == pytest.approx(every.mean())
-    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert present(row.champion) - present(row.challenger) == pytest.approx(row.estimate)
     assert f"over {count(every.size)} requests in 672 hours" in row.sentence
 
 
-def test_a_policy_may_weigh_blocks_equally():
+def test_a_policy_may_weigh_blocks_equally() -> None:
     """With ``weighting: blocks`` each hour has the same weight, and the sentence says so; the
     models' columns are weighted in the same way."""
     row, _ = _judge_unequal(weighting="blocks")
@@ -165,11 +172,11 @@ def test_a_policy_may_weigh_blocks_equally():
 
     assert row.verdict is Verdict.PASS
     assert row.estimate == pytest.approx(np.mean(means))
-    assert row.champion - row.challenger == pytest.approx(row.estimate)
+    assert present(row.champion) - present(row.challenger) == pytest.approx(row.estimate)
     assert "hours of equal weight" in row.sentence
 
 
-def test_blocks_of_unequal_size_count_as_their_effective_number():
+def test_blocks_of_unequal_size_count_as_their_effective_number() -> None:
     """The minimum counts (Σ n)² / Σ n², not blocks: 672 hours of which 168 are busy are worth
     about 178."""
     row, shown = _judge_unequal(min_blocks=180)
@@ -181,12 +188,12 @@ def test_blocks_of_unequal_size_count_as_their_effective_number():
     assert row.too_little
 
 
-def test_one_huge_block_does_not_decide():
+def test_one_huge_block_does_not_decide() -> None:
     """Where one block holds nearly all requests, there is no verdict, however many blocks."""
     policy = hourly(comparisons=(Comparison("brier", 0.01),))
     found = claims(policy.comparisons, (), (), champion=True)
     rng = np.random.default_rng(27)
-    blocks = {
+    blocks: dict[str, Block] = {
         f"{date(2024, 1, 1) + timedelta(day)}": {
             (found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)
         }
@@ -200,7 +207,7 @@ def test_one_huge_block_does_not_decide():
     assert "worth 1.0" in rows[0].sentence
 
 
-def test_no_verdict_before_a_week():
+def test_no_verdict_before_a_week() -> None:
     """By default a challenger that is better on weekdays and far worse at weekends does not pass on
     a Tuesday."""
     policy = ShadowPolicy(comparisons=(Comparison("brier", 0.01),), block="hour")
@@ -219,7 +226,7 @@ def test_no_verdict_before_a_week():
     assert not any(look.verdict is Verdict.PASS for look in looks)
 
 
-def test_a_pass_that_turns():
+def test_a_pass_that_turns() -> None:
     """A challenger that passes early and is shown worse later fails, and the sentence says why."""
     rng = np.random.default_rng(24)
     x = np.vstack([rng.normal(0.03, 0.02, (40, 40)), rng.normal(-0.2, 0.02, (200, 40))])
@@ -231,7 +238,7 @@ def test_a_pass_that_turns():
 
 
 @pytest.mark.parametrize(("blocks", "requests"), [(29, 100), (40, 20)])
-def test_not_before_the_minimum(blocks, requests):
+def test_not_before_the_minimum(blocks: int, requests: int) -> None:
     """There is no verdict before the least number of blocks, nor of requests."""
     x = np.random.default_rng(25).normal(0.5, 0.01, (blocks, requests))
 
@@ -241,7 +248,7 @@ def test_not_before_the_minimum(blocks, requests):
     assert "that the policy asks for" in row.sentence
 
 
-def test_forecast_is_about_right():
+def test_forecast_is_about_right() -> None:
     """The forecast of an undecided test is near the block at which it decides, if it goes on."""
     x = np.tile([[0.03], [-0.03]], (100, 30))
     early, _ = _judge(x[:40])
@@ -252,7 +259,7 @@ def test_forecast_is_about_right():
     assert early.forecast == pytest.approx(late.decided_at, rel=0.1)
 
 
-def test_no_requests():
+def test_no_requests() -> None:
     """Without labelled requests there is no verdict and no number."""
     row, looks = _judge(np.zeros((0, 1)))
 

@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,12 +26,12 @@ PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
         ((0, 1), np.array([1, 2], dtype=object), [1, -1]),
     ],
 )
-def test_codes(values, labels, codes):
+def test_codes(values: tuple[Any, ...], labels: np.ndarray, codes: list[int]) -> None:
     """1, 1.0 and True are one label; text is never a number."""
     assert Classes(values).codes(labels).tolist() == codes
 
 
-def test_declared_classes():
+def test_declared_classes() -> None:
     """The policy's positive label is the last of two; classes of both models count."""
     assert declared_classes([("no", "yes"), None], None, field="x") == Classes(("no", "yes"))
     assert declared_classes([("no", "yes")], "no", field="x") == Classes(("yes", "no"))
@@ -37,7 +41,7 @@ def test_declared_classes():
 
 
 @pytest.mark.parametrize("classes", [("no", "yes"), ("a", "b", "churn")])
-def test_positive_label_that_does_not_fit(classes):
+def test_positive_label_that_does_not_fit(classes: tuple[str, ...]) -> None:
     """A positive label that is no class, or one of more than two classes, is refused."""
     with pytest.raises(InvalidInput, match="classes are") as caught:
         declared_classes([classes], "churn", field="policy.validation.positive_label")
@@ -45,7 +49,7 @@ def test_positive_label_that_does_not_fit(classes):
     assert caught.value.field == "policy.validation.positive_label"
 
 
-def test_two_kinds_of_negative_labels():
+def test_two_kinds_of_negative_labels() -> None:
     """Where only the positive class is known, a third label is outside."""
     labels = np.array(["yes", "no", "no", "maybe"], dtype=object)
 
@@ -54,7 +58,7 @@ def test_two_kinds_of_negative_labels():
     assert outside.tolist() == [False, False, False, True]
 
 
-def test_text_labels_as_numbers():
+def test_text_labels_as_numbers() -> None:
     """Brier score and log loss of text labels are those of 0 and 1."""
     scores = np.array([0.9, 0.2])
     for name in ("brier", "log_loss"):
@@ -68,7 +72,7 @@ def test_text_labels_as_numbers():
         assert as_text.tolist() == as_numbers.tolist()
 
 
-def test_several_classes_as_scikit_learn_has_them():
+def test_several_classes_as_scikit_learn_has_them() -> None:
     """Brier score and log loss over all classes have the means that scikit-learn gives."""
     from sklearn.metrics import brier_score_loss, log_loss
 
@@ -83,7 +87,7 @@ def test_several_classes_as_scikit_learn_has_them():
     assert log == pytest.approx(log_loss(labels, PROBABILITIES, labels=list("abc")))
 
 
-def test_class_that_one_model_does_not_know():
+def test_class_that_one_model_does_not_know() -> None:
     """A model of two classes gave nothing to a third; its columns count by name."""
     classes = Classes(("a", "b", "c"))
     said = Answers(np.array(["b", "b"]), np.array([0.6, 0.6]), None, ("a", "b"))
@@ -93,7 +97,7 @@ def test_class_that_one_model_does_not_know():
     assert brier == pytest.approx([0.6**2 + 0.4**2 + 1, 2 * 0.4**2])
 
 
-def test_missing_probabilities_are_named():
+def test_missing_probabilities_are_named() -> None:
     """Several classes without probabilities: the error says what has to be logged."""
     labels = np.array(["a", "b", "c"], dtype=object)
 

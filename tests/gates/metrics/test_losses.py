@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
@@ -22,7 +26,7 @@ TRUE, SAID = RNG.normal(10, 3, 500), RNG.normal(10, 3, 500)
         ("accuracy", 1 - oracle.accuracy_score(LABELS, BINARY.prediction)),
     ],
 )
-def test_classification(name, expected):
+def test_classification(name: str, expected: float) -> None:
     """The mean loss is scikit-learn's measure; of accuracy it is the complement."""
     assert expected == pytest.approx(losses(METRICS[name], LABELS, BINARY).mean())
 
@@ -34,13 +38,13 @@ def test_classification(name, expected):
         ("squared_error", oracle.mean_squared_error(TRUE, SAID)),
     ],
 )
-def test_regression(name, expected):
+def test_regression(name: str, expected: float) -> None:
     """The mean loss is scikit-learn's measure."""
     assert expected == pytest.approx(losses(METRICS[name], TRUE, Answers(SAID)).mean())
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.labels])
-def test_within_its_span(name):
+def test_within_its_span(name: str) -> None:
     """No request costs more than the measure's span, a certain and wrong score included."""
     metric = METRICS[name]
     if metric.span is None:
@@ -52,7 +56,7 @@ def test_within_its_span(name):
     assert found.max() == pytest.approx(metric.span)
 
 
-def test_bound():
+def test_bound() -> None:
     """A bound clips the loss of each request."""
     found = losses(
         METRICS["absolute_error"], np.array([0.0, 0.0]), Answers(np.array([1.0, 9.0])), 5
@@ -61,7 +65,7 @@ def test_bound():
     assert found.tolist() == [1.0, 5.0]
 
 
-def test_text_labels():
+def test_text_labels() -> None:
     """Accuracy works on names of classes."""
     labels = np.array(["a", "b", "b"], dtype=object)
 
@@ -70,7 +74,7 @@ def test_text_labels():
     assert found.tolist() == [0.0, 1.0, 0.0]
 
 
-def test_truth_values():
+def test_truth_values() -> None:
     """Labels can be true and false."""
     found = losses(METRICS["brier"], LABELS.astype(bool), BINARY)
 
@@ -87,7 +91,7 @@ def test_truth_values():
         ("absolute_error", ["x", "y"], Answers(np.array([0.0, 1.0])), "needs numbers"),
     ],
 )
-def test_wrong_kinds(name, labels, answers, problem):
+def test_wrong_kinds(name: str, labels: list[Any], answers: Answers, problem: str) -> None:
     """Labels and answers of the wrong kind are an error, not a loss of 1."""
     with pytest.raises(InvalidDataset, match=problem):
         losses(METRICS[name], np.array(labels, dtype=object), answers)

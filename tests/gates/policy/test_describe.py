@@ -1,5 +1,7 @@
 """Policies as a report tells them."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from model_lifecycle.gates.policy.describe import policy_sentences
@@ -16,7 +18,7 @@ from model_lifecycle.gates.policy.promotion import (
 from model_lifecycle.registry.domain.stages import Gate
 
 
-def test_demands_in_words():
+def test_demands_in_words() -> None:
     """Every rule reads as what it asks for."""
     policy = ShadowPolicy(
         comparisons=(Comparison("brier", 0.005), Comparison("accuracy", 0.0)),
@@ -42,7 +44,7 @@ def test_demands_in_words():
     assert any("younger than 24 hours" in line for line in conditions)
 
 
-def test_other_gates_in_words():
+def test_other_gates_in_words() -> None:
     """Validation and A/B test are told as well; a policy that is not understood is not."""
     validation = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
     ab_test = ABPolicy(outcomes=(OutcomeDemand("spent", "ratio", per="clicks"),), salt="spring")
@@ -54,7 +56,7 @@ def test_other_gates_in_words():
     assert policy_sentences(Gate.SHADOW, {"of": "another release"}) == ([], [])
 
 
-def test_a_policy_that_lets_columns_go_says_so():
+def test_a_policy_that_lets_columns_go_says_so() -> None:
     """Whoever reads the report sees that the challenger may do with fewer columns."""
     strict = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
     lenient = replace(strict, may_drop_columns=True)

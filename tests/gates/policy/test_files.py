@@ -1,6 +1,9 @@
 """Policies in YAML and JSON: the same as in Python, and mistakes told with their line."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import pytest
 
@@ -63,7 +66,7 @@ require_approval: true
 """
 
 
-def test_yaml_json_and_python_are_one_policy(tmp_path):
+def test_yaml_json_and_python_are_one_policy(tmp_path: Path) -> None:
     """However a policy is written, it has one fingerprint."""
     file = tmp_path / "policy.yaml"
     file.write_text(YAML)
@@ -95,7 +98,7 @@ def test_yaml_json_and_python_are_one_policy(tmp_path):
         ("label: late", "label: !!python/name:os.system late", 6, "is not allowed here"),
     ],
 )
-def test_mistakes_have_their_line(before, after, line, problem):
+def test_mistakes_have_their_line(before: str, after: str, line: int, problem: str) -> None:
     """Every mistake is told with the line it is on, or that of what lacks something."""
     assert before in YAML
     text = YAML.replace(before, after)
@@ -107,13 +110,13 @@ def test_mistakes_have_their_line(before, after, line, problem):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", "a: &x [*x]", "? [a]\n: 1"])
-def test_what_is_no_policy(text):
+def test_what_is_no_policy(text: str) -> None:
     """Texts of other kinds are refused as input, whatever they are."""
     with pytest.raises(InvalidInput):
         parse_policy(text)
 
 
-def test_files_that_cannot_be_read(tmp_path):
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     """A file that is missing, or no text, is told by its name."""
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")

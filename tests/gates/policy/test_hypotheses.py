@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ CHAMPION, CHALLENGER = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0, 
         (Limit("zero_one", maximum=0.3), 0.25, True),
     ],
 )
-def test_limits(limit, shown, holds):
+def test_limits(limit: Limit, shown: float, holds: bool) -> None:
     """Whatever its direction, a limit holds when the mean of x lies above the threshold, and a
     person reads the measure and the limit as stated."""
     (claim,) = claims((), (limit,), (), champion=True)
@@ -32,7 +34,7 @@ def test_limits(limit, shown, holds):
 
 
 @pytest.mark.parametrize("metric", ["brier", "accuracy"])
-def test_comparison(metric):
+def test_comparison(metric: str) -> None:
     """An improvement is positive, whatever the measure's direction."""
     (claim,) = claims((Comparison(metric, 0.1),), (), (), champion=True)
 
@@ -40,7 +42,7 @@ def test_comparison(metric):
     assert (claim.threshold, claim.shown(0.25)) == (-0.1, 0.25)
 
 
-def test_what_applies():
+def test_what_applies() -> None:
     """Comparisons need a champion, and limits for the first version need that there is none."""
     stated = (
         (Comparison("brier", 0.1),),

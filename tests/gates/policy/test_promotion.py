@@ -1,7 +1,11 @@
+from __future__ import annotations
+
 import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
@@ -26,18 +30,18 @@ SHADOW = ShadowPolicy(comparisons=(Comparison("absolute_error", 0.5, bound=60),)
 
 
 @pytest.mark.parametrize("policy", [VALIDATION, SHADOW])
-def test_document_and_back(policy):
+def test_document_and_back(policy: ValidationPolicy | ShadowPolicy) -> None:
     """A policy survives its plain-JSON form."""
     document = json.loads(json.dumps(policy.document()))
 
     assert policy == type(policy).from_document(document)
 
 
-def test_one_fingerprint():
+def test_one_fingerprint() -> None:
     """Whole numbers and floats that are equal give one fingerprint; another margin another."""
     fingerprints = {
         margin: promotion_policy(
-            validation=ValidationPolicy(comparisons=[Comparison("brier", margin)])
+            validation=ValidationPolicy(comparisons=cast(Any, [Comparison("brier", margin)]))
         ).fingerprint
         for margin in (0, 0.1)
     }
@@ -49,7 +53,7 @@ def test_one_fingerprint():
     assert len(set(fingerprints.values())) == 2
 
 
-def test_needs_no_heavy_import():
+def test_needs_no_heavy_import() -> None:
     """A DAG file can state a policy without numpy, pandas or scipy being imported."""
     code = (
         "import sys; import model_lifecycle.gates.policy.promotion, model_lifecycle.gates.report, "
@@ -70,7 +74,7 @@ def test_needs_no_heavy_import():
         (lambda: Comparison("brier", math.nan), "comparison brier.margin"),
         (lambda: Comparison("brier", math.inf), "comparison brier.margin"),
         (lambda: Comparison("brier", 1.0), "comparison brier.margin"),
-        (lambda: Comparison("brier", "0.1"), "comparison brier.margin"),
+        (lambda: Comparison("brier", cast(Any, "0.1")), "comparison brier.margin"),
         (lambda: Comparison("brier", True), "comparison brier.margin"),
         (lambda: Comparison("absolute_error", 0.1, bound=0), "comparison absolute_error.bound"),
         (lambda: Limit("brier"), "limit brier"),
@@ -82,11 +86,14 @@ def test_needs_no_heavy_import():
         (lambda: SliceLimit("carrier", "brier", margin=-1), "slice carrier.brier.margin"),
         (lambda: ValidationPolicy(), "validation"),
         (lambda: ShadowPolicy(slices=(SliceLimit("a", "brier", margin=0),)), "shadow"),
-        (lambda: ShadowPolicy(comparisons=[Comparison("brier", 0)] * 2), "shadow.comparisons"),
-        (lambda: ShadowPolicy(comparisons=[Limit("brier", maximum=0.5)]), "shadow.comparisons"),
+        (lambda: ShadowPolicy(comparisons=(Comparison("brier", 0),) * 2), "shadow.comparisons"),
+        (
+            lambda: ShadowPolicy(comparisons=cast(Any, (Limit("brier", maximum=0.5),))),
+            "shadow.comparisons",
+        ),
         (
             lambda: ShadowPolicy(
-                comparisons=[Comparison("brier", 0), Comparison("squared_error", 0)]
+                comparisons=(Comparison("brier", 0), Comparison("squared_error", 0))
             ),
             "shadow",
         ),
@@ -104,7 +111,7 @@ def test_needs_no_heavy_import():
         (lambda: _shadow(label_horizon_hours=-1), "shadow.label_horizon_hours"),
     ],
 )
-def test_values_that_cannot_be(make, field):
+def test_values_that_cannot_be(make: Callable[[], object], field: str) -> None:
     """A value that makes no sense is refused, and the error names its field."""
     with pytest.raises(InvalidInput) as caught:
         make()
@@ -125,15 +132,15 @@ def test_values_that_cannot_be(make, field):
         ({"limits": [{"metric": "brier"}]}, "exactly one of"),
     ],
 )
-def test_documents_that_cannot_be(document, problem):
+def test_documents_that_cannot_be(document: Any, problem: str) -> None:
     """A misspelt or missing field of a document is refused, never ignored."""
     with pytest.raises(InvalidInput, match=problem):
         ShadowPolicy.from_document(document)
 
 
-def _validation(**values):
+def _validation(**values: Any) -> ValidationPolicy:
     return ValidationPolicy(comparisons=(Comparison("brier", 0.01),), **values)
 
 
-def _shadow(**values):
+def _shadow(**values: Any) -> ShadowPolicy:
     return ShadowPolicy(comparisons=(Comparison("brier", 0.01),), **values)

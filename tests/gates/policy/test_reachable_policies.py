@@ -1,6 +1,12 @@
 """A policy that can never PASS is refused where it is set, with its numbers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from support.model_fixture import ModelFixture
 
 from model_lifecycle.gates.policy.files import complete_policy, parse_policy
 from model_lifecycle.gates.policy.promotion import (
@@ -16,7 +22,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 BETTER = (Comparison("brier", 0.01),)
 
 
-def _shadow(**values):
+def _shadow(**values: Any) -> ShadowPolicy:
     return ShadowPolicy(**{"comparisons": BETTER, **values})
 
 
@@ -74,7 +80,9 @@ def _shadow(**values):
         ),
     ],
 )
-def test_values_that_contradict_each_other(values, field, numbers):
+def test_values_that_contradict_each_other(
+    values: dict[str, Any], field: str, numbers: tuple[str, str] | tuple[str, str, str]
+) -> None:
     """The error names both numbers and what to change."""
     with pytest.raises(InvalidInput) as caught:
         _shadow(**values)
@@ -95,14 +103,14 @@ def test_values_that_contradict_each_other(values, field, numbers):
         (lambda: SliceLimit("a", "zero_one", margin=1), "allows everything"),
     ],
 )
-def test_limits_that_nothing_or_everything_meets(make, problem):
+def test_limits_that_nothing_or_everything_meets(make: Callable[[], object], problem: str) -> None:
     """A limit outside of what its measure can be decides nothing."""
     with pytest.raises(InvalidInput, match=problem):
         make()
 
 
 @pytest.mark.parametrize("gate", ["validation", "shadow"])
-def test_every_gate_is_checked(gate):
+def test_every_gate_is_checked(gate: str) -> None:
     """Contradicting limits are refused in each section of a document."""
     limits = [{"metric": "brier", "minimum": 0.3}, {"metric": "brier", "maximum": 0.2}]
 
@@ -110,7 +118,7 @@ def test_every_gate_is_checked(gate):
         complete_policy({gate: {"limits": limits}})
 
 
-def test_the_defaults_follow_the_block():
+def test_the_defaults_follow_the_block() -> None:
     """Minimums that are not stated fit the block's unit and the longest duration, and all are
     named in the document."""
     day, hour = _shadow(), _shadow(block="hour")
@@ -122,7 +130,7 @@ def test_the_defaults_follow_the_block():
     assert day.document()["weighting"] == "requests"
 
 
-def test_a_stored_policy_keeps_its_values():
+def test_a_stored_policy_keeps_its_values() -> None:
     """A document states every value, so that other defaults do not change what it means; a
     positive class only where the policy names one."""
     document = _shadow(block="hour").document()
@@ -133,7 +141,7 @@ def test_a_stored_policy_keeps_its_values():
     assert ShadowPolicy.from_document(document) == _shadow(block="hour")
 
 
-def test_a_file_names_the_line():
+def test_a_file_names_the_line() -> None:
     """In YAML the error has the line of the value to change."""
     text = """validation:
   comparisons: [{metric: brier, margin: 0.01}]
@@ -146,7 +154,7 @@ shadow:
         parse_policy(text)
 
 
-async def test_the_registry_refuses_it_too(world):
+async def test_the_registry_refuses_it_too(world: ModelFixture) -> None:
     """A document that comes past the classes is checked in the write, and nothing is changed."""
     await world.register("weak")
     before = await world.registry.get_policy(world.tenant, world.model)
@@ -160,7 +168,7 @@ async def test_the_registry_refuses_it_too(world):
     assert await world.registry.get_policy(world.tenant, world.model) == before
 
 
-async def test_the_registry_completes_a_policy(world):
+async def test_the_registry_completes_a_policy(world: ModelFixture) -> None:
     """What is stored is complete, however it was stated, and has one fingerprint."""
     await world.register("weak")
     stated = {"comparisons": [{"metric": "brier", "margin": 0.01}]}

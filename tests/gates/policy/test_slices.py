@@ -1,14 +1,16 @@
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
-from model_lifecycle.gates.checks.traffic import slice_selections
 from model_lifecycle.gates.formatting import deciding_sentence
 from model_lifecycle.gates.inference.decision import combine
-from model_lifecycle.gates.inference.sequential import judge_blocks
-from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.inference.sequential import judge_blocks, slice_selections
+from model_lifecycle.gates.policy.hypotheses import Hypothesis, claims
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
 from model_lifecycle.gates.policy.slices import select_slices, slice_checks
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -17,12 +19,12 @@ from model_lifecycle.registry.domain.evidence import Verdict
 LIMIT = SliceLimit("shop", "brier", margin=0.02)
 
 
-def _claim(limit=LIMIT):
+def _claim(limit: SliceLimit = LIMIT) -> Hypothesis:
     (claim,) = claims((), (), (limit,), champion=True)
     return claim
 
 
-def test_all_values_are_judged_up_to_the_policys_number():
+def test_all_values_are_judged_up_to_the_policys_number() -> None:
     """Of 61 values each is judged, the largest first."""
     sizes = {f"shop {number:02}": 1000 - number for number in range(61)}
 
@@ -37,7 +39,9 @@ def test_all_values_are_judged_up_to_the_policys_number():
 @pytest.mark.parametrize(
     ("unjudged", "otherwise"), [("inconclusive", Verdict.INCONCLUSIVE), ("ignore", None)]
 )
-def test_values_beyond_the_number_are_told_and_the_policy_decides(unjudged, otherwise):
+def test_values_beyond_the_number_are_told_and_the_policy_decides(
+    unjudged: str, otherwise: Verdict | None
+) -> None:
     """Values that are not judged are counted, and keep the gate from PASS by default."""
     claim = _claim(replace(LIMIT, max_values=50, unjudged=unjudged))
 
@@ -50,7 +54,7 @@ def test_values_beyond_the_number_are_told_and_the_policy_decides(unjudged, othe
     assert "11 more (2 200 rows) not judged: the policy's max_values is 50" in check.message
 
 
-def test_small_values_are_counted():
+def test_small_values_are_counted() -> None:
     """Values below min_rows are not judged, and the report says how many they are."""
     selection = select_slices(_claim(), {"large": 100, "small": 99, "tiny": 1})
 
@@ -60,14 +64,14 @@ def test_small_values_are_counted():
     assert "2 with fewer than 100 rows each (100 in all) not judged" in check.message
 
 
-def test_the_choice_does_not_depend_on_the_order():
+def test_the_choice_does_not_depend_on_the_order() -> None:
     """Of values of equal size the first by name are judged."""
     claim = _claim(replace(LIMIT, max_values=2))
 
     assert select_slices(claim, {"b": 200, "c": 200, "a": 200}).judged == ("a", "b")
 
 
-def test_a_shadow_test_with_unjudged_slices_does_not_pass():
+def test_a_shadow_test_with_unjudged_slices_does_not_pass() -> None:
     """All demands are met, and the sentence names the slices that nobody looked at."""
     policy = ShadowPolicy(
         comparisons=(Comparison("brier", 0.01),), slices=(replace(LIMIT, max_values=1),)
@@ -96,13 +100,13 @@ def test_a_shadow_test_with_unjudged_slices_does_not_pass():
 
 
 @pytest.mark.parametrize("values", [{"max_values": 0}, {"unjudged": "maybe"}])
-def test_wrong_values_are_refused(values):
+def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
     """A limit that cannot be is refused by name."""
     with pytest.raises(InvalidInput, match=next(iter(values))):
         replace(LIMIT, **values)
 
 
-def test_defaults_leave_the_fingerprint_alone():
+def test_defaults_leave_the_fingerprint_alone() -> None:
     """A policy that does not use the new fields has the document that it had."""
     assert "max_values" not in LIMIT.document()
     assert replace(LIMIT, max_values=50).document()["max_values"] == 50

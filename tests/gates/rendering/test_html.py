@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import base64
 import re
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
 
-def _report(**values):
+def _report(**values: Any) -> GateReport:
     return GateReport(
         **{
             "gate": Gate.SHADOW,
@@ -30,7 +33,7 @@ def _report(**values):
     )
 
 
-def test_nothing_is_markup():
+def test_nothing_is_markup() -> None:
     """What data and policies hold is shown as text, never as markup."""
     bad = "<script>alert('x')</script>"
     page = report_page(
@@ -52,7 +55,7 @@ def test_nothing_is_markup():
 
 @pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.INCONCLUSIVE])
 @pytest.mark.parametrize("row", [Verdict.PASS, Verdict.FAIL])
-def test_no_verdict_stands_on_a_page_without_one(verdict, row):
+def test_no_verdict_stands_on_a_page_without_one(verdict: Verdict, row: Verdict) -> None:
     """Neither a badge nor a picture says PASS or FAIL where the report says neither."""
     metrics = (MetricRow("brier", "Brier score", "comparison", row, "better", threshold=-0.01),)
     detail = {"looks": [_looks(verdict=row.value)]}
@@ -68,7 +71,7 @@ def test_no_verdict_stands_on_a_page_without_one(verdict, row):
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL])
-def test_requirements_have_verdicts_where_the_report_has_one(verdict):
+def test_requirements_have_verdicts_where_the_report_has_one(verdict: Verdict) -> None:
     """Each with its own badge."""
     metrics = (MetricRow("brier", "Brier score", "comparison", verdict, "as it is"),)
     page = report_page(_report(verdict=verdict, metrics=metrics))
@@ -76,7 +79,7 @@ def test_requirements_have_verdicts_where_the_report_has_one(verdict):
     assert re.findall(r'<span class="badge (\w+)">', page) == [verdict.value.lower()] * 2
 
 
-def test_long_names_of_blocks_do_not_touch():
+def test_long_names_of_blocks_do_not_touch() -> None:
     """Hours have longer names than days, so fewer of them stand below the picture."""
     points = [{**_looks()["points"][0], "block": f"2024-03-{i:02} 05:00"} for i in range(1, 29)]
     days = [{**point, "block": point["block"][:10]} for point in points]
@@ -86,7 +89,7 @@ def test_long_names_of_blocks_do_not_touch():
     assert len(set(re.findall(r"<!-- (2024-03-\d\d) -->", daily))) > 6
 
 
-def test_empty_report():
+def test_empty_report() -> None:
     """A report without numbers is a page all the same."""
     page = report_page(_report())
 
@@ -94,7 +97,7 @@ def test_empty_report():
     assert "<img" not in page
 
 
-def _looks(**values):
+def _looks(**values: Any) -> dict[str, Any]:
     return {
         "title": "Brier score",
         "comparative": True,
@@ -119,7 +122,7 @@ def _looks(**values):
     }
 
 
-def _drawn(detail):
+def _drawn(detail: dict[str, Any]) -> list[str]:
     """The pictures as SVG; each of its texts is a comment before its outlines."""
     return [
         base64.b64decode(picture.source.partition("base64,")[2]).decode()
@@ -127,7 +130,7 @@ def _drawn(detail):
     ]
 
 
-def test_same_report_same_page():
+def test_same_report_same_page() -> None:
     """The page depends on the report alone."""
     detail = {"looks": [_looks()]}
 
@@ -135,7 +138,7 @@ def test_same_report_same_page():
 
 
 @pytest.mark.parametrize("decided_at", [1, 4, 8])
-def test_the_verdict_in_the_picture(decided_at):
+def test_the_verdict_in_the_picture(decided_at: int) -> None:
     """It stands above the axes, where no legend covers it."""
     (svg,) = _drawn({"looks": [_looks(decided_at=decided_at)]})
     axes = svg.split('id="patch_2"')[1].split("/>")[0]
@@ -153,7 +156,9 @@ def test_the_verdict_in_the_picture(decided_at):
         ((3.0,), ["1 ms", "2 ms", "5 ms", "10 ms"]),
     ],
 )
-def test_times_in_the_picture(times, expected):
+def test_times_in_the_picture(
+    times: tuple[float, float, float] | tuple[float, float] | tuple[float], expected: list[str]
+) -> None:
     """Ticks of latencies are plain numbers, over less than a decade as over several."""
     curve = [[time, (place + 1) / len(times)] for place, time in enumerate(times)]
     shown = {"measured": "as served", "n": len(times), "curve": curve}
@@ -163,7 +168,7 @@ def test_times_in_the_picture(times, expected):
     assert re.findall(r"<!-- (\S+ ms) -->", svg) == expected
 
 
-def test_words_of_numbers():
+def test_words_of_numbers() -> None:
     """Numbers are short, and what is not there is a dash."""
     assert [amount(x) for x in (0.03124, -0.5, 12.3456, 2e-5, 0, None, float("nan"))] == [
         *("0.0312", "−0.5", "12.35", "2e-05", "0", "–", "–")

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -13,7 +15,7 @@ def _moments(total: float, squares: float, n: int) -> Moments:
     return Moments(n, total / n, squares - total * total / n)
 
 
-def test_published_one_sided_bound():
+def test_published_one_sided_bound() -> None:
     """GrowthBook's example of two arms gives its published lower bound."""
     a, b = _moments(1396.87, 52377.9767, 3000), _moments(2422.7, 134698.29, 3461)
     error = math.sqrt(a.variance / a.n + b.variance / b.n)
@@ -34,7 +36,9 @@ def test_published_one_sided_bound():
     st.floats(-1, 1),
     st.sampled_from([0.05, 0.01, 0.2]),
 )
-def test_p_value_inverts_the_bound(n: int, mean: float, spread: float, null: float, alpha: float):
+def test_p_value_inverts_the_bound(
+    n: int, mean: float, spread: float, null: float, alpha: float
+) -> None:
     """The one-sided p-value is at most alpha exactly where the bound excludes the null."""
     rho = asymptotic.rho(0.1, 100)
     bound = mean - asymptotic.one_sided_half_width(n, spread, alpha, rho)
@@ -45,7 +49,7 @@ def test_p_value_inverts_the_bound(n: int, mean: float, spread: float, null: flo
 
 
 @given(st.integers(2, 10_000), st.floats(0.01, 2), st.floats(0.1, 10))
-def test_two_sided_p_value_inverts_the_interval(n: int, mean: float, spread: float):
+def test_two_sided_p_value_inverts_the_interval(n: int, mean: float, spread: float) -> None:
     """The two-sided p-value is at most alpha exactly where the interval excludes the null."""
     rho = asymptotic.rho(0.05, 100)
     half = asymptotic.two_sided_half_width(n, spread, 0.05, rho)
@@ -55,7 +59,7 @@ def test_two_sided_p_value_inverts_the_interval(n: int, mean: float, spread: flo
     assert (p <= 0.05) == (mean >= half) or p == pytest.approx(0.05, rel=1e-6)
 
 
-def test_tightest_where_expected():
+def test_tightest_where_expected() -> None:
     """The parameter makes the sequence tightest, against a fixed-size interval, near the expected
     number of units."""
     widths = {
@@ -66,7 +70,7 @@ def test_tightest_where_expected():
     assert min(widths, key=lambda expected: widths[expected]) == 100
 
 
-def test_peeking_keeps_the_error_rate():
+def test_peeking_keeps_the_error_rate() -> None:
     """Looked at after each of 400 units from the 30th on, a mean at the null is called greater in
     at most 5 % of 1000 tests; Student's t is in a third."""
     rng = np.random.default_rng(42)
@@ -76,7 +80,7 @@ def test_peeking_keeps_the_error_rate():
     variances = (values**2).cumsum(axis=1) / n - means**2
     spread = np.sqrt(variances * n / np.maximum(n - 1, 1))
     rho = asymptotic.rho(0.10, 100)
-    unit = np.array([asymptotic.one_sided_half_width(k, 1.0, 0.05, rho) for k in n])
+    unit = np.array([asymptotic.one_sided_half_width(k, 1.0, 0.05, rho) for k in range(1, 401)])
 
     anytime = ((means - unit * spread)[:, 29:] > 0).any(axis=1).mean()
     naive = ((means - 1.645 * spread / np.sqrt(n))[:, 29:] > 0).any(axis=1).mean()
@@ -86,7 +90,7 @@ def test_peeking_keeps_the_error_rate():
 
 
 @pytest.mark.parametrize("distance", [0.5, 0.1, 0.02])
-def test_units_needed(distance: float):
+def test_units_needed(distance: float) -> None:
     """The forecast is the first number of units whose half width is below the distance."""
     rho = asymptotic.rho(0.1, 100)
 
@@ -97,7 +101,7 @@ def test_units_needed(distance: float):
     assert asymptotic.one_sided_half_width(n - 1, 1.0, 0.05, rho) >= distance
 
 
-def test_no_forecast_without_distance():
+def test_no_forecast_without_distance() -> None:
     """On the threshold itself no number of units is enough."""
     assert asymptotic.units_needed(0.0, 1.0, 0.05, 0.2) is None
     assert asymptotic.units_needed(1e-9, 1.0, 0.05, 0.2) is None

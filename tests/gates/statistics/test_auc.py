@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -10,7 +12,7 @@ FIRST = np.round(RNG.normal(LABELS, 1.0), 1)
 SECOND = np.round(RNG.normal(LABELS * 1.5, 1.0), 1)
 
 
-def test_areas_are_sklearns():
+def test_areas_are_sklearns() -> None:
     """Both areas are scikit-learn's, ties included."""
     found = compare_auc(LABELS, FIRST, SECOND)
 
@@ -20,7 +22,7 @@ def test_areas_are_sklearns():
     assert auc(LABELS, FIRST) == pytest.approx(expected[0])
 
 
-def test_variance_from_all_pairs():
+def test_variance_from_all_pairs() -> None:
     """The standard error equals DeLong's definition, worked out pair by pair."""
     placements = []
     for scores in (FIRST, SECOND):
@@ -39,7 +41,7 @@ def test_variance_from_all_pairs():
     assert expected == pytest.approx(found.standard_error)
 
 
-def test_same_model():
+def test_same_model() -> None:
     """A model compared with itself does not differ, and surely so."""
     found = compare_auc(LABELS, FIRST, FIRST)
 
@@ -47,7 +49,7 @@ def test_same_model():
     assert pytest.approx((found.difference, found.standard_error)) == (0.0, 0.0)
 
 
-def test_one_class_only():
+def test_one_class_only() -> None:
     """With one class only there is no area."""
     assert auc(np.ones(10), FIRST[:10]) is None
     assert compare_auc(np.ones(10), FIRST[:10], SECOND[:10]) is None

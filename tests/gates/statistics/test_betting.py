@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -13,12 +15,14 @@ PUBLISHED = [
 ]
 
 
-def _pairs(better, worse, n):
+def _pairs(better: int, worse: int, n: int) -> np.ndarray:
     return np.repeat([1.0, -1.0, 0.0], [better, worse, n - better - worse])
 
 
 @pytest.mark.parametrize(("counts", "expected"), PUBLISHED)
-def test_reference_values(counts, expected):
+def test_reference_values(
+    counts: tuple[int, int, int, float], expected: tuple[float, float]
+) -> None:
     """Counts, single values and weights on the grid all give the reference values."""
     *pairs, margin = counts
     x = _pairs(*pairs)
@@ -31,23 +35,23 @@ def test_reference_values(counts, expected):
 
 
 @pytest.mark.parametrize(("n", "expected"), [(300, 0.82), (500, 1.97), (600, 2.71), (700, 3.51)])
-def test_models_that_always_agree(n, expected):
+def test_models_that_always_agree(n: int, expected: float) -> None:
     """Agreement passes at a margin after enough of it, and shows nothing at a margin of 0."""
     assert expected == pytest.approx(log_e_pair(0, 0, n, 0.01)[0], abs=0.005)
     assert log_e_pair(0, 0, n, 0.0) == (0.0, 0.0)
 
 
-def test_swapping_the_models():
+def test_swapping_the_models() -> None:
     """At a margin of 0, swapping the models swaps the two e-values."""
     assert log_e_pair(60, 30, 500, 0.0) == pytest.approx(log_e_pair(30, 60, 500, 0.0)[::-1])
 
 
-def test_no_bet_loses_everything():
+def test_no_bet_loses_everything() -> None:
     """Every bet leaves something, at the worst value."""
     assert (1 + bets(-0.01, -1.0) * (-1 + 0.01) > 0).all()
 
 
-def test_the_grid_never_shows_more():
+def test_the_grid_never_shows_more() -> None:
     """Sharing values out on the grid loses a little wealth and never makes any."""
     x = np.clip(np.random.default_rng(1).normal(0.02, 0.2, 10_000), -1, 1)
 
@@ -58,7 +62,7 @@ def test_the_grid_never_shows_more():
     assert exact == pytest.approx(found, rel=0.01)
 
 
-def test_parts_add_to_the_bit():
+def test_parts_add_to_the_bit() -> None:
     """Parts in any order give the weights of the whole, and what is written is read back."""
     rng = np.random.default_rng(2)
     x = rng.uniform(-2, 2, 5000)
@@ -72,7 +76,7 @@ def test_parts_add_to_the_bit():
     assert max(total.weights) <= STEPS
 
 
-def test_other_spans():
+def test_other_spans() -> None:
     """Grids of different spans do not add; values outside of the span are refused."""
     with pytest.raises(ValueError, match="do not add"):
         Grid(1.0) + Grid(2.0)

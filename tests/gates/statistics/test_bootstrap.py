@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -7,7 +9,7 @@ from model_lifecycle.gates.statistics.bootstrap import clustered_bounds
 from model_lifecycle.gates.statistics.paired import mean_estimate
 
 
-def test_close_to_the_formula():
+def test_close_to_the_formula() -> None:
     """For a mean, the bounds are near those of the cluster-robust formula."""
     rng = np.random.default_rng(10)
     clusters = np.repeat(np.arange(80), 25)
@@ -19,7 +21,7 @@ def test_close_to_the_formula():
     assert found == pytest.approx((known.lower_bound(0.05), known.upper_bound(0.05)), abs=0.03)
 
 
-def test_seeded():
+def test_seeded() -> None:
     """The same data give the same bounds, whatever the clusters are called."""
     x = np.random.default_rng(11).normal(size=300)
     codes = np.arange(300) % 30
@@ -31,7 +33,7 @@ def test_seeded():
     assert first == second
 
 
-def test_nothing_to_draw():
+def test_nothing_to_draw() -> None:
     """One cluster, or a statistic without values, gives no bounds."""
     nothing = (-math.inf, math.inf)
 

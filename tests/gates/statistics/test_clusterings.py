@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
@@ -11,7 +15,9 @@ from model_lifecycle.gates.statistics.clusterings import (
 )
 
 
-def pairs(seed, rows=400, first=4, second=5, noise=0.3):
+def pairs(
+    seed: int, rows: int = 400, first: int = 4, second: int = 5, noise: float = 0.3
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     one = rng.integers(0, first, rows)
     other = np.where(rng.random(rows) < noise, rng.integers(0, second, rows), (one + 2) % second)
@@ -19,7 +25,7 @@ def pairs(seed, rows=400, first=4, second=5, noise=0.3):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_as_scikit_learn_has_them(seed):
+def test_as_scikit_learn_has_them(seed: int) -> None:
     """Both indices are those of scikit-learn."""
     one, other = pairs(seed, rows=50 + 100 * seed, noise=seed / 4)
     table = contingency(one, other)
@@ -41,7 +47,7 @@ def test_as_scikit_learn_has_them(seed):
         ([2, 2, 5, 5], [0, 0, 1, 0]),
     ],
 )
-def test_edges_as_scikit_learn_has_them(one, other):
+def test_edges_as_scikit_learn_has_them(one: list[int], other: list[int]) -> None:
     """One cluster, single rows, swapped names and clusters without rows give what scikit-learn
     gives."""
     table = contingency(np.array(one), np.array(other))
@@ -55,7 +61,9 @@ def test_edges_as_scikit_learn_has_them(one, other):
 @pytest.mark.parametrize(
     ("values", "index"), [(rand_values, adjusted_rand), (mutual_info_values, adjusted_mutual_info)]
 )
-def test_values_of_rows(values, index):
+def test_values_of_rows(
+    values: Callable[[np.ndarray], np.ndarray], index: Callable[[np.ndarray], float]
+) -> None:
     """The rows' values have the index as their mean, and their spread tells its standard error:
     that of 400 samples of the same kind."""
     samples = [contingency(*pairs(seed)) for seed in range(400)]

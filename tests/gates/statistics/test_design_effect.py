@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ def _effect(x: np.ndarray, days: int) -> float:
     return found
 
 
-def test_independent_requests():
+def test_independent_requests() -> None:
     """Independent requests have a design effect of about 1, and rarely beyond what is tolerated."""
     rng = np.random.default_rng(5)
     effects = [_effect(rng.standard_normal(40 * 50), 40) for _ in range(300)]
@@ -20,14 +22,14 @@ def test_independent_requests():
     assert np.mean(np.array(effects) > largest_by_chance(40)) <= 0.03
 
 
-def test_requests_that_repeat():
+def test_requests_that_repeat() -> None:
     """Where all requests of a day are alike, the effect is the number of requests a day."""
     x = np.repeat(np.random.default_rng(6).standard_normal(200), 25)
 
     assert _effect(x, 200) == pytest.approx(25, rel=0.02)
 
 
-def test_cannot_be_told():
+def test_cannot_be_told() -> None:
     """One block, or requests that do not vary, tell nothing."""
     assert design_effect([0.1], [10], 1.0) is None
     assert design_effect([0.1, 0.1], [10, 10], 0.0) is None

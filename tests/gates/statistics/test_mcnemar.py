@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar as oracle
 from model_lifecycle.gates.statistics import mcnemar
 
 
-def test_published_table():
+def test_published_table() -> None:
     """The published table (59, 6, 16, 80) gives its three published p-values."""
     found = (mcnemar.asymptotic_p(6, 16), mcnemar.exact_p(6, 16), mcnemar.mid_p(6, 16))
 
@@ -14,7 +16,7 @@ def test_published_table():
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
-def test_statsmodels_agrees(better: int, worse: int):
+def test_statsmodels_agrees(better: int, worse: int) -> None:
     """The exact p-value is that of statsmodels."""
     expected = oracle([[0, better], [worse, 0]], exact=True).pvalue if better + worse else 1.0
 
@@ -22,11 +24,11 @@ def test_statsmodels_agrees(better: int, worse: int):
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
-def test_mid_p_lies_below_exact(better: int, worse: int):
+def test_mid_p_lies_below_exact(better: int, worse: int) -> None:
     """The mid-p value is a probability and not above the exact one."""
     assert 0 <= mcnemar.mid_p(better, worse) <= mcnemar.exact_p(better, worse) <= 1
 
 
-def test_no_disagreement():
+def test_no_disagreement() -> None:
     """Without disagreement nothing is shown."""
     assert mcnemar.mid_p(0, 0) == mcnemar.exact_p(0, 0) == mcnemar.asymptotic_p(0, 0) == 1.0

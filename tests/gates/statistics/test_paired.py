@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -12,7 +14,7 @@ DAYS = np.sort(np.random.default_rng(8).integers(0, 23, 400))
 
 
 @pytest.mark.parametrize("null", [0.0, -0.01, 0.05])
-def test_rows_as_units_are_students_t(null: float):
+def test_rows_as_units_are_students_t(null: float) -> None:
     """Without clusters the p-values are scipy's."""
     found = mean_estimate(ROWS)
 
@@ -22,7 +24,7 @@ def test_rows_as_units_are_students_t(null: float):
     assert found.p_less(null) == pytest.approx(ttest_1samp(ROWS, null, alternative="less").pvalue)
 
 
-def test_bounds_are_students_t():
+def test_bounds_are_students_t() -> None:
     """Without clusters the bounds are scipy's."""
     expected = ttest_1samp(ROWS, 0).confidence_interval(0.90)
 
@@ -33,7 +35,7 @@ def test_bounds_are_students_t():
     )
 
 
-def test_clusters_as_statsmodels():
+def test_clusters_as_statsmodels() -> None:
     """With clusters the standard error is the cluster-robust one of an intercept."""
     fit = sm.OLS(ROWS, np.ones(ROWS.size)).fit(cov_type="cluster", cov_kwds={"groups": DAYS})
 
@@ -43,12 +45,12 @@ def test_clusters_as_statsmodels():
     assert np.unique(DAYS).size == found.units
 
 
-def test_one_row_a_cluster():
+def test_one_row_a_cluster() -> None:
     """Clusters of one row each are no clusters."""
     assert mean_estimate(ROWS) == mean_estimate(ROWS, np.arange(ROWS.size))
 
 
-def test_copies_prove_nothing():
+def test_copies_prove_nothing() -> None:
     """Rows that are copies of one another do not narrow the interval."""
     once = mean_estimate(ROWS, np.arange(ROWS.size))
     copied = mean_estimate(np.repeat(ROWS, 10), np.repeat(np.arange(ROWS.size), 10))
@@ -57,7 +59,7 @@ def test_copies_prove_nothing():
 
 
 @pytest.mark.parametrize("rows", [[], [1.0]])
-def test_too_few(rows: list[float]):
+def test_too_few(rows: list[float]) -> None:
     """Fewer than two units bound nothing and prove nothing."""
     found = mean_estimate(rows)
 
@@ -65,7 +67,7 @@ def test_too_few(rows: list[float]):
     assert found.p_greater(-1.0) == 1.0
 
 
-def test_least_error():
+def test_least_error() -> None:
     """A least standard error widens an interval and never narrows it."""
     found = mean_estimate(ROWS)
 

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -16,7 +18,9 @@ from model_lifecycle.gates.statistics import mcnemar, tango
         ((43, 0, 1, 0), 0.90, (-0.096, 0.037)),
     ],
 )
-def test_published_intervals(cells: tuple[int, ...], level: float, expected: tuple[float, float]):
+def test_published_intervals(
+    cells: tuple[int, ...], level: float, expected: tuple[float, float]
+) -> None:
     """Tango's interval equals the published ones."""
     n, alpha = sum(cells), (1 - level) / 2
 
@@ -26,14 +30,14 @@ def test_published_intervals(cells: tuple[int, ...], level: float, expected: tup
     assert expected == pytest.approx((lower, upper), abs=5.1e-4)
 
 
-def test_mcnemar_at_no_margin():
+def test_mcnemar_at_no_margin() -> None:
     """Without a margin the score is McNemar's."""
     assert tango.score(16, 6, 161, 0.0) == pytest.approx(10 / math.sqrt(22))
     assert 2 * tango.p_greater(16, 6, 161, 0.0) == pytest.approx(mcnemar.asymptotic_p(16, 6))
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 400), st.floats(-0.9, 0.9))
-def test_swapping_the_models(better: int, worse: int, rest: int, difference: float):
+def test_swapping_the_models(better: int, worse: int, rest: int, difference: float) -> None:
     """Swapping the models mirrors the score."""
     n = better + worse + rest
 
@@ -43,7 +47,7 @@ def test_swapping_the_models(better: int, worse: int, rest: int, difference: flo
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 400), st.sampled_from([0.05, 0.01]))
-def test_bounds_invert_the_test(better: int, worse: int, rest: int, alpha: float):
+def test_bounds_invert_the_test(better: int, worse: int, rest: int, alpha: float) -> None:
     """A bound is where the score equals the normal quantile, or the edge of what is possible."""
     n = better + worse + rest
     if n == 0:
@@ -59,7 +63,7 @@ def test_bounds_invert_the_test(better: int, worse: int, rest: int, alpha: float
         assert tango.score(better, worse, n, upper) == pytest.approx(-norm.isf(alpha), abs=1e-3)
 
 
-def test_models_that_always_agree():
+def test_models_that_always_agree() -> None:
     """Models that always agree are shown not to differ by the margin only after enough pairs, and
     never to be better."""
     needed = [n for n in range(1, 2000) if tango.p_greater(0, 0, n, -0.01) < 0.05]
@@ -68,7 +72,7 @@ def test_models_that_always_agree():
     assert all(tango.score(0, 0, n, 0.0) == 0.0 for n in (1, 10, 100_000))
 
 
-def test_null_variance_is_not_zero():
+def test_null_variance_is_not_zero() -> None:
     """While no pair has disagreed, the variance under the null hypothesis is that of pairs that
     could only disagree one way."""
     assert tango.null_variance(0, 0, 1000, -0.01) == pytest.approx(0.01 - 0.01**2)
