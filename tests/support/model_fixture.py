@@ -258,7 +258,8 @@ class ModelFixture:
             **{"actor": "tests", **options},
         )
 
-    async def file(self, uri: str, name: str) -> bytes:
+    async def file(self, uri: str | None, name: str) -> bytes:
+        assert uri is not None
         path = self.registry.artifacts.path_of(uri)
         assert path is not None
         return await self.registry.artifacts.get_bytes(f"{path}/{name}")

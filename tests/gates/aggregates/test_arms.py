@@ -1,5 +1,7 @@
 """Sums of the units of both arms."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 import numpy as np
@@ -12,7 +14,7 @@ from model_lifecycle.gates.policy.promotion import (
 )
 
 
-def test_any_order_and_grouping_of_units():
+def test_any_order_and_grouping_of_units() -> None:
     """Sums of units are the same to the bit, however requests were grouped and in which order."""
     rng = np.random.default_rng(5)
     spent = np.rint(rng.gamma(2, 1, 400) * PARTS).astype(np.int64)
@@ -35,7 +37,7 @@ def test_any_order_and_grouping_of_units():
     assert all(each == found[0] for each in found)
 
 
-def test_days_since_exposure():
+def test_days_since_exposure() -> None:
     """Each day of a unit counts by how long ago it was first seen."""
     days = {
         f"2024-03-0{day}": pd.DataFrame(

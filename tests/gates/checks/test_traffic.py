@@ -1,8 +1,13 @@
 """Checks of the traffic that a shadow test judges."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
+from support.model_fixture import ModelFixture
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.evaluation.recompute import recompute
@@ -13,7 +18,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 MARGIN = (Comparison("brier", 0.01),)
 
 
-async def test_labels_that_are_missing(world, champion, start):
+async def test_labels_that_are_missing(world: ModelFixture, champion: int, start: str) -> None:
     """With too few labels the test is INVALID, however good the version looks on the others."""
     version = await world.register("good")
     end = await world.serve(champion, labelled=0.9)
@@ -24,7 +29,7 @@ async def test_labels_that_are_missing(world, champion, start):
     assert "90.0%" in report.sentence
 
 
-async def test_no_labels_at_all(world, champion, start):
+async def test_no_labels_at_all(world: ModelFixture, champion: int, start: str) -> None:
     """Without any label nothing is judged."""
     version = await world.register("good")
     end = await world.serve(champion, labelled=0.0)
@@ -35,7 +40,9 @@ async def test_no_labels_at_all(world, champion, start):
     assert report.counts["judged"] == 0
 
 
-async def test_features_that_are_not_those_served(world, champion, start):
+async def test_features_that_are_not_those_served(
+    world: ModelFixture, champion: int, start: str
+) -> None:
     """When the champion does not answer its recorded requests as it did, the test is INVALID."""
     version = await world.register("good")
     end = await world.serve(champion, change=lambda log: log.assign(older=log["older"] + 0.01))
@@ -46,7 +53,7 @@ async def test_features_that_are_not_those_served(world, champion, start):
     assert "of its own requests as served" in report.sentence
 
 
-async def test_repeated_requests_count_once(world, champion, start):
+async def test_repeated_requests_count_once(world: ModelFixture, champion: int, start: str) -> None:
     """A request written twice, in the same hour or the next, is judged once."""
     version = await world.register("good")
     end = await world.serve(champion)
@@ -71,7 +78,7 @@ async def test_repeated_requests_count_once(world, champion, start):
     assert (report.counts["duplicates"], report.counts["judged"]) == (60, 2400)
 
 
-async def test_requests_of_other_versions(world, champion, start):
+async def test_requests_of_other_versions(world: ModelFixture, champion: int, start: str) -> None:
     """Requests that another version answered are left out; a window of nothing else is an error."""
     version = await world.register("good")
     end = await world.serve(champion)
@@ -89,7 +96,7 @@ async def test_requests_of_other_versions(world, champion, start):
         )
 
 
-async def test_bad_slice_blocks(world, champion, start):
+async def test_bad_slice_blocks(world: ModelFixture, champion: int, start: str) -> None:
     """A slice that breaks its limit blocks a version that is better overall."""
     version = await world.register("good")
     await world.policy(
@@ -107,7 +114,7 @@ async def test_bad_slice_blocks(world, champion, start):
     assert all(row.units == 40 for row in slices)
 
 
-async def test_gaps_are_told(world, champion, start):
+async def test_gaps_are_told(world: ModelFixture, champion: int, start: str) -> None:
     """Hours without traffic are reported, and do not decide."""
     version = await world.register("good")
     await world.serve(champion, hours=35)
@@ -128,7 +135,13 @@ async def test_gaps_are_told(world, champion, start):
         (lambda log: log.assign(recent="x"), "recent is"),
     ],
 )
-async def test_traffic_unlike_the_signature(world, champion, start, change, problem):
+async def test_traffic_unlike_the_signature(
+    world: ModelFixture,
+    champion: int,
+    start: str,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    problem: str,
+) -> None:
     """Traffic whose columns do not match the signature makes the test INVALID, by its name."""
     version = await world.register("good")
     end = await world.serve(champion, hours=40, step=20, change=change)
@@ -142,7 +155,7 @@ async def test_traffic_unlike_the_signature(world, champion, start, change, prob
     assert recompute(report.document()).agrees
 
 
-async def test_scores_that_were_not_logged(world, champion, start):
+async def test_scores_that_were_not_logged(world: ModelFixture, champion: int, start: str) -> None:
     """A measure that needs scores says so where the traffic has none."""
     version = await world.register("good")
     end = await world.serve(champion, change=lambda log: log.drop(columns="score"))

@@ -28,7 +28,7 @@ def test_vectors(salt: str, unit: str, digits: str, at: str, half: str, tenth: s
     assert (arm(unit, salt), arm(unit, salt, 0.1)) == (half, tenth)
 
 
-def test_assignment():
+def test_assignment() -> None:
     """The documented hash: the same for ever, evenly spread, shuffled by another salt."""
     places = [place(f"user-{n}", "spring") for n in range(20_000)]
     share = np.mean([arm(f"user-{n}", "spring", 0.3) == "challenger" for n in range(20_000)])

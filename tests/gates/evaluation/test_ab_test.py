@@ -1,14 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.model_fixture import ModelFixture
+from support.present import present
 
 from model_lifecycle.gates.data.assignment import arm
-from model_lifecycle.gates.data.traffic import read_partitions
+from model_lifecycle.gates.data.traffic import Batch, Partition, read_partitions
 from model_lifecycle.gates.data.traffic_writer import write_traffic
 from model_lifecycle.gates.evaluation.ab_test import ab_test_version
-from model_lifecycle.gates.evaluation.monitor import monitor_traffic
+from model_lifecycle.gates.evaluation.monitor import MonitorResult, monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
@@ -17,6 +23,8 @@ from model_lifecycle.gates.policy.promotion import (
     ValidationPolicy,
     promotion_policy,
 )
+from model_lifecycle.gates.protocols import ArtifactFiles
+from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
@@ -25,14 +33,14 @@ BOUGHT = OutcomeDemand("bought", margin=0.05)
 
 
 @pytest.fixture
-async def versions(world):
+async def versions(world: ModelFixture) -> tuple[int, int]:
     """A champion in production and a candidate; a policy with an A/B test."""
     champion, version = await world.register("weak"), await world.register("good")
     await world.promote(champion)
     return champion, version
 
 
-async def _policy(world, *outcomes, **more):
+async def _policy(world: ModelFixture, *outcomes: OutcomeDemand, **more: Any) -> None:
     await world.registry.set_policy(
         world.tenant,
         world.model,
@@ -50,7 +58,15 @@ async def _policy(world, *outcomes, **more):
     )
 
 
-async def _serve(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
+async def _serve(
+    world: ModelFixture,
+    versions: tuple[int, int],
+    *,
+    lift: float = 0.0,
+    days: int = 8,
+    drop: float = 0.0,
+    swap: float = 0.0,
+) -> None:
     """Days of traffic of returning users."""
     rng = np.random.default_rng(14)
     start = pd.Timestamp("2024-03-01", tz="UTC")
@@ -80,7 +96,7 @@ async def _serve(world, versions, *, lift=0.0, days=8, drop=0.0, swap=0.0):
         )
 
 
-async def _run(world, versions, **traffic):
+async def _run(world: ModelFixture, versions: tuple[int, int], **traffic: Any) -> GateReport:
     """The report on such days."""
     await _serve(world, versions, **traffic)
     return await ab_test_version(
@@ -98,7 +114,9 @@ async def _run(world, versions, **traffic):
     ("lift", "verdict"),
     [(0.1, Verdict.PASS), (-0.19, Verdict.FAIL), (-0.04, Verdict.INCONCLUSIVE)],
 )
-async def test_verdicts(world, versions, lift, verdict):
+async def test_verdicts(
+    world: ModelFixture, versions: tuple[int, int], lift: float, verdict: Verdict
+) -> None:
     """More is a PASS, much less a FAIL, near the margin neither; the report recomputes."""
     await _policy(world)
 
@@ -113,7 +131,7 @@ async def test_verdicts(world, versions, lift, verdict):
         assert "units in all" in report.sentence or "too close" in report.sentence
 
 
-async def test_mean_and_ratio(world, versions):
+async def test_mean_and_ratio(world: ModelFixture, versions: tuple[int, int]) -> None:
     """Means and ratios are judged per unit, and equal arms do not fail."""
     await _policy(
         world,
@@ -128,7 +146,9 @@ async def test_mean_and_ratio(world, versions):
     assert report.detail["exposure"][0]["day"] == 0
 
 
-async def test_outcomes_that_cannot_be_counted(world, versions):
+async def test_outcomes_that_cannot_be_counted(
+    world: ModelFixture, versions: tuple[int, int]
+) -> None:
     """An outcome in too small or too large a unit is refused, and so is one that is no number."""
     await _policy(world, OutcomeDemand("spent", "mean"))
     at = pd.Timestamp("2024-03-01", tz="UTC").to_pydatetime()
@@ -162,7 +182,7 @@ async def test_outcomes_that_cannot_be_counted(world, versions):
             )
 
 
-async def test_sample_ratio_mismatch(world, versions):
+async def test_sample_ratio_mismatch(world: ModelFixture, versions: tuple[int, int]) -> None:
     """Units that get lost in one arm make the test INVALID, however good the rest looks."""
     await _policy(world)
 
@@ -172,7 +192,7 @@ async def test_sample_ratio_mismatch(world, versions):
     assert "something other than chance decides" in report.sentence
 
 
-async def test_units_that_change_arms(world, versions):
+async def test_units_that_change_arms(world: ModelFixture, versions: tuple[int, int]) -> None:
     """Units answered by the other arm's version are noticed."""
     await _policy(world)
 
@@ -183,13 +203,15 @@ async def test_units_that_change_arms(world, versions):
     assert {"assignment", "units in both arms"} <= failed
 
 
-async def test_look_after_look(world, versions, monkeypatch):
+async def test_look_after_look(
+    world: ModelFixture, versions: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Following live traffic reads each hour once, waits for whole days, and ends with the verdict
     that the whole window gives."""
     await _policy(world)
-    read = []
+    read: list[str] = []
 
-    async def counting(store, hours, **where):
+    async def counting(store: ArtifactFiles, hours: Sequence[Partition], **where: Any) -> Batch:
         read.extend(hour.name for hour in hours)
         return await read_partitions(store, hours, **where)
 
@@ -208,26 +230,30 @@ async def test_look_after_look(world, versions, monkeypatch):
 
     assert [look.done for look in looks] == [False, False, False, True]
     assert looks[0].report is None
-    assert [look.report.counts["days"] for look in looks[1:]] == [4, 6, 7]
+    assert [present(look.report).counts["days"] for look in looks[1:]] == [4, 6, 7]
     assert len(read) == 7 + 7
-    assert looks[-1].report.verdict is Verdict.PASS
-    assert looks[-1].report.metrics == whole.metrics
+    assert present(looks[-1].report).verdict is Verdict.PASS
+    assert present(looks[-1].report).metrics == whole.metrics
     assert whole.attempts == 2
 
 
-async def test_the_longest_an_ab_test_may_take(world, versions):
+async def test_the_longest_an_ab_test_may_take(
+    world: ModelFixture, versions: tuple[int, int]
+) -> None:
     """At the last day the verdict is what it is, and says that it is the last word."""
     await _policy(world, max_days=7)
     await _serve(world, versions, lift=-0.04)
 
     look = await _look(world, versions, 24 * 7)
 
-    assert (look.done, look.report.verdict) == (True, Verdict.INCONCLUSIVE)
-    assert "the longest duration, 7 days, is over" in look.report.sentence
-    assert recompute(look.report.document()).agrees
+    assert (look.done, present(look.report).verdict) == (True, Verdict.INCONCLUSIVE)
+    assert "the longest duration, 7 days, is over" in present(look.report).sentence
+    assert recompute(present(look.report).document()).agrees
 
 
-async def test_champion_that_changed_while_following(world, versions):
+async def test_champion_that_changed_while_following(
+    world: ModelFixture, versions: tuple[int, int]
+) -> None:
     """A new champion ends the test as INVALID."""
     await _policy(world)
     await _serve(world, versions, lift=0.1)
@@ -236,11 +262,11 @@ async def test_champion_that_changed_while_following(world, versions):
 
     look = await _look(world, versions, 75)
 
-    assert (look.done, look.report.verdict) == (True, Verdict.INVALID)
-    assert "the champion changed meanwhile" in look.report.sentence
+    assert (look.done, present(look.report).verdict) == (True, Verdict.INVALID)
+    assert "the champion changed meanwhile" in present(look.report).sentence
 
 
-async def _look(world, versions, hours):
+async def _look(world: ModelFixture, versions: tuple[int, int], hours: int) -> MonitorResult:
     return await monitor_traffic(
         world.registry,
         world.tenant,
@@ -254,7 +280,7 @@ async def _look(world, versions, hours):
     )
 
 
-async def test_too_early(world, versions):
+async def test_too_early(world: ModelFixture, versions: tuple[int, int]) -> None:
     """Before the least number of days there is no verdict."""
     await _policy(world)
 
@@ -264,7 +290,7 @@ async def test_too_early(world, versions):
     assert "5 of the 7 days" in report.sentence
 
 
-async def test_a_salt_that_is_used_again(world, versions):
+async def test_a_salt_that_is_used_again(world: ModelFixture, versions: tuple[int, int]) -> None:
     """A test of another version with the same salt is a warning, and the report recomputes."""
     await _policy(world)
     await _run(world, versions, lift=0.1)

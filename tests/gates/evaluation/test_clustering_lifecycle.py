@@ -1,6 +1,9 @@
 """Clustering models from registration to production without force."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -8,6 +11,7 @@ import pytest
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+from support.model_fixture import ModelFixture
 
 from model_lifecycle.gates.data.traffic_writer import write_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
@@ -22,24 +26,26 @@ from model_lifecycle.gates.policy.promotion import (
 from model_lifecycle.registry.domain.evidence import Verdict
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
+Clustering: TypeAlias = KMeans | MiniBatchKMeans | GaussianMixture
 COLUMNS = ["spend", "visits"]
 HOURS, ROWS = 40, 60
 SHARES = (Limit("smallest_cluster", minimum=0.1), Limit("largest_cluster", maximum=0.7))
 
 
-def points(rows, seed):
+def points(rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     kind = rng.choice(3, rows, p=[0.5, 0.3, 0.2])
     at = np.array([[0, 0], [6, 0], [0, 6]])[kind] + rng.normal(size=(rows, 2))
     return pd.DataFrame(at, columns=COLUMNS)
 
 
-def model(kind, seed):
+def model(kind: type[Clustering], seed: int) -> Clustering:
     count = {GaussianMixture: "n_components"}.get(kind, "n_clusters")
-    return kind(**{count: 3}, random_state=seed, n_init=3).fit(points(1000, seed))
+    fitted: Clustering = kind(**{count: 3}, random_state=seed, n_init=3).fit(points(1000, seed))
+    return fitted
 
 
-async def serve(world, fitted, version):
+async def serve(world: ModelFixture, fitted: Clustering, version: int) -> tuple[pd.DataFrame, str]:
     """Traffic that the version answered, hour by hour; all requests and its clusters."""
     every = []
     for hour in range(HOURS):
@@ -57,24 +63,24 @@ async def serve(world, fitted, version):
 
 
 @pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans, GaussianMixture])
-async def test_to_production(world, kind):
+async def test_to_production(world: ModelFixture, kind: type[Clustering]) -> None:
     """A first and a second version pass validation and shadow and reach production; the numbers of
     the shadow test are scikit-learn's."""
     fit = "log_likelihood" if kind is GaussianMixture else "inertia"
-    gates = {
-        "validation": ValidationPolicy(
+    policy = promotion_policy(
+        validation=ValidationPolicy(
             comparisons=(Comparison(fit, 0.5), Comparison("silhouette", 0.1)),
             limits=(*SHARES, Limit("silhouette", minimum=0.3)),
         ),
-        "shadow": ShadowPolicy(
+        shadow=ShadowPolicy(
             block="hour",
             comparisons=(Comparison(fit, 0.5),),
             limits=(*SHARES, Limit("cluster_agreement", minimum=0.8)),
             min_duration_hours=0.0,
         ),
-    }
+    )
     models = [model(kind, seed) for seed in (0, 7)]
-    versions = []
+    versions: list[int] = []
     for fitted in models:
         answer = await world.registry.register_model(
             world.tenant,
@@ -88,9 +94,7 @@ async def test_to_production(world, kind):
             created_by="tests",
         )
         versions.append(max(answer.versions))
-    await world.registry.set_policy(
-        world.tenant, world.model, promotion_policy(**gates), actor="tests"
-    )
+    await world.registry.set_policy(world.tenant, world.model, policy, actor="tests")
     log, end = await serve(world, models[0], versions[0])
     held_out = world.held_out(points(2000, 3))
 
@@ -106,6 +110,7 @@ async def test_to_production(world, kind):
         reports.append(shadow)
 
     metadata = await world.registry.get_model(world.tenant, world.model)
+    assert metadata is not None
     assert metadata.production_version == versions[1]
     found = {(row.name, row.kind): row for row in reports[1].metrics}
     now = models[1].predict(log[COLUMNS])
@@ -123,11 +128,11 @@ async def test_to_production(world, kind):
     assert [compared.champion, compared.challenger] == pytest.approx(expected, abs=1e-6)
 
 
-async def test_clusters_of_another_kind_fail(world):
+async def test_clusters_of_another_kind_fail(world: ModelFixture) -> None:
     """A challenger that puts the requests into other clusters fails the agreement."""
     first = model(KMeans, 0)
     split = KMeans(3, random_state=0).fit(points(1000, 7) * [1, 0.001])
-    versions = []
+    versions: list[int] = []
     for fitted in (first, split):
         answer = await world.registry.register_model(
             world.tenant,

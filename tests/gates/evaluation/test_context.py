@@ -1,6 +1,12 @@
 """What a gate looks up before it judges, and whom it refuses."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
+from support.model_fixture import ModelFixture
 
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
@@ -15,7 +21,9 @@ from model_lifecycle.registry.domain.errors import (
 )
 
 
-async def test_same_evidence_id(world, champion, make_requests):
+async def test_same_evidence_id(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """The same evidence id gives what was recorded, whatever the data say now."""
     version = await world.register("good")
     data = world.held_out(make_requests(2000, 5))
@@ -26,7 +34,9 @@ async def test_same_evidence_id(world, champion, make_requests):
     assert len(await world.registry.list_evidence(world.tenant, world.model, version)) == 1
 
 
-async def test_evidence_id_of_another_gate(world, champion, make_requests):
+async def test_evidence_id_of_another_gate(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """An evidence id used for one gate is refused for another."""
     from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 
@@ -46,7 +56,9 @@ async def test_evidence_id_of_another_gate(world, champion, make_requests):
         )
 
 
-async def test_who_may(world, champion, make_requests):
+async def test_who_may(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Only a gatekeeper's verdict is recorded, and nobody else's is even made."""
     version = await world.register("good")
     viewer = Principal("someone", frozenset({Role.VIEWER}))
@@ -59,7 +71,9 @@ async def test_who_may(world, champion, make_requests):
     ("model", "version", "error"),
     [("nothing", 1, ModelNotFound), (None, 99, VersionNotFound), (None, 1, InvalidInput)],
 )
-async def test_what_is_not_there(world, champion, model, version, error):
+async def test_what_is_not_there(
+    world: ModelFixture, champion: int, model: str | None, version: int, error: type[RegistryError]
+) -> None:
     """Unknown models and versions are not found; the champion is no candidate."""
     with pytest.raises(error):
         await validate_version(
@@ -67,7 +81,9 @@ async def test_what_is_not_there(world, champion, model, version, error):
         )
 
 
-async def test_policy_for_another_kind_of_model(world, champion, make_requests):
+async def test_policy_for_another_kind_of_model(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A measure of regression asked of a classifier is refused."""
     version = await world.register("good")
     await world.policy(ValidationPolicy(comparisons=(Comparison("absolute_error", 1.0),)))
@@ -76,7 +92,7 @@ async def test_policy_for_another_kind_of_model(world, champion, make_requests):
         await world.validate(version, world.held_out(make_requests(500, 5)))
 
 
-async def test_no_policy(world, make_requests):
+async def test_no_policy(world: ModelFixture, make_requests: Callable[..., pd.DataFrame]) -> None:
     """A model without a policy has nothing to be judged by."""
     version = await world.register("good")
 

@@ -3,11 +3,16 @@
 ``tests/support/golden.py`` says how the files are regenerated.
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from support.golden import assert_golden, stable
+from support.model_fixture import ModelFixture
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.assignment import arm
@@ -40,12 +45,12 @@ VARYING = frozenset(
 TIMED = frozenset({"latency", "histograms"})
 
 
-def _stable(world, document):
+def _stable(world: ModelFixture, document: Any) -> Any:
     names = {world.model: "MODEL", world.tenant: "TENANT"}
     return stable(document, names=names, varying=VARYING, left_out=TIMED)
 
 
-async def _documents(world, report):
+async def _documents(world: ModelFixture, report: GateReport) -> dict[str, Any]:
     """The report as it is stored, and the evidence about it in the ledger."""
     stored = json.loads(await world.file(report.report_uri, "report.json"))
     assert stored == json.loads(json.dumps(report.document()))
@@ -56,7 +61,7 @@ async def _documents(world, report):
     }
 
 
-async def test_validation(world, make_requests):
+async def test_validation(world: ModelFixture, make_requests: Callable[..., pd.DataFrame]) -> None:
     """A validation with comparisons, a limit and a slice."""
     champion = await world.register("weak")
     await world.policy(
@@ -82,7 +87,7 @@ async def test_validation(world, make_requests):
     assert_golden("gates/validation", await _documents(world, report))
 
 
-async def test_shadow_test(world, start):
+async def test_shadow_test(world: ModelFixture, start: str) -> None:
     """A shadow test with a comparison, a limit and a slice, and the plan beside its report."""
     champion = await world.register("weak")
     await world.policy(
@@ -113,7 +118,7 @@ async def test_shadow_test(world, start):
     assert_golden("gates/shadow_test", {**documents, "plan": _stable(world, plan)})
 
 
-async def test_ab_test(world):
+async def test_ab_test(world: ModelFixture) -> None:
     """An A/B test with a rate, a mean and a ratio, and the plan beside its report."""
     champion, version = await world.register("weak"), await world.register("good")
     await world.promote(champion)
@@ -154,7 +159,7 @@ async def test_ab_test(world):
     assert_golden("gates/ab_test", {**documents, "plan": _stable(world, plan)})
 
 
-async def _serve_both(world, champion, version):
+async def _serve_both(world: ModelFixture, champion: int, version: int) -> None:
     """Eight days of traffic of returning users, split between both versions."""
     rng = np.random.default_rng(14)
     for day in range(8):
@@ -180,7 +185,7 @@ async def _serve_both(world, champion, version):
         )
 
 
-def test_evidence_digest():
+def test_evidence_digest() -> None:
     """The evidence about a report, and the digest of it that a promotion's entry holds."""
     report = GateReport(
         gate=Gate.SHADOW,
@@ -229,7 +234,7 @@ def test_evidence_digest():
     )
 
 
-async def test_identity_of_sums(world, start):
+async def test_identity_of_sums(world: ModelFixture, start: str) -> None:
     """The identity of a shadow test's sums is the digest of what they must have in common."""
     champion = await world.register("weak")
     await world.policy(shadow=hourly(comparisons=(Comparison("brier", 0.01),)))

@@ -1,24 +1,33 @@
 """A shadow test that follows live traffic."""
 
+from __future__ import annotations
+
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
+import pytest
+from support.model_fixture import ModelFixture
+from support.present import present
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.data.traffic import read_partitions
+from model_lifecycle.gates.data.traffic import Batch, Partition, read_partitions
 from model_lifecycle.gates.data.traffic_writer import write_labels
-from model_lifecycle.gates.evaluation.monitor import monitor_traffic
+from model_lifecycle.gates.evaluation.monitor import MonitorResult, monitor_traffic
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
+from model_lifecycle.gates.protocols import ArtifactFiles
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-async def _ready(world, margin=0.01, **more):
+async def _ready(world: ModelFixture, margin: float = 0.01, **more: Any) -> tuple[int, int]:
     champion = await world.register("weak")
     await world.promote(champion)
     version = await world.register("good")
@@ -28,7 +37,7 @@ async def _ready(world, margin=0.01, **more):
     return champion, version
 
 
-async def _look(world, version, start, hours):
+async def _look(world: ModelFixture, version: int, start: str, hours: int) -> MonitorResult:
     return await monitor_traffic(
         world.registry,
         world.tenant,
@@ -41,12 +50,14 @@ async def _look(world, version, start, hours):
     )
 
 
-async def test_each_look_reads_what_is_new(world, start, monkeypatch):
+async def test_each_look_reads_what_is_new(
+    world: ModelFixture, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Looks go on until the verdict falls, and no hour is read twice once its labels have come."""
     champion, version = await _ready(world, label_horizon_hours=1)
-    read = []
+    read: list[str] = []
 
-    async def counting(store, hours, **where):
+    async def counting(store: ArtifactFiles, hours: Sequence[Partition], **where: Any) -> Batch:
         read.extend(hour.name for hour in hours)
         return await read_partitions(store, hours, **where)
 
@@ -59,15 +70,15 @@ async def test_each_look_reads_what_is_new(world, start, monkeypatch):
 
     assert (nothing.report, nothing.done) == (None, False)
     assert [look.done for look in looks] == [False, False, True]
-    assert looks[2].report.verdict is Verdict.PASS
+    assert present(looks[2].report).verdict is Verdict.PASS
     (evidence,) = await world.registry.list_evidence(world.tenant, world.model, version)
     assert evidence.verdict is Verdict.PASS
     assert len(read) == len(set(read)) == 35
     again = await _look(world, version, start, 40)
-    assert (again.done, again.report.evidence_id) == (True, evidence.evidence_id)
+    assert (again.done, present(again.report).evidence_id) == (True, evidence.evidence_id)
 
 
-async def test_days_are_judged_whole(world, start):
+async def test_days_are_judged_whole(world: ModelFixture, start: str) -> None:
     """Where a day is a block, the day that is going on is no look yet."""
     champion, version = await _ready(world, block="day", min_blocks=10)
     await world.serve(champion, hours=40)
@@ -75,11 +86,11 @@ async def test_days_are_judged_whole(world, start):
     looks = [await _look(world, version, start, hours) for hours in (20, 30, 47)]
 
     assert looks[0].report is None
-    assert [look.report.counts["blocks"] for look in looks[1:]] == [1, 1]
+    assert [present(look.report).counts["blocks"] for look in looks[1:]] == [1, 1]
     assert {look.until.hour for look in looks} == {0}
 
 
-async def test_the_longest_a_test_may_take(world, start):
+async def test_the_longest_a_test_may_take(world: ModelFixture, start: str) -> None:
     """At the maximum duration the verdict is what it is, and the version stays where it is."""
     champion, version = await _ready(
         world, margin=0.0, max_duration_days=1, min_blocks=10, min_requests=2000, expected_blocks=20
@@ -89,13 +100,13 @@ async def test_the_longest_a_test_may_take(world, start):
     look = await _look(world, version, start, 30)
 
     assert look.done
-    assert look.report.verdict is Verdict.INCONCLUSIVE
-    assert look.report.counts["blocks"] == 24
-    assert "1 440 of the 2 000 requests" in look.report.sentence
-    assert "the longest duration, one day, is over" in look.report.sentence
+    assert present(look.report).verdict is Verdict.INCONCLUSIVE
+    assert present(look.report).counts["blocks"] == 24
+    assert "1 440 of the 2 000 requests" in present(look.report).sentence
+    assert "the longest duration, one day, is over" in present(look.report).sentence
 
 
-async def test_champion_that_changed(world, start):
+async def test_champion_that_changed(world: ModelFixture, start: str) -> None:
     """A new champion ends the test: what was collected is about another one."""
     champion, version = await _ready(world)
     await world.serve(champion, hours=10)
@@ -105,11 +116,11 @@ async def test_champion_that_changed(world, start):
     look = await _look(world, version, start, 11)
 
     assert look.done
-    assert look.report.verdict is Verdict.INVALID
-    assert "the champion changed meanwhile" in look.report.sentence
+    assert present(look.report).verdict is Verdict.INVALID
+    assert "the champion changed meanwhile" in present(look.report).sentence
 
 
-async def test_labels_that_are_corrected(world, start):
+async def test_labels_that_are_corrected(world: ModelFixture, start: str) -> None:
     """Corrected labels in a file of the same name and size are seen: the last look says what a
     test of all at once says."""
     champion, version = await _ready(
@@ -117,7 +128,7 @@ async def test_labels_that_are_corrected(world, start):
     )
     await world.serve(champion, hours=20)
     first = await _look(world, version, start, 21)
-    folder = artifact_paths.labels_partition(world.tenant, world.model, START)
+    folder = artifact_paths.labels_partition(TenantId(world.tenant), ModelId(world.model), START)
     path = f"{folder}/part-00000.parquet"
     labels = pd.read_parquet(io.BytesIO(await world.registry.artifacts.get_bytes(path)))
     corrected = labels.assign(label=1 - labels["label"])
@@ -129,12 +140,14 @@ async def test_labels_that_are_corrected(world, start):
         start=start, end=(START + timedelta(hours=21)).isoformat(), actor="tests",
     )  # fmt: skip
 
-    assert first.report.metrics[0].estimate > 0 > second.report.metrics[0].estimate
-    assert second.report.metrics == whole.metrics
-    assert second.report.counts == whole.counts
+    before, after = (present(present(look.report).metrics[0].estimate) for look in (first, second))
+
+    assert before > 0 > after
+    assert present(second.report).metrics == whole.metrics
+    assert present(second.report).counts == whole.counts
 
 
-async def test_requests_that_are_replaced(world, start):
+async def test_requests_that_are_replaced(world: ModelFixture, start: str) -> None:
     """An hour that is written again with other answers is read again."""
     champion, version = await _ready(world, label_horizon_hours=1, margin=0.0)
     await world.serve(champion, hours=20)
@@ -143,10 +156,13 @@ async def test_requests_that_are_replaced(world, start):
 
     second = await _look(world, version, start, 22)
 
-    assert (first.report.counts["requests"], second.report.counts["requests"]) == (1200, 600)
+    assert (
+        present(first.report).counts["requests"],
+        present(second.report).counts["requests"],
+    ) == (1200, 600)
 
 
-async def test_a_changed_policy_starts_the_test_anew(world, start):
+async def test_a_changed_policy_starts_the_test_anew(world: ModelFixture, start: str) -> None:
     """A margin that is widened while the test runs is judged on later data only: the look says
     from when, and as which attempt."""
     champion, _ = await _ready(world, margin=0.0001)
@@ -159,20 +175,20 @@ async def test_a_changed_policy_starts_the_test_anew(world, start):
     soon = await _look(world, version, start, 50)
     late = await _look(world, version, start, 90)
 
-    assert before.report.counts["blocks"] == 30
+    assert present(before.report).counts["blocks"] == 30
     assert (at_the_change.report, at_the_change.done) == (None, False)
-    assert soon.report.verdict is Verdict.INCONCLUSIVE
-    assert soon.report.counts["blocks"] == 18
-    assert soon.report.attempts == 2
-    (check,) = [item for item in soon.report.checks if item.name == "policy unchanged"]
+    assert present(soon.report).verdict is Verdict.INCONCLUSIVE
+    assert present(soon.report).counts["blocks"] == 18
+    assert present(soon.report).attempts == 2
+    (check,) = [item for item in present(soon.report).checks if item.name == "policy unchanged"]
     assert "started anew at 2024-03-02T08:00:00+00:00, as attempt 2" in check.message
     assert late.done
-    assert late.report.verdict is Verdict.PASS
-    assert late.report.attempts == 2
-    assert recompute(late.report.document()).agrees
+    assert present(late.report).verdict is Verdict.PASS
+    assert present(late.report).attempts == 2
+    assert recompute(present(late.report).document()).agrees
 
 
-async def test_another_gates_policy_does_not_start_it_anew(world, start):
+async def test_another_gates_policy_does_not_start_it_anew(world: ModelFixture, start: str) -> None:
     """Only the test's own part of the policy matters."""
     champion, version = await _ready(world, margin=0.0001)
     await world.serve(champion, hours=40)
@@ -184,5 +200,5 @@ async def test_another_gates_policy_does_not_start_it_anew(world, start):
 
     look = await _look(world, version, start, 21)
 
-    assert look.report.counts["blocks"] == 21
-    assert look.report.attempts == 1
+    assert present(look.report).counts["blocks"] == 21
+    assert present(look.report).attempts == 1

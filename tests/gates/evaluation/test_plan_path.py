@@ -1,9 +1,12 @@
 """How far a plan travels in one shadow test: which modules receive it, in which order."""
 
+from __future__ import annotations
+
 import sys
 from types import FrameType
 from typing import Any
 
+from support.model_fixture import ModelFixture
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.evaluation.plan import TrafficPlan
@@ -43,7 +46,7 @@ class PlanPath:
         return [module for before, module in pairs if module != before]
 
 
-async def test_plan_passes_few_modules(world, start):
+async def test_plan_passes_few_modules(world: ModelFixture, start: str) -> None:
     """The plan of one day passes at most six modules, and returns to one that it left at most
     twice; what the plan's own methods do is no way of its own."""
     champion = await world.register("weak")

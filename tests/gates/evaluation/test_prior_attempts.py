@@ -1,7 +1,16 @@
 """How many attempts a report counts."""
 
+from __future__ import annotations
 
-async def test_candidates_on_one_data_set_are_counted(world, champion, make_requests):
+from collections.abc import Callable
+
+import pandas as pd
+from support.model_fixture import ModelFixture
+
+
+async def test_candidates_on_one_data_set_are_counted(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Each version that tries the same held-out rows is an attempt, and the report says which."""
     data = world.held_out(make_requests(2000, 5))
     first = await world.validate(await world.register("good"), data)
@@ -13,7 +22,9 @@ async def test_candidates_on_one_data_set_are_counted(world, champion, make_requ
     assert [report.attempts for report in (first, second, other)] == [1, 2, 1]
 
 
-async def test_attempts_are_counted(world, champion, make_requests):
+async def test_attempts_are_counted(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Each run of the gate on a version says the how-manieth it is."""
     version = await world.register("good")
     data = world.held_out(make_requests(2000, 5))

@@ -1,13 +1,25 @@
 """Reports and evidence that a gate writes."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.model_fixture import ModelFixture
+from support.present import present
 
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, SliceLimit, ValidationPolicy
 from model_lifecycle.registry.domain.evidence import Verdict
+from model_lifecycle.registry.frameworks.protocol import Predictor
 
 
-async def test_report_judged_again(world, champion, make_requests):
+async def test_report_judged_again(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """The verdict follows from the sums in the report; a row or a sum that was edited is found."""
     version = await world.register("good")
     await world.policy(
@@ -32,14 +44,19 @@ async def test_report_judged_again(world, champion, make_requests):
     assert other.verdict is not Verdict.PASS
 
 
-async def test_champion_that_changes_meanwhile(world, champion, make_requests, monkeypatch):
+async def test_champion_that_changes_meanwhile(
+    world: ModelFixture,
+    champion: int,
+    make_requests: Callable[..., pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """When another version is promoted while the gate judges, its verdict is INVALID."""
     version, other = await world.register("good"), await world.register("good")
     load = world.registry.load_model
 
-    async def promote_and_load(*args, **kwargs):
+    async def promote_and_load(*args: Any, **kwargs: Any) -> Predictor:
         model = await world.registry.get_model(world.tenant, world.model)
-        if model.production_version == champion:
+        if present(model).production_version == champion:
             await world.promote(other)
         return await load(*args, **kwargs)
 
@@ -51,7 +68,9 @@ async def test_champion_that_changes_meanwhile(world, champion, make_requests, m
     assert "changed meanwhile" in report.sentence
 
 
-async def test_report_files(world, champion, make_requests):
+async def test_report_files(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """JSON and page lie at the report's address; the page needs nothing from elsewhere."""
     version = await world.register("good")
 

@@ -1,15 +1,20 @@
 """Traffic of classifiers whose labels are texts, or of more than two classes."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.model_fixture import ModelFixture
 
 from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
+from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain.errors import InvalidDataset
 from model_lifecycle.registry.domain.evidence import Verdict
 
@@ -18,21 +23,31 @@ FEATURES = ["recent", "older"]
 HOURS, ROWS = 40, 60
 
 
-def words(frame, classes):
+def words(frame: pd.DataFrame, classes: int) -> np.ndarray:
     """The label as a text of this many classes."""
     if classes == 2:
-        return np.array(["stay", "churn"])[frame["label"]]
-    level = (frame["recent"] > 0).astype(int) + (frame["older"] > 0.5).astype(int)
-    return np.array(["low", "middle", "high"])[level]
+        names, code = ["stay", "churn"], frame["label"]
+    else:
+        names = ["low", "middle", "high"]
+        code = (frame["recent"] > 0).astype(int) + (frame["older"] > 0.5).astype(int)
+    words: np.ndarray = np.array(names)[code]
+    return words
 
 
-async def shadow_report(world, make_requests, classes, *, score=True, label=lambda text: text):
+async def shadow_report(
+    world: ModelFixture,
+    make_requests: Callable[..., pd.DataFrame],
+    classes: int,
+    *,
+    score: bool = True,
+    label: Callable[[str], str] = lambda text: text,
+) -> GateReport:
     """The shadow test of a slightly different model on traffic with such labels."""
     train = make_requests(1000, 1)
     models = [
         LogisticRegression(C=c).fit(train[FEATURES], words(train, classes)) for c in (1.0, 0.8)
     ]
-    versions = []
+    versions: list[int] = []
     for model in models:
         answer = await world.registry.register_model(
             world.tenant,
@@ -53,7 +68,8 @@ async def shadow_report(world, make_requests, classes, *, score=True, label=lamb
             min_duration_hours=0.0,
         )
     )
-    store, labels = world.registry.artifacts, {}
+    store = world.registry.artifacts
+    labels: dict[datetime, list[pd.DataFrame]] = {}
     for hour in range(HOURS):
         at, rows = START + timedelta(hours=hour), make_requests(ROWS, 100 + hour)
         probabilities = models[0].predict_proba(rows[FEATURES])
@@ -89,7 +105,9 @@ async def shadow_report(world, make_requests, classes, *, score=True, label=lamb
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-async def test_text_labels(world, make_requests, classes):
+async def test_text_labels(
+    world: ModelFixture, make_requests: Callable[..., pd.DataFrame], classes: int
+) -> None:
     """Brier score and log loss of text labels are judged, with lists of scores for three."""
     report = await shadow_report(world, make_requests, classes)
 
@@ -97,7 +115,9 @@ async def test_text_labels(world, make_requests, classes):
     assert {row.rows for row in report.metrics} == {HOURS * ROWS}
 
 
-async def test_labels_that_are_no_class(world, make_requests):
+async def test_labels_that_are_no_class(
+    world: ModelFixture, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Labels that no model knows are INVALID, with their number and an example."""
     report = await shadow_report(
         world, make_requests, 2, label=lambda text: "lost" if text == "churn" else text
@@ -107,7 +127,9 @@ async def test_labels_that_are_no_class(world, make_requests):
     assert "'lost'" in report.sentence
 
 
-async def test_scores_that_are_missing(world, make_requests):
+async def test_scores_that_are_missing(
+    world: ModelFixture, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Without the probabilities of three classes the error says what to log."""
     with pytest.raises(InvalidDataset, match="column score holds them as a list"):
         await shadow_report(world, make_requests, 3, score=False)

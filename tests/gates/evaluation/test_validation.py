@@ -1,5 +1,13 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from support.model_fixture import ModelFixture
+from support.present import present
 
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, SliceLimit, ValidationPolicy
@@ -11,7 +19,9 @@ from model_lifecycle.registry.domain.errors import (
 from model_lifecycle.registry.domain.evidence import Verdict
 
 
-async def test_better_passes(world, champion, make_requests):
+async def test_better_passes(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A better version passes, and the ledger has the evidence against the champion."""
     version = await world.register("good")
 
@@ -25,7 +35,9 @@ async def test_better_passes(world, champion, make_requests):
     assert ready.ready
 
 
-async def test_worse_fails(world, champion, make_requests):
+async def test_worse_fails(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A version that is worse by more than the margin fails."""
     version = await world.register("bad")
 
@@ -35,7 +47,9 @@ async def test_worse_fails(world, champion, make_requests):
     assert "worsened" in report.sentence
 
 
-async def test_same_model_passes_within_the_margin_only(world, champion, make_requests):
+async def test_same_model_passes_within_the_margin_only(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A copy of the champion passes with a margin, and is inconclusive when asked to be better."""
     version = await world.register("weak")
     data = world.held_out(make_requests(2000, 5))
@@ -47,7 +61,9 @@ async def test_same_model_passes_within_the_margin_only(world, champion, make_re
     assert (with_margin.verdict, without.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
 
 
-async def test_few_rows_are_inconclusive(world, champion, make_requests):
+async def test_few_rows_are_inconclusive(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Too few rows give no verdict, and the sentence says how many the policy asks for."""
     version = await world.register("good")
 
@@ -57,7 +73,9 @@ async def test_few_rows_are_inconclusive(world, champion, make_requests):
     assert "at least 200 rows" in report.sentence
 
 
-async def test_forecast_when_undecided(world, champion, make_requests):
+async def test_forecast_when_undecided(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """An undecided comparison says how many rows a verdict would take."""
     version = await world.register("weak")
     await world.policy(ValidationPolicy(comparisons=(Comparison("accuracy", 0.001),)))
@@ -65,17 +83,19 @@ async def test_forecast_when_undecided(world, champion, make_requests):
     report = await world.validate(version, world.held_out(make_requests(300, 5)))
 
     assert report.verdict is Verdict.INCONCLUSIVE
-    assert report.metrics[0].forecast > 300
+    assert present(report.metrics[0].forecast) > 300
     assert "a verdict takes about" in report.sentence
 
 
-async def test_first_version_by_its_limit(world, make_requests):
+async def test_first_version_by_its_limit(
+    world: ModelFixture, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Without a champion the limits decide, by a confidence bound."""
     version = await world.register("weak")
     data = world.held_out(make_requests(3000, 5))
     await world.policy()
     passed = await world.validate(version, data)
-    estimate = passed.metrics[0].estimate
+    estimate = present(passed.metrics[0].estimate)
     await world.policy(ValidationPolicy(limits=(Limit("brier", maximum=estimate + 1e-4),)))
 
     close = await world.validate(version, data)
@@ -84,7 +104,9 @@ async def test_first_version_by_its_limit(world, make_requests):
     assert close.verdict is Verdict.INCONCLUSIVE
 
 
-async def test_first_version_without_limit(world, make_requests):
+async def test_first_version_without_limit(
+    world: ModelFixture, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Without champion and limit there is nothing to show, which is not a pass."""
     version = await world.register("good")
     await world.policy(ValidationPolicy(comparisons=(Comparison("brier", 0.01),)))
@@ -95,7 +117,9 @@ async def test_first_version_without_limit(world, make_requests):
     assert "no absolute limit" in report.sentence
 
 
-async def test_bad_slice_blocks(world, champion, make_requests):
+async def test_bad_slice_blocks(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A version that is better overall is blocked by a slice in which it breaks its limit."""
     version = await world.register("good")
     await world.policy(
@@ -118,7 +142,9 @@ async def test_bad_slice_blocks(world, champion, make_requests):
     assert "where region is south" in report.sentence
 
 
-async def test_days_as_units(world, champion, make_requests):
+async def test_days_as_units(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """Rows that are copies within a day count as one where the policy says so, and a policy that
     takes them for independent is found out."""
     version = await world.register("good")
@@ -141,7 +167,13 @@ async def test_days_as_units(world, champion, make_requests):
 @pytest.mark.parametrize(
     ("end", "verdict"), [("2024-03-01", Verdict.PASS), ("2024-03-02", Verdict.INVALID)]
 )
-async def test_trained_on_the_window(world, champion, make_requests, end, verdict):
+async def test_trained_on_the_window(
+    world: ModelFixture,
+    champion: int,
+    make_requests: Callable[..., pd.DataFrame],
+    end: str,
+    verdict: Verdict,
+) -> None:
     """A version whose training data reaches into the window is not judged."""
     version = await world.register("good", dataset={"name": "clicks", "end": end})
     await world.policy(ValidationPolicy(comparisons=(Comparison("brier", 0.01),), time="at"))
@@ -163,7 +195,13 @@ async def test_trained_on_the_window(world, champion, make_requests, end, verdic
         (lambda f: f.assign(label=np.nan), "no row"),
     ],
 )
-async def test_data_that_cannot_be_judged(world, champion, make_requests, change, problem):
+async def test_data_that_cannot_be_judged(
+    world: ModelFixture,
+    champion: int,
+    make_requests: Callable[..., pd.DataFrame],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    problem: str,
+) -> None:
     """A data set that is empty or unlike the signature is an error, and nothing is recorded."""
     version = await world.register("good")
 
@@ -180,7 +218,13 @@ async def test_data_that_cannot_be_judged(world, champion, make_requests, change
         (lambda frame: frame.assign(older=frame["older"] > 0), "older is boolean, was double"),
     ],
 )
-async def test_signature_unlike_the_champions(world, champion, make_requests, change, problem):
+async def test_signature_unlike_the_champions(
+    world: ModelFixture,
+    champion: int,
+    make_requests: Callable[..., pd.DataFrame],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    problem: str,
+) -> None:
     """A challenger that lost or retyped a column of the champion's is INVALID: recorded, and not
     a failed prediction."""
     from sklearn.linear_model import LogisticRegression
@@ -210,7 +254,7 @@ async def test_signature_unlike_the_champions(world, champion, make_requests, ch
     assert problem in report.sentence
 
 
-async def test_not_a_data_set(world, champion, tmp_path):
+async def test_not_a_data_set(world: ModelFixture, champion: int, tmp_path: Path) -> None:
     """A file that is missing, no Parquet, or elsewhere is a clear error."""
     version = await world.register("good")
     text = tmp_path / "x.parquet"
@@ -226,7 +270,9 @@ async def test_not_a_data_set(world, champion, tmp_path):
             await world.validate(version, data)
 
 
-async def test_below_the_artifact_root(world, champion, make_requests):
+async def test_below_the_artifact_root(
+    world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
+) -> None:
     """A data set in the artifact store is read from there."""
     version = await world.register("good")
     local = world.held_out(make_requests(2000, 5))
@@ -240,7 +286,7 @@ async def test_below_the_artifact_root(world, champion, make_requests):
     assert report.reproduction["data_digest"].startswith("sha256:")
 
 
-async def test_regression(world, make_requests):
+async def test_regression(world: ModelFixture, make_requests: Callable[..., pd.DataFrame]) -> None:
     """A regression is judged by its errors, and its page shows them."""
     first, second = await world.register("minutes"), await world.register("minutes")
     await world.policy(

@@ -1,5 +1,9 @@
 """Policies of A/B tests."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from model_lifecycle.gates.policy.promotion import (
@@ -27,13 +31,13 @@ BOUGHT = OutcomeDemand("bought", margin=0.05)
         {"outcomes": [{"column": "a"}], "arms": 3},
     ],
 )
-def test_policies_that_cannot_be(bad):
+def test_policies_that_cannot_be(bad: dict[str, Any]) -> None:
     """A policy that is wrong in any field is refused."""
     with pytest.raises(InvalidInput):
         ABPolicy.from_document(bad)
 
 
-def test_policy_document():
+def test_policy_document() -> None:
     """A policy is the same after writing and reading."""
     policy = ABPolicy(outcomes=(BOUGHT,), salt="spring")
 

@@ -1,5 +1,7 @@
 """The difference of two arms as a confidence sequence."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from model_lifecycle.gates.statistics.two_arms import Arm, difference, ratio_arm
 
 
-def test_reference_value():
+def test_reference_value() -> None:
     """The sequence of two arms, as GrowthBook publishes it."""
     first = Arm(3000, 1396.87 / 3000, (52377.9767 - 1396.87**2 / 3000) / 2999)
     second = Arm(3461, 2422.7 / 3461, (134698.29 - 2422.7**2 / 3461) / 3460)
@@ -21,7 +23,7 @@ def test_reference_value():
     assert found.lower == pytest.approx(-0.126568442, abs=1e-8)
 
 
-def test_ratio_by_the_delta_method():
+def test_ratio_by_the_delta_method() -> None:
     """The variance of a ratio is near that of many simulated ratios."""
     rng = np.random.default_rng(13)
     ratios = []
