@@ -100,7 +100,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.pages = PageTokens(api.secret)
     app.state.authenticate = auth or _own_credentials(opened, api)
-    app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]  # as FastAPI documents
     app.state.inputs = DeclaredInputs(app.openapi)
     for router in ROUTERS:
         app.include_router(router)

@@ -56,12 +56,12 @@ class Metrics:
     def close(self) -> None:
         """Take this process's running requests out of the sum."""
         if _SHARED in os.environ:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+            mark_process_dead(os.getpid())
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
         if _SHARED not in os.environ:
             return generate_latest(self._registry)
         shared = CollectorRegistry()
-        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(shared)
         return generate_latest(shared)

@@ -17,7 +17,7 @@ class ModelLifecyclePlugin(AirflowPlugin):
     name = "model_lifecycle"
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # read as a value
         """Asked for by the API server alone, so only there is the app made; without the extra
         ``api`` there is none."""
         try:

@@ -31,7 +31,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """One connection. A request that exceeds a limit gets 431, 408 or 503 in plain text, and its
     connection is closed."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         self._limits = _settings()
         self._in_headers = True
         self._closed = False

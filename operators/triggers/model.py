@@ -31,7 +31,7 @@ class RegistryTrigger(BaseTrigger):
         model_registry_conn_id: str,
         poll_interval: float,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # it has no types in Airflow
         self.tenant_id = tenant_id
         self.model_id = model_id
         self.model_registry_conn_id = model_registry_conn_id

@@ -17,8 +17,9 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from .checksums import PART_SIZE, Checksum, HashingReader
 
@@ -64,7 +65,7 @@ class _Sent:
 class PartReader:
     """A file that several threads read in turns, part by part, hashed in order."""
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
+    def __init__(self, stream: BufferedIOBase, size: int) -> None:
         self.part_size = max(PART_SIZE, math.ceil(size / _MOST_PARTS))
         self.hashing = HashingReader()
         self._stream = stream
@@ -75,7 +76,7 @@ class PartReader:
     def part(self, buffer: bytearray) -> tuple[int, bytes | bytearray] | None:
         """The next part and its number, from 1 on, in ``buffer`` if it is full; None at the end."""
         with self._turn:
-            size = 0 if self._ended else self._stream.readinto(buffer)  # type: ignore[attr-defined]
+            size = 0 if self._ended else self._stream.readinto(buffer)
             if not size:
                 return None
             part = buffer if size == len(buffer) else bytes(buffer[:size])

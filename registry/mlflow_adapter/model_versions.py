@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ..domain.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
 from ..domain.identifiers import version_number
@@ -104,7 +105,7 @@ class ModelVersions:
 
         for key, value in tags.items():
             await self._connection.call_registry(
-                lambda registry, key=key, value=value: set_tag(registry, key, value),  # type: ignore[misc]
+                partial(set_tag, key=key, value=value),
                 missing=VersionNotFound(name, version),
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ..domain.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
 from ..domain.identifiers import TenantId, split_registered_name
@@ -44,7 +45,7 @@ class RegisteredModels:
 
         for key, value in tags.items():
             await self._connection.call_registry(
-                lambda registry, key=key, value=value: set_tag(registry, key, value),  # type: ignore[misc]
+                partial(set_tag, key=key, value=value),
                 missing=ModelNotFound(name),
             )
 

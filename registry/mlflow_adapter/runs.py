@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -78,7 +79,7 @@ class Runs:
 
         for batch in _batches(metrics, parameters, with_operation_key(dict(tags))):
             await self._connection.call(
-                lambda stores, batch=batch: log(stores, batch),  # type: ignore[misc]
+                partial(log, batch=batch),
                 missing=RunNotFound(run_id),
             )
 
@@ -98,7 +99,7 @@ class Runs:
 
         for numbers, _, _ in _batches(metrics, {}, {}):
             await self._connection.call(
-                lambda stores, numbers=numbers: log(stores, numbers),  # type: ignore[misc]
+                partial(log, batch=numbers),
                 missing=RunNotFound(run_id),
             )
 

@@ -257,7 +257,7 @@ def _to_onnx(model: Any, names: list[str], file: Path) -> None:
     shape = [None, *(size if size > 0 else None for size in _input_shape(model))]
     inputs = (tf.TensorSpec(shape, _input_element(model), name="features"),)
 
-    @tf.function(input_signature=inputs)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=inputs)  # type: ignore[untyped-decorator]  # no types
     def call(features: Any) -> Any:
         return list(_named(model, model(features, training=False)).values())
 

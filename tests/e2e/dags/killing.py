@@ -34,7 +34,7 @@ class Ambush(FaultPoints):
 def killed_once(operator: type[LifecycleOperator], fatal: str) -> type[LifecycleOperator]:
     """The operator, but its first try ends at the point ``fatal`` of the registry's work."""
 
-    class Killed(operator):  # type: ignore[misc, valid-type]
+    class Killed(operator):  # type: ignore[misc, valid-type]  # a variable
         def execute(self, context: Context) -> Any:
             self._first = context["ti"].try_number == 1
             return super().execute(context)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: What a notifier told: its rendered text, and the event.
 Notifications = list[tuple[str, dict[str, Any]]]
-Heard = tuple[Notifications, Callable[[], "BaseNotifier"]]
+RecordingNotifier = tuple[Notifications, Callable[[], "BaseNotifier"]]
 
 
 def _train() -> TrainedModel:
@@ -24,7 +24,7 @@ def _train() -> TrainedModel:
 
 
 @pytest.fixture
-def heard() -> Heard:
+def heard() -> RecordingNotifier:
     """A notifier as users write one, with a template, and what it told."""
     from airflow.sdk import BaseNotifier
 
@@ -62,7 +62,7 @@ def test_promotion_is_told_once(
     judge: Judge,
     promote: Promote,
     ask: CallRegistry,
-    heard: Heard,
+    heard: RecordingNotifier,
     counted: list[tuple[str, dict[str, str]]],
 ) -> None:
     """The notifier's template sees what happened; a retry, and another run, tell it no more."""
@@ -92,7 +92,7 @@ def test_refusal_is_told_with_what_is_missing(
     judge: Judge,
     promote: Promote,
     ask: CallRegistry,
-    heard: Heard,
+    heard: RecordingNotifier,
     counted: list[tuple[str, dict[str, str]]],
 ) -> None:
     """People hear why a version was held, and programs read it."""
@@ -114,7 +114,7 @@ def test_rollback_is_told(
     ask: CallRegistry,
     model: ModelNames,
     context: MakeContext,
-    heard: Heard,
+    heard: RecordingNotifier,
 ) -> None:
     """With the reason that the person gave."""
     from model_lifecycle.operators import RollbackModelOperator
@@ -141,7 +141,7 @@ def test_a_notifier_that_fails_undoes_nothing(
     register: Register,
     judge: Judge,
     promote: Promote,
-    heard: Heard,
+    heard: RecordingNotifier,
 ) -> None:
     """What has happened stands, and the other notifiers are called."""
     from airflow.sdk import BaseNotifier
@@ -157,7 +157,7 @@ def test_a_notifier_that_fails_undoes_nothing(
     assert (result["stage"], len(received)) == ("staging", 1)
 
 
-def test_factories_pass_notifiers_on(heard: Heard) -> None:
+def test_factories_pass_notifiers_on(heard: RecordingNotifier) -> None:
     """One argument reaches every task that has something to tell."""
     from model_lifecycle.operators import retrain_and_promote, rollback_dag
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,13 @@ EXTRA = {"model_card.md": b"# churn", "requirements.txt": b"a==1\n"}
 
 
 async def write(store: ArtifactStore, folder: Path, **values: object) -> Bundle:
-    arguments = {"framework": "sklearn", "source_path": None, "extra": EXTRA, **values}
-    return await write_bundle(store, TENANT, MODEL, 1, saved_folder=folder, **arguments)  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {
+        "framework": "sklearn",
+        "source_path": None,
+        "extra": EXTRA,
+        **values,
+    }
+    return await write_bundle(store, TENANT, MODEL, 1, saved_folder=folder, **arguments)
 
 
 async def test_a_bundle_holds_model_extras_and_manifest(

@@ -66,7 +66,7 @@ def test_a_module_of_whole_numbers_gets_whole_numbers(tmp_path: Path) -> None:
     """Ids beyond 2^24 keep their last digit, also in the model that was loaded."""
     import torch
 
-    class Odd(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    class Odd(torch.nn.Module):
         def forward(self, x: Any) -> Any:
             return (x[:, :1].long() % 2).float()
 

@@ -132,7 +132,7 @@ def _onnx_graph(*outputs: str) -> Any:
 def _torch_module(*outputs: str) -> Any:
     import torch
 
-    class Heads(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    class Heads(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.w = torch.nn.Parameter(torch.tensor([[2.0], [1.0], [0.0]]))

@@ -69,7 +69,8 @@ def test_pickle_in_a_skops_file(saved: Saved, adapter: FrameworkAdapter, canary:
 def test_pickle_where_it_is_allowed(saved: Saved, frame: pd.DataFrame, tmp_path: Path) -> None:
     """With the setting that allows pickle, a pickled model loads and predicts."""
     folder = saved("logistic")
-    model = adapter_for("sklearn").load(folder).model  # type: ignore[attr-defined]
+    sound: Any = adapter_for("sklearn").load(folder)
+    model = sound.model
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
     rewrite(folder, pickled_model="model.pkl", serialization_format="pickle")
     predictor = adapter_for("sklearn", allow_pickle=True).load(folder)

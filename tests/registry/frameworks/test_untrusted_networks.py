@@ -258,7 +258,7 @@ def test_a_module_that_cannot_be_exported(tmp_path: Path) -> None:
     the folder says so."""
     import torch
 
-    class Choosing(torch.nn.Module):  # type: ignore[misc]
+    class Choosing(torch.nn.Module):
         def forward(self, rows: Any) -> Any:
             # A branch on the values of the input cannot be traced.
             return torch.sigmoid(rows[:, :1]) if rows.sum() > 0 else torch.sigmoid(rows[:, 1:2])

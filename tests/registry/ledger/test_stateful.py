@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,12 +33,13 @@ from model_lifecycle.registry.domain.errors import (
     OperationConflict,
     RegistryError,
 )
-from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 from model_lifecycle.registry.domain.identifiers import registered_name
 from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.services.backends import Stores
 from model_lifecycle.registry.settings import Settings
@@ -74,9 +75,10 @@ class LifeOfAModel(RuleBasedStateMachine):
         self.pages = Pages(ledger)
         self.tenant, self.model = self.pages.tenant, self.pages.model
         self.artifacts = LocalArtifacts(self.stage.folder / "artifacts")
-        stores = Stores(Settings({}, home=self.stage.folder), ledger, self.mlflow, self.artifacts)  # type: ignore[arg-type]
+        mlflow = cast(MlflowTracking, self.mlflow)
+        stores = Stores(Settings({}, home=self.stage.folder), ledger, mlflow, self.artifacts)
         self.registry = ModelRegistry(stores)
-        self.done: list[tuple[Callable[[], Awaitable[Any]], Any]] = []
+        self.done: list[tuple[Callable[[], Coroutine[Any, Any, Any]], Any]] = []
         self.policies = [PromotionPolicy()]
         self.ids: list[str] = []
 
@@ -147,7 +149,7 @@ class LifeOfAModel(RuleBasedStateMachine):
         item = Evidence(
             evidence_id=new_name("e"),
             gate=Gate(gate),
-            verdict=verdict,  # type: ignore[arg-type]
+            verdict=Verdict(verdict),
             bundle_digest=found.bundle_digest,
             baseline=baseline,
             policy_fingerprint=policy.fingerprint,
@@ -282,7 +284,7 @@ class LifeOfAModel(RuleBasedStateMachine):
     def repeat(self, which: int) -> None:
         """The same call again: the same answer, and nothing changes."""
         call, answer = self.done[which % len(self.done)]
-        again = self.run(call())  # type: ignore[arg-type]
+        again = self.run(call())
         if answer is not None:
             answer = replace(answer, versions=again.versions)
 

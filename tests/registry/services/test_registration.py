@@ -327,7 +327,7 @@ async def test_a_model_with_code_of_its_own_is_refused(
     """A type that nobody reviewed is named, and not registered."""
     from sklearn.linear_model import LogisticRegression
 
-    class Homemade(LogisticRegression):  # type: ignore[misc]
+    class Homemade(LogisticRegression):  # type: ignore[misc]  # scikit-learn ships no types
         pass
 
     told = trained()

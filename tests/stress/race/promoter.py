@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from support.memory_mlflow import MemoryMlflow
 
@@ -24,6 +24,7 @@ from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.services.backends import Stores
 from model_lifecycle.registry.settings import Settings
@@ -59,7 +60,8 @@ async def opened(place: dict[str, Any]) -> AsyncIterator[ModelRegistry]:
         return
     ledger = await Ledger.open(settings.database_url)
     artifacts = LocalArtifacts(Path(settings.artifact_root))
-    yield ModelRegistry(Stores(settings, ledger, EveryVersion(), artifacts))  # type: ignore[arg-type]
+    tracking = cast(MlflowTracking, EveryVersion())
+    yield ModelRegistry(Stores(settings, ledger, tracking, artifacts))
     await ledger.close()
 
 

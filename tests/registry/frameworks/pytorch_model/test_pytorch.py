@@ -20,7 +20,7 @@ def module(forward: Callable[[Any, Any], Any], **parts: Any) -> Any:
     """A classifier: ``forward`` gives what its last layer and a sigmoid are computed from."""
     import torch
 
-    class Module(torch.nn.Module):  # type: ignore[misc]  # torch is absent where types are checked
+    class Module(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.head = torch.nn.Linear(len(COLUMNS), 1)

@@ -56,7 +56,7 @@ def _base() -> Any:
 def _subclassed() -> Any:
     import keras
 
-    class Own(keras.Model):  # type: ignore[misc]
+    class Own(keras.Model):
         def __init__(self) -> None:
             super().__init__()
             self.hidden = keras.layers.Dense(3, "relu")
@@ -104,7 +104,7 @@ def test_a_call_of_other_code_is_refused_with_the_way_out(tmp_path: Path) -> Non
     import keras
     import tensorflow as tf
 
-    class Raw(keras.Model):  # type: ignore[misc]
+    class Raw(keras.Model):
         def call(self, x: Any) -> Any:
             return tf.sigmoid(tf.reduce_sum(x, axis=1, keepdims=True))
 
@@ -131,7 +131,7 @@ def test_a_layer_of_ones_own_is_refused_by_name(tmp_path: Path) -> None:
     """Its code is not in the file."""
     import keras
 
-    class Own(keras.layers.Layer):  # type: ignore[misc]
+    class Own(keras.layers.Layer):
         def call(self, x: Any) -> Any:
             return x
 
