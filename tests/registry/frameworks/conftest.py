@@ -166,3 +166,9 @@ def saved(
         return folder
 
     return save
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A folder that a payload would make if it ran."""
+    return tmp_path / "canary"

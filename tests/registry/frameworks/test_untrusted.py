@@ -37,11 +37,6 @@ def rewrite(folder: Path, **entries: Any) -> None:
     (folder / "MLmodel").write_text(yaml.safe_dump(document))
 
 
-@pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    return tmp_path / "canary"
-
-
 @pytest.mark.parametrize("kind", ["pickle", "cloudpickle", None, "joblib"])
 def test_pickle(saved: Saved, adapter: FrameworkAdapter, canary: Path, kind: str | None) -> None:
     """A pickled payload is refused by its form, before a byte of it is read."""

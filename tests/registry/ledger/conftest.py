@@ -8,14 +8,30 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from support.pages import Pages
 
+from model_lifecycle.registry.ledger.engine import open_engine, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+#: How each database lets go of the triggers that keep entries and evidence as they are.
+TRIGGERS = {
+    "sqlite": [
+        f"DROP TRIGGER {table}_no_{change}"
+        for table in ("entries", "evidence")
+        for change in ("update", "delete")
+    ],
+    "postgresql": [
+        f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in ("entries", "evidence")
+    ],
+}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,3 +78,30 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
 def pages(ledger: Ledger) -> Pages:
     """An empty book of a model of the test's own."""
     return Pages(ledger)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def intruder(
+    request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pages, AsyncEngine]]:
+    """A ledger of its own whose triggers are gone, and a way to write into it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('intruder')}/ledger.db"
+    if database.startswith("postgresql"):
+        server = request.getfixturevalue("postgres_server")
+        url = server.url("asyncpg", server.create_database())
+    await upgrade(url)
+    ledger = await Ledger.open(url)
+    engine = open_engine(url)
+    async with writing(engine) as connection:
+        for statement in TRIGGERS[engine.dialect.name]:
+            await connection.execute(text(statement))
+    yield Pages(ledger), engine
+    await engine.dispose()
+    await ledger.close()
+
+
+@pytest.fixture
+def victim(intruder: tuple[Pages, AsyncEngine]) -> tuple[Pages, AsyncEngine]:
+    """A fresh model in the ledger without triggers."""
+    pages, engine = intruder
+    return Pages(pages.ledger), engine

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
-from support.memory_mlflow import MemoryMlflow
-from support.pages import Pages
-from support.plain_model import PlainModel
+from support.model_machine import ModelMachine, Shared
 from support.registry_fixture import new_name
 
 from model_lifecycle.registry.artifacts.bundle import write_bundle
-from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 from model_lifecycle.registry.domain.errors import (
-    BackendUnavailable,
     OperationConflict,
-    RegistryError,
 )
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 from model_lifecycle.registry.domain.identifiers import registered_name
@@ -39,10 +30,6 @@ from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.ledger.ledger import Ledger
-from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
-from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.services.backends import Stores
-from model_lifecycle.registry.settings import Settings
 
 #: One of the model's versions, by its place; the last places are of versions that are not there.
 VERSIONS = st.integers(0, 11)
@@ -53,42 +40,8 @@ VERDICTS = st.sampled_from(["PASS", "PASS", "PASS", "FAIL", "INCONCLUSIVE", "INV
 STAGES = st.sampled_from(["development", "staging", "production", "archived"])
 
 
-@dataclass
-class Stage:
-    """What all machines of a run share: one loop, one ledger file, one folder."""
-
-    runner: asyncio.Runner
-    ledger: Ledger
-    folder: Path
-
-
-class LifeOfAModel(RuleBasedStateMachine):
-    """One model of a tenant of its own. MLflow is in memory, and goes away at times."""
-
-    stage: ClassVar[Stage]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.plain = PlainModel()
-        self.mlflow = MemoryMlflow()
-        ledger = self.stage.ledger
-        self.pages = Pages(ledger)
-        self.tenant, self.model = self.pages.tenant, self.pages.model
-        self.artifacts = LocalArtifacts(self.stage.folder / "artifacts")
-        mlflow = cast(MlflowTracking, self.mlflow)
-        stores = Stores(Settings({}, home=self.stage.folder), ledger, mlflow, self.artifacts)
-        self.registry = ModelRegistry(stores)
-        self.done: list[tuple[Callable[[], Coroutine[Any, Any, Any]], Any]] = []
-        self.policies = [PromotionPolicy()]
-        self.ids: list[str] = []
-
-    def pick(self, place: int) -> int:
-        """A version of the model, or one that was deleted or never was."""
-        known = sorted(self.plain.stages)
-        return known[place % len(known)] if known and place < 10 else 1 + place % 7
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self.stage.runner.run(work)
+class LifeOfAModel(ModelMachine):
+    """What happens to a model, in any order, and what holds after each step."""
 
     # --- What happens
 
@@ -176,7 +129,7 @@ class LifeOfAModel(RuleBasedStateMachine):
     def _move(self, version: int, to: str, expected: Any, force: bool, reason: str) -> None:
         if expected == "right":
             expected = self.plain.production
-        self._call(
+        self.call_both(
             lambda plain: plain.transition(version, to, expected, force=force, reason=reason),
             lambda operation_id: self.registry.transition_stage(
                 self.tenant,
@@ -229,7 +182,7 @@ class LifeOfAModel(RuleBasedStateMachine):
     @rule(to=st.none() | VERSIONS, reason=REASONS)
     def roll_back(self, to: int | None, reason: str) -> None:
         to = None if to is None else self.pick(to)
-        self._call(
+        self.call_both(
             lambda plain: plain.rollback(to, reason=reason),
             lambda operation_id: self.registry.rollback(
                 self.tenant,
@@ -244,7 +197,7 @@ class LifeOfAModel(RuleBasedStateMachine):
     @rule(place=VERSIONS, all_of_them=RARELY, reason=REASONS)
     def delete(self, place: int, all_of_them: bool, reason: str) -> None:
         version = None if all_of_them else self.pick(place)
-        self._call(
+        self.call_both(
             lambda plain: plain.delete(version, reason=reason),
             lambda operation_id: self.registry.delete_model(
                 self.tenant,
@@ -255,29 +208,6 @@ class LifeOfAModel(RuleBasedStateMachine):
                 operation_id=operation_id,
             ),
         )
-
-    def _call(
-        self,
-        plainly: Callable[[PlainModel], str | None],
-        call: Callable[[str], Coroutine[Any, Any, Any]],
-    ) -> None:
-        operation_id = new_name("op")
-        planned = deepcopy(self.plain)
-        due = plainly(planned)
-        try:
-            answer = self.run(call(operation_id))
-            code = None
-        except BackendUnavailable:
-            assert self.mlflow.away, "only MLflow was away"
-            self.mlflow_is_back()
-            return
-        except RegistryError as error:
-            code = error.code
-        assert code == due
-        if due is None:
-            self.plain = planned
-            self.done.append((lambda: call(operation_id), answer))
-            self.ids.append(operation_id)
 
     @precondition(lambda self: self.done)
     @rule(which=st.integers(0, 30))
@@ -309,9 +239,6 @@ class LifeOfAModel(RuleBasedStateMachine):
     def mlflow_goes_away(self, after: int) -> None:
         """After some more calls, perhaps in the midst of the next operation; until one fails."""
         self.mlflow.lost = after
-
-    def mlflow_is_back(self) -> None:
-        self.mlflow.away, self.mlflow.lost = False, None
 
     @rule()
     def reconcile(self) -> None:
@@ -363,7 +290,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "saved" / "MLmodel").write_text("flavors: {}\n")
     with asyncio.Runner() as runner:
         ledger = runner.run(Ledger.open(f"sqlite:///{folder}/ledger.db"))
-        yield Stage(runner, ledger, folder)
+        yield Shared(runner, ledger, folder)
         runner.run(ledger.close())
 
 
@@ -374,7 +301,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
         pytest.param(500, id="many", marks=[pytest.mark.stress, pytest.mark.timeout(3600)]),
     ],
 )
-def test_any_life_is_the_one_of_the_plain_model(stage: Stage, examples: int) -> None:
+def test_any_life_is_the_one_of_the_plain_model(stage: Shared, examples: int) -> None:
     """Registrations, verdicts, policies, promotions, rollbacks, deletions, repetitions and outages
     in any order."""
     LifeOfAModel.stage = stage
