@@ -35,6 +35,10 @@ PAGE = """\
 """
 #: A change with Airflow's cookie as its credential needs a header that other sites cannot send.
 START = """\
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",

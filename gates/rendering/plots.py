@@ -27,8 +27,8 @@ from .svg import (
     too_early,
 )
 
-#: Characters of tick labels that fit below a wide picture.
-_AXIS_CHARACTERS = 84
+#: Characters of tick labels that fit below a wide picture, side by side.
+_AXIS_CHARACTERS = 96
 
 
 def pictures(detail: Mapping[str, Any], rows: Sequence[MetricRow] = ()) -> list[SvgFigure]:
@@ -194,7 +194,13 @@ def _limit_view(axes: Axes, points: Sequence[Mapping[str, Any]], threshold: floa
 
 def _tick_count(names: Sequence[str]) -> int:
     """How many names of blocks stand beside each other without touching."""
-    return max(2, min(7, _AXIS_CHARACTERS // max(len(name) for name in names)))
+    return max(2, min(7, (_AXIS_CHARACTERS - 12) // max(len(name) for name in names)))
+
+
+def _fits(place: int, names: Sequence[str]) -> bool:
+    """Whether the name below a block, which is centred on it, ends before the picture does."""
+    centre = _AXIS_CHARACTERS * place / (len(names) + 0.4)
+    return centre + len(names[place - 1]) / 2 <= _AXIS_CHARACTERS + 2
 
 
 def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
@@ -202,11 +208,6 @@ def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
     places = [
         int(x) for x in MaxNLocator(_tick_count(names), integer=True).tick_values(1, len(names))
     ]
-    places = [place for place in places if 1 <= place <= len(names)]
+    places = [place for place in places if 1 <= place <= len(names) and _fits(place, names)]
     axes.xaxis.set_major_locator(FixedLocator(places))
-    for place, label in zip(
-        places, axes.set_xticklabels([names[place - 1] for place in places]), strict=True
-    ):
-        # A long name below the last block would be cut off at the picture's edge.
-        if place > 0.95 * len(names):
-            label.set_horizontalalignment("right")
+    axes.set_xticklabels([names[place - 1] for place in places])

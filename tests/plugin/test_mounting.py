@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,6 +80,23 @@ def test_no_route_is_open(mounted: tuple[httpx.Client, Any]) -> None:
     assert opened == DESCRIPTION
     assert len(answers) > 25
     assert ("GET", "/openapi.json") in answers
+
+
+def test_the_description_opens_below_the_mount(mounted: tuple[httpx.Client, Any]) -> None:
+    """In a browser, before any login: each file of the page is found from the page's own address,
+    none of them on another host, and the requests it sends go below the mount."""
+    client, _ = mounted
+    page = client.get(f"{URL_PREFIX}/docs")
+    names = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    files = {name: client.get(page.url.join(name)) for name in [*names, "openapi.json"]}
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert {"docs/assets/swagger-ui-bundle.js", "docs/assets/swagger-ui.css"} <= set(files)
+    assert {answer.status_code for answer in files.values()} == {200}
+    assert {answer.url.host for answer in files.values()} == {page.url.host}
+    assert {answer.url.path.split("/")[1] for answer in files.values()} == {URL_PREFIX.strip("/")}
+    assert 'url: "openapi.json"' in files["docs/start.js"].text
+    assert files["openapi.json"].json()["servers"] == [{"url": URL_PREFIX}]
 
 
 def test_users_and_roles_lead_to_tenants_by_the_setting(mounted: tuple[httpx.Client, Any]) -> None:

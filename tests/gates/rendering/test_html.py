@@ -85,8 +85,10 @@ def test_long_names_of_blocks_do_not_touch() -> None:
     days = [{**point, "block": point["block"][:10]} for point in points]
     (hourly,), (daily,) = (_drawn({"looks": [_looks(points=item)]}) for item in (points, days))
 
-    assert len(set(re.findall(r"<!-- (2024-03-\d\d 05:00) -->", hourly))) <= 6
-    assert len(set(re.findall(r"<!-- (2024-03-\d\d) -->", daily))) > 6
+    hours = set(re.findall(r"<!-- (2024-03-\d\d 05:00) -->", hourly))
+
+    assert 2 <= len(hours) <= 5
+    assert len(hours) < len(set(re.findall(r"<!-- (2024-03-\d\d) -->", daily))) <= 8
 
 
 def test_empty_report() -> None:
