@@ -54,21 +54,35 @@ def test_calls_of_the_registry_fit_its_signatures(block: Block) -> None:
                 signature.bind(None, *node.args, **keywords)
 
 
-def test_the_quickstarts_program_runs(tmp_path: Path) -> None:
-    """The program of the quickstart registers a model, and validation promotes it to staging."""
-    program = tmp_path / "churn.py"
-    program.write_text(QUICKSTART[0].text)
+def run(program: str, folder: Path) -> list[str]:
+    """Lines that a program prints, run in a folder of its own without settings."""
+    file = folder / "program.py"
+    file.write_text(program)
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MODEL_LIFECYCLE_", "MLFLOW_"))
     }
-
     done = subprocess.run(
-        [sys.executable, program], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, file], cwd=folder, env=environment, capture_output=True, text=True
     )
-
     assert done.returncode == 0, done.stderr
-    verdict, stage = done.stdout.splitlines()
+    return done.stdout.splitlines()
+
+
+def test_the_quickstarts_program_runs(tmp_path: Path) -> None:
+    """The program of the quickstart registers a model, and validation promotes it to staging."""
+    verdict, stage = run(QUICKSTART[0].text, tmp_path)
+
     assert verdict.startswith("PASS Brier score is ")
     assert stage == "staging"
+
+
+def test_the_traffic_example_runs(tmp_path: Path) -> None:
+    """The program of the guide on gates writes requests and labels into the layout beside it."""
+    [block] = [block for block in PYTHON if block.page == "docs/guides/gates.md"]
+
+    assert run(block.text, tmp_path) == [
+        "acme/traffic/churn/date=2026-03-01/hour=14/part-00000.parquet",
+        "acme/traffic/churn/labels/date=2026-03-01/part-00000.parquet",
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 from support.markdown import PAGES, ROOT, inline_code
@@ -13,6 +15,9 @@ from model_lifecycle.registry.settings import PREFIX, Settings
 
 _FOLDERS = "api|benchmarks|cli|dags|docs|gates|operators|plugin|registry|stack|tests"
 _PATH = re.compile(rf"(?:{_FOLDERS})/[\w/.-]*")
+_DOTTED = re.compile(r"((?:model_lifecycle|gates|registry|operators|api|cli)(?:\.[a-z_]+)*\.\w+)\b")
+#: Names of Airflow metrics, which look like modules.
+_METRICS = {"model_lifecycle.transitions", "model_lifecycle.verdicts"}
 _VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]+")
 #: Variables that are no settings: of the command line, and of the tests.
 _OTHERS = {f"{PREFIX}{name}" for name in ("TENANT", "ROLES", "TRACEBACK")}
@@ -24,6 +29,23 @@ def test_files_exist(page: str) -> None:
     paths = [code for code in inline_code(page) if _PATH.fullmatch(code) and "NAME" not in code]
 
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_dotted_names_exist(page: str) -> None:
+    """Inline code that is a dotted name of the package can be imported."""
+    names = {match[1] for code in inline_code(page) if (match := _DOTTED.match(code))}
+
+    assert [name for name in names - _METRICS if not _exists(name)] == []
+
+
+def _exists(name: str) -> bool:
+    """Whether a dotted name is a module of the package, or an attribute of one."""
+    full = name if name.startswith("model_lifecycle.") else f"model_lifecycle.{name}"
+    module, _, attribute = full.rpartition(".")
+    if find_spec(module) is None:
+        return False
+    return hasattr(import_module(module), attribute) or find_spec(full) is not None
 
 
 @pytest.mark.parametrize("page", PAGES)
