@@ -16,7 +16,6 @@ from .auth.caller import Authenticate
 from .auth.jwt import JwtVerifier
 from .health import Health
 from .http import problem_details
-from .http.page_token import PageTokens
 from .http.strict_route import DeclaredInputs
 from .lifespan import OpenRegistry
 from .metrics import Metrics
@@ -98,7 +97,6 @@ def create_app(
     app.state.opened = opened
     app.state.health = Health(opened)
     app.state.metrics = metrics
-    app.state.pages = PageTokens(api.secret)
     app.state.authenticate = auth or _own_credentials(opened, api)
     app.openapi = lambda: describe(app, open_paths)  # type: ignore[method-assign]  # as FastAPI documents
     app.state.inputs = DeclaredInputs(app.openapi)

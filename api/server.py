@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import tempfile
 from collections.abc import Sequence
-
-from model_lifecycle.registry.settings import PREFIX
 
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _APP = "model_lifecycle.api.serving:app"
@@ -29,12 +26,11 @@ _LIVENESS = 60
 def serve(host: str, port: int, workers: int) -> None:
     """Serve until the process gets a signal to stop; running requests are finished.
 
-    ``workers`` is the number of processes. They share the secret of page tokens and a folder for
-    their metrics, which is made here: no two servers share theirs.
+    ``workers`` is the number of processes. They share a folder for their metrics,
+    which is made here: no two servers share theirs.
     """
     # MLflow reports its use over the network when it is imported; an answer here must not wait.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault(f"{PREFIX}API_SECRET", secrets.token_urlsafe(32))
     with tempfile.TemporaryDirectory(prefix="model-lifecycle-metrics-") as folder:
         # A folder that the environment names may be another server's.
         os.environ.pop(_METRICS, None)

@@ -27,17 +27,15 @@ _COUNTS = (
 class ApiSettings:
     """Read from ``MODEL_LIFECYCLE_API_*``.
 
-    ``secret`` signs page tokens; without one each process makes its own, so several servers behind
-    one address need it. Sizes are in bytes, times in seconds. ``max_header`` bounds a request's
-    line and headers, ``header_timeout`` the time for them, and ``max_connections`` the open
-    connections of one process; all three are for a server of its own. ``key_cache_seconds`` is
-    how long a revoked API key may still work. JWTs are accepted once issuer, audience and key set
-    are given; ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that say who the caller
-    is. ``airflow_access`` maps Airflow's users and roles to tenants and roles; see
+    Sizes are in bytes, times in seconds. ``max_header`` bounds a request's line and headers,
+    ``header_timeout`` the time for them, and ``max_connections`` the open connections of one
+    process; all three are for a server of its own. ``key_cache_seconds`` is how long a revoked API
+    key may still work. JWTs are accepted once issuer, audience and key set are given;
+    ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that hold the caller's tenant and
+    roles. ``airflow_access`` maps Airflow's users and roles to tenants and roles; see
     ``docs/reference/api.md``.
     """
 
-    secret: str = ""
     max_body: int = 1024 * 1024
     max_upload: int = 1024 * 1024 * 1024
     max_entries: int = 1000
@@ -81,11 +79,6 @@ class ApiSettings:
     @property
     def accepts_jwt(self) -> bool:
         return bool(self.jwt_jwks_url)
-
-    def __repr__(self) -> str:
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["secret"] = "***" if self.secret else ""
-        return f"ApiSettings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def _parse(name: str, value: Any) -> Any:

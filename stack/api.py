@@ -19,7 +19,6 @@ def settings(instance: Instance) -> Mapping[str, str]:
     return {
         **registry_settings.settings(instance),
         **s3_environment(instance),
-        "MODEL_LIFECYCLE_API_SECRET": instance.secrets.api_pages,
     }
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from .ports import DEFAULTS, HOST, NAMES, choose
@@ -29,7 +29,6 @@ class Secrets:
         default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     )
     airflow_jwt: str = field(default_factory=lambda: secrets.token_urlsafe(64))
-    api_pages: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     airflow_users: Mapping[str, str] = field(
         default_factory=lambda: {name: secrets.token_urlsafe(12) for name in _USERS}
     )
@@ -78,7 +77,13 @@ class Instance:
         return cls(
             folder,
             {name: port for name, port in document["ports"].items() if name in NAMES},
-            Secrets(**document["secrets"]),
+            Secrets(
+                **{
+                    item.name: document["secrets"][item.name]
+                    for item in fields(Secrets)
+                    if item.name in document["secrets"]
+                }
+            ),
             tuple(Path(one) for one in document["dag_folders"]),
             document["airflow_environment"],
         )

@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from fastapi import Request
+from pydantic import TypeAdapter
 
-from ..auth.caller import Caller
-from .page_token import PageTokens, Position
+from . import page_token
+
+P = TypeVar("P")
 
 
-class Paging:
-    """One request for a page: where it begins, and the answer made of what was found."""
+class Paging(Generic[P]):
+    """One request for a page: where it begins, and the answer made of its items.
+
+    ``kind`` is the type of the list's positions. ``query`` holds the filters, which bind the
+    page's token together with the route's path. ``after`` is None on the first page.
+    """
 
     def __init__(
-        self, request: Request, caller: Caller, limit: int, after: str | None, **query: Any
+        self, request: Request, limit: int, after: str | None, kind: TypeAdapter[P], **query: Any
     ) -> None:
-        tokens: PageTokens = request.app.state.pages
-        self._tokens = tokens
-        self._tenant = caller.tenant_id
         self._query: Mapping[str, Any] = {"route": request.url.path, **query}
-        self.limit = limit
-        self.after: Any = tokens.position(self._tenant, self._query, after)
-
-    @property
-    def after_recorded(self) -> tuple[datetime, str] | None:
-        """The start of a page in a list of records: a timestamp and an id."""
-        if self.after is None:
-            return None
-        at, name = self.after
-        return datetime.fromisoformat(at), name
-
-    @property
-    def after_time(self) -> tuple[datetime | None, str] | None:
-        """The start of a page in a list by time: a timestamp, if any, and an id."""
-        if self.after is None:
-            return None
-        at, name = self.after
-        return None if at is None else datetime.fromisoformat(at), name
+        self._limit = limit
+        self.after = page_token.decode(self._query, after, kind)
 
     def page(
         self,
-        items: Iterable[Any],
-        position: Callable[[Any], Position],
+        items: Sequence[Any],
+        position: Callable[[Any], P],
         document: Callable[[Any], Any] = lambda item: item,
     ) -> dict[str, Any]:
-        """The page of ``items``, of which one more than the limit was read."""
-        rows = [(position(item), document(item)) for item in items]
-        return self._tokens.page(self._tenant, self._query, rows, self.limit)
+        """The page of ``items``, of which the core returned one more than the page holds, if there
+        is one; ``next`` is the token of the next page."""
+        shown = items[: self._limit]
+        more = len(items) > self._limit
+        return {
+            "items": [document(item) for item in shown],
+            "next": page_token.encode(self._query, position(shown[-1])) if more else None,
+        }

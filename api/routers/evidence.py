@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
 
 from model_lifecycle.registry.domain.evidence import Evidence
-from model_lifecycle.registry.domain.models import timestamp
 
 from ..auth.caller import Gatekeeper, Reader
+from ..http.page_token import RECORDED
 from ..http.pagination import Paging
 from ..http.responses import read, written
 from ..http.strict_route import versioned_router
@@ -39,13 +40,13 @@ async def list_evidence(
     after: After = None,
 ) -> Response:
     """Verdicts on the version, oldest first. Role: any."""
-    paging = Paging(request, caller, limit, after)
+    paging = Paging(request, limit, after, RECORDED)
     evidence = await registry.list_evidence(
-        caller.tenant_id, model_id, version, after=paging.after_recorded, limit=limit + 1
+        caller.tenant_id, model_id, version, after=paging.after, limit=limit + 1
     )
     page = paging.page(
         evidence,
-        lambda item: [timestamp(item.recorded_at), item.evidence_id],
+        _position,
         lambda item: evidence_document(request, item),
     )
     return read(request, page)
@@ -70,6 +71,11 @@ async def record_evidence(
         caller.tenant_id, model_id, version, body.evidence(), actor=caller.principal
     )
     return written(evidence_document(request, recorded), headers={})
+
+
+def _position(item: Evidence) -> tuple[datetime, str]:
+    assert item.recorded_at is not None, "the ledger dates what it records"
+    return item.recorded_at, item.evidence_id
 
 
 def evidence_document(request: Request, item: Evidence) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from model_lifecycle.registry.domain.models import plain, timestamp
+from model_lifecycle.registry.domain.models import plain
 from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
 
 from ..auth.caller import Reader
+from ..http.page_token import EXPERIMENT_NAME, STARTED
 from ..http.pagination import Paging
 from ..http.responses import read
 from ..http.strict_route import versioned_router
@@ -36,7 +38,7 @@ async def list_experiments(
     request: Request, caller: Reader, registry: Registry, limit: Limit = 100, after: After = None
 ) -> Response:
     """The tenant's experiments by name, one a model. Role: any."""
-    paging = Paging(request, caller, limit, after)
+    paging = Paging(request, limit, after, EXPERIMENT_NAME)
     experiments = await registry.list_experiments(
         caller.tenant_id, after=paging.after or "", limit=limit + 1
     )
@@ -85,10 +87,8 @@ async def list_runs(
     after: After = None,
 ) -> Response:
     """The experiment's runs, newest first. Role: any."""
-    paging = Paging(request, caller, limit, after)
-    runs = await registry.list_runs(
-        caller.tenant_id, exp_id, after=paging.after_time, limit=limit + 1
-    )
+    paging = Paging(request, limit, after, STARTED)
+    runs = await registry.list_runs(caller.tenant_id, exp_id, after=paging.after, limit=limit + 1)
     return read(request, paging.page(runs, _run_position, _document))
 
 
@@ -97,5 +97,5 @@ def _document(item: ExperimentRecord | RunRecord) -> dict[str, Any]:
     return document
 
 
-def _run_position(run: RunRecord) -> list[str | None]:
-    return [timestamp(run.started_at) if run.started_at else None, run.run_id]
+def _run_position(run: RunRecord) -> tuple[datetime | None, str]:
+    return run.started_at, run.run_id

@@ -12,6 +12,7 @@ from model_lifecycle.registry.domain.models import Framework, LedgerEntry, times
 from ..auth.caller import ModelDelete, Reader
 from ..http.etags import IfMatch, expected_epoch, model_etag
 from ..http.idempotency import OperationId
+from ..http.page_token import MODEL_NAME, NUMBER
 from ..http.pagination import Paging
 from ..http.responses import read
 from ..http.strict_route import versioned_router
@@ -39,7 +40,7 @@ async def list_models(
     after: After = None,
 ) -> Response:
     """The tenant's models by name. Role: any."""
-    paging = Paging(request, caller, limit, after, stage=stage, framework=framework)
+    paging = Paging(request, limit, after, MODEL_NAME, stage=stage, framework=framework)
     models = await registry.list_models(
         caller.tenant_id, stage, framework, limit=limit + 1, after=paging.after
     )
@@ -107,7 +108,7 @@ async def model_history(
     after: After = None,
 ) -> Response:
     """The model's ledger, oldest entry first; also of a deleted model. Role: any."""
-    paging = Paging(request, caller, limit, after)
+    paging = Paging(request, limit, after, NUMBER)
     entries = await registry.history(
         caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
     )

@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from model_lifecycle.registry.domain.errors import VersionNotFound
 
 from ..auth.caller import Reader
+from ..http.page_token import NUMBER
 from ..http.pagination import Paging
 from ..http.responses import read
 from ..http.strict_route import versioned_router
@@ -43,7 +44,7 @@ async def list_versions(
     after: After = None,
 ) -> Response:
     """The model's versions, oldest first. Role: any."""
-    paging = Paging(request, caller, limit, after)
+    paging = Paging(request, limit, after, NUMBER)
     versions = await registry.list_versions(
         caller.tenant_id, model_id, after=paging.after or 0, limit=limit + 1
     )

@@ -26,10 +26,7 @@ def serve(
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes.")] = 1,
     home: Home = None,
 ) -> None:
-    """Serve the HTTP API until the process is stopped; running requests are finished.
-
-    Without MODEL_LIFECYCLE_API_SECRET page tokens last as long as the process.
-    """
+    """Serve the HTTP API until the process is stopped; running requests are finished."""
     if importlib.util.find_spec("uvicorn") is None:
         raise FrameworkUnavailable(
             "the HTTP API", "pip install 'airflow-provider-model-lifecycle[api]'"

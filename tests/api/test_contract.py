@@ -51,8 +51,9 @@ def map_body(context, body):
         body["source"] = os.environ["CONTRACT_SOURCE"]
     return body
 '''
-#: Where what the schema allows may still be refused: page tokens are signed, forms need one file of
-#: two, evidence has to be about the version's own files, and If-Match may name a state of the past.
+#: Where what the schema allows may still be refused: page tokens belong to a query, forms need one
+#: file of two, evidence has to be about the version's own files, and If-Match may name a state of
+#: the past.
 _ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "501"]
 #: An If-Match that is no tag names no state: 412 is its rejection.
 _REJECTED = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422"]

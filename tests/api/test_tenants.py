@@ -101,14 +101,27 @@ def test_another_tenants_runs_and_experiments_are_not_there(api: Api) -> None:
     assert [runs.status_code, compared.status_code] == [404, 404]
 
 
-def test_another_tenants_page_token_is_refused(api: Api) -> None:
-    """And so is one for another query, one that was changed, and one made by hand."""
+def test_another_tenants_page_token_leads_to_ones_own_models(api: Api) -> None:
+    """The tenant comes from the credential: a token says where a list goes on, not whose it is."""
+    for _ in range(3):
+        api.register(new_name())
+    token = api.get("/models", params={"limit": 1}).json()["next"]
+    mine = api.get("/models", tenant=api.globex, params={"limit": 500}).json()["items"]
+    page = api.get("/models", tenant=api.globex, params={"limit": 500, "after": token})
+
+    assert page.status_code == 200
+    assert {item["tenant_id"] for item in page.json()["items"]} <= {"globex"}
+    assert [item for item in mine if item in page.json()["items"]] == page.json()["items"]
+
+
+def test_a_page_token_of_another_query_is_refused(api: Api) -> None:
+    """And so is one that was changed, and one that is none."""
     for _ in range(3):
         api.register(new_name())
     token = api.get("/models", params={"limit": 2}).json()["next"]
     good = api.get("/models", params={"limit": 2, "after": token})
     bad = [
-        api.get("/models", tenant=api.globex, params={"limit": 2, "after": token}),
+        api.get("/experiments", params={"limit": 2, "after": token}),
         api.get("/models", params={"limit": 2, "after": token, "stage": "staging"}),
         api.get(
             "/models", params={"after": "A" + token[1:] if token[0] != "A" else "B" + token[1:]}

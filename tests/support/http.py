@@ -23,7 +23,6 @@ from model_lifecycle.registry.settings import Settings
 #: Limits small enough for tests to reach.
 LIMITS = ApiSettings(
     {},
-    secret="a secret of the tests",
     max_upload=4 * 1024 * 1024,
     max_expanded=8 * 1024 * 1024,
     max_entries=50,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from support.http import Api
 from support.registry_fixture import new_name
+
+from model_lifecycle.api.http import page_token
+from model_lifecycle.api.http.errors import HttpError
 
 RUNS = 25
 
@@ -110,3 +118,54 @@ def test_more_runs_than_mlflow_gives_at_once(api: Api, client: MlflowClient) -> 
     listed = pages(api, f"/experiments/{experiment_id}/runs", 5, "run_id")
 
     assert [len(page) for page in listed] == [5, 5, 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "positions"),
+    [
+        (
+            "/models",
+            {"stage": None, "framework": None},
+            [None, 7, "", "../x", "a\n", "x" * 129, []],
+        ),
+        ("/models/{model}/history", {}, [None, "7", 1.5, True, -1, 2**60, [1]]),
+        ("/models/{model}/versions", {}, [None, "1", -1, 10**400]),
+        (
+            "/models/{model}/versions/1/evidence",
+            {},
+            [
+                None,
+                "e-1",
+                [None, "e-1"],
+                ["2026-03-01T12:00:00", "e-1"],
+                ["0001-01-01T00:00:00+14:00", "e-1"],
+                ["2026-03-01T12:00:00+00:00", "e\u0000"],
+                ["2026-03-01T12:00:00+00:00", "e-1", 1],
+            ],
+        ),
+        ("/experiments", {}, [None, 1, "x" * 1001]),
+        ("/experiments/{experiment}/runs", {}, [None, "r", ["yesterday", "r"], [None, "r'--"]]),
+    ],
+)
+def test_a_position_made_by_hand_is_validated(
+    api: Api, experiment: str, path: str, query: dict[str, Any], positions: list[Any]
+) -> None:
+    """A token is not signed, so what it holds is input like any other: refused as no token."""
+    model = api.register(new_name())["model_id"]
+    path = path.format(model=model, experiment=experiment)
+    for position in positions:
+        after = page_token.encode({"route": f"/api/v1{path}", **query}, position)[:1999]
+        answer = api.get(path, params={"after": after})
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_page_token"), position
+
+
+@given(st.datetimes(timezones=st.timezones()), st.from_regex(r"\A[A-Za-z0-9._-]{1,128}\Z"))
+def test_a_position_comes_back_as_it_was(at: datetime, name: str) -> None:
+    """To the microsecond, and only for the query that it was made for."""
+    query = {"route": "/x", "stage": None}
+    made = page_token.encode(query, (at, name))
+
+    assert page_token.decode(query, made, page_token.RECORDED) == (at, name)
+    with pytest.raises(HttpError, match="'after' must be"):
+        page_token.decode({**query, "stage": "staging"}, made, page_token.RECORDED)
