@@ -47,7 +47,7 @@ def resolve(words: list[str]) -> tuple[Any, list[str]]:
 
 
 @pytest.mark.parametrize("arguments", list(command_lines()))
-def test_a_command_in_a_block_parses(arguments: list[str], monkeypatch: Any) -> None:
+def test_a_command_in_a_block_parses(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Options exist, required ones are there, and values have the right type."""
     monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", "acme")
     command, rest = resolve(arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore", "error:::model_lifecycle"),
@@ -27,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def dag(dags_folder: Path) -> Any:
+def dag(dags_folder: Path) -> DAG:
     """The DAG as Airflow runs it: read as one of a bundle that its database knows."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
@@ -45,7 +48,7 @@ def dag(dags_folder: Path) -> Any:
     not all(find_spec(name) for name in ("torch", "onnxruntime", "onnxscript")),
     reason="PyTorch and ONNX are not installed",
 )
-def test_a_network_goes_to_production_and_a_larger_one_replaces_it(dag: Any, home: Path) -> None:
+def test_a_network_goes_to_production_and_a_larger_one_replaces_it(dag: DAG, home: Path) -> None:
     """Both gates judge ten classes by accuracy; the policy requires ONNX, and the bundle has it."""
     for conf in ({"epochs": 12, "channels": 4}, {"epochs": 20, "channels": 12, "seed": 2}):
         done = dag.test(run_conf=conf)

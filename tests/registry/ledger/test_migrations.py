@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
+from support.servers.postgres import Postgres
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
 from model_lifecycle.registry.ledger import tables
@@ -97,7 +98,7 @@ async def test_upgrading_again_changes_nothing(empty_database: str) -> None:
 
 
 @pytest.mark.postgres
-async def test_a_database_in_service_is_not_migrated_by_the_way(postgres_server: Any) -> None:
+async def test_a_database_in_service_is_not_migrated_by_the_way(postgres_server: Postgres) -> None:
     """Without tables the error says what to run, and the database is left as it was."""
     url = postgres_server.url("asyncpg", postgres_server.create_database())
     with pytest.raises(InvalidInput, match="has no tables yet; run `model-lifecycle db upgrade`"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -284,7 +285,7 @@ class LifeOfAModel(ModelMachine):
 
 
 @pytest.fixture
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     folder = tmp_path_factory.mktemp("stateful")
     (folder / "saved").mkdir()
     (folder / "saved" / "MLmodel").write_text("flavors: {}\n")

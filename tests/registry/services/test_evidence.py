@@ -24,6 +24,7 @@ from model_lifecycle.registry.domain.evidence import Evidence, Origin, Verdict
 from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate, Stage
+from model_lifecycle.registry.settings import Settings
 
 POLICY = complete_policy(
     {
@@ -298,7 +299,7 @@ async def test_readiness_of_what_is_not_there(local: RegistryFixture, model_id: 
 
 
 async def test_what_is_recorded_later_is_newer(
-    embedded_settings: Any, local: RegistryFixture
+    embedded_settings: Settings, local: RegistryFixture
 ) -> None:
     """Also when the clock of the second writer is behind: its FAIL is not outvoted."""
     from datetime import timedelta
@@ -514,7 +515,7 @@ async def test_the_reason_is_part_of_setting_a_policy(
 
 @pytest.mark.parametrize("days", [-400, 400])
 async def test_a_wrong_clock_makes_no_evidence_count_longer(
-    local: RegistryFixture, embedded_settings: Any, model_id: str, days: int
+    local: RegistryFixture, embedded_settings: Settings, model_id: str, days: int
 ) -> None:
     """Recorded by a process whose clock is ahead or behind, and judged by one; both are warned."""
     from datetime import timedelta

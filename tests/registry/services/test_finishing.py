@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from support.registry_fixture import RegistryFixture, new_name, trained
 
 from model_lifecycle.registry.domain.models import EntryKind
@@ -12,7 +13,7 @@ from model_lifecycle.registry.factory import open_registry
 
 
 async def test_a_tag_does_not_take_a_registration_over(
-    apart: RegistryFixture, by_hand: Any, model_id: str, monkeypatch: Any
+    apart: RegistryFixture, by_hand: Any, model_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody makes a version from another model with the operation's tag while it is under way:
     it is adopted as theirs, and the caller gets their own model."""

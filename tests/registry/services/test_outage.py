@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ ANSWER_SECONDS = 5.0
 
 
 @pytest.fixture(params=["refuses", "never answers", "answers 503", "answers HTML"])
-def broken_uri(request: pytest.FixtureRequest) -> Any:
+def broken_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     """Address of an MLflow server that is away, in one way after the other."""
     match request.param:
         case "refuses":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.services.projection.plan import ProjectionPlan, mirror_change
@@ -12,7 +13,7 @@ from model_lifecycle.registry.services.projection.plan import ProjectionPlan, mi
 class Told:
     """Keeps what the registry has MLflow told of each change."""
 
-    def __init__(self, world: RegistryFixture, monkeypatch: Any) -> None:
+    def __init__(self, world: RegistryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
         self.mirrorings: list[ProjectionPlan] = []
         follow = world.registry._lifecycle._projection.follow
 
@@ -24,7 +25,7 @@ class Told:
 
 
 async def test_a_promotion_tells_three_things(
-    local: RegistryFixture, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The alias, and the stage of both versions; the model's tags say production already."""
     await local.promoted(model_id)
@@ -49,7 +50,7 @@ async def test_a_promotion_tells_three_things(
 
 
 async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
-    local: RegistryFixture, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A registration tells all about its version; a step to staging its stage, and the model's
     where that is its current version; a deletion that the version goes."""
@@ -71,7 +72,7 @@ async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
 
 
 async def test_a_retirement_takes_the_alias_away(
-    local: RegistryFixture, model_id: str, monkeypatch: Any
+    local: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It points to no version then."""
     await local.promoted(model_id)

@@ -132,7 +132,9 @@ async def test_what_production_serves_is_read_by_reconcile(
         assert named in damage[0].message
 
 
-async def _registered_before(world: RegistryFixture, model_id: str, monkeypatch: Any) -> str:
+async def _registered_before(
+    world: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """A staged, judged version whose source in MLflow is the logged model's folder, as earlier
     releases registered it; that folder."""
     tracking = world.registry._stores.tracking
@@ -147,7 +149,7 @@ async def _registered_before(world: RegistryFixture, model_id: str, monkeypatch:
 
 @pytest.mark.parametrize("damage", ["changed", "truncated", "missing", "added", "all"])
 async def test_a_copy_that_mlflow_serves_is_compared(
-    apart: RegistryFixture, model_id: str, monkeypatch: Any, damage: str
+    apart: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     """Where MLflow serves another folder than the bundle: a difference stops the promotion, and
     is damage for reconcile and for who verifies the files."""
@@ -164,7 +166,7 @@ async def test_a_copy_that_mlflow_serves_is_compared(
 
 
 async def test_a_copy_that_changes_in_production_is_damage(
-    apart: RegistryFixture, model_id: str, monkeypatch: Any
+    apart: RegistryFixture, model_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reconcile reads what is served, not only what was proved."""
     folder = await _registered_before(apart, model_id, monkeypatch)

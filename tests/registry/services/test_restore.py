@@ -23,7 +23,9 @@ Restore = Callable[[], str]
 
 
 @pytest.fixture
-def backed_up(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Any:
+def backed_up(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
+) -> Callable[[], Restore]:
     """Takes a backup of the ledger as its makers say, and gives what restores it: into a new
     database, whose address it returns."""
     if settings.database_url.startswith("sqlite"):

@@ -23,6 +23,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate, Stage
+from model_lifecycle.registry.settings import Settings
 
 
 async def test_promotion_archives_the_version_it_replaces(
@@ -387,7 +388,9 @@ async def test_odd_versions_are_refused(
         await local.move(model_id, version, "staging")
 
 
-async def test_expired_evidence_is_no_proof(embedded_settings: Any, local: RegistryFixture) -> None:
+async def test_expired_evidence_is_no_proof(
+    embedded_settings: Settings, local: RegistryFixture
+) -> None:
     """A verdict counts for as many days as the policy says, by the registry's clock."""
     from model_lifecycle.registry.factory import open_registry
     from model_lifecycle.registry.ledger.clock import utc_now

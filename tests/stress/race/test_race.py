@@ -13,6 +13,7 @@ from stress.race.processes import Promoters, promoters
 from stress.race.promoter import MODEL, TENANT
 from stress.race.rounds import next_rivals, outcome, prepare
 from support.histories import problems
+from support.servers.service import Service
 
 from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.sync import run_sync
@@ -120,7 +121,7 @@ def test_changes_at_once_are_as_if_one_after_the_other(
     ],
 )
 def test_the_alias_points_to_the_winner(
-    service: Any, tmp_path: Path, count: int, rounds: int
+    service: Service, tmp_path: Path, count: int, rounds: int
 ) -> None:
     """PostgreSQL and an MLflow server over HTTP: once a round is quiet, MLflow shows the version
     that the ledger has in production."""

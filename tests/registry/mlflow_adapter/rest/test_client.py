@@ -7,7 +7,7 @@ import asyncio
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -196,7 +196,7 @@ def certificate(folder: Path) -> Path:
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Any:
+def secure(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """A server with a certificate that no authority of the system has signed."""
     file = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -205,7 +205,7 @@ def secure(tmp_path: Path) -> Any:
         yield SimpleNamespace(url=server.url, requests=server.requests, file=file)
 
 
-async def test_an_unknown_certificate_is_refused(secure: Any) -> None:
+async def test_an_unknown_certificate_is_refused(secure: SimpleNamespace) -> None:
     """Nothing is sent to a server that cannot prove who it is."""
     async with tracking_at(secure.url) as tracking:
         with pytest.raises(BackendUnavailable, match="TLS certificate was not accepted"):
@@ -214,7 +214,9 @@ async def test_an_unknown_certificate_is_refused(secure: Any) -> None:
     assert secure.requests == []
 
 
-async def test_a_certificate_of_ones_own(secure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_certificate_of_ones_own(
+    secure: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MLFLOW_TRACKING_SERVER_CERT_PATH names who is trusted."""
     monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(secure.file))
     async with tracking_at(secure.url) as tracking:
@@ -224,7 +226,9 @@ async def test_a_certificate_of_ones_own(secure: Any, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-async def test_tls_that_is_not_verified(secure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tls_that_is_not_verified(
+    secure: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MLFLOW_TRACKING_INSECURE_TLS takes every certificate; not beside one that is named."""
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
     async with tracking_at(secure.url) as tracking:
