@@ -70,7 +70,7 @@ class FaultPoints:
     def _watch_tracking(self, stores: Stores) -> None:
         connection: Any = stores.tracking._connection
         for name in ("call", "call_registry", "transfer"):
-            self._watch(connection, name, lambda work: _short(work.__qualname__))
+            self._watch(connection, name, _title)
 
         @event.listens_for(Engine, "commit")
         def _committing(connection: Connection) -> None:
@@ -94,5 +94,7 @@ class FaultPoints:
         setattr(owner, name, watched)
 
 
-def _short(qualname: str) -> str:
+def _title(work: Any) -> str:
+    """Where in the package ``work`` is written; a partial has the place of its function."""
+    qualname: str = getattr(work, "func", work).__qualname__
     return ".".join(part for part in qualname.split(".") if "<" not in part)
