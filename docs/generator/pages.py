@@ -6,6 +6,7 @@ settings and policy fields are tables of what the program itself accepts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -14,11 +15,15 @@ from typing import Any
 
 import mkdocs_gen_files
 import typer
+from airflow.sdk import BaseOperator
 
 from model_lifecycle import operators, registry
 from model_lifecycle.api.settings import ApiSettings
 from model_lifecycle.cli.main import app
 from model_lifecycle.gates.policy import promotion
+from model_lifecycle.operators.base import LifecycleOperator
+from model_lifecycle.operators.gate_operator import GateOperator, TrafficGateOperator
+from model_lifecycle.operators.sensors.base import ModelSensor
 from model_lifecycle.registry.settings import PREFIX, PROGRAM_ONLY, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -36,14 +41,20 @@ POLICY_SECTIONS = {
 }
 
 
-def directive(value: Any, name: str) -> str:
-    """The line that makes mkdocstrings render ``value`` with its members from the source."""
-    return f"::: {value.__module__}.{name}\n"
+def directive(value: Any, name: str, **options: Any) -> str:
+    """The lines that make mkdocstrings render ``value`` from its source."""
+    if isinstance(value, type) and issubclass(value, BaseOperator):
+        # Airflow calls their methods; users give arguments.
+        options.setdefault("members", False)
+    lines = [f"::: {value.__module__}.{name}", "    options:"] if options else []
+    lines += [f"      {key}: {json.dumps(option)}" for key, option in options.items()]
+    return "\n".join(lines or [f"::: {value.__module__}.{name}"]) + "\n"
 
 
 def docstring(value: Any, name: str) -> str:
     """As :func:`directive`, for the docstring of ``value`` alone, without a heading."""
-    return directive(value, name) + "    options: {members: false, show_root_heading: false}\n"
+    hidden = {"members": False, "show_root_heading": False, "show_root_toc_entry": False}
+    return directive(value, name, merge_init_into_class=False, **hidden)
 
 
 def public_names(title: str, introduction: str, package: ModuleType) -> str:
@@ -54,6 +65,19 @@ def public_names(title: str, introduction: str, package: ModuleType) -> str:
         if hasattr(getattr(package, name), "__module__")
     ]
     return "\n".join([f"# {title}\n", f"{introduction}\n", *directives])
+
+
+def operators_page() -> str:
+    """The public names of the operators, then the base classes with the shared arguments."""
+    introduction = (
+        "Everything that `model_lifecycle.operators` exports: operators, sensors, triggers, "
+        "assets, links, the hook and the DAG factories. An operator also takes the arguments of "
+        "its [base classes](#base-classes), and those of every Airflow operator."
+    )
+    bases = ["## Base classes\n"]
+    for cls in (LifecycleOperator, GateOperator, TrafficGateOperator, ModelSensor):
+        bases.append(directive(cls, cls.__name__, heading_level=3, members=False))
+    return "\n".join([public_names("Operators", introduction, operators), *bases])
 
 
 def policy_page() -> str:
@@ -161,12 +185,7 @@ def root_page(name: str) -> str:
 
 
 PAGES = {
-    "reference/operators.md": public_names(
-        "Operators",
-        "Everything that `model_lifecycle.operators` exports: operators, sensors, triggers, "
-        "assets, links, the hook and the DAG factories.",
-        operators,
-    ),
+    "reference/operators.md": operators_page(),
     "reference/registry.md": public_names(
         "Python API", "Everything that `model_lifecycle.registry` exports.", registry
     ),
