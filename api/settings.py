@@ -25,15 +25,26 @@ _COUNTS = (
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """Read from ``MODEL_LIFECYCLE_API_*``.
+    """Limits, deadlines and credentials, read from ``MODEL_LIFECYCLE_API_*``.
 
-    Sizes are in bytes, times in seconds. ``max_header`` bounds a request's line and headers,
-    ``header_timeout`` the time for them, and ``max_connections`` the open connections of one
-    process; all three are for a server of its own. ``key_cache_seconds`` is how long a revoked API
-    key may still work. JWTs are accepted once issuer, audience and key set are given;
-    ``jwt_tenant_claim`` and ``jwt_roles_claim`` name the claims that hold the caller's tenant and
-    roles. ``airflow_access`` maps Airflow's users and roles to tenants and roles; see
-    ``docs/reference/api.md``.
+    :param max_body: bytes of a JSON body.
+    :param max_upload: bytes of an upload.
+    :param max_entries: files of an uploaded zip.
+    :param max_expanded: bytes of an unpacked zip.
+    :param max_header: bytes of a request's line and headers, on a server of its own.
+    :param max_connections: open connections of one process, on a server of its own.
+    :param header_timeout: seconds for complete headers, on a server of its own.
+    :param deadline: seconds for a request.
+    :param upload_deadline: seconds for a registration.
+    :param key_cache_seconds: seconds for which a revoked API key may still work.
+    :param jwt_issuer: issuer of JWTs; JWTs need issuer, audience and key set.
+    :param jwt_audience: audience of JWTs.
+    :param jwt_jwks_url: URL of the issuer's key set.
+    :param jwt_algorithms: accepted signatures, separated by commas.
+    :param jwt_tenant_claim: claim with the caller's tenant.
+    :param jwt_roles_claim: claim with the caller's roles.
+    :param airflow_access: JSON that maps Airflow's users and roles to tenants and roles; see
+        ``docs/reference/api.md``.
     """
 
     max_body: int = 1024 * 1024

@@ -20,14 +20,21 @@ _QUERY_SECRET = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&
 
 @dataclass(frozen=True)
 class Settings:
-    """Addresses of the three stores, and the limits of calls to them.
+    """Where the ledger, MLflow and the artifact store are, and the limits of calls to them.
 
-    ``home`` holds what is embedded; ``database_url`` (the ledger), ``tracking_uri`` (MLflow) and
-    ``artifact_root`` default to places in it. ``call_timeout`` is in seconds and bounds each call
-    to MLflow; transfers of artifacts are bounded by ``transfer_timeout``.
-    ``trusted_types`` are extra types that a skops payload may hold, by full name.
-    ``s3_client`` makes the client of S3, called with boto3's ``Config`` and ``s3_endpoint_url``;
-    without it, boto3 finds credentials in its own places.
+    :param home: folder of an embedded registry; backends that are not named are in it.
+    :param database_url: the ledger, ``postgresql://…``; SQLite in ``home`` if empty.
+    :param tracking_uri: MLflow, ``https://…``; SQLite in ``home`` if empty.
+    :param artifact_root: the artifact store, ``s3://bucket`` or a folder; in ``home`` if empty.
+    :param s3_endpoint_url: endpoint of another S3 server than that of AWS.
+    :param call_timeout: seconds for each call to MLflow.
+    :param transfer_timeout: seconds for each transfer of artifacts.
+    :param trusted_types: further types that a model file may contain, by full name, separated by
+        commas.
+    :param allow_pickle: whether models that need pickle may be saved and loaded; loading one
+        executes its code.
+    :param s3_client: called with boto3's ``Config`` and ``s3_endpoint_url``, returns the client of
+        S3; without it, boto3 uses its own sources of credentials. For programs only.
     """
 
     home: Path = Path(".model-lifecycle")

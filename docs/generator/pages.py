@@ -6,7 +6,9 @@ settings and policy fields are tables of what the program itself accepts.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -159,13 +161,23 @@ def settings_page() -> str:
         ("HTTP API", ApiSettings, f"{PREFIX}API_"),
     )
     for title, cls, prefix in sections:
-        lines += [f"## {title}", "", "| variable | type | default |", "|---|---|---|"]
+        meanings = parameters(cls)
+        lines += [f"## {title}", "", "| variable | default | meaning |", "|---|---|---|"]
         for item in fields(cls):
             if item.name not in PROGRAM_ONLY:
                 variable = f"`{prefix}{item.name.upper()}`"
-                lines.append(f"| {variable} | {code(str(item.type))} | {code(default(item))} |")
-        lines += ["", docstring(cls, cls.__name__)]
+                lines.append(f"| {variable} | {code(default(item))} | {meanings[item.name]} |")
+        lines.append("")
     return "\n".join(lines)
+
+
+def parameters(value: Any) -> dict[str, str]:
+    """The texts of ``:param name:`` in a docstring, as Markdown on one line each."""
+    parts = re.split(r":param (\w+):", inspect.getdoc(value) or "")
+    return {
+        name: " ".join(text.replace("``", "`").split())
+        for name, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def decisions_page() -> str:
