@@ -13,7 +13,7 @@ from .ledger.clock import utc_now
 from .ledger.ledger import Ledger
 from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
-from .services.backends import Stores
+from .services.backends import Backends
 from .settings import Settings
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not
@@ -43,7 +43,7 @@ async def open_registry(
         stack.push_async_callback(tracking.close)
         ledger = await Ledger.open(settings.database_url, clock)
         stack.push_async_callback(ledger.close)
-        registry = ModelRegistry(Stores(settings, ledger, tracking, artifacts, _complete_policy))
+        registry = ModelRegistry(Backends(settings, ledger, tracking, artifacts, _complete_policy))
         stack.push_async_callback(registry.close)
         yield registry
 

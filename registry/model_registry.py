@@ -31,7 +31,7 @@ from .domain.promotion_policy import PromotionPolicy
 from .domain.stages import Stage
 from .frameworks.protocol import Predictor
 from .mlflow_adapter.records import ExperimentRecord, RunRecord
-from .services.backends import Stores
+from .services.backends import Backends
 from .services.catalog import Catalog
 from .services.deletion import Deletion
 from .services.documents import Documents
@@ -61,7 +61,7 @@ class ModelRegistry:
     who comes too late gets StaleModel and has changed nothing.
     """
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
         projection = Projection(stores)
         self.close = projection.close

@@ -188,7 +188,7 @@ def judge_evidence(
     if required.any_gate and subject.onnx_missing:
         missing.append(
             Missing(
-                "no_onnx",
+                "onnx_missing",
                 "the model's policy requires a model.onnx that answers as the model does, and this "
                 "version has none; its model card says why",
             )
@@ -265,7 +265,7 @@ def _misfit(item: Evidence, subject: Subject, now: datetime) -> Missing | None:
     if not _is_about(item, subject):
         return misfit("other_version", "is about another version")
     if item.bundle_digest != subject.bundle_digest:
-        return misfit("other_bundle", "is about other files than those of this version")
+        return misfit("digest_mismatch", "is about other files than those of this version")
     if item.epoch < subject.evidence_since:
         return misfit(
             "before_last_exit",
@@ -274,12 +274,12 @@ def _misfit(item: Evidence, subject: Subject, now: datetime) -> Missing | None:
         )
     if item.baseline != subject.production:
         return misfit(
-            "other_baseline",
+            "baseline_mismatch",
             f"compared with {_version(item.baseline)}, but production is now "
             f"{_version(subject.production)}; {again}",
         )
     if item.policy_fingerprint != subject.policy_fingerprint:
-        return misfit("other_policy", f"was made under another policy; {again}")
+        return misfit("policy_mismatch", f"was made under another policy; {again}")
     if item.recorded_at is not None and item.recorded_at > now + CLOCK_TOLERANCE:
         return misfit(
             "future_dated",

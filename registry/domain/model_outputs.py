@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import InvalidInput
-from .validation import text
+from .validation import validate_text
 
 
 class ScoreTransform(StrEnum):
@@ -58,7 +58,7 @@ def model_outputs(document: Any) -> ModelOutputs:
             f'{{"score": "probabilities", "prediction": "label"}}, not {document!r:.120}',
             field="outputs",
         )
-    names = {key: text(document[key], field=f"outputs.{key}") for key in document}
+    names = {key: validate_text(document[key], field=f"outputs.{key}") for key in document}
     transform = names.pop("score_transform", None)
     if transform is not None and transform not in tuple(ScoreTransform):
         raise InvalidInput(

@@ -55,12 +55,12 @@ def text_map(values: Mapping[str, Any], *, field: str) -> dict[str, str]:
     """``values`` as text to text, the form in which MLflow keeps parameters and tags: plain
     values, whichever library they are of. Raises :class:`InvalidInput`, naming the value."""
     return {
-        name: text(plain_text(value), field=f"{field}.{name}")
+        name: validate_text(plain_text(value), field=f"{field}.{name}")
         for name, value in _named(values, field).items()
     }
 
 
-def text(value: Any, *, field: str, longest: int = MAX_TEXT) -> str:
+def validate_text(value: Any, *, field: str, longest: int = MAX_TEXT) -> str:
     """``value`` if it is text that every store can keep: PostgreSQL takes no NUL, UTF-8 no half of
     a surrogate pair. Raises :class:`InvalidInput`."""
     if (

@@ -78,7 +78,7 @@ async def abandon(connection: AsyncConnection, tenant: str, operation_id: str) -
     )
 
 
-async def answer_of(
+async def stored_response(
     connection: AsyncConnection, tenant: str, operation_id: str, request: str
 ) -> dict[str, Any] | None:
     """What the operation was answered; None if it was not. Raises :class:`OperationConflict` if

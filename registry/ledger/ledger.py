@@ -1,4 +1,4 @@
-"""The ledger as the services see it: books to write in, and indexed reads."""
+"""The ledger as the services use it: units of work to write in, and indexed reads."""
 
 from __future__ import annotations
 
@@ -88,18 +88,18 @@ class Ledger:
         return self._time.read().warning()
 
     @asynccontextmanager
-    async def book(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelUnitOfWork]:
-        """The model's book, its row locked until the end of the block, where all commits or,
+    async def begin(self, tenant: TenantId, model: ModelId) -> AsyncIterator[ModelUnitOfWork]:
+        """The model's work, its row locked until the end of the block, where all commits or,
         on an error, nothing. Raises :class:`ModelNotFound`; BackendUnavailable, and then nothing
         is known to have been committed."""
-        async with self._written(tenant, model) as book:
-            yield book
+        async with self._written(tenant, model) as work:
+            yield work
 
     @asynccontextmanager
     async def snapshot(
         self, tenant: TenantId, model: ModelId, *, limits: Limits = ORDINARY
     ) -> AsyncIterator[ModelUnitOfWork]:
-        """The model's book for reading: one consistent state, nothing locked, nothing kept.
+        """The model's work for reading: one consistent state, nothing locked, nothing kept.
 
         ``limits`` of MAINTENANCE are for work that takes longer than a request may. Raises
         :class:`ModelNotFound`.
@@ -114,18 +114,18 @@ class Ledger:
             yield ModelUnitOfWork(connection, row, self._time)
 
     @asynccontextmanager
-    async def new_book(
+    async def begin_new(
         self, tenant: TenantId, model: ModelId, *, description: str, model_type: str, actor: str
     ) -> AsyncIterator[ModelUnitOfWork]:
-        """Like :meth:`book`, but a new model is made; two that make it at once share it."""
+        """Like :meth:`begin`, but a new model is made; two that make it at once share it."""
         async with self._written(
             tenant,
             model,
             lambda connection: self._make_model(
                 connection, tenant, model, description, model_type, actor
             ),
-        ) as book:
-            yield book
+        ) as work:
+            yield work
 
     async def begin_operation(
         self,
@@ -186,7 +186,7 @@ class Ledger:
     ) -> AsyncIterator[ModelUnitOfWork]:
         """One transaction on a model, which ``make`` makes if it is not there; a COMMIT whose
         answer was lost is looked up."""
-        book = None
+        work = None
         written = False
         try:
             async with writing(self._engine, f"model {model!r}") as connection:
@@ -195,11 +195,11 @@ class Ledger:
                 row = await self._row(connection, tenant, model, lock=True)
                 if row is None:
                     raise ModelNotFound(model)
-                book = ModelUnitOfWork(connection, row, self._time)
-                yield book
-                written = book.model.epoch > row.epoch
+                work = ModelUnitOfWork(connection, row, self._time)
+                yield work
+                written = work.model.epoch > row.epoch
         except BackendUnavailable:
-            if book is None or not written or not await self._committed(book.model):
+            if work is None or not written or not await self._committed(work.model):
                 raise
 
     async def _committed(self, model: ModelRow) -> bool:

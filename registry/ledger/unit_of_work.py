@@ -1,4 +1,4 @@
-"""One model's open book: its row locked, its changes appended, all within one transaction."""
+"""One model's unit of work: its row locked, its changes appended, all within one transaction."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ModelUnitOfWork:
         self._clock = clock.now
         self._opened_at = model
         self._moves: list[StageMove] = []
-        # Versions that this book has read or made, as they are now: nobody else writes meanwhile.
+        # Versions that were read or created here, as they are now: nobody else writes meanwhile.
         self._known: dict[int, VersionMetadata] = {}
         self._records: dict[int, StageRecord] = {}
         self.model = model
@@ -72,12 +72,12 @@ class ModelUnitOfWork:
         """The ledger's time now."""
         return self._ledger_clock.read()
 
-    async def answer_of(self, operation_id: str, request: str) -> dict[str, Any] | None:
+    async def stored_response(self, operation_id: str, request: str) -> dict[str, Any] | None:
         """What the operation was answered when it committed; None if it has not.
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
-        return await idempotency_keys.answer_of(
+        return await idempotency_keys.stored_response(
             self._connection, self.model.tenant_id, operation_id, request
         )
 
@@ -89,7 +89,7 @@ class ModelUnitOfWork:
         return found[0]
 
     def record(self, version: int) -> StageRecord:
-        """What the past of a version means, as it was when this book read the version."""
+        """What the past of a version means, as it was when this unit of work read the version."""
         return self._records[version]
 
     async def versions(self, *, deleted: bool = False) -> list[VersionMetadata]:
@@ -199,7 +199,9 @@ class ModelUnitOfWork:
         await self._close(entry)
         return entry
 
-    async def answer(self, operation_id: str, request: str, answer: Mapping[str, Any]) -> None:
+    async def store_response(
+        self, operation_id: str, request: str, answer: Mapping[str, Any]
+    ) -> None:
         """Keep what this operation is answered, for its repetitions."""
         await idempotency_keys.keep_answer(
             self._connection,
@@ -211,7 +213,7 @@ class ModelUnitOfWork:
             self._clock(),
         )
 
-    async def announce(self) -> Change:
+    async def enqueue_sync(self) -> Change:
         """What was changed, with a note in the ledger that MLflow has to follow."""
         token = str(uuid.uuid4())
         await outbox.leave(
@@ -307,7 +309,7 @@ class ModelUnitOfWork:
         return None
 
     async def _row(self, version: int) -> VersionMetadata:
-        """A version that is in the ledger, from the database if this book has not read it yet."""
+        """A version that is in the ledger; from the database if it was not read before."""
         if version not in self._known:
             await self._versions(tables.versions.c.version == version)
         return self._known[version]

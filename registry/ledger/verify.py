@@ -32,13 +32,13 @@ async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
     rules do not allow, whose evidence was changed since, or whose outcome (stages, bundles,
     policy) is no longer shown.
     """
-    async with ledger.snapshot(tenant, model, limits=MAINTENANCE) as book:
-        versions = {item.version: item for item in await book.versions(deleted=True)}
+    async with ledger.snapshot(tenant, model, limits=MAINTENANCE) as work:
+        versions = {item.version: item for item in await work.versions(deleted=True)}
         chain, replay = ChainCheck(model), LedgerReplay(model)
         policy, policy_entry = PromotionPolicy().fingerprint, 0
         last: LedgerEntry | None = None
-        async for page in _pages(book):
-            known = await book.evidence_by_id(_evidence_ids(page))
+        async for page in _pages(work):
+            known = await work.evidence_by_id(_evidence_ids(page))
             for entry in page:
                 chain.follow(entry)
                 _check_evidence(model, entry, known)
@@ -47,21 +47,21 @@ async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
                 if entry.kind is EntryKind.POLICY_SET:
                     policy, policy_entry = str(entry.detail.get("fingerprint")), entry.sequence
                 last = entry
-        chain.finish(epoch=book.model.epoch, head_hash=book.model.head_hash)
-        _check_fold(model, replay.records, {number: book.record(number) for number in versions})
-        if (last.production if last else None) != book.model.production_version:
+        chain.finish(epoch=work.model.epoch, head_hash=work.model.head_hash)
+        _check_fold(model, replay.records, {number: work.record(number) for number in versions})
+        if (last.production if last else None) != work.model.production_version:
             raise LedgerCorrupt(
                 model, last.sequence if last else 0, "left another production version than is shown"
             )
         # A gate that was weakened without an entry is found.
-        if {book.model.policy_fingerprint, book.model.policy.fingerprint} != {policy}:
+        if {work.model.policy_fingerprint, work.model.policy.fingerprint} != {policy}:
             raise LedgerCorrupt(model, policy_entry, "left another promotion policy than is shown")
     return chain.count
 
 
-async def _pages(book: ModelUnitOfWork) -> AsyncIterator[list[LedgerEntry]]:
+async def _pages(work: ModelUnitOfWork) -> AsyncIterator[list[LedgerEntry]]:
     after = 0
-    while page := await book.entries(after=after, limit=_PAGE):
+    while page := await work.entries(after=after, limit=_PAGE):
         yield page
         after = page[-1].sequence
 

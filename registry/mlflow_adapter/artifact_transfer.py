@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ..domain.errors import ArtifactNotFound, BackendUnavailable, RegistryError
 from .errors import translate
-from .factory import Stores
+from .factory import MlflowStores
 
 _STORE = "artifact store"
 
 
-def upload_folder(stores: Stores, artifact_uri: str, folder: Path) -> None:
+def upload_folder(stores: MlflowStores, artifact_uri: str, folder: Path) -> None:
     """Store the files of ``folder`` below ``artifact_uri``. Blocks."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -21,7 +21,7 @@ def upload_folder(stores: Stores, artifact_uri: str, folder: Path) -> None:
         raise _transfer_error(error, "a model could not be uploaded") from None
 
 
-def download_folder(stores: Stores, artifact_uri: str, folder: Path) -> None:
+def download_folder(stores: MlflowStores, artifact_uri: str, folder: Path) -> None:
     """Copy the files below ``artifact_uri`` into ``folder``, which is created. Blocks."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..domain.errors import BackendUnavailable, RegistryError
 from .errors import BACKEND, late, translate, without_credentials
-from .factory import Stores, check_uri, is_sqlite, open_stores
+from .factory import MlflowStores, check_uri, is_sqlite, open_stores
 from .registry_protocol import RegistryStore
 from .rest.probe import probe
 
@@ -43,10 +43,12 @@ class Connection:
             max_concurrency, thread_name_prefix="mlflow-files"
         )
         self._opening = threading.Lock()
-        self._stores: Stores | None = None
+        self._stores: MlflowStores | None = None
         self._closed = False
 
-    async def call(self, work: Callable[[Stores], T], *, missing: RegistryError | None = None) -> T:
+    async def call(
+        self, work: Callable[[MlflowStores], T], *, missing: RegistryError | None = None
+    ) -> T:
         """What ``work`` returns. Raises ``missing`` for what MLflow says does not exist,
         BackendUnavailable when there is no answer in time, else what translation gives.
 
@@ -63,7 +65,7 @@ class Connection:
         store = (await self._reached()).registry
         return await self._sent(lambda: work(store), missing)
 
-    async def transfer(self, work: Callable[[Stores], T]) -> T:
+    async def transfer(self, work: Callable[[MlflowStores], T]) -> T:
         """Like :meth:`call`, for moving files, within the transfer timeout."""
         stores = await self._opened()
         async with self._transfer_turns:
@@ -79,7 +81,7 @@ class Connection:
         if self._stores is not None:
             await asyncio.to_thread(self._stores.close)
 
-    async def _opened(self) -> Stores:
+    async def _opened(self) -> MlflowStores:
         """The stores with their tracking half, for which MLflow is imported."""
         stores = await self._reached()
         if not stores.is_whole:
@@ -89,7 +91,7 @@ class Connection:
             )
         return stores
 
-    async def _reached(self) -> Stores:
+    async def _reached(self) -> MlflowStores:
         if self._stores is not None:
             return self._stores
         await self._bounded(lambda: probe(self.uri, self.call_timeout), self.call_timeout, None)
@@ -109,7 +111,7 @@ class Connection:
         finally:
             self._turns.release()
 
-    def _open(self) -> Stores:
+    def _open(self) -> MlflowStores:
         with self._opening:
             if self._stores is None:
                 self._stores = open_stores(self.uri, self.call_timeout)

@@ -21,7 +21,7 @@ from .rest.auth import needs_mlflow
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
-class Stores:
+class MlflowStores:
     """MLflow's halves at ``uri``. ``tracking`` is a store of MLflow's own, opened on first use."""
 
     def __init__(self, uri: str, registry: RegistryStore, open_tracking: Callable[[], Any]) -> None:
@@ -68,12 +68,12 @@ def check_uri(uri: str) -> str:
     )
 
 
-def open_stores(uri: str, timeout: float) -> Stores:
+def open_stores(uri: str, timeout: float) -> MlflowStores:
     """The stores at ``uri``; creates the tables of an empty database. Blocks."""
     return _served(uri, timeout) if is_served(uri) else _on_database(uri)
 
 
-def _served(uri: str, timeout: float) -> Stores:
+def _served(uri: str, timeout: float) -> MlflowStores:
     from .rest.model_registry import ServedRegistry
 
     def tracking() -> Any:
@@ -83,14 +83,14 @@ def _served(uri: str, timeout: float) -> Stores:
 
     if needs_mlflow():
         both = tracking()
-        return Stores(uri, ServedRegistry(both), lambda: both)
+        return MlflowStores(uri, ServedRegistry(both), lambda: both)
 
     from .rest.client import Server
 
-    return Stores(uri, ServedRegistry(Server(uri, timeout)), tracking)
+    return MlflowStores(uri, ServedRegistry(Server(uri, timeout)), tracking)
 
 
-def _on_database(uri: str) -> Stores:
+def _on_database(uri: str) -> MlflowStores:
     from mlflow.tracking._model_registry import utils as registries
     from mlflow.tracking._tracking_service import utils as trackings
 
@@ -99,7 +99,7 @@ def _on_database(uri: str) -> Stores:
     with _migrating_alone(uri):
         tracking = trackings._get_sqlalchemy_store(uri, _default_artifacts(uri))
         registry = registries._get_sqlalchemy_store(uri)
-    return Stores(uri, DatabaseRegistry(registry, tracking), lambda: tracking)
+    return MlflowStores(uri, DatabaseRegistry(registry, tracking), lambda: tracking)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ..domain.errors import InvalidInput, NotFound
 from . import filter_strings
 from .artifact_transfer import download_folder, upload_folder
 from .executor import Connection
-from .factory import Stores
+from .factory import MlflowStores
 from .pagination import all_pages
 from .records import LoggedModelRecord
 from .tags import FRAMEWORK, OPERATION_ID, with_operation_key
@@ -55,7 +55,7 @@ class LoggedModels:
             raise InvalidInput(f"{folder.name!r:.80} holds no MLmodel file", field="folder")
         labels = with_operation_key({**tags, FRAMEWORK: framework})
 
-        def create(stores: Stores) -> Any:
+        def create(stores: MlflowStores) -> Any:
             from mlflow.entities import LoggedModelParameter, LoggedModelTag
 
             return stores.tracking.create_logged_model(
@@ -156,14 +156,14 @@ def _write_ids(folder: Path, model: Any, run_id: str | None) -> None:
     description.save(str(folder / "MLmodel"))
 
 
-def _link(stores: Stores, run_id: str, model_id: str) -> None:
+def _link(stores: MlflowStores, run_id: str, model_id: str) -> None:
     """Show the model among the outputs of its run, as MLflow's own ``log_model`` does."""
     from mlflow.entities import LoggedModelOutput
 
     stores.tracking.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
-def _finalize(stores: Stores, model_id: str) -> LoggedModelRecord:
+def _finalize(stores: MlflowStores, model_id: str) -> LoggedModelRecord:
     from mlflow.entities import LoggedModelStatus
 
     return _record(stores.tracking.finalize_logged_model(model_id, LoggedModelStatus.READY))

@@ -12,7 +12,7 @@ from ..concurrency import run_concurrently
 from ..domain.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from . import filter_strings
 from .executor import Connection
-from .factory import Stores
+from .factory import MlflowStores
 from .pagination import all_pages
 from .records import MetricPoint, RunRecord
 from .tags import with_operation_key
@@ -33,7 +33,7 @@ class Runs:
         """Id of a new run in state RUNNING. Not repeated: a lost answer leaves a run behind,
         which :meth:`find_run` finds by the operation id in ``tags``."""
 
-        def create(stores: Stores) -> str:
+        def create(stores: MlflowStores) -> str:
             from mlflow.entities import RunTag
 
             run = stores.tracking.create_run(
@@ -66,7 +66,7 @@ class Runs:
         """
         at = now_millis()
 
-        def log(stores: Stores, batch: tuple[list[Any], list[Any], list[Any]]) -> None:
+        def log(stores: MlflowStores, batch: tuple[list[Any], list[Any], list[Any]]) -> None:
             from mlflow.entities import Metric, Param, RunTag
 
             numbers, texts, labels = batch
@@ -87,7 +87,7 @@ class Runs:
         """Add one point to each metric, at ``step``. Raises RunNotFound."""
         at = now_millis()
 
-        def log(stores: Stores, batch: Sequence[tuple[str, float]]) -> None:
+        def log(stores: MlflowStores, batch: Sequence[tuple[str, float]]) -> None:
             from mlflow.entities import Metric
 
             stores.tracking.log_batch(
@@ -111,7 +111,7 @@ class Runs:
                 field="status",
             )
 
-        def finish(stores: Stores) -> None:
+        def finish(stores: MlflowStores) -> None:
             from mlflow.entities import RunStatus
 
             stores.tracking.update_run_info(
@@ -199,17 +199,17 @@ class Runs:
     async def _search(
         self, experiments: list[str], condition: str, limit: int | None
     ) -> list[RunRecord]:
-        def fetch(stores: Stores, token: str | None) -> Any:
+        def fetch(stores: MlflowStores, token: str | None) -> Any:
             return self._run_search(experiments, condition, limit or _PAGE, token)(stores)
 
         return [_record(run) for run in await all_pages(self._connection.call, fetch, limit=limit)]
 
     def _run_search(
         self, experiments: list[str], condition: str, limit: int, token: str | None
-    ) -> Callable[[Stores], Any]:
+    ) -> Callable[[MlflowStores], Any]:
         """One page of a search; MLflow breaks ties of the start by the run's id."""
 
-        def fetch(stores: Stores) -> Any:
+        def fetch(stores: MlflowStores) -> Any:
             from mlflow.entities import ViewType
 
             return stores.tracking.search_runs(

@@ -23,7 +23,7 @@ def opaque(policy: PromotionPolicy) -> PromotionPolicy:
 
 
 @dataclass(frozen=True)
-class Stores:
+class Backends:
     settings: Settings
     ledger: Ledger
     tracking: MlflowTracking

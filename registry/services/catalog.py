@@ -13,15 +13,15 @@ from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import Framework, LedgerEntry, ModelMetadata, VersionMetadata
 from ..domain.stages import Stage, parse_stage
 from ..ledger.verify import verify_model
-from .backends import Stores
-from .idempotency import answered_model
+from .backends import Backends
+from .idempotency import restore_response
 
 #: Models named in one query: two parameters each, of 32 766 that SQLite and PostgreSQL take.
 _AT_ONCE = 10_000
 
 
 class Catalog:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._read = stores.ledger.read
         self._ledger = stores.ledger
 
@@ -147,7 +147,7 @@ class Catalog:
         found = await self._read.operation(tenant, identifiers.operation_id(operation_id))
         if found is None or found.answer is None or "model" not in found.answer:
             return None
-        return await answered_model(self._ledger, tenant, found.answer)
+        return await restore_response(self._ledger, tenant, found.answer)
 
     async def _check_known(self, tenant: TenantId, model: ModelId) -> None:
         """Raise ModelNotFound unless the ledger knows the model; a deleted one it does."""

@@ -13,8 +13,8 @@ from ..domain.models import EntryKind, StageMove, VersionMetadata
 from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
 from ..domain.stage_record import StageRecord
 from ..domain.stages import Cause, Stage, requirement
-from .backends import Stores
-from .idempotency import answer_in, earlier_answer, request
+from .backends import Backends
+from .idempotency import idempotent_request, stored_response, stored_response_locked
 from .projection.projection import Projection
 from .transitions import check_reason
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Deletion:
-    def __init__(self, stores: Stores, projection: Projection) -> None:
+    def __init__(self, stores: Backends, projection: Projection) -> None:
         self._stores = stores
         self._projection = projection
 
@@ -51,36 +51,36 @@ class Deletion:
             reason=reason,
             expected_epoch=epochs,
         )
-        asked = request(operation_id, command)
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        request = idempotent_request(operation_id, command)
+        earlier = await stored_response(self._stores.ledger, tenant, request)
         if earlier is not None:
-            await self._projection.catch_up(tenant, model)
+            await self._projection.try_apply_pending(tenant, model)
             # The first attempt may have ended before it came to the files.
             await self._remove_bundles(tenant, model, earlier["versions"])
             return
         await self._projection.prepare(tenant, model)
-        async with self._stores.ledger.book(tenant, model) as book:
-            if await answer_in(book, asked) is not None:
+        async with self._stores.ledger.begin(tenant, model) as work:
+            if await stored_response_locked(work, request) is not None:
                 return
-            check_epoch(epochs, model, book.model.epoch)
-            doomed = await book.versions() if number is None else [await book.version(number)]
+            check_epoch(epochs, model, work.model.epoch)
+            doomed = await work.versions() if number is None else [await work.version(number)]
             if not doomed:
                 raise ModelNotFound(model)
             for item in doomed:
-                _check_never_productive(item, book.record(item.version))
+                _check_never_productive(item, work.record(item.version))
                 requirement(item.stage, Stage.DELETED, Cause.DELETION)
-            await book.append(
+            await work.append(
                 EntryKind.DELETED,
                 actor=str(who),
                 reason=reason,
-                operation_id=asked.operation_id,
+                operation_id=request.operation_id,
                 moves=[StageMove(item.version, item.stage, Stage.DELETED) for item in doomed],
             )
             numbers = [item.version for item in doomed]
             answer = {"deleted": True, "versions": numbers}
-            await book.answer(asked.operation_id, asked.fingerprint, answer)
-            change = await book.announce()
-        await self._projection.follow(tenant, model, change)
+            await work.store_response(request.operation_id, request.fingerprint, answer)
+            change = await work.enqueue_sync()
+        await self._projection.apply_change(tenant, model, change)
         await self._remove_bundles(tenant, model, numbers)
 
     async def _remove_bundles(self, tenant: TenantId, model: ModelId, versions: list[int]) -> None:

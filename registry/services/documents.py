@@ -7,13 +7,13 @@ from ..domain.errors import ArtifactNotFound, EvidenceNotFound, InvalidInput, Ve
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import VersionMetadata
-from .backends import Stores
+from .backends import Backends
 
 _REPORT_FILES = (artifact_paths.REPORT_HTML, artifact_paths.REPORT_JSON)
 
 
 class Documents:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._read = stores.ledger.read
         self._artifacts = stores.artifacts
 

@@ -33,10 +33,10 @@ from ..domain.models import EntryKind, Readiness
 from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
 from ..domain.promotion_policy import PromotionPolicy, check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
-from ..domain.validation import text
+from ..domain.validation import validate_text
 from ..ledger.clock import ClockReading
-from .backends import Stores
-from .idempotency import earlier_answer, request
+from .backends import Backends
+from .idempotency import idempotent_request, stored_response
 from .transitions import subject
 
 _MAX_SUMMARY = 64 * 1024
@@ -51,7 +51,7 @@ _IN_REPORT = (
 
 
 class EvidenceService:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
 
     async def set_policy(
@@ -69,7 +69,7 @@ class EvidenceService:
         epochs = parse_expected_epoch(expected_epoch)
         who = principal(actor)
         require(who, Action.SET_POLICY)
-        text(reason, field="reason")
+        validate_text(reason, field="reason")
         if not isinstance(policy, PromotionPolicy):
             policy = PromotionPolicy.from_document(policy)
         command = SetPolicy(
@@ -80,29 +80,31 @@ class EvidenceService:
             reason=reason,
             expected_epoch=epochs,
         )
-        asked = request(operation_id, command)
+        request = idempotent_request(operation_id, command)
         policy = self._stores.complete_policy(policy)
-        if await earlier_answer(self._stores.ledger, tenant, asked) is not None:
+        if await stored_response(self._stores.ledger, tenant, request) is not None:
             return policy
-        async with self._stores.ledger.book(tenant, model) as book:
-            if await book.answer_of(asked.operation_id, asked.fingerprint) is not None:
+        async with self._stores.ledger.begin(tenant, model) as work:
+            if await work.stored_response(request.operation_id, request.fingerprint) is not None:
                 return policy
-            check_epoch(epochs, model, book.model.epoch)
-            if book.model.policy_fingerprint != policy.fingerprint:
-                before = book.model.policy_fingerprint
-                await book.set_policy(policy)
-                await book.append(
+            check_epoch(epochs, model, work.model.epoch)
+            if work.model.policy_fingerprint != policy.fingerprint:
+                before = work.model.policy_fingerprint
+                await work.set_policy(policy)
+                await work.append(
                     EntryKind.POLICY_SET,
                     actor=str(who),
                     reason=reason,
-                    operation_id=asked.operation_id,
+                    operation_id=request.operation_id,
                     detail={
                         "policy": policy.document(),
                         "fingerprint": policy.fingerprint,
                         "previous_fingerprint": before,
                     },
                 )
-            await book.answer(asked.operation_id, asked.fingerprint, {"policy": policy.fingerprint})
+            await work.store_response(
+                request.operation_id, request.fingerprint, {"policy": policy.fingerprint}
+            )
         return policy
 
     async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
@@ -127,9 +129,9 @@ class EvidenceService:
         require(who, Action.RECORD_EVIDENCE)
         item = _checked(evidence, tenant, model, number, self._stores.ledger.clock())
         origin = await self._origin(item)
-        async with self._stores.ledger.book(tenant, model) as book:
-            found = await book.version(number)
-            earlier = await book.find_evidence(item.evidence_id)
+        async with self._stores.ledger.begin(tenant, model) as work:
+            found = await work.version(number)
+            earlier = await work.find_evidence(item.evidence_id)
             if earlier is not None:
                 if canonical_json(earlier.content()) != canonical_json(item.content()):
                     raise AlreadyExists(
@@ -142,17 +144,17 @@ class EvidenceService:
                     f"is {found.bundle_digest}; judge the version's own files",
                     field="evidence.bundle_digest",
                 )
-            others = await book.evidence(number)
-            clock = book.clock
+            others = await work.evidence(number)
+            clock = work.clock
             recorded = replace(
                 item,
                 recorded_at=_after(clock, others),
                 recorded_by=str(who),
-                epoch=book.model.epoch,
+                epoch=work.model.epoch,
                 position=1 + max((other.position for other in others), default=0),
                 origin=origin,
             )
-            await book.add_evidence(recorded)
+            await work.add_evidence(recorded)
         return recorded
 
     async def _origin(self, item: Evidence) -> Origin:
@@ -194,8 +196,8 @@ class EvidenceService:
     ) -> Readiness:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number, target = identifiers.version_number(version), parse_stage(target_stage)
-        async with self._stores.ledger.snapshot(tenant, model) as book:
-            found = await book.version(number)
+        async with self._stores.ledger.snapshot(tenant, model) as work:
+            found = await work.version(number)
             missing: tuple[Missing, ...]
             try:
                 required = requirement(found.stage, target)
@@ -204,12 +206,12 @@ class EvidenceService:
             else:
                 _, missing = judge_evidence(
                     required,
-                    subject(book, found),
-                    await book.evidence(number),
-                    now=book.clock.deadline,
+                    subject(work, found),
+                    await work.evidence(number),
+                    now=work.clock.deadline,
                 )
-            production = book.model.production_version
-            warning = book.clock.warning(book.model.updated_at)
+            production = work.model.production_version
+            warning = work.clock.warning(work.model.updated_at)
         warnings = (warning,) if warning else ()
         return Readiness(model, number, found.stage, target, production, missing, warnings)
 
@@ -265,13 +267,13 @@ def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime
             field="evidence.check",
         )
     for name in ("bundle_digest", "policy_fingerprint"):
-        if not _DIGEST.fullmatch(text(getattr(item, name), field=f"evidence.{name}")):
+        if not _DIGEST.fullmatch(validate_text(getattr(item, name), field=f"evidence.{name}")):
             raise InvalidInput(
                 f"evidence.{name} must be like sha256:<64 hexadecimal digits>",
                 field=f"evidence.{name}",
             )
     if item.report_uri is not None:
-        text(item.report_uri, field="evidence.report_uri")
+        validate_text(item.report_uri, field="evidence.report_uri")
     if not isinstance(item.summary, dict):
         raise InvalidInput("evidence.summary must be an object", field="evidence.summary")
     size = len(canonical_json(item.summary, field="evidence.summary"))

@@ -13,7 +13,7 @@ from ..domain.identifiers import TenantId
 from ..domain.models import timestamp
 from ..domain.validation import finite_metrics
 from ..mlflow_adapter.records import ExperimentRecord, RunRecord
-from .backends import Stores
+from .backends import Backends
 from .registration.run_logging import Training
 
 MAX_RUNS = 500
@@ -24,7 +24,7 @@ _MOST_TENANTS = 1000
 
 
 class Experiments:
-    def __init__(self, stores: Stores, training: Training) -> None:
+    def __init__(self, stores: Backends, training: Training) -> None:
         self._tracking = stores.tracking
         self._training = training
         self._experiments: dict[TenantId, tuple[float, list[str]]] = {}

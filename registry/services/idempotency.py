@@ -17,7 +17,7 @@ from ..ledger.unit_of_work import ModelUnitOfWork
 
 
 @dataclass(frozen=True)
-class Request:
+class IdempotentRequest:
     """One call that changes something: its operation id, and the fingerprint of what it asks.
 
     ``named`` is false where the caller gave no id; nobody can then repeat the call, so nothing
@@ -29,42 +29,44 @@ class Request:
     named: bool
 
 
-def request(operation_id: str | None, command: Command) -> Request:
+def idempotent_request(operation_id: str | None, command: Command) -> IdempotentRequest:
     """The request of a call. Two calls are the same request when their commands are.
 
     Raises :class:`InvalidName` for a malformed id, :class:`InvalidInput` for odd arguments.
     """
     fingerprint = command.fingerprint()
     if operation_id is None:
-        return Request(str(uuid.uuid4()), fingerprint, named=False)
-    return Request(identifiers.operation_id(operation_id), fingerprint, named=True)
+        return IdempotentRequest(str(uuid.uuid4()), fingerprint, named=False)
+    return IdempotentRequest(identifiers.operation_id(operation_id), fingerprint, named=True)
 
 
-async def earlier_answer(
-    ledger: Ledger, tenant: TenantId, asked: Request
+async def stored_response(
+    ledger: Ledger, tenant: TenantId, request: IdempotentRequest
 ) -> Mapping[str, Any] | None:
     """What this request was answered before; None if it has not committed.
 
     Raises :class:`OperationConflict` if its id belongs to another request.
     """
-    if not asked.named:
+    if not request.named:
         return None
-    found = await ledger.read.operation(tenant, asked.operation_id)
+    found = await ledger.read.operation(tenant, request.operation_id)
     if found is None:
         return None
-    if found.request != asked.fingerprint:
-        raise OperationConflict(asked.operation_id)
+    if found.request != request.fingerprint:
+        raise OperationConflict(request.operation_id)
     return found.answer
 
 
-async def answer_in(book: ModelUnitOfWork, asked: Request) -> Mapping[str, Any] | None:
-    """:func:`earlier_answer`, seen with the model locked: two of the same call cannot both act."""
-    if not asked.named:
+async def stored_response_locked(
+    work: ModelUnitOfWork, request: IdempotentRequest
+) -> Mapping[str, Any] | None:
+    """:func:`stored_response`, seen with the model locked: two of the same call cannot both act."""
+    if not request.named:
         return None
-    return await book.answer_of(asked.operation_id, asked.fingerprint)
+    return await work.stored_response(request.operation_id, request.fingerprint)
 
 
-def model_answer(metadata: ModelMetadata) -> dict[str, Any]:
+def model_response(metadata: ModelMetadata) -> dict[str, Any]:
     """The answer to keep for an operation that returns a model.
 
     The list of versions is left out: it grows without bound, and a repetition takes today's.
@@ -72,10 +74,10 @@ def model_answer(metadata: ModelMetadata) -> dict[str, Any]:
     return {"model": replace(metadata, versions=()).document()}
 
 
-async def answered_model(
+async def restore_response(
     ledger: Ledger, tenant: TenantId, answer: Mapping[str, Any]
 ) -> ModelMetadata:
-    """The model that :func:`model_answer` kept."""
+    """The model that :func:`model_response` kept."""
     document = dict(answer["model"])
     today = await ledger.read.model(tenant, identifiers.model_id(document["model_id"]))
     document["versions"] = today.versions if today else ()

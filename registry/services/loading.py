@@ -22,13 +22,13 @@ from ..frameworks import adapter_for
 from ..frameworks.dependencies import unmet_requirements
 from ..frameworks.protocol import Predictor
 from .artifact_root import require_same_root
-from .backends import Stores
+from .backends import Backends
 
 _log = logging.getLogger(__name__)
 
 
 class Loading:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
 
     async def load_model(

@@ -28,17 +28,24 @@ from ..domain.preconditions import (
 )
 from ..domain.stage_record import Departure
 from ..domain.stages import TRANSITIONS, Cause, Stage, parse_stage, requirement
-from ..domain.validation import text
+from ..domain.validation import validate_text
 from ..ledger.mappers import Change, PromotionState
 from ..ledger.unit_of_work import ModelUnitOfWork
-from .backends import Stores
-from .idempotency import Request, answer_in, answered_model, earlier_answer, model_answer, request
+from .backends import Backends
+from .idempotency import (
+    IdempotentRequest,
+    idempotent_request,
+    model_response,
+    restore_response,
+    stored_response,
+    stored_response_locked,
+)
 from .projection.projection import Projection, VersionRecords
 from .version_files import VersionFiles
 
 
 class TransitionService:
-    def __init__(self, stores: Stores, projection: Projection, files: VersionFiles) -> None:
+    def __init__(self, stores: Backends, projection: Projection, files: VersionFiles) -> None:
         self._stores = stores
         self._projection = projection
         self._files = files
@@ -60,7 +67,7 @@ class TransitionService:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number, target = identifiers.version_number(version), parse_stage(target_stage)
         expected, epochs = parse_expected(expected_production), parse_expected_epoch(expected_epoch)
-        text(reason, field="reason")
+        validate_text(reason, field="reason")
         who = principal(actor)
         require(who, Action.MOVE_STAGE)
         if force:
@@ -77,9 +84,9 @@ class TransitionService:
             expected_epoch=epochs,
             force=force,
         )
-        asked = request(operation_id, command)
+        request = idempotent_request(operation_id, command)
         earlier, state = await run_concurrently(
-            earlier_answer(self._stores.ledger, tenant, asked),
+            stored_response(self._stores.ledger, tenant, request),
             self._stores.ledger.read.promotion(tenant, model, number),
         )
         if earlier is None:
@@ -89,7 +96,7 @@ class TransitionService:
                 and state.model.production_version == number
             ):
                 require(who, Action.ROLL_BACK)
-                return await self._rolled_back(command, asked, leaving=number)
+                return await self._rolled_back(command, request, leaving=number)
             # Before the lock, as in a rollback: reading a large bundle takes time.
             candidate = state.candidate if state else None
             records = None
@@ -97,21 +104,21 @@ class TransitionService:
                 records = await self._prepare_production(state)
             else:
                 await self._projection.prepare(tenant, model)
-            async with self._stores.ledger.book(tenant, model) as book:
-                earlier = await answer_in(book, asked)
+            async with self._stores.ledger.begin(tenant, model) as work:
+                earlier = await stored_response_locked(work, request)
                 if earlier is None:
-                    check_epoch(epochs, model, book.model.epoch)
-                    check_expected(expected, book.model.production_version)
+                    check_epoch(epochs, model, work.model.epoch)
+                    check_expected(expected, work.model.production_version)
                     moves, used, waived = await self._transition(
-                        book, number, target, reason=reason, force=force
+                        work, number, target, reason=reason, force=force
                     )
                     change, answer = await self._commit(
-                        book, EntryKind.MOVED, moves, asked, who, reason, used, waived
+                        work, EntryKind.MOVED, moves, request, who, reason, used, waived
                     )
         if earlier is not None:
-            await self._projection.catch_up(tenant, model)
-            return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, change, records)
+            await self._projection.try_apply_pending(tenant, model)
+            return await restore_response(self._stores.ledger, tenant, earlier)
+        await self._projection.apply_change(tenant, model, change, records)
         return answer
 
     async def rollback(
@@ -139,13 +146,13 @@ class TransitionService:
         require(who, Action.ROLL_BACK)
         check_reason(reason, "a rollback")
         return await self._rolled_back(
-            command, request(operation_id, command), to_version=command.to_version
+            command, idempotent_request(operation_id, command), to_version=command.to_version
         )
 
     async def _rolled_back(
         self,
         command: RollBack | MoveStage,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         to_version: int | None = None,
         leaving: int | None = None,
@@ -159,44 +166,44 @@ class TransitionService:
             identifiers.tenant_id(command.tenant_id),
             identifiers.model_id(command.model_id),
         )
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        earlier = await stored_response(self._stores.ledger, tenant, request)
         records = None
         if earlier is None:
             await self._projection.prepare(tenant, model)
-            async with self._stores.ledger.snapshot(tenant, model) as book:
-                production = book.model.production_version
+            async with self._stores.ledger.snapshot(tenant, model) as work:
+                production = work.model.production_version
                 check_expected(command.expected_production, production)
                 if leaving not in (None, production):
                     raise StaleProduction(expected=leaving, actual=production)
                 check_reason(command.reason, "moving a version from production to development")
-                target = await _rollback_target(book, to_version, required=leaving is None)
+                target = await _rollback_target(work, to_version, required=leaving is None)
             # Outside the lock: reading a large bundle takes time. The digest is fixed with the
             # version, so what was verified is what is moved; that production is still the one
             # the caller wanted gone is checked again below.
             if target is not None:
                 state = await self._stores.ledger.read.promotion(tenant, model, target.version)
                 records = await self._prepare_production(state)
-            async with self._stores.ledger.book(tenant, model) as book:
-                earlier = await answer_in(book, asked)
+            async with self._stores.ledger.begin(tenant, model) as work:
+                earlier = await stored_response_locked(work, request)
                 if earlier is None:
-                    check_epoch(command.expected_epoch, model, book.model.epoch)
-                    if book.model.production_version != production:
+                    check_epoch(command.expected_epoch, model, work.model.epoch)
+                    if work.model.production_version != production:
                         raise StaleProduction(
-                            expected=production, actual=book.model.production_version
+                            expected=production, actual=work.model.production_version
                         )
                     change, answer = await self._commit(
-                        book,
+                        work,
                         EntryKind.ROLLED_BACK,
-                        await _rollback_moves(book, target),
-                        asked,
+                        await _rollback_moves(work, target),
+                        request,
                         command.actor,
                         command.reason,
                         detail={} if target else {"no_successor": _NO_SUCCESSOR},
                     )
         if earlier is not None:
-            await self._projection.catch_up(tenant, model)
-            return await answered_model(self._stores.ledger, tenant, earlier)
-        await self._projection.follow(tenant, model, change, records)
+            await self._projection.try_apply_pending(tenant, model)
+            return await restore_response(self._stores.ledger, tenant, earlier)
+        await self._projection.apply_change(tenant, model, change, records)
         return answer
 
     async def _prepare_production(self, state: PromotionState | None) -> VersionRecords | None:
@@ -216,36 +223,36 @@ class TransitionService:
         return records
 
     async def _transition(
-        self, book: ModelUnitOfWork, number: int, target: Stage, *, reason: str, force: bool
+        self, work: ModelUnitOfWork, number: int, target: Stage, *, reason: str, force: bool
     ) -> tuple[list[StageMove], tuple[Evidence, ...], tuple[Missing, ...]]:
-        version = await book.version(number)
+        version = await work.version(number)
         if version.stage is Stage.PRODUCTION and target is Stage.DEVELOPMENT:
             # It came into production while this call was on its way: a rollback looks for a
             # successor first, outside the lock.
-            raise StaleModel(book.model.model_id, book.model.epoch)
+            raise StaleModel(work.model.model_id, work.model.epoch)
         required = requirement(version.stage, target)
         if required.reason:
             check_reason(reason, f"moving a version from {version.stage} to {target}")
         used, missing = judge_evidence(
             required,
-            subject(book, version),
-            await book.evidence(number) if required.any_gate else (),
-            now=book.clock.deadline,
+            subject(work, version),
+            await work.evidence(number) if required.any_gate else (),
+            now=work.clock.deadline,
         )
         if missing and not force:
             raise GateRefused(number, target, missing)
         moves = [StageMove(number, version.stage, target)]
-        if target is Stage.PRODUCTION and book.model.production_version is not None:
+        if target is Stage.PRODUCTION and work.model.production_version is not None:
             requirement(Stage.PRODUCTION, Stage.ARCHIVED, Cause.SUPERSEDED)
-            moves.append(StageMove(book.model.production_version, Stage.PRODUCTION, Stage.ARCHIVED))
+            moves.append(StageMove(work.model.production_version, Stage.PRODUCTION, Stage.ARCHIVED))
         return moves, used, missing
 
     async def _commit(
         self,
-        book: ModelUnitOfWork,
+        work: ModelUnitOfWork,
         kind: EntryKind,
         moves: list[StageMove],
-        asked: Request,
+        request: IdempotentRequest,
         who: Principal,
         reason: str,
         used: tuple[Evidence, ...] = (),
@@ -254,19 +261,19 @@ class TransitionService:
     ) -> tuple[Change, ModelMetadata]:
         if waived:
             detail = {"waived": [item.document() for item in waived]}
-        await book.append(
+        await work.append(
             kind,
             actor=str(who),
             reason=reason,
-            operation_id=asked.operation_id,
+            operation_id=request.operation_id,
             moves=moves,
             evidence=used,
             forced=bool(waived),
             detail=detail,
         )
-        answer = await book.metadata()
-        await book.answer(asked.operation_id, asked.fingerprint, model_answer(answer))
-        return await book.announce(), answer
+        answer = await work.metadata()
+        await work.store_response(request.operation_id, request.fingerprint, model_response(answer))
+        return await work.enqueue_sync(), answer
 
 
 #: The moves into production that a caller may request.
@@ -276,7 +283,7 @@ _NO_SUCCESSOR = "no earlier version of production could take its place"
 
 
 async def _rollback_target(
-    book: ModelUnitOfWork, number: int | None, *, required: bool
+    work: ModelUnitOfWork, number: int | None, *, required: bool
 ) -> VersionMetadata | None:
     """The version that a rollback brings back: ``number``, or the archived version that left
     production last, of those that another version superseded. A version that was retired or
@@ -285,49 +292,49 @@ async def _rollback_target(
     Without one, None; NoEarlierProduction, with the candidates, where it is ``required``.
     """
     if number is None:
-        archived = await book.archived()
+        archived = await work.archived()
         number = next(
             (item for item, past in archived if past.left_production is Departure.SUPERSEDED), None
         )
         if number is None:
             if required:
-                raise NoEarlierProduction(book.model.model_id, (item for item, _ in archived))
+                raise NoEarlierProduction(work.model.model_id, (item for item, _ in archived))
             return None
-    target = await book.version(number)
+    target = await work.version(number)
     requirement(target.stage, Stage.PRODUCTION, Cause.ROLLBACK)
     return target
 
 
-async def _rollback_moves(book: ModelUnitOfWork, target: VersionMetadata | None) -> list[StageMove]:
+async def _rollback_moves(work: ModelUnitOfWork, target: VersionMetadata | None) -> list[StageMove]:
     moves = []
     if target is not None:
-        now = await book.version(target.version)
+        now = await work.version(target.version)
         requirement(now.stage, Stage.PRODUCTION, Cause.ROLLBACK)
         moves.append(StageMove(now.version, now.stage, Stage.PRODUCTION))
-    if book.model.production_version is not None:
+    if work.model.production_version is not None:
         requirement(Stage.PRODUCTION, Stage.DEVELOPMENT, Cause.ROLLBACK)
-        moves.append(StageMove(book.model.production_version, Stage.PRODUCTION, Stage.DEVELOPMENT))
+        moves.append(StageMove(work.model.production_version, Stage.PRODUCTION, Stage.DEVELOPMENT))
     return moves
 
 
-def subject(book: ModelUnitOfWork, version: VersionMetadata) -> Subject:
-    """What evidence has to be about to move this version now. The book has read the version."""
+def subject(work: ModelUnitOfWork, version: VersionMetadata) -> Subject:
+    """What evidence has to be about to move this version now. The work has read the version."""
     return Subject(
         tenant_id=version.tenant_id,
         model_id=version.model_id,
         version=version.version,
         bundle_digest=version.bundle_digest,
-        production=book.model.production_version,
-        policy_fingerprint=book.model.policy_fingerprint,
-        max_age=book.model.policy.max_age,
-        approval_required=book.model.policy.require_approval,
-        onnx_missing=book.model.policy.require_onnx and ONNX_PARITY not in version.tags,
-        evidence_since=book.record(version.version).evidence_since,
-        required_checks=book.model.policy.required_checks,
+        production=work.model.production_version,
+        policy_fingerprint=work.model.policy_fingerprint,
+        max_age=work.model.policy.max_age,
+        approval_required=work.model.policy.require_approval,
+        onnx_missing=work.model.policy.require_onnx and ONNX_PARITY not in version.tags,
+        evidence_since=work.record(version.version).evidence_since,
+        required_checks=work.model.policy.required_checks,
     )
 
 
 def check_reason(reason: str, what: str) -> None:
     """Raise :class:`InvalidInput` unless ``reason`` says something that can be kept."""
-    if not text(reason, field="reason").strip():
+    if not validate_text(reason, field="reason").strip():
         raise InvalidInput(f"{what} needs a reason; it is kept in the ledger", field="reason")

@@ -11,13 +11,13 @@ from ..domain.identifiers import ModelId, TenantId, registered_name
 from ..domain.models import VersionMetadata
 from ..mlflow_adapter.records import ModelVersionRecord
 from .artifact_root import require_same_root
-from .backends import Stores
+from .backends import Backends
 from .projection.identity import mismatch
 from .registration.model_sources import Sources
 
 
 class VersionFiles:
-    def __init__(self, stores: Stores, sources: Sources) -> None:
+    def __init__(self, stores: Backends, sources: Sources) -> None:
         self._stores = stores
         self._sources = sources
 

@@ -91,7 +91,7 @@ def test_evidence_of_other_files_is_refused(
         version,
     )
 
-    refused(installation, run, challenger, "other_bundle")
+    refused(installation, run, challenger, "digest_mismatch")
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
@@ -166,7 +166,7 @@ def test_evidence_against_another_baseline_is_refused(
     other = {"none": None, "itself": version, "a later one": version + 1}[baseline]
     installation.step(lambda world: world.judged(model, version, baseline=other))
 
-    refused(installation, run, challenger, "other_baseline")
+    refused(installation, run, challenger, "baseline_mismatch")
 
 
 def test_evidence_under_another_policy_is_refused(
@@ -180,7 +180,7 @@ def test_evidence_under_another_policy_is_refused(
     )
 
     assert stricter.code == 0
-    refused(installation, run, challenger, "other_policy")
+    refused(installation, run, challenger, "policy_mismatch")
 
 
 def test_expired_evidence_is_refused(installation: Installation, run: Run, model: str) -> None:

@@ -58,7 +58,7 @@ class _Faulty:
             return _Faulty(attribute, place, self._fault)
         if inspect.iscoroutinefunction(attribute):
             return self._call(attribute, place)
-        if name in ("book", "new_book", "snapshot"):
+        if name in ("begin", "begin_new", "snapshot"):
             return self._block(attribute, place)
         return attribute
 
@@ -75,8 +75,8 @@ class _Faulty:
         @asynccontextmanager
         async def block(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
             self._fault.pass_by(f"before {place}")
-            async with function(*arguments, **named) as book:
-                yield book
+            async with function(*arguments, **named) as work:
+                yield work
                 self._fault.pass_by(f"before the commit of {place}")
             self._fault.pass_by(f"after the commit of {place}")
 

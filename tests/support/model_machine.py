@@ -26,7 +26,7 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.services.backends import Stores
+from model_lifecycle.registry.services.backends import Backends
 from model_lifecycle.registry.settings import Settings
 
 
@@ -53,7 +53,7 @@ class ModelMachine(RuleBasedStateMachine):
         self.tenant, self.model = self.pages.tenant, self.pages.model
         self.artifacts = LocalArtifacts(self.stage.folder / "artifacts")
         mlflow = cast(MlflowTracking, self.mlflow)
-        stores = Stores(Settings({}, home=self.stage.folder), ledger, mlflow, self.artifacts)
+        stores = Backends(Settings({}, home=self.stage.folder), ledger, mlflow, self.artifacts)
         self.registry = ModelRegistry(stores)
         self.done: list[tuple[Callable[[], Coroutine[Any, Any, Any]], Any]] = []
         self.policies = [PromotionPolicy()]

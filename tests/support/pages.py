@@ -32,10 +32,10 @@ class Pages:
         """Enter a version in development."""
         digest = digest or f"sha256:{version:064x}"
         now = self.ledger.clock()
-        async with self.ledger.new_book(
+        async with self.ledger.begin_new(
             self.tenant, self.model, description="", model_type="classification", actor="kim"
-        ) as book:
-            await book.add_version(
+        ) as work:
+            await work.add_version(
                 VersionMetadata(
                     tenant_id=self.tenant,
                     model_id=self.model,
@@ -54,7 +54,7 @@ class Pages:
                     updated_at=now,
                 )
             )
-            await book.append(
+            await work.append(
                 EntryKind.REGISTERED,
                 actor="kim",
                 reason="",
@@ -73,8 +73,8 @@ class Pages:
         """Append one entry that makes these moves, whatever the rules say of them; by force, where
         it stands on no evidence."""
         evidence = tuple(evidence)
-        async with self.ledger.book(self.tenant, self.model) as book:
-            return await book.append(
+        async with self.ledger.begin(self.tenant, self.model) as work:
+            return await work.append(
                 kind,
                 actor=values.get("actor", "kim"),
                 reason=values.get("reason", "why"),
@@ -88,23 +88,23 @@ class Pages:
         self, version: int, *, baseline: int | None = None, digest: str = ""
     ) -> Evidence:
         """Record a PASS of the shadow gate."""
-        async with self.ledger.book(self.tenant, self.model) as book:
+        async with self.ledger.begin(self.tenant, self.model) as work:
             item = Evidence(
                 evidence_id=new_name("evidence"),
                 gate=Gate.SHADOW,
                 verdict=Verdict.PASS,
                 bundle_digest=digest or f"sha256:{version:064x}",
                 baseline=baseline,
-                policy_fingerprint=book.model.policy_fingerprint,
+                policy_fingerprint=work.model.policy_fingerprint,
                 tenant_id=self.tenant,
                 model_id=self.model,
                 version=version,
-                recorded_at=book.clock.now,
+                recorded_at=work.clock.now,
                 recorded_by="kim",
-                epoch=book.model.epoch,
+                epoch=work.model.epoch,
                 position=1,
             )
-            await book.add_evidence(item)
+            await work.add_evidence(item)
         return item
 
     async def promote(self, version: int, replaced: int | None = None) -> LedgerEntry:
@@ -115,9 +115,9 @@ class Pages:
         return await self.move(*moves, evidence=[await self.judge(version, baseline=replaced)])
 
     async def set_policy(self, policy: PromotionPolicy) -> None:
-        async with self.ledger.book(self.tenant, self.model) as book:
-            await book.set_policy(policy)
-            await book.append(
+        async with self.ledger.begin(self.tenant, self.model) as work:
+            await work.set_policy(policy)
+            await work.append(
                 EntryKind.POLICY_SET,
                 actor="kim",
                 reason="stricter",

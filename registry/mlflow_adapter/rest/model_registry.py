@@ -33,14 +33,14 @@ class ServedRegistry:
         self.close = server.close
 
     def create_registered_model(self, name: str, tags: Mapping[str, str], description: str) -> None:
-        asked = {"name": name, "tags": _listed(tags), "description": description}
-        self._server.send("POST", "registered-models/create", asked)
+        request = {"name": name, "tags": _listed(tags), "description": description}
+        self._server.send("POST", "registered-models/create", request)
 
     def search_registered_models(
         self, condition: str, max_results: int, token: str | None
     ) -> Page[RegisteredModelRecord]:
-        asked = _search(condition, max_results, "name ASC", token)
-        found = self._server.send("GET", "registered-models/search", asked)
+        request = _search(condition, max_results, "name ASC", token)
+        found = self._server.send("GET", "registered-models/search", request)
         return _understood(
             lambda: Page(
                 map(_model, found.get("registered_models", ())), found.get("next_page_token")
@@ -48,12 +48,12 @@ class ServedRegistry:
         )
 
     def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
-        asked = {"name": name, "key": key, "value": value}
-        self._server.send("POST", "registered-models/set-tag", asked)
+        request = {"name": name, "key": key, "value": value}
+        self._server.send("POST", "registered-models/set-tag", request)
 
     def set_registered_model_alias(self, name: str, alias: str, version: int) -> None:
-        asked = {"name": name, "alias": alias, "version": str(version)}
-        self._server.send("POST", "registered-models/alias", asked)
+        request = {"name": name, "alias": alias, "version": str(version)}
+        self._server.send("POST", "registered-models/alias", request)
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         self._server.send("DELETE", "registered-models/alias", {"name": name, "alias": alias})
@@ -76,7 +76,7 @@ class ServedRegistry:
         tags: Mapping[str, str],
         description: str,
     ) -> int:
-        asked = {
+        request = {
             "name": name,
             "source": source,
             "tags": _listed(tags),
@@ -84,19 +84,19 @@ class ServedRegistry:
             **({"run_id": run_id} if run_id else {}),
             **({"model_id": logged_model_id} if logged_model_id else {}),
         }
-        made = self._server.send("POST", "model-versions/create", asked)
+        made = self._server.send("POST", "model-versions/create", request)
         return _understood(lambda: int(made["model_version"]["version"]))
 
     def model_version(self, name: str, version: int) -> ModelVersionRecord:
-        asked = {"name": name, "version": str(version)}
-        found = self._server.send("GET", "model-versions/get", asked)
+        request = {"name": name, "version": str(version)}
+        found = self._server.send("GET", "model-versions/get", request)
         return _understood(lambda: _version(found["model_version"]))
 
     def search_model_versions(
         self, condition: str, max_results: int, token: str | None
     ) -> Page[ModelVersionRecord]:
-        asked = _search(condition, max_results, "version_number ASC", token)
-        found = self._server.send("GET", "model-versions/search", asked)
+        request = _search(condition, max_results, "version_number ASC", token)
+        found = self._server.send("GET", "model-versions/search", request)
         return _understood(
             lambda: Page(
                 map(_version, found.get("model_versions", ())), found.get("next_page_token")
@@ -110,12 +110,12 @@ class ServedRegistry:
         return versions[0] if versions else None
 
     def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
-        asked = {"name": name, "version": str(version), "key": key, "value": value}
-        self._server.send("POST", "model-versions/set-tag", asked)
+        request = {"name": name, "version": str(version), "key": key, "value": value}
+        self._server.send("POST", "model-versions/set-tag", request)
 
     def delete_model_version(self, name: str, version: int) -> None:
-        asked = {"name": name, "version": str(version)}
-        self._server.send("DELETE", "model-versions/delete", asked)
+        request = {"name": name, "version": str(version)}
+        self._server.send("DELETE", "model-versions/delete", request)
 
     def ping(self) -> None:
         self._server.send("POST", "experiments/search", {"max_results": 1})
@@ -123,8 +123,8 @@ class ServedRegistry:
 
 
 def _search(condition: str, max_results: int, order: str, token: str | None) -> dict[str, Any]:
-    asked = {"filter": condition, "max_results": max_results, "order_by": [order]}
-    return {**asked, "page_token": token} if token else asked
+    request = {"filter": condition, "max_results": max_results, "order_by": [order]}
+    return {**request, "page_token": token} if token else request
 
 
 def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:

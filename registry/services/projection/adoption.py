@@ -23,8 +23,8 @@ from ...frameworks import framework_of
 from ...ledger.mappers import Operation
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
-from ..backends import Stores
-from ..idempotency import Request, request
+from ..backends import Backends
+from ..idempotency import IdempotentRequest, idempotent_request
 from ..registration.mlflow_versions import MlflowVersions
 from ..registration.model_sources import Sources
 from ..registration.plan import RegistrationPlan, version_plan
@@ -36,7 +36,7 @@ ADOPTER = "reconcile"
 
 
 class Adoption:
-    def __init__(self, stores: Stores, sources: Sources, publishing: VersionCreation) -> None:
+    def __init__(self, stores: Backends, sources: Sources, publishing: VersionCreation) -> None:
         self._stores = stores
         self._sources = sources
         self._publishing = publishing
@@ -55,7 +55,7 @@ class Adoption:
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
             return []
         if operation is not None and self._is_duplicate(operation, tenant, version, shown):
-            await self._publishing.withdraw(tenant, model, version.version)
+            await self._publishing.discard(tenant, model, version.version)
             message = (
                 f"version {version.version} was a second one of the same registration, "
                 "sent once more or late; it was removed"
@@ -166,11 +166,13 @@ class Adoption:
                 (folder / artifact_paths.MANIFEST).unlink(missing_ok=True)
             if interrupted is not None and interrupted.plan is not None:
                 plan = RegistrationPlan.from_document(interrupted.plan)
-                asked = Request(interrupted.operation_id, interrupted.request, named=True)
+                request = IdempotentRequest(
+                    interrupted.operation_id, interrupted.request, named=True
+                )
             else:
                 plan = await self._plan(tenant, model, version, source.logged, folder)
                 plan = await asyncio.to_thread(complete_plan, plan, source, folder)
-                asked = request(
+                request = idempotent_request(
                     f"{ADOPTER}/{model}/{version.version}",
                     AdoptVersion(
                         actor=Principal(ADOPTER),
@@ -202,7 +204,7 @@ class Adoption:
             source,
             saved,
             bundle,
-            asked,
+            request,
             kind=EntryKind.REGISTERED if interrupted else EntryKind.ADOPTED,
             actor=None if interrupted else ADOPTER,
             reason="" if interrupted else "known to MLflow, and not to the ledger",

@@ -22,7 +22,7 @@ from ...domain.stages import Stage
 from ...ledger.mappers import Change, PromotionState
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
-from ..backends import Stores
+from ..backends import Backends
 from .identity import mismatch
 from .plan import ProjectionPlan, mirror_all, mirror_change
 
@@ -56,11 +56,11 @@ _UNREAD = VersionRecords({}, {})
 
 
 class Projection:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
         self._following: set[asyncio.Task[None]] = set()
 
-    async def follow(
+    async def apply_change(
         self,
         tenant: TenantId,
         model: ModelId,
@@ -99,16 +99,18 @@ class Projection:
             await self._write(tenant, model, mirror_change(change), records)
             epoch = change.after.epoch
             if not await self._stores.ledger.projected(tenant, model, [change.token], epoch):
-                await self.show(tenant, model, change.versions, [change.token], since=epoch)
+                await self.write_until_current(
+                    tenant, model, change.versions, [change.token], since=epoch
+                )
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
-            await self._remind(tenant, model, change)
+            await self._requeue(tenant, model, change)
         except asyncio.CancelledError:
             # The event loop ends: what was sent may still arrive, after somebody else's change.
-            await self._remind(tenant, model, change)
+            await self._requeue(tenant, model, change)
             raise
 
-    async def _remind(self, tenant: TenantId, model: ModelId, change: Change) -> None:
+    async def _requeue(self, tenant: TenantId, model: ModelId, change: Change) -> None:
         with suppress(BackendUnavailable):
             await self._stores.ledger.requeue_sync(tenant, model, change.versions, change.token)
 
@@ -122,13 +124,13 @@ class Projection:
             run_concurrently(read.row(tenant, model), read.projections(tenant, model)),
         )
         if notes:
-            await self.repair(tenant, model)
+            await self.apply_pending(tenant, model)
         elif (
             row is not None
             and record is not None
             and record.aliases.get(tags.PRODUCTION_ALIAS) != row.production_version
         ):
-            await self.show(tenant, model, [], [])
+            await self.write_until_current(tenant, model, [], [])
 
     async def prepare_promotion(self, state: PromotionState) -> VersionRecords:
         """:meth:`prepare`, and the records of the candidate and the production version, which show
@@ -141,28 +143,28 @@ class Projection:
         records = VersionRecords(await reading, state.versions)
         production = records.by_number.get(state.production.version)
         if state.pending:
-            await self.repair(tenant, model)
+            await self.apply_pending(tenant, model)
         elif production is None or tags.PRODUCTION_ALIAS not in production.aliases:
-            await self.show(tenant, model, [], [])
+            await self.write_until_current(tenant, model, [], [])
         return records
 
-    async def catch_up(self, tenant: TenantId, model: ModelId) -> None:
+    async def try_apply_pending(self, tenant: TenantId, model: ModelId) -> None:
         """:meth:`prepare` for a call that is answered from the ledger, whatever MLflow does."""
         try:
             await self.prepare(tenant, model)
         except BackendUnavailable as error:
             log.warning("model %s: MLflow will follow later: %s", model, error)
 
-    async def repair(self, tenant: TenantId, model: ModelId) -> list[int]:
+    async def apply_pending(self, tenant: TenantId, model: ModelId) -> list[int]:
         """Finish what others left: the versions whose change MLflow may not have shown."""
         notes = await self._stores.ledger.read.projections(tenant, model)
         if not notes:
             return []
         versions = sorted({version for note in notes for version in note["versions"]})
-        await self.show(tenant, model, versions, [note["token"] for note in notes])
+        await self.write_until_current(tenant, model, versions, [note["token"] for note in notes])
         return versions
 
-    async def show(
+    async def write_until_current(
         self,
         tenant: TenantId,
         model: ModelId,

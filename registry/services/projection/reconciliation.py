@@ -16,7 +16,7 @@ from ...domain.identifiers import ModelId, TenantId, registered_name, split_regi
 from ...domain.models import Finding, VersionMetadata
 from ...domain.stages import Stage
 from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
-from ..backends import Stores
+from ..backends import Backends
 from ..version_files import VersionFiles
 from .adoption import Adoption
 from .drift import Seen, differences
@@ -29,7 +29,7 @@ ABANDONED = timedelta(hours=1)
 
 class Reconcile:
     def __init__(
-        self, stores: Stores, projection: Projection, adoption: Adoption, files: VersionFiles
+        self, stores: Backends, projection: Projection, adoption: Adoption, files: VersionFiles
     ) -> None:
         self._stores = stores
         self._files = files
@@ -62,7 +62,7 @@ class Reconcile:
                 healed=True,
                 version=version,
             )
-            for version in await self._projection.repair(tenant, model)
+            for version in await self._projection.apply_pending(tenant, model)
         ]
         known, shown = await self._known(tenant, model), await self._shown(tenant, model)
         for number in sorted(set(shown) - set(known)):
@@ -72,7 +72,7 @@ class Reconcile:
             wrong = [item for item in drifted if item.healed]
             if wrong:
                 numbers = {item.version for item in wrong if item.version is not None}
-                await self._projection.show(tenant, model, numbers, [])
+                await self._projection.write_until_current(tenant, model, numbers, [])
             findings += drifted
         findings += await self._files_of_production(tenant, model)
         findings += await self._leftovers(tenant, model)

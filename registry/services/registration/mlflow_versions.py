@@ -17,8 +17,8 @@ from ...domain.identifiers import ModelId, TenantId, registered_name
 from ...domain.stages import Stage
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
-from ..backends import Stores
-from ..idempotency import Request
+from ..backends import Backends
+from ..idempotency import IdempotentRequest
 from ..projection.identity import is_own_bundle, logged_model_of
 from .model_sources import Source
 from .plan import RegistrationPlan
@@ -28,7 +28,7 @@ _APART = 0.05
 
 
 class MlflowVersions:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
 
     async def create(
@@ -37,7 +37,7 @@ class MlflowVersions:
         model: ModelId,
         plan: RegistrationPlan,
         source: Source,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         repeated: bool,
     ) -> int:
@@ -48,9 +48,9 @@ class MlflowVersions:
         await tracking.ensure_registered_model(name, tags={}, description=plan.description)
         if repeated:
             # Created, but the answer was lost: MLflow would make a second one without a word.
-            for record in await tracking.versions_tagged(name, asked.operation_id):
+            for record in await tracking.versions_tagged(name, request.operation_id):
                 if self.is_own(tenant, model, record, source) and await self._is_free(
-                    tenant, model, record.version, asked
+                    tenant, model, record.version, request
                 ):
                     return record.version
         number = await self._next_number(tenant, model)
@@ -63,7 +63,7 @@ class MlflowVersions:
                 logged_model_id=source.logged.model_id if source.logged else None,
                 tags={
                     **plan.tags,
-                    tags.OPERATION_ID: asked.operation_id,
+                    tags.OPERATION_ID: request.operation_id,
                     tags.STAGE: Stage.DEVELOPMENT.value,
                     tags.FRAMEWORK: plan.framework,
                     tags.CREATED_BY: plan.created_by,
@@ -71,7 +71,7 @@ class MlflowVersions:
                 description=plan.description,
             )
             if address == self._address(tenant, model, created, source) and await self._is_free(
-                tenant, model, created, asked
+                tenant, model, created, request
             ):
                 return created
             await tracking.delete_version(name, created)
@@ -113,7 +113,9 @@ class MlflowVersions:
             return logged_model_of(tenant, record, artifacts) == logged
         return artifacts.path_of(record.source) == source.path
 
-    async def _is_free(self, tenant: TenantId, model: ModelId, number: int, asked: Request) -> bool:
+    async def _is_free(
+        self, tenant: TenantId, model: ModelId, number: int, request: IdempotentRequest
+    ) -> bool:
         """Whether the number is free in the ledger, or was entered for this very request.
 
         MLflow counts from 1 again after somebody deleted its registered model: the numbers that
@@ -122,5 +124,5 @@ class MlflowVersions:
         read = self._stores.ledger.read
         if not await read.versions_by_number(tenant, model, [number]):
             return True
-        operation = await read.operation(tenant, asked.operation_id)
+        operation = await read.operation(tenant, request.operation_id)
         return operation is not None and operation.answer is not None

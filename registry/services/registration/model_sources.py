@@ -14,7 +14,7 @@ from ...domain.identifiers import TenantId
 from ...domain.models import VersionMetadata
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
-from ..backends import Stores
+from ..backends import Backends
 from ..projection.identity import is_own_bundle, logged_model_of
 from .run_logging import Training
 
@@ -53,7 +53,7 @@ class Source:
 
 
 class Sources:
-    def __init__(self, stores: Stores, training: Training) -> None:
+    def __init__(self, stores: Backends, training: Training) -> None:
         self._stores = stores
         self._training = training
 

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...domain.identifiers import ModelId, TenantId
-from ..backends import Stores
-from ..idempotency import Request
+from ..backends import Backends
+from ..idempotency import IdempotentRequest
 from .model_sources import Source, Sources
 from .plan import RegistrationPlan
 from .run_logging import Training
 
 
 class Origins:
-    def __init__(self, stores: Stores, training: Training, sources: Sources) -> None:
+    def __init__(self, stores: Backends, training: Training, sources: Sources) -> None:
         self._stores = stores
         self._training = training
         self._sources = sources
@@ -38,7 +38,7 @@ class Origins:
         model: ModelId,
         plan: RegistrationPlan,
         folder: Path,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         training_log: str | None,
         run_id: str | None,
@@ -50,21 +50,21 @@ class Origins:
             return await self.fetch(tenant, plan.origin, folder)
         run = run_id or plan.run_id
         if run is None:
-            run = await self._training.begin_run(tenant, model, plan, asked)
-            recorded = await ledger.add_to_plan(tenant, asked.operation_id, {"run_id": run})
+            run = await self._training.begin_run(tenant, model, plan, request)
+            recorded = await ledger.add_to_plan(tenant, request.operation_id, {"run_id": run})
             run = recorded["run_id"]
         logged = await self._training.log_folder(
             tenant,
             model,
             plan,
             folder,
-            asked,
+            request,
             training_log=training_log,
             run_id=run,
             is_new_run=run_id is None,
         )
         source = await self._sources.of_logged(tenant, logged)
-        recorded = await ledger.add_to_plan(tenant, asked.operation_id, {"origin": source.origin})
+        recorded = await ledger.add_to_plan(tenant, request.operation_id, {"origin": source.origin})
         if recorded["origin"] != source.origin:
             return await self.fetch(tenant, recorded["origin"], folder)
         return source

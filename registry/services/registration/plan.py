@@ -13,7 +13,7 @@ from ...domain.model_outputs import model_outputs
 from ...domain.models import ModelType
 from ...domain.plain_values import plain_value
 from ...domain.reserved_tags import refuse_reserved
-from ...domain.validation import finite_metrics, stored_metrics, text, text_map
+from ...domain.validation import finite_metrics, stored_metrics, text_map, validate_text
 
 MAX_DOCUMENT = 1024 * 1024
 
@@ -107,7 +107,7 @@ def version_plan(
     plan = RegistrationPlan(
         framework=framework,
         model_type=str(model_type),
-        description=text(description, field="description"),
+        description=validate_text(description, field="description"),
         metrics=finite_metrics(metrics or {}),
         parameters=text_map(parameters or {}, field="parameters"),
         tags=own,

@@ -18,10 +18,10 @@ from ...domain.commands import LogModel, RegisterVersion, class_name
 from ...domain.errors import InvalidInput, ModelNotFound, UnknownFramework
 from ...domain.identifiers import ModelId, TenantId
 from ...domain.models import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
-from ...domain.validation import text
+from ...domain.validation import validate_text
 from ...frameworks import adapter_for, framework_of
-from ..backends import Stores
-from ..idempotency import Request, earlier_answer, request
+from ..backends import Backends
+from ..idempotency import IdempotentRequest, idempotent_request, stored_response
 from .model_sources import Source, Sources
 from .origins import Origins
 from .plan import RegistrationPlan, version_plan
@@ -34,7 +34,7 @@ MAX_LOG = 50_000_000
 
 class Registration:
     def __init__(
-        self, stores: Stores, training: Training, sources: Sources, publishing: VersionCreation
+        self, stores: Backends, training: Training, sources: Sources, publishing: VersionCreation
     ) -> None:
         self._stores = stores
         self._training = training
@@ -80,7 +80,7 @@ class Registration:
             source=await self._told(source, operation_id),
         )
         if training_log is not None:
-            text(training_log, field="training_log", longest=MAX_LOG)
+            validate_text(training_log, field="training_log", longest=MAX_LOG)
         command = RegisterVersion(
             actor=who,
             tenant_id=tenant,
@@ -90,8 +90,8 @@ class Registration:
             run_id=run_id,
             training_log=_digest(training_log),
         )
-        asked = request(operation_id, command)
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        request = idempotent_request(operation_id, command)
+        earlier = await stored_response(self._stores.ledger, tenant, request)
         if earlier is not None:
             return await self._publishing.repeated(tenant, model_id, earlier)
         await self._publishing.check_artifact_root()
@@ -101,13 +101,13 @@ class Registration:
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             if isinstance(source, str):
-                return await self._from_address(tenant, model_id, plan, source, folder, asked)
+                return await self._from_address(tenant, model_id, plan, source, folder, request)
             if source is not None:
                 plan = await asyncio.to_thread(self._copied, plan, source, folder)
             else:
                 await self._save(plan, model, folder, input_example)
             return await self._from_folder(
-                tenant, model_id, plan, folder, asked, training_log=training_log, run_id=run_id
+                tenant, model_id, plan, folder, request, training_log=training_log, run_id=run_id
             )
 
     async def create_version(
@@ -175,7 +175,7 @@ class Registration:
             created_at=timestamp(self._stores.ledger.clock()),
         )
         if trained.training_log is not None:
-            text(trained.training_log, field="training_log", longest=MAX_LOG)
+            validate_text(trained.training_log, field="training_log", longest=MAX_LOG)
         command = LogModel(
             actor=who,
             tenant_id=tenant,
@@ -184,25 +184,26 @@ class Registration:
             model_class=class_name(trained.model),
             training_log=_digest(trained.training_log),
         )
-        asked = request(operation_id, command)
+        request = idempotent_request(operation_id, command)
         with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
             folder = Path(scratch) / "model"
             await self._save(plan, trained.model, folder, trained.input_example)
             logged = None
-            if asked.named:
-                logged = await self._training.find_logged(tenant, model_id, asked, folder)
+            if request.named:
+                logged = await self._training.find_logged(tenant, model_id, request, folder)
             if logged is None:
                 run_id = None
-                if asked.named:
-                    run_id = await self._training.find_run(tenant, model_id, asked)
+                if request.named:
+                    run_id = await self._training.find_run(tenant, model_id, request)
                 logged = await self._training.log_folder(
                     tenant,
                     model_id,
                     plan,
                     folder,
-                    asked,
+                    request,
                     training_log=trained.training_log,
-                    run_id=run_id or await self._training.begin_run(tenant, model_id, plan, asked),
+                    run_id=run_id
+                    or await self._training.begin_run(tenant, model_id, plan, request),
                     is_new_run=True,
                 )
         run = await self._training.own_run(tenant, logged.run_id or "")
@@ -226,14 +227,14 @@ class Registration:
         plan: RegistrationPlan,
         address: str,
         folder: Path,
-        asked: Request,
+        request: IdempotentRequest,
     ) -> ModelMetadata:
         source = await self._sources.resolve(tenant, address)
         await self._stores.artifacts.get_folder(source.path, folder)
         plan = await asyncio.to_thread(complete_plan, plan, source, folder)
         plan = replace(plan, origin=source.origin)
         begun = await self._stores.ledger.begin_operation(
-            tenant, model, asked.operation_id, asked.fingerprint, plan.document()
+            tenant, model, request.operation_id, request.fingerprint, plan.document()
         )
         if begun.answer is not None:
             return await self._publishing.repeated(tenant, model, begun.answer)
@@ -243,7 +244,7 @@ class Registration:
             # The address leads elsewhere by now: a run's newest model of a name, for example.
             source = await self._origins.fetch(tenant, plan.origin, folder)
         return await self._publishing.publish(
-            tenant, model, plan, source, folder, asked, repeated=begun.repeated
+            tenant, model, plan, source, folder, request, repeated=begun.repeated
         )
 
     async def _from_folder(
@@ -252,13 +253,13 @@ class Registration:
         model: ModelId,
         plan: RegistrationPlan,
         folder: Path,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         training_log: str | None,
         run_id: str | None,
     ) -> ModelMetadata:
         begun = await self._stores.ledger.begin_operation(
-            tenant, model, asked.operation_id, asked.fingerprint, plan.document()
+            tenant, model, request.operation_id, request.fingerprint, plan.document()
         )
         if begun.answer is not None:
             return await self._publishing.repeated(tenant, model, begun.answer)
@@ -266,10 +267,10 @@ class Registration:
             # The first attempt's plan, so that the bundle gets the same bytes again.
             plan = RegistrationPlan.from_document(begun.plan)
         source = await self._origins.log(
-            tenant, model, plan, folder, asked, training_log=training_log, run_id=run_id
+            tenant, model, plan, folder, request, training_log=training_log, run_id=run_id
         )
         return await self._publishing.publish(
-            tenant, model, plan, source, folder, asked, repeated=begun.repeated
+            tenant, model, plan, source, folder, request, repeated=begun.repeated
         )
 
     async def _told(self, source: str | Path | None, operation_id: str | None) -> str | None:

@@ -18,8 +18,8 @@ from ...domain.models import timestamp
 from ...frameworks import adapter_for
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import LoggedModelRecord, RunRecord
-from ..backends import Stores
-from ..idempotency import Request
+from ..backends import Backends
+from ..idempotency import IdempotentRequest
 from .plan import RegistrationPlan
 
 
@@ -44,7 +44,7 @@ class LoggedTraining:
 
 
 class Training:
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Backends) -> None:
         self._stores = stores
 
     def save(self, plan: RegistrationPlan, model: Any, folder: Path, input_example: Any) -> None:
@@ -73,7 +73,7 @@ class Training:
         model: ModelId,
         plan: RegistrationPlan,
         folder: Path,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         training_log: str | None,
         run_id: str,
@@ -94,7 +94,7 @@ class Training:
             run_id=run,
             framework=plan.framework,
             tags={
-                **_made_by(plan, asked),
+                **_made_by(plan, request),
                 tags.FRAMEWORK: plan.framework,
                 tags.MODEL_TYPE: plan.model_type,
                 tags.DATASET: json.dumps(plan.dataset, sort_keys=True),
@@ -108,17 +108,17 @@ class Training:
         return logged
 
     async def find_logged(
-        self, tenant: TenantId, model: ModelId, asked: Request, folder: Path
+        self, tenant: TenantId, model: ModelId, request: IdempotentRequest, folder: Path
     ) -> LoggedModelRecord | None:
         """The LoggedModel that carries the operation's id, its files in ``folder`` instead of what
         is there; or None. Anybody can set that tag: nothing is registered from this alone. Raises
         :class:`OperationConflict` if the operation logged a model for another request."""
         experiment = await self.experiment(tenant, model)
-        logged = await self._stores.tracking.find_logged_model(experiment, asked.operation_id)
+        logged = await self._stores.tracking.find_logged_model(experiment, request.operation_id)
         if logged is None:
             return None
-        if logged.tags.get(tags.REQUEST, asked.fingerprint) != asked.fingerprint:
-            raise OperationConflict(asked.operation_id)
+        if logged.tags.get(tags.REQUEST, request.fingerprint) != request.fingerprint:
+            raise OperationConflict(request.operation_id)
         shutil.rmtree(folder)
         await self._download(logged.artifact_uri, folder)
         return logged
@@ -133,23 +133,25 @@ class Training:
             await artifacts.get_folder(path, folder)
 
     async def begin_run(
-        self, tenant: TenantId, model: ModelId, plan: RegistrationPlan, asked: Request
+        self, tenant: TenantId, model: ModelId, plan: RegistrationPlan, request: IdempotentRequest
     ) -> str:
         """The id of a new run of the tenant, in the model's experiment."""
         return await self._stores.tracking.create_run(
             await self.experiment(tenant, model),
             name=f"{model} {plan.framework}",
-            tags=_made_by(plan, asked),
+            tags=_made_by(plan, request),
         )
 
-    async def find_run(self, tenant: TenantId, model: ModelId, asked: Request) -> str | None:
+    async def find_run(
+        self, tenant: TenantId, model: ModelId, request: IdempotentRequest
+    ) -> str | None:
         """The id of the run that carries the operation's id as a tag, which anybody can set; or
         None. A run of another request is finished: it logged no model, and had other metrics."""
         experiment = await self.experiment(tenant, model)
-        run = await self._stores.tracking.find_run(experiment, asked.operation_id)
+        run = await self._stores.tracking.find_run(experiment, request.operation_id)
         if run is None:
             return None
-        if run.tags.get(tags.REQUEST, asked.fingerprint) == asked.fingerprint:
+        if run.tags.get(tags.REQUEST, request.fingerprint) == request.fingerprint:
             return run.run_id
         await self._stores.tracking.finish_run(run.run_id, "FAILED")
         return None
@@ -196,10 +198,10 @@ class Training:
         await artifacts.put_bytes(path, json.dumps(history, sort_keys=True).encode())
 
 
-def _made_by(plan: RegistrationPlan, asked: Request) -> dict[str, str]:
+def _made_by(plan: RegistrationPlan, request: IdempotentRequest) -> dict[str, str]:
     """The tags that tell which request a run or a LoggedModel belongs to."""
     return {
-        tags.OPERATION_ID: asked.operation_id,
-        tags.REQUEST: asked.fingerprint,
+        tags.OPERATION_ID: request.operation_id,
+        tags.REQUEST: request.fingerprint,
         tags.CREATED_BY: plan.created_by,
     }

@@ -35,8 +35,8 @@ from ...frameworks.protocol import SavedModel
 from ...ledger.ledger import Ledger
 from ...ledger.mappers import ModelRow
 from ..artifact_root import require_same_root
-from ..backends import Stores
-from ..idempotency import Request, answered_model, earlier_answer, model_answer
+from ..backends import Backends
+from ..idempotency import IdempotentRequest, model_response, restore_response, stored_response
 from ..projection.projection import Projection
 from .mlflow_versions import MlflowVersions
 from .model_sources import Source
@@ -49,7 +49,7 @@ _RUNS_CODE = (
 
 
 class VersionCreation:
-    def __init__(self, stores: Stores, projection: Projection) -> None:
+    def __init__(self, stores: Backends, projection: Projection) -> None:
         self._stores = stores
         self._projection = projection
         self._mlflow_versions = MlflowVersions(stores)
@@ -61,7 +61,7 @@ class VersionCreation:
         plan: RegistrationPlan,
         source: Source,
         folder: Path,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         repeated: bool,
     ) -> ModelMetadata:
@@ -71,27 +71,37 @@ class VersionCreation:
         saved = await asyncio.to_thread(self.check, plan, folder)
         await self._projection.prepare(tenant, model)
         number = await self._mlflow_versions.create(
-            tenant, model, plan, source, asked, repeated=repeated
+            tenant, model, plan, source, request, repeated=repeated
         )
         try:
             bundle = await self.bundle(tenant, model, number, plan, source, saved, folder)
         except AlreadyExists:
-            if not asked.named:
+            if not request.named:
                 raise
-            return await self._overtaken(tenant, model, asked)
+            return await self._concurrent_winner(tenant, model, request)
         try:
             return await self.commit(
-                tenant, model, number, plan, source, saved, bundle, asked, kind=EntryKind.REGISTERED
+                tenant,
+                model,
+                number,
+                plan,
+                source,
+                saved,
+                bundle,
+                request,
+                kind=EntryKind.REGISTERED,
             )
         except InvalidInput:
-            await self.withdraw(tenant, model, number)
+            await self.discard(tenant, model, number)
             raise
 
-    async def _overtaken(self, tenant: TenantId, model: ModelId, asked: Request) -> ModelMetadata:
+    async def _concurrent_winner(
+        self, tenant: TenantId, model: ModelId, request: IdempotentRequest
+    ) -> ModelMetadata:
         """The answer of another attempt at this registration, whose files are in the bundle's
         place: it has logged its own, so they differ from ours. Raises BackendUnavailable while it
         has not committed."""
-        earlier = await earlier_answer(self._stores.ledger, tenant, asked)
+        earlier = await stored_response(self._stores.ledger, tenant, request)
         if earlier is None:
             raise BackendUnavailable(
                 "registry", "the same registration is being made now"
@@ -102,8 +112,8 @@ class VersionCreation:
         self, tenant: TenantId, model: ModelId, answer: Mapping[str, Any]
     ) -> ModelMetadata:
         """The answer of a registration that has committed before; MLflow follows if it had not."""
-        await self._projection.catch_up(tenant, model)
-        return await answered_model(self._stores.ledger, tenant, answer)
+        await self._projection.try_apply_pending(tenant, model)
+        return await restore_response(self._stores.ledger, tenant, answer)
 
     async def check_artifact_root(self) -> None:
         """Raise :class:`InvalidInput` if the ledger's versions have their files elsewhere than
@@ -120,7 +130,7 @@ class VersionCreation:
         if row is not None:
             _check_model_type(row, plan)
 
-    async def withdraw(self, tenant: TenantId, model: ModelId, number: int) -> None:
+    async def discard(self, tenant: TenantId, model: ModelId, number: int) -> None:
         """Remove a version that MLflow has and the ledger did not take."""
         if await self._stores.ledger.read.versions_by_number(tenant, model, [number]):
             return
@@ -183,7 +193,7 @@ class VersionCreation:
         source: Source,
         saved: SavedModel,
         bundle: Bundle,
-        asked: Request,
+        request: IdempotentRequest,
         *,
         kind: EntryKind,
         actor: str | None = None,
@@ -191,18 +201,18 @@ class VersionCreation:
     ) -> ModelMetadata:
         """Enter the version into the ledger, or find that somebody has."""
         ledger: Ledger = self._stores.ledger
-        async with ledger.new_book(
+        async with ledger.begin_new(
             tenant,
             model,
             description=plan.description,
             model_type=plan.model_type,
             actor=plan.created_by,
-        ) as book:
-            earlier = await book.answer_of(asked.operation_id, asked.fingerprint)
+        ) as work:
+            earlier = await work.stored_response(request.operation_id, request.fingerprint)
             if earlier is None:
-                _check_model_type(book.model, plan)
+                _check_model_type(work.model, plan)
                 created_at = datetime.fromisoformat(plan.created_at)
-                await book.add_version(
+                await work.add_version(
                     VersionMetadata(
                         tenant_id=tenant,
                         model_id=model,
@@ -221,11 +231,11 @@ class VersionCreation:
                         updated_at=created_at,
                     )
                 )
-                await book.append(
+                await work.append(
                     kind,
                     actor=actor or plan.created_by,
                     reason=reason,
-                    operation_id=asked.operation_id,
+                    operation_id=request.operation_id,
                     moves=[StageMove(number, None, Stage.DEVELOPMENT)],
                     detail={
                         "bundle_digest": bundle.digest,
@@ -236,15 +246,15 @@ class VersionCreation:
                         **_omitted(plan),
                     },
                 )
-                answer = await book.metadata()
-                kept = {**model_answer(answer), "version": number}
-                await book.answer(asked.operation_id, asked.fingerprint, kept)
-                change = await book.announce()
+                answer = await work.metadata()
+                kept = {**model_response(answer), "version": number}
+                await work.store_response(request.operation_id, request.fingerprint, kept)
+                change = await work.enqueue_sync()
         if earlier is not None:
             if earlier.get("version") != number:
-                await self.withdraw(tenant, model, number)
+                await self.discard(tenant, model, number)
             return await self.repeated(tenant, model, earlier)
-        await self._projection.follow(tenant, model, change)
+        await self._projection.apply_change(tenant, model, change)
         return answer
 
     def check(self, plan: RegistrationPlan, folder: Path) -> SavedModel:

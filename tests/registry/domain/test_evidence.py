@@ -69,11 +69,11 @@ def test_evidence_that_fits_is_used() -> None:
         ({"model_id": "fraud"}, "other_version"),
         ({"version": 3}, "other_version"),
         ({"version": None}, "other_version"),
-        ({"bundle_digest": "sha256:" + "d" * 64}, "other_bundle"),
-        ({"baseline": None}, "other_baseline"),
-        ({"baseline": 2}, "other_baseline"),
-        ({"policy_fingerprint": "sha256:" + "d" * 64}, "other_policy"),
-        ({"policy_fingerprint": ""}, "other_policy"),
+        ({"bundle_digest": "sha256:" + "d" * 64}, "digest_mismatch"),
+        ({"baseline": None}, "baseline_mismatch"),
+        ({"baseline": 2}, "baseline_mismatch"),
+        ({"policy_fingerprint": "sha256:" + "d" * 64}, "policy_mismatch"),
+        ({"policy_fingerprint": ""}, "policy_mismatch"),
         ({"recorded_at": NOW - timedelta(days=30, microseconds=1)}, "expired"),
         ({"recorded_at": None}, "expired"),
         ({"recorded_at": NOW + timedelta(days=400)}, "future_dated"),
@@ -111,7 +111,7 @@ def test_evidence_lasts_to_the_end_of_its_age() -> None:
 def test_a_first_version_is_judged_against_nothing() -> None:
     """Where nothing is in production, evidence with a baseline does not fit, and without does."""
     assert _judge(replace(FITTING, baseline=None), production=None) == (["e1"], [])
-    assert _judge(FITTING, production=None) == ([], ["other_baseline"])
+    assert _judge(FITTING, production=None) == ([], ["baseline_mismatch"])
 
 
 @pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])

@@ -18,8 +18,8 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.validation import (
     finite_metrics,
     stored_metrics,
-    text,
     text_map,
+    validate_text,
 )
 
 
@@ -127,14 +127,14 @@ def test_names_that_mlflow_takes_are_names(name: str) -> None:
 @pytest.mark.parametrize("value", ["", "why", "é\n\t", "x" * 5000])
 def test_text_stays_as_it_is(value: str) -> None:
     """Lines, tabs and other scripts are text too."""
-    assert text(value, field="reason") == value
+    assert validate_text(value, field="reason") == value
 
 
 @pytest.mark.parametrize("value", [None, 1, b"why", "a\0b", "x" * 5001, "\udcff"])
 def test_what_is_no_text_is_refused(value: Any) -> None:
     """The error names the field."""
     with pytest.raises(InvalidInput) as caught:
-        text(value, field="reason")
+        validate_text(value, field="reason")
 
     assert caught.value.field == "reason"
 

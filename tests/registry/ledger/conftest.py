@@ -76,7 +76,7 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 def pages(ledger: Ledger) -> Pages:
-    """An empty book of a model of the test's own."""
+    """An empty work of a model of the test's own."""
     return Pages(ledger)
 
 

@@ -19,10 +19,10 @@ from model_lifecycle.registry.ledger.ledger import Ledger
 async def main(url: str, tenant: str, model: str) -> None:
     ledger = await Ledger.open(url)
     try:
-        async with ledger.book(TenantId(tenant), ModelId(model)) as book:
+        async with ledger.begin(TenantId(tenant), ModelId(model)) as work:
             print("locked", flush=True)
             os.kill(os.getpid(), signal.SIGSTOP)
-            await book.append(EntryKind.MOVED, actor="late", reason="", operation_id="late")
+            await work.append(EntryKind.MOVED, actor="late", reason="", operation_id="late")
     except BackendUnavailable as error:
         print(f"refused: {error}", flush=True)
     else:

@@ -156,8 +156,8 @@ async def test_a_failed_entry_leaves_nothing(pages: Pages) -> None:
     before = await pages.entries(), await pages.stages()
 
     async def fails() -> None:
-        async with pages.ledger.book(pages.tenant, pages.model) as book:
-            await book.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x", moves=())
+        async with pages.ledger.begin(pages.tenant, pages.model) as work:
+            await work.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x", moves=())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -180,24 +180,24 @@ async def test_a_version_is_entered_once(pages: Pages) -> None:
 
 async def test_what_is_not_there_is_not_found(pages: Pages) -> None:
     """Unknown models have no book; unknown and deleted versions are not in it."""
-    for opened in (pages.ledger.book, pages.ledger.snapshot):
+    for opened in (pages.ledger.begin, pages.ledger.snapshot):
         with pytest.raises(ModelNotFound):
             async with opened(pages.tenant, ModelId("nothing")):
                 pass
     await pages.register(1)
     await pages.move((1, D, X), kind=EntryKind.DELETED)
-    async with pages.ledger.snapshot(pages.tenant, pages.model) as book:
+    async with pages.ledger.snapshot(pages.tenant, pages.model) as work:
         for version in (1, 2):
             with pytest.raises(VersionNotFound):
-                await book.version(version)
+                await work.version(version)
 
 
 async def test_numbers_and_texts_survive(pages: Pages) -> None:
     """Floats to the last bit and texts of any script, in JSON columns of both databases."""
     odd: dict[str, Any] = {"a": [0.1 + 0.2, 1e-300, -0.0, 2**53], "é😀\n": "\u2028", "n": None}
     await pages.register(1)
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        await book.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x", detail=odd)
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        await work.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x", detail=odd)
     entry = (await pages.entries())[-1]
 
     assert dict(entry.detail) == odd

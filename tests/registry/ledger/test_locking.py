@@ -34,10 +34,10 @@ async def test_a_book_is_open_for_one_writer_at_a_time(pages: Pages) -> None:
     seen: list[int] = []
 
     async def write() -> None:
-        async with pages.ledger.book(pages.tenant, pages.model) as book:
-            seen.append(book.model.epoch)
+        async with pages.ledger.begin(pages.tenant, pages.model) as work:
+            seen.append(work.model.epoch)
             await asyncio.sleep(0)
-            await book.append(EntryKind.MOVED, actor="kim", reason="", operation_id=str(len(seen)))
+            await work.append(EntryKind.MOVED, actor="kim", reason="", operation_id=str(len(seen)))
 
     await asyncio.gather(*(write() for _ in range(WRITERS)))
 
@@ -55,7 +55,7 @@ async def test_another_models_book_can_be_open_beside(database: str, pages: Page
         await other.set_policy(PromotionPolicy(shadow={"a": 1}))
 
     started = time.perf_counter()
-    async with pages.ledger.book(pages.tenant, pages.model):
+    async with pages.ledger.begin(pages.tenant, pages.model):
         waiting = asyncio.ensure_future(write())
         await asyncio.sleep(0.3)
         assert waiting.done() is database.startswith("postgresql")
@@ -68,8 +68,8 @@ async def test_another_models_book_can_be_open_beside(database: str, pages: Page
 async def test_readers_do_not_wait_for_a_writer(pages: Pages) -> None:
     """They see the state before its commit."""
     await pages.life()
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        await book.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x")
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        await work.append(EntryKind.MOVED, actor="kim", reason="", operation_id="x")
         async with asyncio.timeout(2):
             assert len(await pages.entries()) == 7
             assert await verify_model(pages.ledger, pages.tenant, pages.model) == 7
@@ -82,11 +82,11 @@ async def test_a_lock_is_not_waited_for_for_ever(database: str, pages: Pages) ->
     await pages.register(1)
     second = Ledger(open_engine(database, Limits(lock=1.0)))
     started = time.perf_counter()
-    async with pages.ledger.book(pages.tenant, pages.model):
+    async with pages.ledger.begin(pages.tenant, pages.model):
         with pytest.raises(
             ChangeInProgress, match=f"change of model '{pages.model}' is in progress"
         ):
-            async with second.book(pages.tenant, pages.model):
+            async with second.begin(pages.tenant, pages.model):
                 pass
     took = time.perf_counter() - started
     await second.close()
@@ -122,17 +122,17 @@ async def test_an_operation_is_begun_once(pages: Pages) -> None:
 async def test_an_answer_is_kept_once(pages: Pages) -> None:
     """A committed operation keeps its answer; another request under its id does not get in."""
     await pages.register(1)
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        await book.answer("op", "sha256:1", {"number": 1})
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        assert await book.answer_of("op", "sha256:1") == {"number": 1}
-        assert await book.answer_of("other", "sha256:1") is None
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        await work.store_response("op", "sha256:1", {"number": 1})
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        assert await work.stored_response("op", "sha256:1") == {"number": 1}
+        assert await work.stored_response("other", "sha256:1") is None
         with pytest.raises(OperationConflict):
-            await book.answer_of("op", "sha256:2")
+            await work.stored_response("op", "sha256:2")
 
     async def again() -> None:
-        async with pages.ledger.book(pages.tenant, pages.model) as book:
-            await book.answer("op", "sha256:2", {"number": 2})
+        async with pages.ledger.begin(pages.tenant, pages.model) as work:
+            await work.store_response("op", "sha256:2", {"number": 2})
 
     with pytest.raises(OperationConflict):
         await again()
@@ -145,8 +145,8 @@ async def test_an_abandoned_operation_can_begin_again(pages: Pages) -> None:
     await pages.ledger.abandon_operation(pages.tenant, "op")
     begun = await pages.ledger.begin_operation(*arguments, "sha256:2", {})
     await pages.register(1)
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        await book.answer("op", "sha256:2", {"number": 1})
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        await work.store_response("op", "sha256:2", {"number": 1})
     await pages.ledger.abandon_operation(pages.tenant, "op")
     found = await pages.ledger.read.operation(pages.tenant, "op")
 
@@ -162,8 +162,8 @@ async def test_a_cancelled_writer_leaves_all_or_nothing(pages: Pages, steps: int
     await pages.register(1)
 
     async def write() -> None:
-        async with pages.ledger.book(pages.tenant, pages.model) as book:
-            await book.append(
+        async with pages.ledger.begin(pages.tenant, pages.model) as work:
+            await work.append(
                 EntryKind.MOVED,
                 actor="kim",
                 reason="why",
@@ -171,8 +171,8 @@ async def test_a_cancelled_writer_leaves_all_or_nothing(pages: Pages, steps: int
                 moves=[StageMove(1, Stage.DEVELOPMENT, Stage.STAGING)],
                 forced=True,
             )
-            await book.answer("cancelled", "sha256:1", {"number": 1})
-            await book.announce()
+            await work.store_response("cancelled", "sha256:1", {"number": 1})
+            await work.enqueue_sync()
 
     writer = asyncio.ensure_future(write())
     for _ in range(steps):
@@ -181,8 +181,8 @@ async def test_a_cancelled_writer_leaves_all_or_nothing(pages: Pages, steps: int
     writer.cancel()
     await asyncio.wait([writer])
     started = time.perf_counter()
-    async with pages.ledger.book(pages.tenant, pages.model) as book:
-        committed = book.model.epoch == 2
+    async with pages.ledger.begin(pages.tenant, pages.model) as work:
+        committed = work.model.epoch == 2
     took = time.perf_counter() - started
     notes = await pages.ledger.read.projections(pages.tenant, pages.model)
     operation = await pages.ledger.read.operation(pages.tenant, "cancelled")
@@ -200,10 +200,10 @@ async def test_a_writer_cancelled_while_it_waits_takes_no_lock(pages: Pages, tim
     await pages.register(1)
 
     async def write() -> None:
-        async with pages.ledger.book(pages.tenant, pages.model):
+        async with pages.ledger.begin(pages.tenant, pages.model):
             raise AssertionError("the lock is held by another writer")
 
-    async with pages.ledger.book(pages.tenant, pages.model):
+    async with pages.ledger.begin(pages.tenant, pages.model):
         waiting = asyncio.ensure_future(write())
         await asyncio.sleep(0.2)
         for _ in range(times):

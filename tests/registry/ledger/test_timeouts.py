@@ -198,7 +198,7 @@ async def test_a_long_migration_works(empty_database: str, monkeypatch: pytest.M
 async def test_verification_may_take_longer_than_a_request(pages: Pages) -> None:
     """Its snapshot may lie still for longer than a transaction of a request."""
     await pages.life()
-    async with pages.ledger.snapshot(pages.tenant, pages.model, limits=MAINTENANCE) as book:
-        before = len(await book.entries())
+    async with pages.ledger.snapshot(pages.tenant, pages.model, limits=MAINTENANCE) as work:
+        before = len(await work.entries())
         await asyncio.sleep(Limits().idle + 1)
-        assert len(await book.entries()) == before
+        assert len(await work.entries()) == before

@@ -21,8 +21,8 @@ from model_lifecycle.registry.ledger.tables import entries
 
 async def forge(pages: Pages, engine: AsyncEngine, **changes: Any) -> None:
     """Append an entry with the right hashes, and make the tables agree with it."""
-    async with pages.ledger.snapshot(pages.tenant, pages.model) as book:
-        model = book.model
+    async with pages.ledger.snapshot(pages.tenant, pages.model) as work:
+        model = work.model
     fields: dict[str, Any] = {
         "tenant_id": pages.tenant,
         "model_id": pages.model,

@@ -342,7 +342,7 @@ async def test_a_policy_may_require_onnx(world: RegistryFixture, model_id: str) 
         f"{world.tenant}/models/{model_id}/{version}/model_card.md"
     )
 
-    assert [item.code for item in readiness.missing] == ["no_onnx"]
+    assert [item.code for item in readiness.missing] == ["onnx_missing"]
     assert "no input example" in card.decode()
     with pytest.raises(GateRefused, match=r"model\.onnx"):
         await world.move(model_id, version, Stage.STAGING)

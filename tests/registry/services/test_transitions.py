@@ -113,8 +113,8 @@ BAD_EVIDENCE: dict[str, tuple[dict[str, Any], str]] = {
     "FAIL": ({"verdict": Verdict.FAIL}, "not_passed"),
     "INCONCLUSIVE": ({"verdict": "INCONCLUSIVE"}, "not_passed"),
     "INVALID": ({"verdict": "INVALID"}, "not_passed"),
-    "another baseline": ({"baseline": 7}, "other_baseline"),
-    "another policy": ({"policy_fingerprint": "sha256:" + "0" * 64}, "other_policy"),
+    "another baseline": ({"baseline": 7}, "baseline_mismatch"),
+    "another policy": ({"policy_fingerprint": "sha256:" + "0" * 64}, "policy_mismatch"),
     "another gate": ({"gate": Gate.VALIDATION}, "no_evidence"),
 }
 
@@ -146,7 +146,7 @@ async def test_proof_against_an_older_production_is_stale(
     with pytest.raises(GateRefused) as caught:
         await world.move(model_id, second, "production")
 
-    assert [item.code for item in caught.value.missing] == ["other_baseline"]
+    assert [item.code for item in caught.value.missing] == ["baseline_mismatch"]
     assert f"production is now version {first}" in str(caught.value)
     assert await world.stages(model_id) == {first: "production", second: "staging"}
 
@@ -162,7 +162,7 @@ async def test_a_new_policy_needs_new_proof(world: RegistryFixture, model_id: st
     await world.judged(model_id, version)
     promoted = await world.move(model_id, version, "production")
 
-    assert [item.code for item in caught.value.missing] == ["other_policy"]
+    assert [item.code for item in caught.value.missing] == ["policy_mismatch"]
     assert promoted.production_version == version
 
 

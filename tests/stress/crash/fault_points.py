@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from model_lifecycle.registry.artifacts.protocol import ArtifactStore
-from model_lifecycle.registry.services.backends import Stores
+from model_lifecycle.registry.services.backends import Backends
 
 
 class FaultPoints:
@@ -27,7 +27,7 @@ class FaultPoints:
     before the process can end.
     """
 
-    def __init__(self, stores: Stores, fatal: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, stores: Backends, fatal: int, tell: Callable[[str], None]) -> None:
         self._fatal = fatal
         self._told = tell
         self._guard = threading.Lock()
@@ -45,7 +45,7 @@ class FaultPoints:
                 self._told(name)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def _watch_ledger(self, stores: Stores) -> None:
+    def _watch_ledger(self, stores: Backends) -> None:
         engine = stores.ledger._engine.sync_engine
 
         @event.listens_for(engine, "after_cursor_execute")
@@ -67,7 +67,7 @@ class FaultPoints:
 
         dialect.do_commit = do_commit
 
-    def _watch_tracking(self, stores: Stores) -> None:
+    def _watch_tracking(self, stores: Backends) -> None:
         connection: Any = stores.tracking._connection
         for name in ("call", "call_registry", "transfer"):
             self._watch(connection, name, _title)
@@ -77,7 +77,7 @@ class FaultPoints:
             if not connection.dialect.is_async:
                 self.reach("before a commit of MLflow")
 
-    def _watch_artifacts(self, stores: Stores) -> None:
+    def _watch_artifacts(self, stores: Backends) -> None:
         for name, method in vars(ArtifactStore).items():
             if inspect.iscoroutinefunction(method) and name != "close":
                 self._watch(stores.artifacts, name, lambda *_, name=name: f"artifacts.{name}")

@@ -26,7 +26,7 @@ from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.ledger.ledger import Ledger
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
-from model_lifecycle.registry.services.backends import Stores
+from model_lifecycle.registry.services.backends import Backends
 from model_lifecycle.registry.settings import Settings
 
 TENANT, MODEL = "acme", "churn"
@@ -61,7 +61,7 @@ async def opened(place: dict[str, Any]) -> AsyncIterator[ModelRegistry]:
     ledger = await Ledger.open(settings.database_url)
     artifacts = LocalArtifacts(Path(settings.artifact_root))
     tracking = cast(MlflowTracking, EveryVersion())
-    yield ModelRegistry(Stores(settings, ledger, tracking, artifacts))
+    yield ModelRegistry(Backends(settings, ledger, tracking, artifacts))
     await ledger.close()
 
 
