@@ -11,9 +11,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from model_lifecycle.registry.administration import ApiKeys
 from model_lifecycle.registry.domain.errors import BackendUnavailable, RegistryError
 from model_lifecycle.registry.factory import open_registry
-from model_lifecycle.registry.ledger.api_keys import ApiKeys
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 

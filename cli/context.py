@@ -60,15 +60,13 @@ def repeatable(operation_id: str | None) -> Iterator[str]:
 
 
 def _require_ledger(settings: Settings) -> None:
-    from model_lifecycle.registry.ledger.engine import database_url
+    from model_lifecycle.registry.administration import ledger_file
 
-    url = database_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith(":"):
-        return
-    problem = _problem(Path(url.database))
+    file = ledger_file(settings.database_url)
+    problem = _problem(file) if file else None
     if problem:
         raise InvalidInput(
-            f"there is no registry here: {url.database} {problem}. Set {PREFIX}HOME, or "
+            f"there is no registry here: {file} {problem}. Set {PREFIX}HOME, or "
             "--home, to the folder of the registry; `model-lifecycle db upgrade` makes a new one.",
             field="home",
         )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from .base import LifecycleOperator
-from .runtime.ledger_entries import find_entry
 from .runtime.task_identity import operation_id
 from .runtime.template_values import optional_version
 
@@ -42,19 +39,16 @@ class DeleteModelOperator(LifecycleOperator):
 
         async def work(registry: ModelRegistry) -> dict[str, Any]:
             model = (self.tenant_id, self.model_id)
-            changed = await find_entry(registry, *model, operation) is None
             # Asked again after an earlier try had committed, the core finishes what that try left
             # undone in MLflow and among the files.
-            await registry.delete_model(
+            receipt = await registry.delete_model(
                 *model,
                 optional_version(self.version),
                 actor=actor,
                 reason=self.reason,
                 operation_id=operation,
             )
-            entry = await find_entry(registry, *model, operation)
-            if entry is None:
-                raise AirflowFailException("the ledger has no entry of this deletion")
+            entry = receipt.entry
             return {
                 "tenant_id": self.tenant_id,
                 "model_id": self.model_id,
@@ -63,7 +57,7 @@ class DeleteModelOperator(LifecycleOperator):
                 "actor": entry.actor,
                 "at": entry.at.isoformat(),
                 "sequence": entry.sequence,
-                "changed": changed,
+                "changed": not receipt.repeated,
             }
 
         result = self.call_registry(work)

@@ -14,7 +14,7 @@ from model_lifecycle.registry.domain.stages import Stage, parse_stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import find_entry, find_entry_into
+from .runtime.ledger_entries import find_entry_into
 from .runtime.notifications import as_list, build_event, count, notify, notify_once
 from .runtime.openlineage import record, stage_dataset, version_dataset
 from .runtime.task_identity import operation_id
@@ -127,15 +127,14 @@ class PromoteModelOperator(LifecycleOperator):
         async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             version, target = parse_version(self.version), parse_stage(self.target_stage)
             model = (self.tenant_id, self.model_id)
-            entry = await find_entry(registry, *model, operation)
+            earlier = await registry.find_operation(self.tenant_id, operation)
             known = await registry.get_version(*model, version)
-            changed = entry is None
-            if changed and known is not None and known.stage is target:
+            if earlier is None and known is not None and known.stage is target:
                 entry = await find_entry_into(registry, *model, version, target)
                 return _result(self, entry, known, target, changed=False)
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
-            await registry.transition_stage(
+            moved = await registry.transition_stage(
                 *model,
                 version,
                 target,
@@ -144,8 +143,9 @@ class PromoteModelOperator(LifecycleOperator):
                 expected_production=expected_production(self.expected_production),
                 operation_id=operation,
             )
-            entry = await find_entry(registry, *model, operation)
-            return _result(self, entry, known, target, changed=changed)
+            receipt = moved.receipt
+            assert receipt is not None, "a write returns its receipt"
+            return _result(self, receipt.entry, known, target, changed=not receipt.repeated)
 
         return work
 

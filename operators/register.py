@@ -12,7 +12,6 @@ from model_lifecycle.registry.domain.stages import Stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import find_entry
 from .runtime.openlineage import record, version_dataset
 from .runtime.task_identity import operation_id
 
@@ -87,8 +86,6 @@ class RegisterModelOperator(LifecycleOperator):
         operation, actor = operation_id(context), self.actor(context)
 
         async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
-            entry = await find_entry(registry, self.tenant_id, self.model_id, operation)
-            created = entry is None
             metadata = await registry.register_model(
                 self.tenant_id,
                 self.model_id,
@@ -103,12 +100,9 @@ class RegisterModelOperator(LifecycleOperator):
                 created_by=actor,
                 operation_id=operation,
             )
-            entry = entry or await find_entry(registry, self.tenant_id, self.model_id, operation)
-            if entry is None or not entry.moves:
-                raise AirflowFailException(
-                    f"{self.model_id} was registered, but the ledger has no entry for it; run "
-                    f"'model-lifecycle reconcile --tenant {self.tenant_id}'"
-                )
+            receipt = metadata.receipt
+            assert receipt is not None, "a write returns its receipt"
+            entry = receipt.entry
             version = await registry.get_version(
                 self.tenant_id, self.model_id, entry.moves[0].version
             )
@@ -125,7 +119,7 @@ class RegisterModelOperator(LifecycleOperator):
                 **{name: known[name] for name in fields},
                 "model_type": metadata.model_type,
                 "run_id": version.run_id,
-                "created": created,
+                "created": not receipt.repeated,
             }
             return outcome, event_extra(entry, version, Stage.DEVELOPMENT)
 

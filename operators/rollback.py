@@ -12,7 +12,6 @@ from model_lifecycle.registry.domain.stages import Stage
 from .base import LifecycleOperator
 from .links import ModelVersionLink
 from .runtime.assets import announce, event_extra, stage_outlets
-from .runtime.ledger_entries import find_entry
 from .runtime.notifications import as_list, build_event, count, notify_once
 from .runtime.openlineage import record, stage_dataset, version_dataset
 from .runtime.task_identity import operation_id
@@ -76,10 +75,9 @@ class RollbackModelOperator(LifecycleOperator):
         async def work(registry: ModelRegistry) -> tuple[dict[str, Any], dict[str, Any]]:
             to_version = optional_version(self.to_version)
             model = (self.tenant_id, self.model_id)
-            changed = await find_entry(registry, *model, operation) is None
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
-            await registry.rollback(
+            moved = await registry.rollback(
                 *model,
                 to_version=to_version,
                 expected_production=expected_production(self.expected_production),
@@ -87,9 +85,10 @@ class RollbackModelOperator(LifecycleOperator):
                 reason=self.reason,
                 operation_id=operation,
             )
-            entry = await find_entry(registry, *model, operation)
-            if entry is None or entry.production is None:
-                raise AirflowFailException("the ledger has no entry of this rollback")
+            receipt = moved.receipt
+            assert receipt is not None, "a write returns its receipt"
+            entry = receipt.entry
+            assert entry.production is not None, "a rollback has a successor, or is refused"
             back = await registry.get_version(*model, entry.production)
             if back is None:
                 raise AirflowFailException(f"version {entry.production} was deleted since")
@@ -102,7 +101,7 @@ class RollbackModelOperator(LifecycleOperator):
                 "actor": entry.actor,
                 "at": entry.at.isoformat(),
                 "sequence": entry.sequence,
-                "changed": changed,
+                "changed": not receipt.repeated,
             }
             return outcome, event_extra(entry, back, Stage.PRODUCTION)
 

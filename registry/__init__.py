@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .domain.promotion_policy import PromotionPolicy
     from .domain.stages import Gate, Stage
     from .factory import open_registry
+    from .frameworks.protocol import Predictor
+    from .mlflow_adapter.records import ExperimentRecord, RunRecord
     from .model_registry import ModelRegistry
     from .settings import Settings
     from .sync import run_sync
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "ANY": "domain.preconditions",
     "Evidence": "domain.evidence",
+    "ExperimentRecord": "mlflow_adapter.records",
     "Gate": "domain.stages",
     "LedgerEntry": "domain.models",
     "ModelMetadata": "domain.models",
     "ModelRegistry": "model_registry",
+    "Predictor": "frameworks.protocol",
     "Principal": "domain.authorization",
     "PromotionPolicy": "domain.promotion_policy",
     "Readiness": "domain.models",
     "Role": "domain.authorization",
+    "RunRecord": "mlflow_adapter.records",
     "Settings": "settings",
     "Stage": "domain.stages",
     "TrainedModel": "domain.models",
@@ -42,14 +47,17 @@ _HOMES = {
 __all__ = [
     "ANY",
     "Evidence",
+    "ExperimentRecord",
     "Gate",
     "LedgerEntry",
     "ModelMetadata",
     "ModelRegistry",
+    "Predictor",
     "Principal",
     "PromotionPolicy",
     "Readiness",
     "Role",
+    "RunRecord",
     "Settings",
     "Stage",
     "TrainedModel",

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts.protocol import ArtifactStore
+from .domain import identifiers
 from .domain.artifact_paths import REPORT_HTML
-from .domain.authorization import Principal
+from .domain.authorization import Principal, principal
+from .domain.commands import DeleteVersions, MoveStage, RollBack, SetPolicy
 from .domain.evidence import Evidence
 from .domain.models import (
     Finding,
@@ -23,26 +25,36 @@ from .domain.models import (
     ModelMetadata,
     ModelType,
     Readiness,
+    Receipt,
     TrainedModel,
     VersionMetadata,
 )
-from .domain.preconditions import ANY, ExpectedEpoch, ExpectedProduction
+from .domain.preconditions import (
+    ANY,
+    ExpectedEpoch,
+    ExpectedProduction,
+    parse_expected,
+    parse_expected_epoch,
+)
 from .domain.promotion_policy import PromotionPolicy
-from .domain.stages import Stage
+from .domain.stages import Stage, parse_stage
+from .domain.validation import validate_text
 from .frameworks.protocol import Predictor
 from .mlflow_adapter.records import ExperimentRecord, RunRecord
 from .services.backends import Backends
 from .services.catalog import Catalog
-from .services.deletion import Deletion
+from .services.deletion import DeletionService
 from .services.documents import Documents
 from .services.evidence import EvidenceService
 from .services.experiments import Experiments
 from .services.loading import Loading
+from .services.policies import PolicyService
 from .services.projection.adoption import Adoption
 from .services.projection.projection import Projection
 from .services.projection.reconciliation import Reconcile
 from .services.registration.model_sources import Sources
 from .services.registration.registration import Registration
+from .services.registration.registration_request import RegistrationRequest
 from .services.registration.run_logging import LoggedTraining, Training
 from .services.registration.version_creation import VersionCreation
 from .services.transitions import TransitionService
@@ -70,11 +82,12 @@ class ModelRegistry:
         publishing = VersionCreation(stores, projection)
         self._files = VersionFiles(stores, sources)
         self._catalog = Catalog(stores)
-        self._deletion = Deletion(stores, projection)
+        self._deletion = DeletionService(stores, projection)
         self._documents = Documents(stores)
         self._experiments = Experiments(stores, training)
-        self._judgement = EvidenceService(stores)
-        self._lifecycle = TransitionService(stores, projection, self._files)
+        self._evidence = EvidenceService(stores)
+        self._policies = PolicyService(stores, projection)
+        self._transitions = TransitionService(stores, projection, self._files)
         self._loading = Loading(stores)
         adoption = Adoption(stores, sources, publishing)
         self._reconcile = Reconcile(stores, projection, adoption, self._files)
@@ -137,22 +150,24 @@ class ModelRegistry:
         OperationConflict, BackendUnavailable.
         """
         return await self._registration.register_model(
-            tenant_id,
-            name,
-            model,
-            framework,
-            metrics,
-            parameters,
-            tags,
-            model_type=model_type,
-            description=description,
-            input_example=input_example,
-            training_log=training_log,
-            dataset=dataset,
-            outputs=outputs,
-            run_id=run_id,
-            created_by=created_by,
-            operation_id=operation_id,
+            RegistrationRequest(
+                tenant_id=tenant_id,
+                model_id=name,
+                model=model,
+                framework=framework,
+                metrics=metrics,
+                parameters=parameters,
+                tags=tags,
+                description=description,
+                dataset=dataset,
+                outputs=outputs,
+                created_by=created_by,
+                operation_id=operation_id,
+                model_type=model_type,
+                input_example=input_example,
+                training_log=training_log,
+                run_id=run_id,
+            )
         )
 
     async def create_version(
@@ -176,18 +191,20 @@ class ModelRegistry:
         Raises ModelNotFound, and what :meth:`register_model` raises.
         """
         return await self._registration.create_version(
-            tenant_id,
-            model_id,
-            source,
-            framework=framework,
-            metrics=metrics,
-            parameters=parameters,
-            tags=tags,
-            description=description,
-            dataset=dataset,
-            outputs=outputs,
-            created_by=created_by,
-            operation_id=operation_id,
+            RegistrationRequest(
+                tenant_id=tenant_id,
+                model_id=model_id,
+                model=source,
+                framework=framework,
+                metrics=metrics,
+                parameters=parameters,
+                tags=tags,
+                description=description,
+                dataset=dataset,
+                outputs=outputs,
+                created_by=created_by,
+                operation_id=operation_id,
+            )
         )
 
     async def log_model(
@@ -235,18 +252,18 @@ class ModelRegistry:
         Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound, BundleCorrupt,
         PermissionDenied, OperationConflict, BackendUnavailable; nothing is changed then.
         """
-        return await self._lifecycle.transition_stage(
-            tenant_id,
-            model_id,
-            version,
-            target_stage,
-            actor=actor,
-            reason=reason,
-            expected_production=expected_production,
-            expected_epoch=expected_epoch,
+        command = MoveStage(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            version=identifiers.version_number(version),
+            target=parse_stage(target_stage),
+            reason=validate_text(reason, field="reason"),
+            expected_production=parse_expected(expected_production),
+            expected_epoch=parse_expected_epoch(expected_epoch),
             force=force,
-            operation_id=operation_id,
         )
+        return await self._transitions.transition_stage(command, operation_id)
 
     async def rollback(
         self,
@@ -270,16 +287,16 @@ class ModelRegistry:
         BundleCorrupt, NoEarlierProduction, InvalidTransition, StaleProduction also when somebody
         else changed production meanwhile.
         """
-        return await self._lifecycle.rollback(
-            tenant_id,
-            model_id,
-            to_version=to_version,
-            actor=actor,
-            reason=reason,
-            expected_production=expected_production,
-            expected_epoch=expected_epoch,
-            operation_id=operation_id,
+        command = RollBack(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            to_version=None if to_version is None else identifiers.version_number(to_version),
+            reason=validate_text(reason, field="reason"),
+            expected_production=parse_expected(expected_production),
+            expected_epoch=parse_expected_epoch(expected_epoch),
         )
+        return await self._transitions.rollback(command, operation_id)
 
     async def delete_model(
         self,
@@ -291,21 +308,21 @@ class ModelRegistry:
         reason: str,
         expected_epoch: ExpectedEpoch = ANY,
         operation_id: str | None = None,
-    ) -> None:
+    ) -> Receipt:
         """Delete a version, or all versions of a model, that were never in production.
 
-        All or nothing; the history stays. Role: admin. Raises InvalidTransition where one of
-        them is, or ever was, in production.
+        All or nothing; the history stays. Returns the deletion's receipt. Role: admin. Raises
+        InvalidTransition where one of them is, or ever was, in production.
         """
-        await self._deletion.delete_model(
-            tenant_id,
-            model_id,
-            version,
-            actor=actor,
-            reason=reason,
-            expected_epoch=expected_epoch,
-            operation_id=operation_id,
+        command = DeleteVersions(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            version=None if version is None else identifiers.version_number(version),
+            reason=validate_text(reason, field="reason"),
+            expected_epoch=parse_expected_epoch(expected_epoch),
         )
+        return await self._deletion.delete_model(command, operation_id)
 
     # --- Judgement
 
@@ -313,7 +330,7 @@ class ModelRegistry:
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
         """What a version still lacks for a stage, in words and codes; changes nothing."""
-        return await self._judgement.readiness(tenant_id, model_id, version, target_stage)
+        return await self._evidence.readiness(tenant_id, model_id, version, target_stage)
 
     async def record_evidence(
         self,
@@ -331,7 +348,7 @@ class ModelRegistry:
         Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
         for evidence that differs from its report or is dated in the future.
         """
-        return await self._judgement.record_evidence(
+        return await self._evidence.record_evidence(
             tenant_id, model_id, version, evidence, actor=actor
         )
 
@@ -351,19 +368,21 @@ class ModelRegistry:
 
         Returns the policy complete with the defaults of its gates. Raises InvalidInput for a
         policy that the gates do not understand, or whose values together never allow a PASS."""
-        return await self._judgement.set_policy(
-            tenant_id,
-            model_id,
-            policy,
-            actor=actor,
-            reason=reason,
-            expected_epoch=expected_epoch,
-            operation_id=operation_id,
+        command = SetPolicy(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            policy=policy
+            if isinstance(policy, PromotionPolicy)
+            else PromotionPolicy.from_document(policy),
+            reason=validate_text(reason, field="reason"),
+            expected_epoch=parse_expected_epoch(expected_epoch),
         )
+        return await self._policies.set_policy(command, operation_id)
 
     async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
         """The model's policy; a default one, with empty gates, until one is set."""
-        return await self._judgement.get_policy(tenant_id, model_id)
+        return await self._policies.get_policy(tenant_id, model_id)
 
     # --- Catalogue
 

@@ -8,8 +8,8 @@ from hashlib import sha256
 
 from fastapi import Request
 
+from model_lifecycle.registry.administration import ApiKey, ApiKeys
 from model_lifecycle.registry.domain.authorization import Principal
-from model_lifecycle.registry.ledger.api_keys import ApiKey, ApiKeys
 
 from .caller import Caller, NotAuthenticated
 from .jwt import JwtVerifier

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
+from model_lifecycle.registry import ExperimentRecord, RunRecord
 from model_lifecycle.registry.domain.models import plain
-from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
 
 from ..auth.caller import Reader
 from ..http.page_token import EXPERIMENT_NAME, STARTED

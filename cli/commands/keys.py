@@ -18,7 +18,7 @@ from ..output import answer
 from ..rendering.table import Column, Sheet
 
 if TYPE_CHECKING:
-    from model_lifecycle.registry.ledger.api_keys import ApiKey, ApiKeys
+    from model_lifecycle.registry.administration import ApiKey, ApiKeys
 
 T = TypeVar("T")
 keys = typer.Typer(no_args_is_help=True, help="Keys to the HTTP API.")
@@ -43,7 +43,7 @@ def create(
     require(who, Action.FORCE)
     key, made = _with_keys(
         home,
-        lambda book: book.create(
+        lambda store: store.create(
             tenant,
             name,
             [item.value for item in role],
@@ -63,7 +63,7 @@ def create(
 @keys.command("list")
 def list_keys(tenant: Tenant, home: Home = None, as_json: AsJson = False) -> None:
     """The tenant's keys: who has them, what they may do, until when."""
-    listed = _with_keys(home, lambda book: book.list(tenant))
+    listed = _with_keys(home, lambda store: store.list(tenant))
     columns = [Column(title) for title in ("key", "name", "roles", "expires", "revoked")]
     answer(
         as_json,
@@ -82,21 +82,21 @@ def revoke(
 ) -> None:
     """Take a key out of use for good. Servers stop taking it within seconds."""
     require(acting(actor), Action.FORCE)
-    gone = _with_keys(home, lambda book: book.revoke(tenant, key_id))
+    gone = _with_keys(home, lambda store: store.revoke(tenant, key_id))
     answer(as_json, gone.document(), f"Key {gone.key_id} of {gone.name} is revoked.")
 
 
 def _with_keys(home: Any, work: Callable[[ApiKeys], Coroutine[Any, Any, T]]) -> T:
-    from model_lifecycle.registry.ledger.api_keys import ApiKeys
+    from model_lifecycle.registry.administration import ApiKeys
 
     settings = Settings(home=home)
 
     async def working() -> T:
-        book = await ApiKeys.open(settings.database_url)
+        store = await ApiKeys.open(settings.database_url)
         try:
-            return await work(book)
+            return await work(store)
         finally:
-            await book.close()
+            await store.close()
 
     return run_sync(working())
 

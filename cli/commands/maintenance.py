@@ -57,12 +57,12 @@ def upgrade(home: Home = None, as_json: AsJson = False) -> None:
 
     Run it before the first use of a ledger in service, and after each update.
     """
-    from model_lifecycle.registry.ledger import migrate
+    from model_lifecycle.registry.administration import upgrade_ledger
 
     settings = Settings(home=home)
     database = settings.shown()["database_url"]
     try:
-        migration = run_sync(migrate.upgrade(settings.database_url))
+        migration = run_sync(upgrade_ledger(settings.database_url))
     except OSError as error:
         raise InvalidInput(
             f"no ledger can be made at {database}: {error.strerror}", field="home"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ import typer
 
 from model_lifecycle.registry.domain.errors import VersionNotFound
 from model_lifecycle.registry.domain.identifiers import parse_version
-from model_lifecycle.registry.domain.models import LedgerEntry
+from model_lifecycle.registry.domain.models import LedgerEntry, Receipt
 from model_lifecycle.registry.domain.stages import Stage
 
 from ..confirmation import require_consent
@@ -67,8 +67,8 @@ def promote(
     """Promote a version, if its evidence allows it; the version it replaces is archived."""
     expected, who = expected_production(expect), acting(actor)
 
-    async def change(registry: ModelRegistry, operation: str) -> None:
-        await registry.transition_stage(
+    async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
+        moved = await registry.transition_stage(
             tenant,
             model,
             version,
@@ -79,6 +79,7 @@ def promote(
             force=force,
             operation_id=operation,
         )
+        return moved.receipt
 
     _change(home, as_json, tenant, model, operation_id, change)
 
@@ -114,8 +115,8 @@ def rollback(
     """
     expected, who = expected_production(expect), acting(actor)
 
-    async def change(registry: ModelRegistry, operation: str) -> None:
-        await registry.rollback(
+    async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
+        moved = await registry.rollback(
             tenant,
             model,
             to_version=to_version,
@@ -124,6 +125,7 @@ def rollback(
             expected_production=expected,
             operation_id=operation,
         )
+        return moved.receipt
 
     _change(home, as_json, tenant, model, operation_id, change)
 
@@ -140,9 +142,9 @@ def retire(
     """Take the production version out of service; afterwards nothing is in production."""
     who = acting(actor)
 
-    async def change(registry: ModelRegistry, operation: str) -> None:
+    async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
         version = await _version_to_retire(registry, tenant, model, operation)
-        await registry.transition_stage(
+        moved = await registry.transition_stage(
             tenant,
             model,
             version,
@@ -152,6 +154,7 @@ def retire(
             expected_production=version,
             operation_id=operation,
         )
+        return moved.receipt
 
     _change(home, as_json, tenant, model, operation_id, change)
 
@@ -188,8 +191,8 @@ def delete(
     require_consent(f"Delete {what} of {model}, with the files?", yes=yes)
     who = acting(actor)
 
-    async def change(registry: ModelRegistry, operation: str) -> None:
-        await registry.delete_model(
+    async def change(registry: ModelRegistry, operation: str) -> Receipt:
+        return await registry.delete_model(
             tenant, model, version, actor=who, reason=reason, operation_id=operation
         )
 
@@ -202,35 +205,23 @@ def _change(
     tenant: str,
     model: str,
     operation_id: str | None,
-    change: Callable[[ModelRegistry, str], Awaitable[None]],
+    change: Callable[[ModelRegistry, str], Coroutine[Any, Any, Receipt | None]],
 ) -> None:
-    """Make the change and tell the ledger entry that it made, or made when it came first."""
+    """Make the change and print its ledger entry: for a repetition, that of the first call."""
     with repeatable(operation_id) as operation:
-
-        async def changing(registry: ModelRegistry) -> LedgerEntry:
-            await change(registry, operation)
-            entry = await _entry(registry, tenant, model, operation)
-            assert entry is not None, "a change that succeeded is in the ledger"
-            return entry
-
-        entry = ask(home, changing)
+        receipt = ask(home, lambda registry: change(registry, operation))
+    assert receipt is not None, "a write returns its receipt"
+    entry = receipt.entry
     answer(as_json, {"entry": entry.document()}, *_message(entry))
-
-
-async def _entry(
-    registry: ModelRegistry, tenant: str, model: str, operation_id: str
-) -> LedgerEntry | None:
-    entries = await registry.history(tenant, model)
-    return next((item for item in reversed(entries) if item.operation_id == operation_id), None)
 
 
 async def _version_to_retire(
     registry: ModelRegistry, tenant: str, model: str, operation_id: str
 ) -> int:
     """The version in production; for a repetition, the one that the first call retired."""
-    earlier = await _entry(registry, tenant, model, operation_id)
-    if earlier is not None and earlier.moves:
-        return earlier.moves[0].version
+    earlier = await registry.find_operation(tenant, operation_id)
+    if earlier is not None and earlier.receipt is not None and earlier.receipt.entry.moves:
+        return earlier.receipt.entry.moves[0].version
     metadata = await registry.get_model(tenant, model)
     if metadata is None or metadata.production_version is None:
         raise VersionNotFound(model, "in production")

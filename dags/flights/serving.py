@@ -22,7 +22,7 @@ from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffi
 if TYPE_CHECKING:
     import pandas as pd
 
-    from model_lifecycle.registry.frameworks.protocol import Predictor
+    from model_lifecycle.registry import Predictor
     from model_lifecycle.registry.model_registry import ModelRegistry
 
 #: What answered before there was a model: the rule that every flight is on time.

@@ -1,4 +1,4 @@
-"""Reading back what a task did: every change has an entry, and an entry names its operation."""
+"""Finding the entry of what another task did."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ if TYPE_CHECKING:
     from model_lifecycle.registry.domain.models import LedgerEntry
     from model_lifecycle.registry.domain.stages import Stage
     from model_lifecycle.registry.model_registry import ModelRegistry
-
-
-async def find_entry(
-    registry: ModelRegistry, tenant_id: str, model_id: str, operation_id: str
-) -> LedgerEntry | None:
-    """The entry that the operation committed; None if it has committed nothing yet."""
-    for entry in reversed(await _history(registry, tenant_id, model_id)):
-        if entry.operation_id == operation_id:
-            return entry
-    return None
 
 
 async def find_entry_into(

@@ -13,6 +13,7 @@ from typing import Any
 
 from .authorization import Principal
 from .canonical_json import digest
+from .identifiers import ModelId, TenantId
 from .preconditions import Epochs, ExpectedProduction
 from .promotion_policy import PromotionPolicy
 from .stages import Stage
@@ -23,8 +24,8 @@ class Command:
     """A write on one model of a tenant. The roles of ``actor`` are no part of what is requested."""
 
     actor: Principal
-    tenant_id: str
-    model_id: str
+    tenant_id: TenantId
+    model_id: ModelId
 
     def fingerprint(self) -> str:
         """SHA-256 of the command's name and all of its fields.
@@ -94,6 +95,10 @@ class LogModel(Command):
     plan: Mapping[str, Any]
     model_class: str
     training_log: str | None
+
+
+#: The commands that change what the ledger has of a model, at an epoch that the caller may expect.
+ModelWrite = MoveStage | RollBack | DeleteVersions | SetPolicy
 
 
 def class_name(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -65,11 +65,21 @@ class VersionMetadata:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """What a write left in the ledger. ``repeated`` if an earlier call with the same operation id
+    did the work, and this one only got its response."""
+
+    entry: LedgerEntry
+    repeated: bool = field(compare=False)
+
+
+@dataclass(frozen=True)
 class ModelMetadata:
     """A model and its current version: the production version, else the newest in staging, else
     the newest. ``stage``, ``framework``, ``metrics``, ``parameters``, ``tags`` and
     ``artifact_uri`` are those of the current version. ``versions`` are the numbers of all
-    versions that were not deleted, ascending. ``epoch`` grows with every ledger entry."""
+    versions that were not deleted, ascending. ``epoch`` grows with every ledger entry. A write
+    returns the model with its ``receipt``; a model that was read has none."""
 
     model_id: str
     tenant_id: str
@@ -89,9 +99,13 @@ class ModelMetadata:
     artifact_uri: str
     production_version: int | None = None
     epoch: int = 0
+    receipt: Receipt | None = field(default=None, compare=False, repr=False)
 
     def document(self) -> dict[str, Any]:
-        return _document(self)
+        """The model as plain JSON, without the receipt of the write that returned it."""
+        document = _document(replace(self, receipt=None))
+        del document["receipt"]
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ModelMetadata:

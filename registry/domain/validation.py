@@ -76,6 +76,12 @@ def validate_text(value: Any, *, field: str, longest: int = MAX_TEXT) -> str:
     )
 
 
+def require_reason(reason: str, what: str) -> None:
+    """Raise :class:`InvalidInput` unless ``reason`` says why ``what`` is done."""
+    if not validate_text(reason, field="reason").strip():
+        raise InvalidInput(f"{what} needs a reason; it is kept in the ledger", field="reason")
+
+
 def _named(values: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise InvalidInput(f"{field} must map names to values", field=field)

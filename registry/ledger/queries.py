@@ -291,6 +291,19 @@ class LedgerReader:
         engine = self._patient if limit is None else self._engine
         return [ledger_entry(row) for row in await read(engine, query.limit(limit))]
 
+    async def entry_of(
+        self, tenant: TenantId, model: ModelId, operation_id: str
+    ) -> LedgerEntry | None:
+        """The entry that the operation appended; None if it has appended none."""
+        entries = tables.entries
+        rows = await self._rows(
+            select(entries)
+            .where(*_of_model(entries, tenant, model), entries.c.operation_id == operation_id)
+            .order_by(entries.c.sequence.desc())
+            .limit(1)
+        )
+        return ledger_entry(rows[0]) if rows else None
+
     async def entry_at(
         self, tenant: TenantId, model: ModelId, when: datetime
     ) -> LedgerEntry | None:

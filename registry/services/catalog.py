@@ -147,7 +147,7 @@ class Catalog:
         found = await self._read.operation(tenant, identifiers.operation_id(operation_id))
         if found is None or found.answer is None or "model" not in found.answer:
             return None
-        return await restore_response(self._ledger, tenant, found.answer)
+        return await restore_response(self._ledger, tenant, found.answer, operation_id)
 
     async def _check_known(self, tenant: TenantId, model: ModelId) -> None:
         """Raise ModelNotFound unless the ledger knows the model; a deleted one it does."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +11,11 @@ from typing import Any
 from ..domain import artifact_paths, identifiers
 from ..domain.authorization import Action, Principal, principal, require
 from ..domain.canonical_json import canonical_json
-from ..domain.commands import SetPolicy
 from ..domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     InvalidInput,
     InvalidTransition,
-    ModelNotFound,
 )
 from ..domain.evidence import (
     CLOCK_TOLERANCE,
@@ -29,14 +26,12 @@ from ..domain.evidence import (
     parse_gate,
     parse_verdict,
 )
-from ..domain.models import EntryKind, Readiness
-from ..domain.preconditions import ANY, ExpectedEpoch, check_epoch, parse_expected_epoch
-from ..domain.promotion_policy import PromotionPolicy, check_name
+from ..domain.models import Readiness
+from ..domain.promotion_policy import check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
 from ..domain.validation import validate_text
 from ..ledger.clock import ClockReading
 from .backends import Backends
-from .idempotency import idempotent_request, stored_response
 from .transitions import subject
 
 _MAX_SUMMARY = 64 * 1024
@@ -53,66 +48,6 @@ _IN_REPORT = (
 class EvidenceService:
     def __init__(self, stores: Backends) -> None:
         self._stores = stores
-
-    async def set_policy(
-        self,
-        tenant_id: str,
-        model_id: str,
-        policy: PromotionPolicy | Mapping[str, Any],
-        *,
-        actor: Principal | str,
-        reason: str = "",
-        expected_epoch: ExpectedEpoch = ANY,
-        operation_id: str | None = None,
-    ) -> PromotionPolicy:
-        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        epochs = parse_expected_epoch(expected_epoch)
-        who = principal(actor)
-        require(who, Action.SET_POLICY)
-        validate_text(reason, field="reason")
-        if not isinstance(policy, PromotionPolicy):
-            policy = PromotionPolicy.from_document(policy)
-        command = SetPolicy(
-            actor=who,
-            tenant_id=tenant,
-            model_id=model,
-            policy=policy,
-            reason=reason,
-            expected_epoch=epochs,
-        )
-        request = idempotent_request(operation_id, command)
-        policy = self._stores.complete_policy(policy)
-        if await stored_response(self._stores.ledger, tenant, request) is not None:
-            return policy
-        async with self._stores.ledger.begin(tenant, model) as work:
-            if await work.stored_response(request.operation_id, request.fingerprint) is not None:
-                return policy
-            check_epoch(epochs, model, work.model.epoch)
-            if work.model.policy_fingerprint != policy.fingerprint:
-                before = work.model.policy_fingerprint
-                await work.set_policy(policy)
-                await work.append(
-                    EntryKind.POLICY_SET,
-                    actor=str(who),
-                    reason=reason,
-                    operation_id=request.operation_id,
-                    detail={
-                        "policy": policy.document(),
-                        "fingerprint": policy.fingerprint,
-                        "previous_fingerprint": before,
-                    },
-                )
-            await work.store_response(
-                request.operation_id, request.fingerprint, {"policy": policy.fingerprint}
-            )
-        return policy
-
-    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
-        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        row = await self._stores.ledger.read.row(tenant, model)
-        if row is None:
-            raise ModelNotFound(model)
-        return row.policy
 
     async def record_evidence(
         self,

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..concurrency import run_concurrently
 from ..domain import identifiers
 from ..domain.commands import Command
 from ..domain.errors import OperationConflict
 from ..domain.identifiers import TenantId
-from ..domain.models import ModelMetadata
+from ..domain.models import ModelMetadata, Receipt
 from ..ledger.ledger import Ledger
 from ..ledger.unit_of_work import ModelUnitOfWork
 
@@ -75,10 +76,15 @@ def model_response(metadata: ModelMetadata) -> dict[str, Any]:
 
 
 async def restore_response(
-    ledger: Ledger, tenant: TenantId, answer: Mapping[str, Any]
+    ledger: Ledger, tenant: TenantId, response: Mapping[str, Any], operation_id: str
 ) -> ModelMetadata:
-    """The model that :func:`model_response` kept."""
-    document = dict(answer["model"])
-    today = await ledger.read.model(tenant, identifiers.model_id(document["model_id"]))
+    """The model that :func:`model_response` stored for the operation, with today's versions and
+    the operation's entry."""
+    document = dict(response["model"])
+    model = identifiers.model_id(document["model_id"])
+    today, entry = await run_concurrently(
+        ledger.read.model(tenant, model), ledger.read.entry_of(tenant, model, operation_id)
+    )
     document["versions"] = today.versions if today else ()
-    return ModelMetadata.from_document(document)
+    receipt = Receipt(entry, repeated=True) if entry else None
+    return replace(ModelMetadata.from_document(document), receipt=receipt)

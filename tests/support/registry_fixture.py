@@ -50,7 +50,7 @@ class RegistryFixture:
     async def version(self, model_id: str, source: int = 0, **arguments: Any) -> int:
         """Register the next version of the model from one of the sources; its number."""
         operation_id = arguments.pop("operation_id", None) or new_name("register")
-        await self.registry.register_model(
+        model = await self.registry.register_model(
             self.tenant,
             model_id,
             self.sources[source],
@@ -61,11 +61,8 @@ class RegistryFixture:
             operation_id=operation_id,
             **arguments,
         )
-        return next(
-            entry.moves[0].version
-            for entry in await self.registry.history(self.tenant, model_id)
-            if entry.operation_id == operation_id
-        )
+        assert model.receipt is not None
+        return model.receipt.entry.moves[0].version
 
     async def evidence(
         self, model_id: str, version: int, gate: Gate | str = Gate.SHADOW, /, **changes: Any

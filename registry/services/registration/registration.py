@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from ...domain.canonical_json import digest_bytes
 from ...domain.commands import LogModel, RegisterVersion, class_name
 from ...domain.errors import InvalidInput, ModelNotFound, UnknownFramework
 from ...domain.identifiers import ModelId, TenantId
-from ...domain.models import Framework, ModelMetadata, ModelType, TrainedModel, timestamp
+from ...domain.models import Framework, ModelMetadata, TrainedModel, timestamp
 from ...domain.validation import validate_text
 from ...frameworks import adapter_for, framework_of
 from ..backends import Backends
@@ -25,6 +24,7 @@ from ..idempotency import IdempotentRequest, idempotent_request, stored_response
 from .model_sources import Source, Sources
 from .origins import Origins
 from .plan import RegistrationPlan, version_plan
+from .registration_request import RegistrationRequest
 from .run_logging import LoggedTraining, Training
 from .version_creation import VersionCreation
 
@@ -42,43 +42,28 @@ class Registration:
         self._publishing = publishing
         self._origins = Origins(stores, training, sources)
 
-    async def register_model(
-        self,
-        tenant_id: str,
-        name: str,
-        model: Any,
-        framework: str | None,
-        metrics: Mapping[str, Any] | None,
-        parameters: Mapping[str, Any] | None,
-        tags: Mapping[str, Any] | None = None,
-        *,
-        model_type: str = ModelType.CLASSIFICATION.value,
-        description: str = "",
-        input_example: Any = None,
-        training_log: str | None = None,
-        dataset: Mapping[str, Any] | None = None,
-        outputs: Mapping[str, str] | None = None,
-        run_id: str | None = None,
-        created_by: Principal | str,
-        operation_id: str | None = None,
-    ) -> ModelMetadata:
-        tenant, model_id = identifiers.tenant_id(tenant_id), identifiers.model_id(name)
-        who = principal(created_by)
+    async def register_model(self, registration: RegistrationRequest) -> ModelMetadata:
+        """The model with its new version. Raises as ``ModelRegistry.register_model`` does."""
+        tenant = identifiers.tenant_id(registration.tenant_id)
+        model_id = identifiers.model_id(registration.model_id)
+        who = principal(registration.created_by)
         require(who, Action.REGISTER)
+        model = registration.model
         source = model if isinstance(model, str | Path) else None
         plan = version_plan(
-            framework=self._framework(framework, optional=source is not None),
-            model_type=model_type,
-            description=description,
-            metrics=metrics,
-            parameters=parameters,
-            tags=tags,
-            dataset=dataset,
-            outputs=outputs,
+            framework=self._framework(registration.framework, optional=source is not None),
+            model_type=registration.model_type,
+            description=registration.description,
+            metrics=registration.metrics,
+            parameters=registration.parameters,
+            tags=registration.tags,
+            dataset=registration.dataset,
+            outputs=registration.outputs,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
-            source=await self._told(source, operation_id),
+            source=await _identify_source(source, registration.operation_id),
         )
+        training_log, run_id = registration.training_log, registration.run_id
         if training_log is not None:
             validate_text(training_log, field="training_log", longest=MAX_LOG)
         command = RegisterVersion(
@@ -90,10 +75,10 @@ class Registration:
             run_id=run_id,
             training_log=_digest(training_log),
         )
-        request = idempotent_request(operation_id, command)
+        request = idempotent_request(registration.operation_id, command)
         earlier = await stored_response(self._stores.ledger, tenant, request)
         if earlier is not None:
-            return await self._publishing.repeated(tenant, model_id, earlier)
+            return await self._publishing.replay_response(tenant, model_id, request, earlier)
         await self._publishing.check_artifact_root()
         await self._publishing.check_model_type(tenant, model_id, plan)
         if run_id is not None:
@@ -105,50 +90,24 @@ class Registration:
             if source is not None:
                 plan = await asyncio.to_thread(self._copied, plan, source, folder)
             else:
-                await self._save(plan, model, folder, input_example)
+                await self._save(plan, model, folder, registration.input_example)
             return await self._from_folder(
                 tenant, model_id, plan, folder, request, training_log=training_log, run_id=run_id
             )
 
-    async def create_version(
-        self,
-        tenant_id: str,
-        model_id: str,
-        source: str | Path,
-        *,
-        framework: str | None = None,
-        metrics: Mapping[str, Any] | None = None,
-        parameters: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
-        description: str = "",
-        dataset: Mapping[str, Any] | None = None,
-        outputs: Mapping[str, str] | None = None,
-        created_by: Principal | str,
-        operation_id: str | None = None,
-    ) -> ModelMetadata:
-        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+    async def create_version(self, registration: RegistrationRequest) -> ModelMetadata:
+        """:meth:`register_model` for a model that exists, from a source; it keeps its type. Raises
+        :class:`ModelNotFound` as well."""
+        tenant = identifiers.tenant_id(registration.tenant_id)
+        model = identifiers.model_id(registration.model_id)
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             raise ModelNotFound(model)
-        if not isinstance(source, str | Path):
+        if not isinstance(registration.model, str | Path):
             raise InvalidInput(
                 "source must be models:/m-<id>, runs:/<run id>/<path> or a folder", field="source"
             )
-        return await self.register_model(
-            tenant,
-            model,
-            source,
-            framework,
-            metrics,
-            parameters,
-            tags,
-            model_type=row.model_type,
-            description=description,
-            dataset=dataset,
-            outputs=outputs,
-            created_by=created_by,
-            operation_id=operation_id,
-        )
+        return await self.register_model(replace(registration, model_type=row.model_type))
 
     async def log_model(
         self,
@@ -237,7 +196,7 @@ class Registration:
             tenant, model, request.operation_id, request.fingerprint, plan.document()
         )
         if begun.answer is not None:
-            return await self._publishing.repeated(tenant, model, begun.answer)
+            return await self._publishing.replay_response(tenant, model, request, begun.answer)
         if begun.plan is not None:
             plan = RegistrationPlan.from_document(begun.plan)
         if plan.origin is not None and plan.origin != source.origin:
@@ -262,7 +221,7 @@ class Registration:
             tenant, model, request.operation_id, request.fingerprint, plan.document()
         )
         if begun.answer is not None:
-            return await self._publishing.repeated(tenant, model, begun.answer)
+            return await self._publishing.replay_response(tenant, model, request, begun.answer)
         if begun.plan is not None:
             # The first attempt's plan, so that the bundle gets the same bytes again.
             plan = RegistrationPlan.from_document(begun.plan)
@@ -272,16 +231,6 @@ class Registration:
         return await self._publishing.publish(
             tenant, model, plan, source, folder, request, repeated=begun.repeated
         )
-
-    async def _told(self, source: str | Path | None, operation_id: str | None) -> str | None:
-        """What a request says it registers. A folder is known by what it holds, not by where it
-        lies: a repetition may come from another place, or another host."""
-        if not isinstance(source, Path):
-            return source
-        _check_folder(source)
-        if operation_id is None:
-            return str(source)
-        return f"folder:{await asyncio.to_thread(folder_digest, source)}"
 
     def _framework(self, framework: Any, *, optional: bool) -> str:
         if framework is None and optional:
@@ -297,6 +246,17 @@ class Registration:
         plan = plan.completed(framework=framework_of(folder), metrics={}, parameters={}, dataset={})
         self._publishing.check(plan, folder)
         return plan
+
+
+async def _identify_source(source: str | Path | None, operation_id: str | None) -> str | None:
+    """What identifies the source of a request. A folder is known by what it holds, not by where it
+    lies: a repetition may come from another folder, or another host."""
+    if not isinstance(source, Path):
+        return source
+    _check_folder(source)
+    if operation_id is None:
+        return str(source)
+    return f"folder:{await asyncio.to_thread(folder_digest, source)}"
 
 
 def _digest(training_log: str | None) -> str | None:

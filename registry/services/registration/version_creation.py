@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from ...domain.models import (
     EntryKind,
     Framework,
     ModelMetadata,
+    Receipt,
     StageMove,
     VersionMetadata,
 )
@@ -106,14 +108,19 @@ class VersionCreation:
             raise BackendUnavailable(
                 "registry", "the same registration is being made now"
             ) from None
-        return await self.repeated(tenant, model, earlier)
+        return await self.replay_response(tenant, model, request, earlier)
 
-    async def repeated(
-        self, tenant: TenantId, model: ModelId, answer: Mapping[str, Any]
+    async def replay_response(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        request: IdempotentRequest,
+        response: Mapping[str, Any],
     ) -> ModelMetadata:
-        """The answer of a registration that has committed before; MLflow follows if it had not."""
+        """The response of a registration that has committed before; MLflow follows if it had
+        not."""
         await self._projection.try_apply_pending(tenant, model)
-        return await restore_response(self._stores.ledger, tenant, answer)
+        return await restore_response(self._stores.ledger, tenant, response, request.operation_id)
 
     async def check_artifact_root(self) -> None:
         """Raise :class:`InvalidInput` if the ledger's versions have their files elsewhere than
@@ -231,7 +238,7 @@ class VersionCreation:
                         updated_at=created_at,
                     )
                 )
-                await work.append(
+                entry = await work.append(
                     kind,
                     actor=actor or plan.created_by,
                     reason=reason,
@@ -246,14 +253,14 @@ class VersionCreation:
                         **_omitted(plan),
                     },
                 )
-                answer = await work.metadata()
+                answer = replace(await work.metadata(), receipt=Receipt(entry, repeated=False))
                 kept = {**model_response(answer), "version": number}
                 await work.store_response(request.operation_id, request.fingerprint, kept)
                 change = await work.enqueue_sync()
         if earlier is not None:
             if earlier.get("version") != number:
                 await self.discard(tenant, model, number)
-            return await self.repeated(tenant, model, earlier)
+            return await self.replay_response(tenant, model, request, earlier)
         await self._projection.apply_change(tenant, model, change)
         return answer
 

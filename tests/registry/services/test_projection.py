@@ -15,13 +15,13 @@ class Told:
 
     def __init__(self, world: RegistryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
         self.mirrorings: list[ProjectionPlan] = []
-        apply_change = world.registry._lifecycle._projection.apply_change
+        apply_change = world.registry._transitions._projection.apply_change
 
         async def keeping(tenant: Any, model: Any, change: Any, *records: Any) -> None:
             self.mirrorings.append(mirror_change(change))
             await apply_change(tenant, model, change, *records)
 
-        monkeypatch.setattr(world.registry._lifecycle._projection, "apply_change", keeping)
+        monkeypatch.setattr(world.registry._transitions._projection, "apply_change", keeping)
 
 
 async def test_a_promotion_tells_three_things(

@@ -1,0 +1,82 @@
+"""Promotion policies: set as an entry of the ledger, read from the model's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..domain import identifiers
+from ..domain.authorization import Action, require
+from ..domain.commands import SetPolicy
+from ..domain.errors import ModelNotFound
+from ..domain.models import EntryKind
+from ..domain.promotion_policy import PromotionPolicy
+from ..ledger.unit_of_work import ModelUnitOfWork
+from .backends import Backends
+from .projection.projection import Projection
+from .write_operation import WriteOperation
+
+
+class PolicyService:
+    def __init__(self, backends: Backends, projection: Projection) -> None:
+        self._backends = backends
+        self._projection = projection
+
+    async def set_policy(self, command: SetPolicy, operation_id: str | None) -> PromotionPolicy:
+        """The policy, complete with the defaults of its gates. Raises as
+        ``ModelRegistry.set_policy`` does."""
+        require(command.actor, Action.SET_POLICY)
+        policy = self._backends.complete_policy(command.policy)
+        return await _PolicyChange(
+            self._backends, self._projection, command, operation_id, policy
+        ).execute()
+
+    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
+        """The model's policy. Raises :class:`ModelNotFound`."""
+        tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        row = await self._backends.ledger.read.row(tenant, model)
+        if row is None:
+            raise ModelNotFound(model)
+        return row.policy
+
+
+class _PolicyChange(WriteOperation[PromotionPolicy]):
+    """MLflow shows no policies, so this works while MLflow is unavailable."""
+
+    is_projected: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        backends: Backends,
+        projection: Projection,
+        command: SetPolicy,
+        operation_id: str | None,
+        policy: PromotionPolicy,
+    ) -> None:
+        super().__init__(backends, projection, command, operation_id)
+        self._command = command
+        self._policy = policy
+
+    async def change(self, work: ModelUnitOfWork) -> PromotionPolicy:
+        """The same policy again changes nothing."""
+        policy, previous = self._policy, work.model.policy_fingerprint
+        if previous != policy.fingerprint:
+            await work.set_policy(policy)
+            await work.append(
+                EntryKind.POLICY_SET,
+                actor=str(self._command.actor),
+                reason=self._command.reason,
+                operation_id=self.request.operation_id,
+                detail={
+                    "policy": policy.document(),
+                    "fingerprint": policy.fingerprint,
+                    "previous_fingerprint": previous,
+                },
+            )
+        return policy
+
+    def response(self, result: PromotionPolicy) -> dict[str, Any]:
+        return {"policy": result.fingerprint}
+
+    async def restore(self, response: Mapping[str, Any]) -> PromotionPolicy:
+        return self._policy

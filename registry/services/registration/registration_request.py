@@ -1,0 +1,34 @@
+"""What a caller wants to register, as it was passed: the registration checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...domain.authorization import Principal
+from ...domain.models import ModelType
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationRequest:
+    """Arguments of ``ModelRegistry.register_model``, unchecked. ``model`` is a fitted object, the
+    address of a source, or the Path of an MLflow model folder. The command whose fingerprint
+    identifies the request is made from it once it is checked."""
+
+    tenant_id: str
+    model_id: str
+    model: Any
+    framework: str | None
+    metrics: Mapping[str, Any] | None
+    parameters: Mapping[str, Any] | None
+    tags: Mapping[str, Any] | None
+    description: str
+    dataset: Mapping[str, Any] | None
+    outputs: Mapping[str, str] | None
+    created_by: Principal | str
+    operation_id: str | None
+    model_type: str = ModelType.CLASSIFICATION.value
+    input_example: Any = None
+    training_log: str | None = None
+    run_id: str | None = None
