@@ -20,7 +20,20 @@ from typing import Any
 
 from .canonical_json import digest
 from .errors import InvalidInput
+from .missing_requirement import Missing
 from .stages import Gate, Requirement
+
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "Evidence",
+    "Missing",
+    "Origin",
+    "Subject",
+    "Verdict",
+    "judge_evidence",
+    "parse_gate",
+    "parse_verdict",
+]
 
 
 class Verdict(StrEnum):
@@ -124,22 +137,6 @@ class Subject:
     onnx_missing: bool = False
     evidence_since: int = 0
     required_checks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Missing:
-    """One thing that stands between a version and a stage, in a code and in words."""
-
-    code: str
-    message: str
-    gate: Gate | None = None
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "code": self.code,
-            "gate": self.gate.value if self.gate else None,
-            "message": self.message,
-        }
 
 
 def parse_verdict(value: Verdict | str) -> Verdict:

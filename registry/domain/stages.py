@@ -15,35 +15,11 @@ Nobody else compares stages: operators, API, command line and ledger ask :func:`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from .enums import Cause, Gate, Stage
 from .errors import InvalidInput, InvalidTransition
 
-
-class Stage(StrEnum):
-    DEVELOPMENT = "development"
-    STAGING = "staging"
-    PRODUCTION = "production"
-    ARCHIVED = "archived"
-    DELETED = "deleted"
-
-
-class Gate(StrEnum):
-    VALIDATION = "validation"
-    SHADOW = "shadow"
-    AB_TEST = "ab_test"
-    APPROVAL = "approval"
-    #: An additional check, by a name that the policy gives: ``fairness-audit``.
-    CHECK = "check"
-
-
-class Cause(StrEnum):
-    """Why a version moves. A request moves one version; the others are parts of one operation."""
-
-    REQUEST = "request"
-    SUPERSEDED = "superseded"
-    ROLLBACK = "rollback"
-    DELETION = "deletion"
+__all__ = ["TRANSITIONS", "Cause", "Gate", "Requirement", "Stage", "parse_stage", "requirement"]
 
 
 @dataclass(frozen=True)

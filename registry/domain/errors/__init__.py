@@ -1,0 +1,97 @@
+"""Every error of the registry, in one tree.
+
+::
+
+    RegistryError
+    ├── InvalidInput                a value the caller can correct
+    │   ├── InvalidName             tenant, model or version that does not match the naming rule
+    │   ├── UnknownFramework        framework the registry does not support
+    │   ├── UntrustedModel          payload holds types that are not on the reviewed list
+    │   └── InvalidDataset          no rows, or columns that do not match the model's signature
+    ├── NotFound                    also: it belongs to another tenant
+    │   ├── ModelNotFound
+    │   ├── VersionNotFound
+    │   ├── ExperimentNotFound
+    │   ├── RunNotFound
+    │   ├── EvidenceNotFound
+    │   └── ArtifactNotFound
+    ├── Conflict                    somebody else was first; read again, then decide again
+    │   ├── StaleModel              the model is no longer in the state the caller has seen
+    │   ├── StaleProduction         production is no longer the version the caller expected
+    │   ├── NoEarlierProduction     there is nothing to roll back to
+    │   ├── OperationConflict       operation id already used for another request
+    │   └── AlreadyExists           the thing is there, with other content
+    ├── InvalidTransition           the stage table has no such edge
+    ├── GateRefused                 the edge exists, its evidence does not
+    ├── PermissionDenied            the actor's roles do not allow it
+    ├── BundleCorrupt               files differ from the digest in the ledger
+    ├── LedgerCorrupt               the hash chain is broken
+    ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
+    │   └── ChangeInProgress        another change of the same model has not ended in time
+    └── FrameworkUnavailable        supported framework that is not installed here
+
+Each class has a stable ``code`` for programs, and carries what it knows as fields, so that no
+caller has to read a message. Messages say what was wrong, what is allowed, and what to do; they
+never hold credentials, SQL or addresses with credentials.
+"""
+
+from __future__ import annotations
+
+from .base import RegistryError
+from .conflicts import (
+    AlreadyExists,
+    Conflict,
+    NoEarlierProduction,
+    OperationConflict,
+    StaleModel,
+    StaleProduction,
+)
+from .corruption import BundleCorrupt, LedgerCorrupt
+from .invalid_input import (
+    InvalidDataset,
+    InvalidInput,
+    InvalidName,
+    UnknownFramework,
+    UntrustedModel,
+)
+from .not_found import (
+    ArtifactNotFound,
+    EvidenceNotFound,
+    ExperimentNotFound,
+    ModelNotFound,
+    NotFound,
+    RunNotFound,
+    VersionNotFound,
+)
+from .refusals import GateRefused, InvalidTransition, PermissionDenied
+from .unavailability import BackendUnavailable, ChangeInProgress, FrameworkUnavailable
+
+__all__ = [
+    "AlreadyExists",
+    "ArtifactNotFound",
+    "BackendUnavailable",
+    "BundleCorrupt",
+    "ChangeInProgress",
+    "Conflict",
+    "EvidenceNotFound",
+    "ExperimentNotFound",
+    "FrameworkUnavailable",
+    "GateRefused",
+    "InvalidDataset",
+    "InvalidInput",
+    "InvalidName",
+    "InvalidTransition",
+    "LedgerCorrupt",
+    "ModelNotFound",
+    "NoEarlierProduction",
+    "NotFound",
+    "OperationConflict",
+    "PermissionDenied",
+    "RegistryError",
+    "RunNotFound",
+    "StaleModel",
+    "StaleProduction",
+    "UnknownFramework",
+    "UntrustedModel",
+    "VersionNotFound",
+]

@@ -1,0 +1,40 @@
+"""What no longer is as it was recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import RegistryError
+
+
+class BundleCorrupt(RegistryError):
+    """The files of a version are not those that were registered. Nothing was changed."""
+
+    code = "bundle_corrupt"
+
+    def __init__(self, model_id: str, version: int, problem: str) -> None:
+        super().__init__(
+            f"the bundle of {model_id}/{version} is not what was registered: {problem}; "
+            "restore the files from a backup, or choose another version"
+        )
+        self.model_id = model_id
+        self.version = version
+        self.problem = problem
+
+    def details(self) -> dict[str, Any]:
+        return {"version": self.version, "problem": self.problem}
+
+
+class LedgerCorrupt(RegistryError):
+    """The hash chain of a model is broken; ``sequence`` is the first entry that does not fit."""
+
+    code = "ledger_corrupt"
+
+    def __init__(self, model_id: str, sequence: int, problem: str) -> None:
+        super().__init__(f"ledger of {model_id}: entry {sequence} {problem}")
+        self.model_id = model_id
+        self.sequence = sequence
+        self.problem = problem
+
+    def details(self) -> dict[str, Any]:
+        return {"sequence": self.sequence, "problem": self.problem}

@@ -1,0 +1,50 @@
+"""What the registry needs and cannot reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import RegistryError
+
+
+class BackendUnavailable(RegistryError):
+    """A part behind the registry does not answer. Repeat the call, with its operation id."""
+
+    code = "backend_unavailable"
+    retryable = True
+
+    def __init__(self, backend: str, problem: str) -> None:
+        super().__init__(f"{backend} is not available: {problem}")
+        self.backend = backend
+        self.problem = problem
+
+    def details(self) -> dict[str, Any]:
+        return {"backend": self.backend}
+
+
+class ChangeInProgress(BackendUnavailable):
+    """Another change of the same thing is in progress, and did not end while this one waited."""
+
+    code = "change_in_progress"
+
+    def __init__(self, what: str) -> None:
+        super().__init__("ledger", f"another change of {what} is in progress")
+        self.args = (
+            f"another change of {what} is in progress and has not ended in time; nothing was "
+            "changed. Repeat the call with the same operation id",
+        )
+        self.what = what
+
+
+class FrameworkUnavailable(RegistryError):
+    """The framework is supported, but not installed here; the message has the install line."""
+
+    code = "framework_unavailable"
+
+    def __init__(self, framework: str, install: str) -> None:
+        super().__init__(f"{framework} is not installed here; install it with: {install}")
+        self.framework = framework
+        self.install = install
+
+    def details(self) -> dict[str, Any]:
+        return {"framework": self.framework, "install": self.install}

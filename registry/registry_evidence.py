@@ -1,0 +1,92 @@
+"""What gates say about versions, and what a policy demands of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .domain import identifiers
+from .domain.authorization import Principal, principal
+from .domain.commands import SetPolicy
+from .domain.evidence import Evidence
+from .domain.models import (
+    Readiness,
+)
+from .domain.preconditions import (
+    ANY,
+    ExpectedEpoch,
+    parse_expected_epoch,
+)
+from .domain.promotion_policy import PromotionPolicy
+from .domain.stages import Stage
+from .domain.validation import validate_text
+from .services.backends import Backends
+from .services.evidence import EvidenceService
+from .services.policies import PolicyService
+from .services.projection.projection import Projection
+
+
+class RegistryEvidence:
+    """Evidence and policies of :class:`~model_lifecycle.registry.model_registry.ModelRegistry`."""
+
+    def __init__(self, backends: Backends, projection: Projection) -> None:
+        self._evidence = EvidenceService(backends)
+        self._policies = PolicyService(backends, projection)
+
+    async def readiness(
+        self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
+    ) -> Readiness:
+        """What a version still lacks for a stage, in words and codes; changes nothing."""
+        return await self._evidence.readiness(tenant_id, model_id, version, target_stage)
+
+    async def record_evidence(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | str,
+        evidence: Evidence,
+        *,
+        actor: Principal | str,
+    ) -> Evidence:
+        """Record a gate's verdict on a version. Role: gatekeeper.
+
+        It is the gate's own where the gate's report lies in its place in the artifact store and
+        says the same; else it is external, and overrides nothing that the gate itself said.
+        Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
+        for evidence that differs from its report or is dated in the future.
+        """
+        return await self._evidence.record_evidence(
+            tenant_id, model_id, version, evidence, actor=actor
+        )
+
+    async def set_policy(
+        self,
+        tenant_id: str,
+        model_id: str,
+        policy: PromotionPolicy | Mapping[str, Any],
+        *,
+        actor: Principal | str,
+        reason: str = "",
+        expected_epoch: ExpectedEpoch = ANY,
+        operation_id: str | None = None,
+    ) -> PromotionPolicy:
+        """Set the model's promotion policy, as an entry of the ledger; the same policy again
+        changes nothing. Role: gatekeeper. Evidence made under another policy no longer counts.
+
+        Returns the policy complete with the defaults of its gates. Raises InvalidInput for a
+        policy that the gates do not understand, or whose values together never allow a PASS."""
+        command = SetPolicy(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            policy=policy
+            if isinstance(policy, PromotionPolicy)
+            else PromotionPolicy.from_document(policy),
+            reason=validate_text(reason, field="reason"),
+            expected_epoch=parse_expected_epoch(expected_epoch),
+        )
+        return await self._policies.set_policy(command, operation_id)
+
+    async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
+        """The model's policy; a default one, with empty gates, until one is set."""
+        return await self._policies.get_policy(tenant_id, model_id)
