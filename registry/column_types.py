@@ -32,13 +32,13 @@ def misfit(values: pd.Series[Any], kind: str) -> str:
     fitting = _FITTING.get(kind)
     if fitting is None:
         return ""
-    found = value_kind(values)
-    if found in fitting or not values.notna().any():
+    actual = value_kind(values)
+    if actual in fitting or not values.notna().any():
         return ""
-    if found == "f" and "i" in fitting:
+    if actual == "f" and "i" in fitting:
         parts = _fractions(values)
         return f"{parts} values are no whole numbers" if parts else ""
-    if kind == "boolean" and found in "if":
+    if kind == "boolean" and actual in "if":
         others = int((~values.dropna().isin((0, 1))).sum())
         return f"{others} values are neither 0 nor 1" if others else ""
     return f"it holds {_described(values)}"

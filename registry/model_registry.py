@@ -58,7 +58,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
     the same id gives the same answer and one effect, and OperationConflict for another request.
     ``version`` is a number or its text, ``3`` or ``"3"``.
     ``expected_epoch`` makes a write a compare-and-set on the model as the caller has seen it:
-    who comes too late gets StaleModel and has changed nothing.
+    the losing writer gets StaleModel, and nothing is changed.
     """
 
     def __init__(self, stores: Backends) -> None:

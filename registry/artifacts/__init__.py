@@ -1,4 +1,4 @@
-"""Where the files of models, runs and gates lie: a local folder or S3."""
+"""The files of models, runs and gates, in a local folder or S3."""
 
 from .bundle import Bundle, fetch_bundle, read_manifest, verify_bundle, write_bundle
 from .factory import open_artifacts

@@ -149,7 +149,7 @@ async def verify_copy(
         ) from None
 
 
-async def kept_bundle(
+async def stored_bundle(
     store: ArtifactStore,
     tenant: TenantId,
     model: ModelId,
@@ -199,7 +199,7 @@ async def fetch_bundle(
 
 
 def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path]:
-    """What to store by name: a local file each, or bytes in memory."""
+    """The files to store by name: a local file each, or bytes in memory."""
     sources: dict[str, bytes | Path] = {
         name: file for name, file in folder_files(folder).items() if name not in _LEFT_BY_LOADING
     }
@@ -269,19 +269,19 @@ async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bo
 
 async def _remove_others(store: ArtifactStore, folder: str, manifest: Manifest) -> None:
     """Drop what an earlier attempt, or a richer source, left in the folder."""
-    wanted = {f"{folder}/{name}" for name in manifest.files}
+    expected = {f"{folder}/{name}" for name in manifest.files}
     for item in await store.files(folder):
-        if item.path not in wanted:
+        if item.path not in expected:
             await store.delete_file(item.path)
 
 
 async def _stored(
-    store: ArtifactStore, folder: str, wanted: Mapping[str, FileEntry]
+    store: ArtifactStore, folder: str, expected: Mapping[str, FileEntry]
 ) -> dict[str, FileEntry | None]:
-    """What the folder holds, by name; None for a file that nobody wants, which is not read."""
+    """The folder's content by name; None for a file that is not expected, which is not read."""
     names = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
-    contents = await store.checksums(folder, names & set(wanted))
-    stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(wanted))
+    contents = await store.checksums(folder, names & set(expected))
+    stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(expected))
     stored.update((name, FileEntry.of(content)) for name, content in contents.items())
     return stored
 

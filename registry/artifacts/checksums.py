@@ -1,4 +1,4 @@
-"""What a file holds, as hashes: SHA-256 to prove it, S3's ETag to compare without reading back."""
+"""Hashes of a file: SHA-256 to prove its content, S3's ETag to compare without reading back."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def folder_digest(folder: Path) -> str:
 
     Raises what :func:`folder_files` does. Blocking.
     """
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, file in folder_files(folder).items():
         with file.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
-        found.update(f"{content} {name}\n".encode())
-    return f"sha256:{found.hexdigest()}"
+        digest.update(f"{content} {name}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def folder_files(folder: Path) -> dict[str, Path]:
@@ -107,7 +107,7 @@ def folder_files(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InvalidInput(f"{folder.name!r} is not a folder", field="folder")
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for item in sorted(folder.rglob("*")):
         relative = item.relative_to(folder).as_posix()
         if item.is_symlink() or not (item.is_file() or item.is_dir()):
@@ -115,8 +115,8 @@ def folder_files(folder: Path) -> dict[str, Path]:
                 f"{relative!r} is a link or a special file, which is not stored", field="folder"
             )
         if item.is_file():
-            found[checked_path(relative)] = item
-    return dict(sorted(found.items()))
+            paths[checked_path(relative)] = item
+    return dict(sorted(paths.items()))
 
 
 def _starts(size: int) -> range:

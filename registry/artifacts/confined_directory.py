@@ -83,7 +83,7 @@ class ConfinedDirectory:
     def walk(self, path: str) -> list[tuple[str, int, str]]:
         """Path, size and revision of every file below the folder ``path``, unsorted; empty if there
         is no such folder. A file that is replaced has another inode or another time."""
-        found: list[tuple[str, int, str]] = []
+        entries: list[tuple[str, int, str]] = []
         try:
             with self._folder(self._segments(path)) as folder:
                 for at, inner, names, descriptor in os.fwalk(
@@ -96,10 +96,10 @@ class ConfinedDirectory:
                         full = checked_path(f"{path}/{within}{name}")
                         status = os.stat(name, dir_fd=descriptor)
                         revision = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_ctime_ns}"
-                        found.append((full, status.st_size, revision))
+                        entries.append((full, status.st_size, revision))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return found
+        return entries
 
     def check(self) -> None:
         """Make the root if need be, see that it can be read and written, and remove what writers

@@ -57,8 +57,8 @@ class LocalArtifacts:
             return None
         # MLflow may tell the root by its real name where ours goes through a link.
         roots = (str(self.root), os.path.realpath(self.root))
-        found = (path_below(path, root) for root in roots)
-        return next((item for item in found if item is not None), None)
+        candidates = (path_below(path, root) for root in roots)
+        return next((item for item in candidates if item is not None), None)
 
     async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         return await _call(path, lambda: self._write(path, [data], overwrite=overwrite))
@@ -92,8 +92,8 @@ class LocalArtifacts:
         await _call(path, get)
 
     async def files(self, path: str) -> list[StoredFile]:
-        found = await _call(path, lambda: self._enclosure.walk(path))
-        return sorted(StoredFile(*item) for item in found)
+        entries = await _call(path, lambda: self._enclosure.walk(path))
+        return sorted(StoredFile(*item) for item in entries)
 
     async def copy_folder(
         self, source_path: str, target_path: str, *, without: Collection[str] = ()
@@ -154,9 +154,11 @@ class LocalArtifacts:
         except ArtifactNotFound:
             return False
 
-    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
+    async def holding(self, path: str, expected: Mapping[str, Checksum]) -> set[str]:
         return {
-            name for name, content in wanted.items() if await self.holds(f"{path}/{name}", content)
+            name
+            for name, content in expected.items()
+            if await self.holds(f"{path}/{name}", content)
         }
 
     async def ping(self) -> None:
@@ -179,10 +181,10 @@ class LocalArtifacts:
         return hashing.content()
 
     def _existing(self, path: str) -> list[tuple[str, int, str]]:
-        found = sorted(self._enclosure.walk(path))
-        if not found:
+        entries = sorted(self._enclosure.walk(path))
+        if not entries:
             raise FileNotFoundError(path)
-        return found
+        return entries
 
 
 async def _call(path: str, work: Callable[[], Result]) -> Result:

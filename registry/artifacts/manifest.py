@@ -32,7 +32,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a version's bundle holds. ``files`` maps relative paths, without the manifest's own."""
+    """The content of a bundle. ``files`` maps relative paths, without the manifest's own."""
 
     tenant_id: str
     model_id: str

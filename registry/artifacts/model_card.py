@@ -99,8 +99,8 @@ def _metrics(metrics: Mapping[str, float]) -> list[str]:
     """Overall numbers first, then those of slices."""
     overall = {name: _number(value) for name, value in sorted(metrics.items()) if "/" not in name}
     slices = {name: _number(value) for name, value in sorted(metrics.items()) if "/" in name}
-    shown = [_table(("metric", "value"), overall)]
-    return [*shown, "### By slice", _table(("slice", "value"), slices)] if slices else shown
+    tables = [_table(("metric", "value"), overall)]
+    return [*tables, "### By slice", _table(("slice", "value"), slices)] if slices else tables
 
 
 def _omitted(metrics: Mapping[str, str]) -> list[str]:

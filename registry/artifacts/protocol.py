@@ -1,4 +1,4 @@
-"""What an artifact store offers, whatever it stands on: a folder or S3."""
+"""The protocol of an artifact store, on a folder or on S3."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ArtifactStore(Protocol):
         """Whether ``path`` holds ``content``, by the cheapest proof the store has; False when
         there is no such file."""
 
-    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
+    async def holding(self, path: str, expected: Mapping[str, Checksum]) -> set[str]:
         """Which of the files ``wanted``, by name below ``path``, hold what is wanted there; by the
         cheapest proof for many."""
 

@@ -97,7 +97,7 @@ def _from_environment(config: Any, endpoint_url: str | None) -> Any:
 
 @functools.cache
 def _service_descriptions(data_path: str | None) -> Any:
-    """What botocore knows of S3's API: much JSON, which each session would read anew."""
+    """Botocore's description of S3's API: much JSON, which each session would read again."""
     from botocore.loaders import create_loader
 
     return create_loader(data_path)

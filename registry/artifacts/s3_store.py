@@ -74,8 +74,8 @@ class S3Artifacts:
 
     async def put_folder(self, path: str, folder: Path) -> None:
         checked_path(path)
-        found = await asyncio.to_thread(folder_files, folder)
-        await _each(found.items(), lambda item: self.put_file(f"{path}/{item[0]}", item[1]))
+        paths = await asyncio.to_thread(folder_files, folder)
+        await _each(paths.items(), lambda item: self.put_file(f"{path}/{item[0]}", item[1]))
 
     async def get_bytes(self, path: str) -> bytes:
         def get(s3: Any) -> bytes:
@@ -157,7 +157,7 @@ class S3Artifacts:
         except ArtifactNotFound:
             return False
 
-    async def holding(self, path: str, wanted: Mapping[str, Checksum]) -> set[str]:
+    async def holding(self, path: str, expected: Mapping[str, Checksum]) -> set[str]:
         """By one listing; where an ETag says nothing, as :meth:`holds`. What was sent has the ETag
         that the server answered with: the same in the listing is the same file."""
         listed = {
@@ -166,10 +166,10 @@ class S3Artifacts:
         }
         same = {
             name
-            for name, content in wanted.items()
+            for name, content in expected.items()
             if listed.get(name) == (content.size, content.etag)
         }
-        for name, content in wanted.items():
+        for name, content in expected.items():
             if name not in same and listed.get(name, (-1,))[0] == content.size:
                 same |= {name} if await self.holds(f"{path}/{name}", content) else set()
         return same
@@ -207,13 +207,13 @@ class S3Artifacts:
         return await self._call(path, walk)
 
     async def _existing(self, path: str) -> list[StoredFile]:
-        found = await self.files(path)
-        if not found:
+        entries = await self.files(path)
+        if not entries:
             raise ArtifactNotFound(path)
-        return found
+        return entries
 
     async def _read(self, path: str, summarize: Callable[[Iterable[bytes]], Checksum]) -> Checksum:
-        """What ``summarize`` makes of the parts of a file. Raises ArtifactNotFound."""
+        """The result of ``summarize`` over the parts of a file. Raises ArtifactNotFound."""
 
         def read(s3: Any) -> Checksum:
             body = s3.get_object(Bucket=self.bucket, Key=self._key(path))["Body"]

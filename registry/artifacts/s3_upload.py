@@ -124,8 +124,8 @@ def _send_turns(s3: Any, place: Mapping[str, str], reading: PartReader) -> list[
             number, data = turn
             checksum = _checksum(s3, data)
             answer = s3.upload_part(**place, PartNumber=number, Body=data, **checksum)
-            told = {_CRC32: answer[_CRC32]} if _CRC32 in answer else {}
-            named = {"PartNumber": number, "ETag": answer["ETag"], **told}
+            checksums = {_CRC32: answer[_CRC32]} if _CRC32 in answer else {}
+            named = {"PartNumber": number, "ETag": answer["ETag"], **checksums}
             sent.append(_Sent(named, _acknowledged(answer, data, checksum)))
     except BaseException:
         reading.end()

@@ -57,19 +57,19 @@ def local_root(root: str | Path) -> Path:
     text = str(root)
     if "://" not in text and not text.startswith("file:"):
         return Path(text).expanduser().absolute()
-    found = local_path(text)
-    if found is None:
+    path = local_path(text)
+    if path is None:
         raise InvalidInput(
             f"artifact root {text.partition('://')[0]}:// is not supported: "
             "use a folder or s3://bucket/prefix",
             field="artifact_root",
         )
-    return Path(found)
+    return Path(path)
 
 
 def _collapsed(path: str) -> str:
-    kept = [part for part in path.split("/") if part not in ("", ".")]
-    return "/" + "/".join(kept)
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return "/" + "/".join(parts)
 
 
 def _problem(path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Where each file of a tenant lies under the artifact root (design, section 7)."""
+"""Paths of a tenant's files under the artifact root."""
 
 from __future__ import annotations
 

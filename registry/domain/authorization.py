@@ -1,4 +1,4 @@
-"""Who acts, and what each role may do. Checked in the core, so that every surface refuses alike."""
+"""Principals, and the actions of each role. The core checks them for every surface."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What an actor does, worded to fit '… may not <action>'."""
+    """An action of a principal, worded to fit '… may not <action>'."""
 
     READ = "read models"
     REGISTER = "register versions"

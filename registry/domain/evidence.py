@@ -84,7 +84,7 @@ class Evidence:
     origin: Origin = Origin.EXTERNAL
 
     def content(self) -> dict[str, Any]:
-        """What the gate said, as plain JSON: everything but when and by whom it was recorded."""
+        """The gate's statement as plain JSON: everything but the record's time and actor."""
         return {
             "evidence_id": self.evidence_id,
             "gate": self.gate.value,
@@ -120,7 +120,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Subject:
-    """What evidence has to be about, as read inside the write's own transaction.
+    """The required subject of evidence, as read inside the write's own transaction.
 
     ``evidence_since`` is the epoch from which on evidence counts: the version's last move back.
     ``required_checks`` are the additional checks that the policy names.

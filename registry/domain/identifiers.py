@@ -98,7 +98,7 @@ def experiment_name(tenant: TenantId, model: ModelId) -> str:
 
 
 def experiment_prefix(tenant: TenantId) -> str:
-    """What the names of all experiments of a tenant start with."""
+    """The prefix of the names of a tenant's experiments."""
     return f"tenants/{tenant}/models/"
 
 

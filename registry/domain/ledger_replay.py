@@ -26,7 +26,7 @@ _ENTERING = (EntryKind.REGISTERED, EntryKind.ADOPTED)
 
 
 class LedgerReplay:
-    """What the entries of one model add up to, each checked as it is followed."""
+    """The sum of one model's entries; each is checked before it is added."""
 
     def __init__(self, model_id: str) -> None:
         self.records: dict[int, StageRecord] = {}

@@ -1,4 +1,4 @@
-"""What the registry tells about models, versions and their history: frozen, plain values."""
+"""Models, versions and their history: frozen, plain values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ModelType(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """What a ledger entry records."""
+    """The kind of change that a ledger entry records."""
 
     REGISTERED = "registered"
     ADOPTED = "adopted"
@@ -169,7 +169,7 @@ class LedgerEntry:
     hash: str
 
     def content(self) -> dict[str, Any]:
-        """What the hash covers, as plain JSON: everything but the hash itself."""
+        """The hashed content as plain JSON: everything but the hash itself."""
         return {
             "tenant_id": self.tenant_id,
             "model_id": self.model_id,
@@ -239,7 +239,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a training function returns: the fitted model and what is to be told about it.
+    """The result of a training function: the fitted model and its description.
 
     ``dataset`` says what it was trained on, plain JSON; the keys ``name``, ``digest``, ``start``
     and ``end`` (ISO dates) are used by the gates and the model card. ``training_log`` is text.

@@ -1,4 +1,4 @@
-"""What a caller expects a model to be like, for compare-and-set."""
+"""Preconditions of a write, for compare-and-set."""
 
 from __future__ import annotations
 

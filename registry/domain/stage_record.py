@@ -1,4 +1,4 @@
-"""What the moves of a version add up to: its stage, and what its past means for its future."""
+"""The sum of a version's moves: its stage, and the consequences of its past."""
 
 from __future__ import annotations
 

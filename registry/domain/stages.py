@@ -24,7 +24,7 @@ __all__ = ["TRANSITIONS", "Cause", "Gate", "Requirement", "Stage", "parse_stage"
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an edge asks for: a PASS of at least one of ``any_gate``, approval and additional
+    """Requirements of an edge: a PASS of at least one of ``any_gate``, approval and additional
     checks if the model's policy asks for them (``approval_by_policy``, ``checks_by_policy``), and
     a reason if ``reason``."""
 
@@ -70,7 +70,7 @@ def parse_stage(value: Stage | str) -> Stage:
 
 
 def requirement(source: Stage, target: Stage, cause: Cause = Cause.REQUEST) -> Requirement:
-    """What moving a version from ``source`` to ``target`` requires.
+    """The requirement for moving a version from ``source`` to ``target``.
 
     Raises :class:`InvalidTransition`, with both ends as fields, for every pair not in the table.
     """

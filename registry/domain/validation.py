@@ -1,4 +1,4 @@
-"""What callers say, checked: numbers that are numbers, and texts that every store can keep."""
+"""Validation of callers' values: finite numbers, and texts that every store can keep."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def stored_metrics(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict
     """Metrics that a run in MLflow holds, and apart from them those that are no finite number, as
     text.
 
-    A fold with one class logs NaN: that is a fact about the run and no mistake of whoever
-    registers its model. MLflow's database keeps infinity as the largest float.
+    A fold with one class logs NaN: that is a fact about the run, not a mistake in its
+    registration. MLflow's database keeps infinity as the largest float.
     """
     finite, others = {}, {}
     for name, value in metrics.items():

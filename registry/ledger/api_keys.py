@@ -35,7 +35,7 @@ MAX_LIFE = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What is known about a key; never the key itself."""
+    """The record of a key, never the key itself."""
 
     key_id: str
     tenant_id: str

@@ -1,4 +1,4 @@
-"""What time it is in a ledger: the database's time, not the caller's.
+"""The time of a ledger: the database's, not the caller's.
 
 PostgreSQL has a clock of its own, and all that is decided or recorded goes by it. An embedded
 ledger has none: of the caller's clock and the machine's, records take the earlier one and
@@ -30,7 +30,7 @@ class ClockReading:
     skew: timedelta
 
     def warning(self, newest: datetime | None = None) -> str | None:
-        """What is wrong with the caller's clock, or with the ledger's ``newest`` time."""
+        """A warning about the caller's clock or the ledger's ``newest`` time, if implausible."""
         if abs(self.skew) > CLOCK_TOLERANCE:
             side = "ahead of" if self.skew > timedelta(0) else "behind"
             return (

@@ -69,7 +69,7 @@ def _is_in_the_way(error: DBAPIError) -> bool:
 
 
 def _trouble(error: DBAPIError) -> str | None:
-    """What is wrong with the server; None where the statement itself is wrong."""
+    """The problem of the server; None if the statement itself is wrong."""
     state = _state(error)
     if state is not None:
         return next((text for key, text in _TROUBLE.items() if state.startswith(key)), None)

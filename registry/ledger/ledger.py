@@ -84,7 +84,7 @@ class Ledger:
                 await connection.scalar(select(1))
 
     def clock_warning(self) -> str | None:
-        """What is wrong with this process's clock; None if it agrees with the ledger's."""
+        """A warning about this process's clock; None if it agrees with the ledger's."""
         return self._time.read().warning()
 
     @asynccontextmanager
@@ -206,7 +206,7 @@ class Ledger:
         """Whether a transaction whose end was not heard of has left its entry.
 
         The answer to a COMMIT may be lost after the commit. That transaction held the model's row,
-        so whoever gets the lock on it sees how it ended.
+        so the next holder of its lock sees how it ended.
         """
         entries = tables.entries
         try:

@@ -1,5 +1,6 @@
-"""Notes of changes that MLflow may not show yet: whoever finds one knows that somebody did not
-finish. Written with each change, removed once MLflow shows it."""
+"""The outbox: rows for the changes that MLflow may not show yet.
+
+A row is written in the transaction of its change and removed once MLflow shows the change."""
 
 from __future__ import annotations
 

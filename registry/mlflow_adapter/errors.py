@@ -17,7 +17,7 @@ BACKEND = "MLflow"
 
 
 class Meaning(Enum):
-    """What an error code says about the call."""
+    """The meaning of an error code."""
 
     UNAVAILABLE = auto()
     REFUSED = auto()
@@ -94,11 +94,11 @@ def translate(error: Exception, missing: RegistryError | None = None) -> Excepti
         meaning = Meaning.UNSUPPORTED
     match meaning:
         case Meaning.INVALID:
-            return InvalidInput(f"MLflow refused the call: {_shown(text)}", field="request")
+            return InvalidInput(f"MLflow refused the call: {_safe_message(text)}", field="request")
         case Meaning.MISSING:
             return missing or NotFound("MLflow object")
         case Meaning.EXISTS:
-            return AlreadyExists(f"MLflow has it already: {_shown(text)}")
+            return AlreadyExists(f"MLflow has it already: {_safe_message(text)}")
         case Meaning.REFUSED:
             problem = (
                 "it refuses the registry's credentials; check MLFLOW_TRACKING_USERNAME, "
@@ -162,6 +162,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _shown(text: str) -> str:
-    shown = without_credentials(_CODE_PREFIX.sub("", text))
-    return shown if len(shown) <= 300 else f"{shown[:297]}..."
+def _safe_message(text: str) -> str:
+    message = without_credentials(_CODE_PREFIX.sub("", text))
+    return message if len(message) <= 300 else f"{message[:297]}..."

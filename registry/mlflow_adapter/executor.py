@@ -49,10 +49,10 @@ class Connection:
     async def call(
         self, work: Callable[[MlflowStores], T], *, missing: RegistryError | None = None
     ) -> T:
-        """What ``work`` returns. Raises ``missing`` for what MLflow says does not exist,
+        """The result of ``work``. Raises ``missing`` for an object that MLflow does not have,
         BackendUnavailable when there is no answer in time, else what translation gives.
 
-        ``work`` is sent once: whoever calls knows whether it may be repeated.
+        ``work`` is sent once: only the caller knows whether it may be repeated.
         """
         stores = await self._opened()
         return await self._sent(lambda: work(stores), missing)
@@ -99,7 +99,7 @@ class Connection:
 
     async def _sent(self, work: Callable[[], T], missing: RegistryError | None) -> T:
         end = asyncio.get_running_loop().time() + self.call_timeout
-        # Waiting for a turn counts: while MLflow hangs, those in line are told as soon as others.
+        # Waiting in the queue counts: while MLflow hangs, queued calls fail as early as sent ones.
         try:
             async with asyncio.timeout_at(end):
                 await self._turns.acquire()

@@ -25,22 +25,22 @@ class Experiments:
         """Id of the model's experiment, created if it is not there. Of concurrent creators one
         creates, and all get the same id. Raises AlreadyExists for one deleted in MLflow."""
         name = experiment_name(tenant, model)
-        found = await self._find(name)
-        if found is None:
+        experiment = await self._find(name)
+        if experiment is None:
             try:
                 return await self._connection.call(
                     lambda stores: str(stores.tracking.create_experiment(name, artifact_location))
                 )
             except AlreadyExists:
-                found = await self._find(name)
-                if found is None:
+                experiment = await self._find(name)
+                if experiment is None:
                     raise
-        return found
+        return experiment
 
     async def experiments(self, tenant: TenantId) -> list[ExperimentRecord]:
         """The tenant's experiments, by name."""
         prefix = experiment_prefix(tenant)
-        found = await all_pages(
+        experiments = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_experiments(
                 filter_string=filter_strings.experiments_of(tenant),
@@ -49,7 +49,7 @@ class Experiments:
                 page_token=token,
             ),
         )
-        return [_record(item, prefix) for item in found if item.name.startswith(prefix)]
+        return [_record(item, prefix) for item in experiments if item.name.startswith(prefix)]
 
     async def experiment(self, tenant: TenantId, experiment_id: str) -> ExperimentRecord | None:
         """The tenant's experiment with this id; None if it has none, or deleted it."""
@@ -67,17 +67,17 @@ class Experiments:
         return _record(item, prefix)
 
     async def _find(self, name: str) -> str | None:
-        found = await self._connection.call(
+        response = await self._connection.call(
             lambda stores: stores.tracking.get_experiment_by_name(name)
         )
-        if found is None:
+        if response is None:
             return None
-        if found.lifecycle_stage != "active":
+        if response.lifecycle_stage != "active":
             raise AlreadyExists(
                 f"experiment {name!r} was deleted in MLflow; restore it with "
-                f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
+                f"`mlflow experiments restore --experiment-id {response.experiment_id}`"
             )
-        return str(found.experiment_id)
+        return str(response.experiment_id)
 
 
 def _record(experiment: Any, prefix: str) -> ExperimentRecord:

@@ -116,7 +116,7 @@ def _migrating_alone(uri: str) -> Iterator[None]:
 
 
 def _default_artifacts(uri: str) -> str | None:
-    """Where experiments that others create without a location keep their files: beside the
+    """The folder of experiments that others create without a location: beside the
     database, since MLflow's default is a folder in whatever the current directory is."""
     database = _sqlite_file(uri)
     return str(database.parent / "mlruns") if database else None

@@ -107,13 +107,13 @@ class LoggedModels:
         self, experiment_id: str, operation_id: str
     ) -> LoggedModelRecord | None:
         """The newest READY LoggedModel that the operation made in the experiment, or None."""
-        found = await all_pages(
+        models = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
                 [experiment_id], filter_strings.made_by(operation_id), page_token=token
             ),
         )
-        for record in sorted(found, key=lambda item: -item.creation_timestamp):
+        for record in sorted(models, key=lambda item: -item.creation_timestamp):
             model = _record(record)
             if model.status == _READY and model.tags.get(OPERATION_ID) == operation_id:
                 return model
@@ -125,13 +125,13 @@ class LoggedModels:
         """The LoggedModels that the run made, newest first."""
         if not filter_strings.is_run_id(run_id):
             return []
-        found = await all_pages(
+        models = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.search_logged_models(
                 [experiment_id], filter_strings.of_run(run_id), page_token=token
             ),
         )
-        return [_record(item) for item in sorted(found, key=lambda item: -item.creation_timestamp)]
+        return [_record(item) for item in sorted(models, key=lambda item: -item.creation_timestamp)]
 
     async def download(self, artifact_uri: str, folder: Path) -> None:
         """Copy the files below ``artifact_uri`` into ``folder``. Raises ArtifactNotFound."""

@@ -121,7 +121,7 @@ class ModelVersions:
             return
 
     async def _address_of(self, source: str) -> str:
-        """What MLflow is told as the source: for a LoggedModel, what its store wants to hear."""
+        """The source that MLflow gets: for a LoggedModel, in the form that its store expects."""
         model_id = source.removeprefix(LOGGED_MODEL_SOURCE)
         if not filter_strings.is_logged_model_id(model_id):
             return source
@@ -130,8 +130,8 @@ class ModelVersions:
         )
 
     async def _search(self, condition: str) -> list[ModelVersionRecord]:
-        found = await all_pages(
+        versions = await all_pages(
             self._connection.call_registry,
             lambda registry, token: registry.search_model_versions(condition, _PAGE, token),
         )
-        return sorted(found, key=lambda item: item.version)
+        return sorted(versions, key=lambda item: item.version)

@@ -16,14 +16,14 @@ async def all_pages(
 ) -> list[Any]:
     """Everything ``fetch`` returns from page to page, at most ``limit`` items; one ``call``, of a
     :class:`Connection`, a page."""
-    found: list[Any] = []
+    items: list[Any] = []
     token: str | None = None
     while True:
         page = await _page(call, fetch, token)
-        found += page
+        items += page
         token = page.token
-        if not token or (limit is not None and len(found) >= limit):
-            return found[:limit]
+        if not token or (limit is not None and len(items) >= limit):
+            return items[:limit]
 
 
 async def _page(

@@ -1,4 +1,4 @@
-"""What the adapter tells about MLflow's objects: frozen, plain values."""
+"""MLflow's objects as frozen, plain values."""
 
 from __future__ import annotations
 

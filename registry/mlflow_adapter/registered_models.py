@@ -54,15 +54,15 @@ class RegisteredModels:
     ) -> list[RegisteredModelRecord]:
         """The tenant's registered models by name, or those of every tenant; with aliases and
         tags, in one call a thousand. Names that are not of our form are left out."""
-        found = await self._search(filter_strings.models_of(tenant) if tenant else None)
-        owned = [(item, split_registered_name(item.name)) for item in found]
+        models = await self._search(filter_strings.models_of(tenant) if tenant else None)
+        owned = [(item, split_registered_name(item.name)) for item in models]
         return [item for item, owner in owned if owner is not None and tenant in (None, owner[0])]
 
     async def registered_model(self, name: str) -> RegisteredModelRecord | None:
         """The registered model with its aliases and tags, or None; a constant number of queries,
         where MLflow's own ``get_registered_model`` loads every version."""
-        found = await self._search(filter_strings.named(name))
-        return found[0] if found else None
+        models = await self._search(filter_strings.named(name))
+        return models[0] if models else None
 
     async def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point ``alias`` at ``version``. Raises VersionNotFound."""

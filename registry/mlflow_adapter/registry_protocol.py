@@ -1,4 +1,4 @@
-"""What the registry asks of MLflow's model registry, in values of its own.
+"""The operations on MLflow's model registry that are used, in values of this package.
 
 Two stores do it: :class:`ServedRegistry` behind an MLflow server, without importing MLflow, and
 :class:`DatabaseRegistry` on a database. All calls block, are sent once, and raise what

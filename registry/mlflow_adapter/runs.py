@@ -49,8 +49,8 @@ class Runs:
 
     async def find_run(self, experiment_id: str, operation_id: str) -> RunRecord | None:
         """The newest run that the operation created in the experiment."""
-        found = await self._search([experiment_id], filter_strings.made_by(operation_id), 1)
-        return found[0] if found else None
+        runs = await self._search([experiment_id], filter_strings.made_by(operation_id), 1)
+        return runs[0] if runs else None
 
     async def log_run(
         self,
@@ -143,12 +143,12 @@ class Runs:
             return []
         if run_ids is None:
             return await self._search(experiments, "", None)
-        found: list[RunRecord] = []
+        runs: list[RunRecord] = []
         for chunk in filter_strings.chunks(
             dict.fromkeys(filter(filter_strings.is_run_id, run_ids))
         ):
-            found += await self._search(experiments, filter_strings.runs_in(chunk), len(chunk))
-        return found
+            runs += await self._search(experiments, filter_strings.runs_in(chunk), len(chunk))
+        return runs
 
     async def list_runs(
         self,
@@ -165,17 +165,17 @@ class Runs:
             return []
         condition = "" if after is None else filter_strings.started_by(_started_millis(after[0]))
         last = None if after is None else (-_started_millis(after[0]), after[1])
-        found: list[RunRecord] = []
+        runs: list[RunRecord] = []
         token: str | None = None
         while True:
             page = await self._connection.call(
                 self._run_search([experiment_id], condition, (limit or _PAGE) + 1, token)
             )
             records = (_record(run) for run in page)
-            found += [item for item in records if last is None or _order(item) > last]
+            runs += [item for item in records if last is None or _order(item) > last]
             token = page.token
-            if not token or (limit is not None and len(found) >= limit):
-                return found[:limit]
+            if not token or (limit is not None and len(runs) >= limit):
+                return runs[:limit]
 
     async def metric_history(self, run_id: str) -> dict[str, list[MetricPoint]]:
         """Every logged point of every metric, by step and time. Raises RunNotFound."""
@@ -187,13 +187,13 @@ class Runs:
         return dict(zip(names, points, strict=True))
 
     async def _points(self, run_id: str, metric: str) -> list[MetricPoint]:
-        found = await all_pages(
+        history = await all_pages(
             self._connection.call,
             lambda stores, token: stores.tracking.get_metric_history(
                 run_id=run_id, metric_key=metric, max_results=_POINTS_PER_PAGE, page_token=token
             ),
         )
-        points = [MetricPoint(item.step, item.value, instant(item.timestamp)) for item in found]
+        points = [MetricPoint(item.step, item.value, instant(item.timestamp)) for item in history]
         return sorted(points, key=lambda point: (point.step, point.at))
 
     async def _search(

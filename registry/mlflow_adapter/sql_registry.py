@@ -25,13 +25,13 @@ class DatabaseRegistry:
     def search_registered_models(
         self, condition: str, max_results: int, token: str | None
     ) -> Page[RegisteredModelRecord]:
-        found = self._registry.search_registered_models(
+        page = self._registry.search_registered_models(
             filter_string=condition,
             max_results=max_results,
             order_by=["name ASC"],
             page_token=token,
         )
-        return Page(map(_model, found), found.token)
+        return Page(map(_model, page), page.token)
 
     def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
         from mlflow.entities.model_registry import RegisteredModelTag
@@ -76,13 +76,13 @@ class DatabaseRegistry:
     def search_model_versions(
         self, condition: str, max_results: int, token: str | None
     ) -> Page[ModelVersionRecord]:
-        found = self._registry.search_model_versions(
+        page = self._registry.search_model_versions(
             filter_string=condition,
             max_results=max_results,
             order_by=["version_number ASC"],
             page_token=token,
         )
-        return Page(map(_version, found), found.token)
+        return Page(map(_version, page), page.token)
 
     def newest_model_version(self, condition: str) -> ModelVersionRecord | None:
         versions = self._registry.search_model_versions(

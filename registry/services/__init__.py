@@ -1,1 +1,1 @@
-"""What the registry does: each module one kind of operation, over the adapters in ``Stores``."""
+"""Use cases of the registry: a module each, over the adapters in ``backends``."""

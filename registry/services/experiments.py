@@ -57,7 +57,7 @@ class Experiments:
         return [_compared(runs[run_id], metrics) for run_id in run_ids]
 
     async def _own_runs(self, tenant: TenantId, run_ids: Sequence[str]) -> dict[str, RunRecord]:
-        """Those of the runs that lie in the tenant's experiments, by id. Where one is missing the
+        """The runs that belong to the tenant's experiments, by id. If one is missing, the
         experiments are asked for again: it may lie in a new one."""
         wanted = list(dict.fromkeys(run_ids))
         until, experiments = self._experiments.get(tenant, (0.0, []))

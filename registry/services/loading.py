@@ -106,6 +106,6 @@ class Loading:
 
 
 def _unmet(folder: Path) -> tuple[str, ...]:
-    """What the bundle's requirements name and this environment does not have."""
+    """Requirements of the bundle that this environment does not meet."""
     file = folder / artifact_paths.REQUIREMENTS
     return unmet_requirements(file.read_text().split()) if file.is_file() else ()

@@ -22,7 +22,7 @@ _HEADER_PLUGINS = "mlflow.request_header_provider"
 
 @dataclass(frozen=True)
 class Access:
-    """What goes along with a request; ``verify`` and ``certificate`` as ``requests`` takes them."""
+    """Credentials of a request; ``verify`` and ``certificate`` as in ``requests``."""
 
     headers: dict[str, str]
     verify: bool | str
@@ -64,9 +64,9 @@ def read_access() -> Access:
 
 def _authorization() -> dict[str, str]:
     """A name with its password comes before a token, as in MLflow's client."""
-    kept = _kept_credentials()
+    credentials = _stored_credentials()
     name, password = (
-        os.environ.get(variable) or kept.get(variable.lower())
+        os.environ.get(variable) or credentials.get(variable.lower())
         for variable in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
     )
     if name and password:
@@ -76,12 +76,12 @@ def _authorization() -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _kept_credentials() -> dict[str, str]:
+def _stored_credentials() -> dict[str, str]:
     """The section ``[mlflow]`` of ``~/.mlflow/credentials``."""
-    kept = configparser.ConfigParser()
+    parser = configparser.ConfigParser()
     try:
-        kept.read(Path("~/.mlflow/credentials").expanduser())
-        return dict(kept["mlflow"]) if "mlflow" in kept else {}
+        parser.read(Path("~/.mlflow/credentials").expanduser())
+        return dict(parser["mlflow"]) if "mlflow" in parser else {}
     except (configparser.Error, UnicodeDecodeError):
         raise InvalidInput(
             "~/.mlflow/credentials cannot be read: it holds a section [mlflow] with "

@@ -40,10 +40,10 @@ class ServedRegistry:
         self, condition: str, max_results: int, token: str | None
     ) -> Page[RegisteredModelRecord]:
         request = _search(condition, max_results, "name ASC", token)
-        found = self._server.send("GET", "registered-models/search", request)
+        response = self._server.send("GET", "registered-models/search", request)
         return _understood(
             lambda: Page(
-                map(_model, found.get("registered_models", ())), found.get("next_page_token")
+                map(_model, response.get("registered_models", ())), response.get("next_page_token")
             )
         )
 
@@ -84,22 +84,22 @@ class ServedRegistry:
             **({"run_id": run_id} if run_id else {}),
             **({"model_id": logged_model_id} if logged_model_id else {}),
         }
-        made = self._server.send("POST", "model-versions/create", request)
-        return _understood(lambda: int(made["model_version"]["version"]))
+        created = self._server.send("POST", "model-versions/create", request)
+        return _understood(lambda: int(created["model_version"]["version"]))
 
     def model_version(self, name: str, version: int) -> ModelVersionRecord:
         request = {"name": name, "version": str(version)}
-        found = self._server.send("GET", "model-versions/get", request)
-        return _understood(lambda: _version(found["model_version"]))
+        response = self._server.send("GET", "model-versions/get", request)
+        return _understood(lambda: _version(response["model_version"]))
 
     def search_model_versions(
         self, condition: str, max_results: int, token: str | None
     ) -> Page[ModelVersionRecord]:
         request = _search(condition, max_results, "version_number ASC", token)
-        found = self._server.send("GET", "model-versions/search", request)
+        response = self._server.send("GET", "model-versions/search", request)
         return _understood(
             lambda: Page(
-                map(_version, found.get("model_versions", ())), found.get("next_page_token")
+                map(_version, response.get("model_versions", ())), response.get("next_page_token")
             )
         )
 
@@ -158,7 +158,7 @@ def _version(document: Mapping[str, Any]) -> ModelVersionRecord:
 
 
 def _understood(read: Callable[[], T]) -> T:
-    """What ``read`` makes of an answer. Raises AnswerError for one of another shape."""
+    """The result of ``read``. Raises AnswerError for a response of another shape."""
     try:
         return read()
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -56,11 +56,11 @@ def _error(status: int, document: Any, body: bytes) -> AnswerError:
     return AnswerError(_code(document.get("error_code")), str(document.get("message", "")))
 
 
-def _code(told: object) -> str:
+def _code(error_code: object) -> str:
     """The code that an answer tells: by name, or by the HTTP status that stands for it."""
-    if isinstance(told, str) and told in MEANING_OF:
-        return told
+    if isinstance(error_code, str) and error_code in MEANING_OF:
+        return error_code
     try:
-        return _CODE_OF_STATUS.get(int(str(told)), _OTHER)
+        return _CODE_OF_STATUS.get(int(str(error_code)), _OTHER)
     except ValueError:
         return _OTHER

@@ -68,17 +68,19 @@ class SendOnceTracking(RestStore):
         }
         if page_token:
             request["page_token"] = page_token
-        found = self._send(method, endpoint, request)
-        return [_run(item) for item in found.get("runs", ())], found.get("next_page_token") or None
+        response = self._send(method, endpoint, request)
+        return [_run(item) for item in response.get("runs", ())], response.get(
+            "next_page_token"
+        ) or None
 
     def send(
         self, method: str, path: str, document: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """What :meth:`Server.send` does, with the ways in that only MLflow's client knows."""
+        """As :meth:`Server.send`, with the authentication that only MLflow's client supports."""
         return self._send(method, API + path, document)
 
     def close(self) -> None:
-        """Nothing: MLflow keeps one pool of connections for the process."""
+        """Do nothing: MLflow keeps one pool of connections for the process."""
 
     def _send(self, method: str, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         self._validate_workspace_support_if_specified()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...artifacts.bundle import kept_bundle
+from ...artifacts.bundle import stored_bundle
 from ...domain import artifact_paths
 from ...domain.authorization import Principal
 from ...domain.commands import AdoptVersion
@@ -49,8 +49,9 @@ class Adoption:
         version: ModelVersionRecord,
         shown: Mapping[int, ModelVersionRecord],
     ) -> list[Finding]:
-        """Enter the version as development, unless that has happened meanwhile. What cannot be
-        adopted is told, and left alone. ``shown`` are all versions of the model in MLflow."""
+        """Enter the version as development, unless that has happened meanwhile. A version
+        that cannot be adopted is a finding and stays as it is. ``shown`` are all versions of the
+        model in MLflow."""
         operation = await self._operation(tenant, model, version)
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
             return []
@@ -185,7 +186,7 @@ class Adoption:
             bundle = None
             if interrupted is None:
                 # Of a ledger restored from a backup: the bundle was made with what it then knew.
-                bundle = await kept_bundle(
+                bundle = await stored_bundle(
                     self._stores.artifacts,
                     tenant,
                     model,

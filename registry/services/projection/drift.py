@@ -1,4 +1,4 @@
-"""What differs between the ledger and MLflow, as both were seen. Pure: it changes nothing."""
+"""Differences between the ledger and MLflow. Pure: it changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MLflow has to be told, so that it shows a model as the ledger has it. Pure."""
+"""Changes that bring MLflow's view of a model to that of the ledger. Pure."""
 
 from __future__ import annotations
 

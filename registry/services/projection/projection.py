@@ -1,8 +1,8 @@
 """Makes MLflow show what the ledger says: alias and tags, idempotent and repeatable.
 
-Each change leaves a note in its own transaction, and the note goes once MLflow shows the change;
-so whoever finds a note knows that somebody did not finish. A writer that was overtaken sees a
-newer epoch when it is done and shows the newer state instead of its own.
+Each change leaves an outbox row in its own transaction, which is removed once MLflow shows the
+change: a row that is still there marks an unfinished change. A writer that was overtaken sees a
+newer epoch when it is done, and writes the newer state to MLflow instead of its own.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Projection:
         change: Change,
         records: VersionRecords | None = None,
     ) -> None:
-        """Show a committed change, to its end also where the caller is cancelled: what was sent to
-        MLflow cannot be called back, and whoever sent it has to see what it arrives on.
+        """Write a committed change to MLflow, completely even if the caller is cancelled: a request
+        that was sent cannot be called back, and its sender has to read the state it arrived on.
         ``records`` that :meth:`prepare_promotion` read just before need not be read again."""
         task = asyncio.create_task(self._follow(tenant, model, change, records or _UNREAD))
         self._following.add(task)
@@ -115,9 +115,9 @@ class Projection:
             await self._stores.ledger.requeue_sync(tenant, model, change.versions, change.token)
 
     async def prepare(self, tenant: TenantId, model: ModelId) -> None:
-        """Before a change: raise BackendUnavailable while MLflow is away, since those who load by
-        its alias would go on with a version that the caller is told is gone; and put right what
-        earlier writers left, or what was sent late and arrived after a newer change."""
+        """Before a change: raise BackendUnavailable while MLflow is unavailable, since clients that
+        load by its alias would go on with a version that the ledger has replaced; and finish the
+        changes that earlier writers left, or that arrived in MLflow after a newer one."""
         read = self._stores.ledger.read
         record, (row, notes) = await run_concurrently(
             self._stores.tracking.registered_model(registered_name(tenant, model)),

@@ -112,8 +112,8 @@ class Reconcile:
     async def _look_again(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """What differs still, in fresh looks at both sides, while nobody changes the model.
 
-        A model that is being changed is left to whoever changes it: what differs then is no drift,
-        and what is not finished in the end leaves a note.
+        A model that is being changed is left to its writer: a difference is no drift then, and an
+        unfinished change leaves an outbox row.
         """
         read = self._stores.ledger.read
         before = await read.row(tenant, model)

@@ -1,4 +1,4 @@
-"""Where a version may come from: a LoggedModel or a run of the same tenant, nothing else."""
+"""Sources of a version: a LoggedModel or a run of the same tenant, nothing else."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _RUN = re.compile(r"runs:/([0-9a-f]{32})/([^\x00-\x1f\x7f\\]{1,500})", re.ASCII)
 
 @dataclass(frozen=True)
 class Source:
-    """A model folder of the tenant. ``uri`` is what MLflow is told as the version's source,
-    ``path`` where the folder lies in the artifact store."""
+    """A model folder of the tenant. ``uri`` is the version's source in MLflow, ``path`` the
+    folder's path in the artifact store."""
 
     uri: str
     path: str
@@ -34,7 +34,7 @@ class Source:
 
     @property
     def origin(self) -> dict[str, str]:
-        """What finds this source again: ids that MLflow gave, not names that anybody may reuse."""
+        """Ids of this source that MLflow assigned, not names that can be reused."""
         return {
             "uri": self.uri,
             "path": self.path,
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def dataset(self) -> Mapping[str, Any]:
-        """What the model was trained on, as it was said when the model was logged; else empty."""
+        """The training data that was named when the model was logged; else empty."""
         try:
             found = json.loads(self.logged.tags[tags.DATASET]) if self.logged else {}
         except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""What a registration is made of, recorded in the ledger before anything depends on it.
+"""The origin of a registration, recorded in the ledger before anything depends on it.
 
 A second attempt, or ``reconcile``, finishes a registration from what its own plan recorded, never
 from what carries its operation id as a tag in MLflow: anybody can set that.

@@ -1,4 +1,4 @@
-"""What a registration was asked for, as plain JSON: enough for somebody else to finish it."""
+"""A registration request as plain JSON: enough for another process to finish it."""
 
 from __future__ import annotations
 

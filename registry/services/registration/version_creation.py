@@ -292,7 +292,7 @@ def _check_model_type(model: ModelRow, plan: RegistrationPlan) -> None:
 
 
 def _dataset_tags(plan: RegistrationPlan) -> dict[str, str]:
-    """What the gates have to know about the training data, as tags ``dataset.<key>``."""
+    """The training data as tags ``dataset.<key>``, which the gates read."""
     return {
         f"dataset.{key}": str(plan.dataset[key])
         for key in ("name", "digest", "start", "end")
@@ -306,6 +306,6 @@ def _omitted(plan: RegistrationPlan) -> dict[str, Any]:
 
 
 def _onnx_tag(saved: SavedModel) -> dict[str, str]:
-    """What a policy that requires ONNX asks for: that ``model.onnx`` is there, and compared."""
+    """The tag that a policy with ``require_onnx`` needs: ``model.onnx`` exists and was compared."""
     difference = saved.onnx.difference
     return {} if difference is None else {ONNX_PARITY: f"{difference:.2g}"}

@@ -38,10 +38,10 @@ def test_every_error_code_of_mlflow_has_a_meaning() -> None:
 def test_every_error_code_becomes_an_error_of_the_registry(code: str) -> None:
     """Raised here or told over HTTP, the same code becomes the same class."""
     local = translate(MlflowException("text", error_code=ErrorCode.Value(code)))
-    told = translate(RestException({"error_code": code, "message": "text"}))
+    translated = translate(RestException({"error_code": code, "message": "text"}))
 
     assert isinstance(local, RegistryError)
-    assert type(local) is type(told)
+    assert type(local) is type(translated)
     assert (MEANING_OF[code] in (Meaning.UNAVAILABLE, Meaning.REFUSED, Meaning.UNSUPPORTED)) == (
         isinstance(local, BackendUnavailable)
     )

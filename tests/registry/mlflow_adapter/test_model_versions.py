@@ -232,7 +232,7 @@ async def test_a_version_may_be_text(tracking: MlflowTracking, name: str) -> Non
     """Plain digits name the version that the number names."""
     number = await create(tracking, name)
     text: Any = str(number)
-    shown = await tracking.model_version(name, text)
+    version = await tracking.model_version(name, text)
 
-    assert shown is not None
-    assert shown == await tracking.model_version(name, number)
+    assert version is not None
+    assert version == await tracking.model_version(name, number)

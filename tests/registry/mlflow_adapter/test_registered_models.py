@@ -121,12 +121,12 @@ async def test_concurrent_first_sets_of_a_tag_all_succeed(
             *(tracking.set_version_tags(name, number, {key: str(n)}) for n in range(6)),
         )
     model = await tracking.registered_model(name)
-    found = await tracking.model_version(name, number)
+    record = await tracking.model_version(name, number)
 
     assert model is not None
-    assert found is not None
+    assert record is not None
     assert set("abcd") <= set(model.tags)
-    assert set("abcd") <= set(found.tags)
+    assert set("abcd") <= set(record.tags)
 
 
 async def test_an_alias_needs_a_version(tracking: MlflowTracking, name: str) -> None:

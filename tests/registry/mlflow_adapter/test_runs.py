@@ -104,11 +104,11 @@ async def test_a_run_is_found_by_its_operation(tracking: MlflowTracking, experim
     """An operation id with quotes finds its run and no other; a half of it finds none."""
     other = await tracking.create_run(experiment, name="other", tags={tags.OPERATION_ID: "other"})
     run_id = await tracking.create_run(experiment, name="x", tags={tags.OPERATION_ID: OPERATION})
-    found = await tracking.find_run(experiment, OPERATION)
+    run = await tracking.find_run(experiment, OPERATION)
 
     assert other != run_id
-    assert found is not None
-    assert run_id == found.run_id
+    assert run is not None
+    assert run_id == run.run_id
     assert await tracking.find_run(experiment, OPERATION[:-1]) is None
 
 
@@ -140,14 +140,14 @@ async def test_a_search_tells_of_a_run_what_reading_it_tells(
     running = await tracking.search_runs([experiment], run_ids=[run_id])
     await tracking.finish_run(run_id, "KILLED")
     ended = await tracking.search_runs([experiment], run_ids=[run_id])
-    (found,), read = ended, await tracking.run(run_id)
+    (listed,), read = ended, await tracking.run(run_id)
 
     assert read is not None
     assert running[0].ended_at is None
-    assert math.isnan(found.metrics["none"])
+    assert math.isnan(listed.metrics["none"])
     assert math.isnan(read.metrics["none"])
-    assert replace(found, metrics={}) == replace(read, metrics={})
-    assert {**found.metrics, "none": 0} == {**read.metrics, "none": 0}
+    assert replace(listed, metrics={}) == replace(read, metrics={})
+    assert {**listed.metrics, "none": 0} == {**read.metrics, "none": 0}
 
 
 async def test_a_search_goes_on_from_page_to_page(
@@ -179,10 +179,10 @@ async def test_more_ids_than_one_search_takes(tracking: MlflowTracking, experime
     """1200 ids are searched in chunks; without ids every run is found."""
     runs = [await tracking.create_run(experiment, name=f"r{i}", tags={}) for i in range(3)]
     ids = [f"{i:032x}" for i in range(1200)]
-    found = await tracking.search_runs([experiment], run_ids=[runs[0], *ids, *runs[1:]])
+    listed = await tracking.search_runs([experiment], run_ids=[runs[0], *ids, *runs[1:]])
     everything = await tracking.search_runs([experiment])
 
-    assert set(runs) == {run.run_id for run in found}
+    assert set(runs) == {run.run_id for run in listed}
     assert set(runs) <= {run.run_id for run in everything}
 
 

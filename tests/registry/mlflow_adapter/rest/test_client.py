@@ -275,10 +275,10 @@ async def test_calls_go_on_while_mlflow_is_imported() -> None:
             await tracking.ping()
             before = len(server.requests)
             imported.set()
-            found = await asyncio.gather(*reading)
+            results = await asyncio.gather(*reading)
 
     assert before == 2
-    assert found == [[]] * 20
+    assert results == [[]] * 20
 
 
 @pytest.mark.parametrize(
