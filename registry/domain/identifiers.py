@@ -27,7 +27,7 @@ def tenant_id(value: Any) -> TenantId:
     if isinstance(value, str) and _TENANT.fullmatch(value):
         return TenantId(value)
     raise InvalidName(
-        f"tenant id {_shown(value)} is not valid: 1 to 63 of a-z, 0-9 and '-', "
+        f"tenant id {_excerpt(value)} is not valid: 1 to 63 of a-z, 0-9 and '-', "
         "starting and ending with a letter or digit",
         field="tenant_id",
     )
@@ -38,7 +38,7 @@ def model_id(value: Any) -> ModelId:
     if isinstance(value, str) and _MODEL.fullmatch(value):
         return ModelId(value)
     raise InvalidName(
-        f"model name {_shown(value)} is not valid: 1 to 128 of A-Z, a-z, 0-9, '.', '_' and '-', "
+        f"model name {_excerpt(value)} is not valid: 1 to 128 of A-Z, a-z, 0-9, '.', '_' and '-', "
         "starting and ending with a letter or digit",
         field="model_id",
     )
@@ -59,7 +59,7 @@ def version_number(value: Any, *, field: str = "version") -> int:
     if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= _MAX_VERSION:
         return number
     raise InvalidName(
-        f"version {_shown(value)} is not valid: versions are whole numbers from 1", field=field
+        f"version {_excerpt(value)} is not valid: versions are whole numbers from 1", field=field
     )
 
 
@@ -73,7 +73,7 @@ def operation_id(value: Any) -> str:
     if isinstance(value, str) and _OPERATION.fullmatch(value):
         return value
     raise InvalidName(
-        f"operation id {_shown(value)} is not valid: 1 to 512 printable ASCII characters, "
+        f"operation id {_excerpt(value)} is not valid: 1 to 512 printable ASCII characters, "
         "without spaces at the ends",
         field="operation_id",
     )
@@ -102,6 +102,6 @@ def experiment_prefix(tenant: TenantId) -> str:
     return f"tenants/{tenant}/models/"
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -74,9 +74,9 @@ def requirement(source: Stage, target: Stage, cause: Cause = Cause.REQUEST) -> R
 
     Raises :class:`InvalidTransition`, with both ends as fields, for every pair not in the table.
     """
-    found = TRANSITIONS.get((source, target, cause))
-    if found is not None:
-        return found
+    required = TRANSITIONS.get((source, target, cause))
+    if required is not None:
+        return required
     raise InvalidTransition(source, target, advice=_advice(source, target, cause))
 
 

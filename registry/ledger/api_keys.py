@@ -133,11 +133,11 @@ class ApiKeys:
 
     async def verify(self, key: str) -> ApiKey | None:
         """Whose key this is; None for one that is malformed, unknown, expired or revoked."""
-        found = _KEY.fullmatch(key)
-        if found is None:
+        parsed = _KEY.fullmatch(key)
+        if parsed is None:
             return None
         async with reading(self._engine) as connection:
-            rows = await connection.execute(select(api_keys).where(api_keys.c.key_id == found[1]))
+            rows = await connection.execute(select(api_keys).where(api_keys.c.key_id == parsed[1]))
             row = rows.mappings().first()
         if row is None or not hmac.compare_digest(row["secret_hash"], digest_bytes(key.encode())):
             return None

@@ -44,10 +44,10 @@ async def begin(
         .on_conflict_do_nothing()
     )
     rows = await connection.execute(select(operations).where(*_key(tenant, operation_id)))
-    found = operation(dict(rows.mappings().one()), repeated=not begun.rowcount)
-    if found.request != request:
+    begun_operation = operation(dict(rows.mappings().one()), repeated=not begun.rowcount)
+    if begun_operation.request != request:
         raise OperationConflict(operation_id)
-    return found
+    return begun_operation
 
 
 async def add_to_plan(
@@ -105,7 +105,7 @@ async def keep_answer(
     """Keep the answer, whether the operation was begun or not. Raises :class:`OperationConflict`
     if the id belongs to another request."""
     statement = insert_into(connection, operations)
-    kept = await connection.execute(
+    stored = await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[operations.c.tenant_id, operations.c.operation_id],
             set_={"answer": statement.excluded.answer, "plan": None},
@@ -120,7 +120,7 @@ async def keep_answer(
             "answer": dict(answer),
         },
     )
-    if not kept.rowcount:
+    if not stored.rowcount:
         raise OperationConflict(operation_id)
 
 

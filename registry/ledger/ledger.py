@@ -214,7 +214,7 @@ class Ledger:
                 await self._row(
                     connection, TenantId(model.tenant_id), ModelId(model.model_id), lock=True
                 )
-                found = await connection.scalar(
+                head_hash = await connection.scalar(
                     select(entries.c.hash).where(
                         entries.c.tenant_id == model.tenant_id,
                         entries.c.model_id == model.model_id,
@@ -223,7 +223,7 @@ class Ledger:
                 )
         except BackendUnavailable:
             return False
-        return bool(found == model.head_hash)
+        return bool(head_hash == model.head_hash)
 
     async def _row(
         self,

@@ -22,13 +22,13 @@ _UPGRADE_LOCK = 7_110_451
 
 async def prepare(engine: AsyncEngine) -> None:
     """Make the ledger usable: an embedded one is upgraded, one in service has to be already."""
-    found = await _revision(engine)
-    if found == HEAD:
+    revision = await _revision(engine)
+    if revision == HEAD:
         return
-    if engine.dialect.name == "sqlite" and (found is None or found < HEAD):
+    if engine.dialect.name == "sqlite" and (revision is None or revision < HEAD):
         await _upgrade(engine)
         return
-    state = "has no tables yet" if found is None else f"is at migration {found}, not {HEAD}"
+    state = "has no tables yet" if revision is None else f"is at migration {revision}, not {HEAD}"
     raise InvalidInput(
         f"the ledger {state}; run `model-lifecycle db upgrade` with a matching version of "
         "airflow-provider-model-lifecycle",

@@ -83,10 +83,10 @@ class ModelUnitOfWork:
 
     async def version(self, version: int) -> VersionMetadata:
         """The version, whatever its stage. Raises :class:`VersionNotFound`, also if deleted."""
-        found = await self._versions(tables.versions.c.version == version)
-        if not found or found[0].stage is Stage.DELETED:
+        versions = await self._versions(tables.versions.c.version == version)
+        if not versions or versions[0].stage is Stage.DELETED:
             raise VersionNotFound(self.model.model_id, version)
-        return found[0]
+        return versions[0]
 
     def record(self, version: int) -> StageRecord:
         """What the past of a version means, as it was when this unit of work read the version."""
@@ -281,7 +281,7 @@ class ModelUnitOfWork:
 
     async def _close(self, entry: LedgerEntry) -> None:
         current = await self._current(entry.production)
-        shown: dict[str, Any] = {
+        values: dict[str, Any] = {
             "epoch": entry.sequence,
             "head_hash": entry.hash,
             "production_version": entry.production,
@@ -290,8 +290,8 @@ class ModelUnitOfWork:
             "framework": current.framework if current else None,
             "updated_at": entry.at,
         }
-        await self._update_model(**shown)
-        self.model = replace(self.model, **shown)
+        await self._update_model(**values)
+        self.model = replace(self.model, **values)
 
     async def _current(self, production: int | None) -> VersionMetadata | None:
         """The production version, else the newest in staging, else the newest."""
@@ -303,9 +303,9 @@ class ModelUnitOfWork:
             versions.c.stage != Stage.DELETED.value,
         ):
             newest = select(func.max(versions.c.version)).where(*self._own(versions), condition)
-            found = await self._versions(versions.c.version == newest.scalar_subquery())
-            if found:
-                return found[0]
+            newest_versions = await self._versions(versions.c.version == newest.scalar_subquery())
+            if newest_versions:
+                return newest_versions[0]
         return None
 
     async def _row(self, version: int) -> VersionMetadata:
@@ -319,13 +319,13 @@ class ModelUnitOfWork:
         rows = await self._connection.execute(
             select(versions).where(*self._own(versions), condition).order_by(versions.c.version)
         )
-        found = []
+        items = []
         for row in rows.mappings():
             item = version_metadata(dict(row))
             self._known[item.version] = item
             self._records[item.version] = stage_record(dict(row))
-            found.append(item)
-        return found
+            items.append(item)
+        return items
 
     async def _update_model(self, **values: Any) -> None:
         await self._connection.execute(

@@ -72,8 +72,8 @@ def _evidence_ids(entries: Iterable[LedgerEntry]) -> set[str]:
 
 def _check_evidence(model: str, entry: LedgerEntry, known: Mapping[str, Evidence]) -> None:
     for reference in entry.evidence:
-        found = known.get(str(reference.get("evidence_id")))
-        if found is None or found.digest() != reference.get("digest"):
+        evidence = known.get(str(reference.get("evidence_id")))
+        if evidence is None or evidence.digest() != reference.get("digest"):
             raise LedgerCorrupt(
                 model,
                 entry.sequence,
@@ -86,8 +86,8 @@ def _check_bundles(model: str, entry: LedgerEntry, versions: Mapping[int, Versio
     if entry.kind not in (EntryKind.REGISTERED, EntryKind.ADOPTED):
         return
     for move in entry.moves:
-        found = versions.get(move.version)
-        if found is None or found.bundle_digest != entry.detail.get("bundle_digest"):
+        version = versions.get(move.version)
+        if version is None or version.bundle_digest != entry.detail.get("bundle_digest"):
             raise LedgerCorrupt(
                 model,
                 entry.sequence,
@@ -96,10 +96,10 @@ def _check_bundles(model: str, entry: LedgerEntry, versions: Mapping[int, Versio
 
 
 def _check_fold(
-    model: str, expected: Mapping[int, StageRecord], shown: Mapping[int, StageRecord]
+    model: str, expected: Mapping[int, StageRecord], stored: Mapping[int, StageRecord]
 ) -> None:
-    for version in sorted(set(expected) | set(shown)):
-        record, table = expected.get(version, StageRecord()), shown.get(version, StageRecord())
+    for version in sorted(set(expected) | set(stored)):
+        record, table = expected.get(version, StageRecord()), stored.get(version, StageRecord())
         if table.stage is not record.stage:
             raise LedgerCorrupt(
                 model,

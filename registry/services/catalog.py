@@ -72,26 +72,26 @@ class Catalog:
     ) -> list[VersionMetadata]:
         _check_page(after, limit)
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        found = await self._read.versions(tenant, model, after=after, limit=limit)
-        if not found and await self._read.model(tenant, model) is None:
+        versions = await self._read.versions(tenant, model, after=after, limit=limit)
+        if not versions and await self._read.model(tenant, model) is None:
             raise ModelNotFound(model)
-        return found
+        return versions
 
     async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        found: dict[tuple[str, str], int] = {}
+        epochs: dict[tuple[str, str], int] = {}
         for part in _parts(models):
             for key, epoch in (await self._read.epochs(part)).items():
-                found[key] = epoch
-        return found
+                epochs[key] = epoch
+        return epochs
 
     async def versions_of(
         self, models: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], list[VersionMetadata]]:
-        found: dict[tuple[str, str], list[VersionMetadata]] = {}
+        versions: dict[tuple[str, str], list[VersionMetadata]] = {}
         for part in _parts(models):
             for item in await self._read.versions_of(part):
-                found.setdefault((item.tenant_id, item.model_id), []).append(item)
-        return found
+                versions.setdefault((item.tenant_id, item.model_id), []).append(item)
+        return versions
 
     async def list_evidence(
         self,
@@ -110,20 +110,20 @@ class Catalog:
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        found = await self._read.model_evidence(tenant, model)
-        if not found:
+        evidence = await self._read.model_evidence(tenant, model)
+        if not evidence:
             await self._check_known(tenant, model)
-        return found
+        return evidence
 
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
         _check_page(after, limit)
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        found = await self._read.entries(tenant, model, after=after, limit=limit)
-        if not found:
+        entries = await self._read.entries(tenant, model, after=after, limit=limit)
+        if not entries:
             await self._check_known(tenant, model)
-        return found
+        return entries
 
     async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
         if not isinstance(when, datetime) or when.tzinfo is None:
@@ -144,10 +144,10 @@ class Catalog:
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
         tenant = identifiers.tenant_id(tenant_id)
-        found = await self._read.operation(tenant, identifiers.operation_id(operation_id))
-        if found is None or found.answer is None or "model" not in found.answer:
+        operation = await self._read.operation(tenant, identifiers.operation_id(operation_id))
+        if operation is None or operation.answer is None or "model" not in operation.answer:
             return None
-        return await restore_response(self._ledger, tenant, found.answer, operation_id)
+        return await restore_response(self._ledger, tenant, operation.answer, operation_id)
 
     async def _check_known(self, tenant: TenantId, model: ModelId) -> None:
         """Raise ModelNotFound unless the ledger knows the model; a deleted one it does."""

@@ -65,7 +65,7 @@ class EvidenceService:
         item = _checked(evidence, tenant, model, number, self._stores.ledger.clock())
         origin = await self._origin(item)
         async with self._stores.ledger.begin(tenant, model) as work:
-            found = await work.version(number)
+            metadata = await work.version(number)
             earlier = await work.find_evidence(item.evidence_id)
             if earlier is not None:
                 if canonical_json(earlier.content()) != canonical_json(item.content()):
@@ -73,10 +73,10 @@ class EvidenceService:
                         f"evidence {item.evidence_id!r} was recorded before, with other content"
                     )
                 return earlier
-            if item.bundle_digest != found.bundle_digest:
+            if item.bundle_digest != metadata.bundle_digest:
                 raise InvalidInput(
                     f"the evidence is about a bundle {item.bundle_digest}, but version {number} "
-                    f"is {found.bundle_digest}; judge the version's own files",
+                    f"is {metadata.bundle_digest}; judge the version's own files",
                     field="evidence.bundle_digest",
                 )
             others = await work.evidence(number)
@@ -117,11 +117,11 @@ class EvidenceService:
             return Origin.EXTERNAL
         content = item.content()
         for name in _IN_REPORT:
-            told = report.get(name) if isinstance(report, dict) else None
-            if told != content[name]:
+            recorded = report.get(name) if isinstance(report, dict) else None
+            if recorded != content[name]:
                 raise InvalidInput(
                     f"the evidence's {name} is {content[name]!r:.100}, but its report at "
-                    f"{item.report_uri} has {told!r:.100}; record what the report says",
+                    f"{item.report_uri} has {recorded!r:.100}; record what the report says",
                     field=f"evidence.{name}",
                 )
         return Origin.GATE
@@ -132,23 +132,23 @@ class EvidenceService:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number, target = identifiers.version_number(version), parse_stage(target_stage)
         async with self._stores.ledger.snapshot(tenant, model) as work:
-            found = await work.version(number)
+            metadata = await work.version(number)
             missing: tuple[Missing, ...]
             try:
-                required = requirement(found.stage, target)
+                required = requirement(metadata.stage, target)
             except InvalidTransition as error:
                 missing = (Missing(error.code, str(error)),)
             else:
                 _, missing = judge_evidence(
                     required,
-                    subject(work, found),
+                    subject(work, metadata),
                     await work.evidence(number),
                     now=work.clock.deadline,
                 )
             production = work.model.production_version
             warning = work.clock.warning(work.model.updated_at)
         warnings = (warning,) if warning else ()
-        return Readiness(model, number, found.stage, target, production, missing, warnings)
+        return Readiness(model, number, metadata.stage, target, production, missing, warnings)
 
 
 def _after(clock: ClockReading, others: list[Evidence]) -> datetime:

@@ -59,17 +59,17 @@ class Experiments:
     async def _own_runs(self, tenant: TenantId, run_ids: Sequence[str]) -> dict[str, RunRecord]:
         """The runs that belong to the tenant's experiments, by id. If one is missing, the
         experiments are asked for again: it may lie in a new one."""
-        wanted = list(dict.fromkeys(run_ids))
+        unique_ids = list(dict.fromkeys(run_ids))
         until, experiments = self._experiments.get(tenant, (0.0, []))
         runs: dict[str, RunRecord] = {}
         if time.monotonic() < until:
-            found = await self._tracking.search_runs(experiments, run_ids=wanted)
-            runs = {run.run_id: run for run in found}
-        if len(runs) < len(wanted):
+            records = await self._tracking.search_runs(experiments, run_ids=unique_ids)
+            runs = {run.run_id: run for run in records}
+        if len(runs) < len(unique_ids):
             experiments = await self._experiment_ids(tenant)
-            missing = [run_id for run_id in wanted if run_id not in runs]
-            found = await self._tracking.search_runs(experiments, run_ids=missing)
-            runs.update((run.run_id, run) for run in found)
+            missing = [run_id for run_id in unique_ids if run_id not in runs]
+            records = await self._tracking.search_runs(experiments, run_ids=missing)
+            runs.update((run.run_id, run) for run in records)
         return runs
 
     async def _experiment_ids(self, tenant: TenantId) -> list[str]:
@@ -84,8 +84,8 @@ class Experiments:
         self, tenant_id: str, *, after: str = "", limit: int | None = None
     ) -> list[ExperimentRecord]:
         # MLflow compares no names by order: the tenant's are read, one a model, and cut here.
-        found = await self._tracking.experiments(identifiers.tenant_id(tenant_id))
-        names = sorted(found, key=lambda item: item.name)
+        experiments = await self._tracking.experiments(identifiers.tenant_id(tenant_id))
+        names = sorted(experiments, key=lambda item: item.name)
         return [item for item in names if item.name > after][:limit]
 
     async def list_runs(

@@ -50,12 +50,12 @@ async def stored_response(
     """
     if not request.named:
         return None
-    found = await ledger.read.operation(tenant, request.operation_id)
-    if found is None:
+    operation = await ledger.read.operation(tenant, request.operation_id)
+    if operation is None:
         return None
-    if found.request != request.fingerprint:
+    if operation.request != request.fingerprint:
         raise OperationConflict(request.operation_id)
-    return found.answer
+    return operation.answer
 
 
 async def stored_response_locked(

@@ -39,13 +39,13 @@ class Loading:
         stage: Stage | str | None = None,
     ) -> Predictor:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        found = await self._find(tenant_id, model_id, version, stage)
+        metadata = await self._find(tenant_id, model_id, version, stage)
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
             raise ModelNotFound(model)
         settings = self._stores.settings
         adapter = adapter_for(
-            found.framework,
+            metadata.framework,
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
@@ -54,10 +54,10 @@ class Loading:
             artifacts = self._stores.artifacts
             try:
                 await fetch_bundle(
-                    artifacts, tenant, model, found.version, found.bundle_digest, folder
+                    artifacts, tenant, model, metadata.version, metadata.bundle_digest, folder
                 )
             except BundleCorrupt:
-                await require_same_root(artifacts, found)
+                await require_same_root(artifacts, metadata)
                 raise
             unmet = await asyncio.to_thread(_unmet, folder)
             try:
@@ -71,7 +71,7 @@ class Loading:
                 "%s/%s was saved with other packages than are here, and may predict differently: "
                 "%s; nothing was installed",
                 model,
-                found.version,
+                metadata.version,
                 ", ".join(unmet),
             )
         return predictor
@@ -86,23 +86,23 @@ class Loading:
             raise InvalidInput("give a version or a stage, not both", field="stage")
         read = self._stores.ledger.read
         if version is not None:
-            found = await read.version(tenant, model, identifiers.version_number(version))
-            if found is None:
+            metadata = await read.version(tenant, model, identifiers.version_number(version))
+            if metadata is None:
                 raise VersionNotFound(model, version)
-            return found
+            return metadata
         if await read.model(tenant, model) is None:
             raise ModelNotFound(model)
-        wanted = Stage.PRODUCTION if stage is None else parse_stage(stage)
-        found = await read.newest(tenant, model, wanted)
-        if found is None:
+        target = Stage.PRODUCTION if stage is None else parse_stage(stage)
+        metadata = await read.newest(tenant, model, target)
+        if metadata is None:
             raise VersionNotFound(
                 model,
-                f"in {wanted}",
+                f"in {target}",
                 advice="promote one, or name the version or the stage to load"
                 if stage is None
                 else "",
             )
-        return found
+        return metadata
 
 
 def _unmet(folder: Path) -> tuple[str, ...]:

@@ -47,15 +47,15 @@ class Adoption:
         tenant: TenantId,
         model: ModelId,
         version: ModelVersionRecord,
-        shown: Mapping[int, ModelVersionRecord],
+        in_mlflow: Mapping[int, ModelVersionRecord],
     ) -> list[Finding]:
         """Enter the version as development, unless that has happened meanwhile. A version
-        that cannot be adopted is a finding and stays as it is. ``shown`` are all versions of the
+        that cannot be adopted is a finding and stays as it is. ``in_mlflow`` are all versions of the
         model in MLflow."""
         operation = await self._operation(tenant, model, version)
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
             return []
-        if operation is not None and self._is_duplicate(operation, tenant, version, shown):
+        if operation is not None and self._is_duplicate(operation, tenant, version, in_mlflow):
             await self._publishing.discard(tenant, model, version.version)
             message = (
                 f"version {version.version} was a second one of the same registration, "
@@ -128,7 +128,7 @@ class Adoption:
         operation: Operation,
         tenant: TenantId,
         version: ModelVersionRecord,
-        shown: Mapping[int, ModelVersionRecord],
+        in_mlflow: Mapping[int, ModelVersionRecord],
     ) -> bool:
         """Whether the version is one too many of the operation: made for another number than
         MLflow then gave, or beside the one with which the operation has committed.
@@ -141,7 +141,7 @@ class Adoption:
             return True
         if operation.answer is None:
             return False
-        first = shown.get(operation.answer.get("version", 0))
+        first = in_mlflow.get(operation.answer.get("version", 0))
         if first is None or first.version == version.version:
             return False
         if number is not None:

@@ -56,10 +56,10 @@ def logged_model_of(
 
 def logged_model_at(tenant: TenantId, path: str | None) -> str | None:
     """The LoggedModel whose files MLflow keeps at ``path``; None for other paths."""
-    found = re.fullmatch(
+    match = re.fullmatch(
         rf"{artifact_paths.runs(tenant)}/models/(m-[0-9a-f]{{32}})/artifacts", path or ""
     )
-    return found[1] if found else None
+    return match[1] if match else None
 
 
 def is_own_bundle(tenant: TenantId, record: ModelVersionRecord, addresses: Addresses) -> bool:

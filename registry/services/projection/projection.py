@@ -176,15 +176,15 @@ class Projection:
         """Write alias and tags from the ledger until it stands still, then remove the notes.
         With ``since``, also what was moved after that epoch."""
         read = self._stores.ledger.read
-        wanted = set(versions)
+        numbers = set(versions)
         while True:
             row = await read.row(tenant, model)
             assert row is not None, "models are never removed from the ledger"
             if since is not None:
                 for entry in await read.entries(tenant, model, after=since):
-                    wanted.update(move.version for move in entry.moves)
-            found = await read.versions_by_number(tenant, model, wanted)
-            await self._write(tenant, model, mirror_all(row, found), _UNREAD)
+                    numbers.update(move.version for move in entry.moves)
+            metadata = await read.versions_by_number(tenant, model, numbers)
+            await self._write(tenant, model, mirror_all(row, metadata), _UNREAD)
             if await self._stores.ledger.projected(tenant, model, tokens, row.epoch):
                 return
             since = row.epoch
@@ -200,8 +200,8 @@ class Projection:
         name = registered_name(tenant, model)
         own = await self._own(tenant, model, mirroring.versions, records)
         writes = [
-            _unless_lost(tracking.set_version_tags(name, version, shown))
-            for version, shown in sorted(mirroring.version_tags.items())
+            _unless_lost(tracking.set_version_tags(name, version, version_tags))
+            for version, version_tags in sorted(mirroring.version_tags.items())
             if version in own
         ]
         if mirroring.alias:

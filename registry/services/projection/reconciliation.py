@@ -19,7 +19,7 @@ from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
 from ..backends import Backends
 from ..version_files import VersionFiles
 from .adoption import Adoption
-from .drift import Seen, differences
+from .drift import ModelComparison, differences
 from .identity import mismatch
 from .projection import Projection
 
@@ -47,8 +47,8 @@ class Reconcile:
         in_ledger = {*await read.model_ids(tenant), *await read.begun_models(tenant)}
         findings: list[Finding] = []
         for key in sorted({*in_mlflow, *in_ledger}):
-            found = await self._model(*key, in_mlflow.get(key))
-            findings += [replace(finding, tenant_id=key[0]) for finding in found]
+            model_findings = await self._model(*key, in_mlflow.get(key))
+            findings += [replace(finding, tenant_id=key[0]) for finding in model_findings]
         return findings
 
     async def _model(
@@ -64,10 +64,15 @@ class Reconcile:
             )
             for version in await self._projection.apply_pending(tenant, model)
         ]
-        known, shown = await self._known(tenant, model), await self._shown(tenant, model)
-        for number in sorted(set(shown) - set(known)):
-            findings += await self._adoption.adopt(tenant, model, shown[number], shown)
-        if await self._look(tenant, model, record, shown):
+        known, mlflow_versions = (
+            await self._known(tenant, model),
+            await self._mlflow_versions(tenant, model),
+        )
+        for number in sorted(set(mlflow_versions) - set(known)):
+            findings += await self._adoption.adopt(
+                tenant, model, mlflow_versions[number], mlflow_versions
+            )
+        if await self._look(tenant, model, record, mlflow_versions):
             drifted = await self._look_again(tenant, model)
             wrong = [item for item in drifted if item.healed]
             if wrong:
@@ -95,7 +100,7 @@ class Reconcile:
         tenant: TenantId,
         model: ModelId,
         record: RegisteredModelRecord | None,
-        shown: Mapping[int, ModelVersionRecord],
+        in_mlflow: Mapping[int, ModelVersionRecord],
     ) -> list[Finding]:
         row = await self._stores.ledger.read.row(tenant, model)
         if row is None:
@@ -103,11 +108,11 @@ class Reconcile:
         known = await self._known(tenant, model)
         compared = {
             number: mismatch(known[number], item, self._stores.artifacts)
-            for number, item in shown.items()
+            for number, item in in_mlflow.items()
             if number in known
         }
         replaced = {number: problem for number, problem in compared.items() if problem}
-        return differences(Seen(model, row, known, record, shown, replaced))
+        return differences(ModelComparison(model, row, known, record, in_mlflow, replaced))
 
     async def _look_again(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """What differs still, in fresh looks at both sides, while nobody changes the model.
@@ -118,18 +123,22 @@ class Reconcile:
         read = self._stores.ledger.read
         before = await read.row(tenant, model)
         record = await self._stores.tracking.registered_model(registered_name(tenant, model))
-        found = await self._look(tenant, model, record, await self._shown(tenant, model))
+        findings = await self._look(
+            tenant, model, record, await self._mlflow_versions(tenant, model)
+        )
         after = await read.row(tenant, model)
         moved = before is None or after is None or before.epoch != after.epoch
-        return [] if moved or await read.projections(tenant, model) else found
+        return [] if moved or await read.projections(tenant, model) else findings
 
     async def _known(self, tenant: TenantId, model: ModelId) -> dict[int, VersionMetadata]:
-        found = await self._stores.ledger.read.versions(tenant, model, deleted=True)
-        return {item.version: item for item in found}
+        versions = await self._stores.ledger.read.versions(tenant, model, deleted=True)
+        return {item.version: item for item in versions}
 
-    async def _shown(self, tenant: TenantId, model: ModelId) -> dict[int, ModelVersionRecord]:
-        found = await self._stores.tracking.model_versions(registered_name(tenant, model))
-        return {item.version: item for item in found}
+    async def _mlflow_versions(
+        self, tenant: TenantId, model: ModelId
+    ) -> dict[int, ModelVersionRecord]:
+        records = await self._stores.tracking.model_versions(registered_name(tenant, model))
+        return {item.version: item for item in records}
 
     async def _leftovers(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """Files of deleted versions, and operations that nobody is going to finish."""

@@ -46,10 +46,10 @@ class Source:
     def dataset(self) -> Mapping[str, Any]:
         """The training data that was named when the model was logged; else empty."""
         try:
-            found = json.loads(self.logged.tags[tags.DATASET]) if self.logged else {}
+            dataset_document = json.loads(self.logged.tags[tags.DATASET]) if self.logged else {}
         except (KeyError, ValueError):
             return {}
-        return found if isinstance(found, Mapping) else {}
+        return dataset_document if isinstance(dataset_document, Mapping) else {}
 
 
 class Sources:
@@ -61,10 +61,10 @@ class Sources:
         """The tenant's source. Raises InvalidInput for an address of another form, and NotFound,
         in the same words, for one that does not exist or is another tenant's."""
         text = source if isinstance(source, str) else ""
-        if found := _LOGGED_MODEL.fullmatch(text):
-            return await self._logged_model(tenant, text, found[1])
-        if found := _RUN.fullmatch(text):
-            return await self._run_artifact(tenant, text, found[1], found[2].rstrip("/"))
+        if match := _LOGGED_MODEL.fullmatch(text):
+            return await self._logged_model(tenant, text, match[1])
+        if match := _RUN.fullmatch(text):
+            return await self._run_artifact(tenant, text, match[1], match[2].rstrip("/"))
         raise InvalidInput(
             f"source {source!r:.120} is not valid: use models:/m-<id> or runs:/<run id>/<path>",
             field="source",

@@ -254,8 +254,8 @@ class VersionCreation:
                     },
                 )
                 answer = replace(await work.metadata(), receipt=Receipt(entry, repeated=False))
-                kept = {**model_response(answer), "version": number}
-                await work.store_response(request.operation_id, request.fingerprint, kept)
+                response = {**model_response(answer), "version": number}
+                await work.store_response(request.operation_id, request.fingerprint, response)
                 change = await work.enqueue_sync()
         if earlier is not None:
             if earlier.get("version") != number:
