@@ -54,7 +54,7 @@ from .invalid_input import (
     UnknownFramework,
     UntrustedModel,
 )
-from .not_found import (
+from .missing import (
     ArtifactNotFound,
     EvidenceNotFound,
     ExperimentNotFound,

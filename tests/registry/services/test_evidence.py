@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.registry_fixture import RegistryFixture, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name
 
 from model_lifecycle.gates.policy.files import complete_policy
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
-    GateRefused,
     InvalidInput,
     ModelNotFound,
-    OperationConflict,
     PermissionDenied,
     VersionNotFound,
 )
-from model_lifecycle.registry.domain.evidence import Evidence, Origin, Verdict
-from model_lifecycle.registry.domain.models import EntryKind
-from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+from model_lifecycle.registry.domain.evidence import Origin, Verdict
 from model_lifecycle.registry.domain.stages import Gate, Stage
 from model_lifecycle.registry.settings import Settings
 
@@ -204,46 +199,6 @@ async def test_evidence_of_what_is_not_there(local: RegistryFixture, model_id: s
         await registry.record_evidence(tenant, model_id, 1, evidence, actor="kim")
 
 
-async def test_a_policy_is_an_entry_of_its_own(world: RegistryFixture, model_id: str) -> None:
-    """Nobody weakens a gate unseen: who, why, and the policy itself are in the history."""
-    await world.version(model_id)
-    default = await world.registry.get_policy(world.tenant, model_id)
-    await world.registry.set_policy(
-        world.tenant, model_id, POLICY.document(), actor="kim", reason="the season"
-    )
-    entry = (await world.history(model_id))[-1]
-
-    assert default == PromotionPolicy()
-    assert await world.registry.get_policy(world.tenant, model_id) == POLICY
-    assert (entry.kind, entry.actor, entry.reason) == (EntryKind.POLICY_SET, "kim", "the season")
-    assert entry.detail == {
-        "policy": POLICY.document(),
-        "fingerprint": POLICY.fingerprint,
-        "previous_fingerprint": default.fingerprint,
-    }
-    assert await world.registry.verify_ledger(world.tenant, model_id) == 2
-
-
-@pytest.mark.parametrize(
-    "policy", [None, [], {"shadw": {}}, {"shadow": {"a": float("nan")}}, {"require_approval": 1}]
-)
-async def test_odd_policies_are_refused(local: RegistryFixture, model_id: str, policy: Any) -> None:
-    """The policy stays what it was."""
-    await local.version(model_id)
-    with pytest.raises(InvalidInput):
-        await local.registry.set_policy(local.tenant, model_id, policy, actor="kim")
-
-    assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
-
-
-async def test_a_policy_of_no_model(local: RegistryFixture, model_id: str) -> None:
-    """A model has to exist before it has a policy."""
-    with pytest.raises(ModelNotFound):
-        await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
-    with pytest.raises(ModelNotFound):
-        await local.registry.get_policy(local.tenant, model_id)
-
-
 async def test_readiness_tells_what_the_write_would_say(
     world: RegistryFixture, model_id: str
 ) -> None:
@@ -321,196 +276,6 @@ async def test_what_is_recorded_later_is_newer(
     assert second.recorded_at is not None
     assert second.recorded_at > first.recorded_at
     assert [item.code for item in found.missing] == ["not_passed"]
-
-
-async def test_a_policy_may_require_onnx(world: RegistryFixture, model_id: str) -> None:
-    """A version whose bundle has no compared model.onnx then lacks it for every stage, whatever
-    its gates said; the promotion is refused in the same words."""
-    logged = await world.registry.log_model(
-        world.tenant, model_id, trained(input_example=None), created_by="kim"
-    )
-    found = await world.registry.register_model(
-        world.tenant, model_id, logged.model_uri, "sklearn", None, None, created_by="kim"
-    )
-    version = found.current_version
-    await world.registry.set_policy(
-        world.tenant, model_id, replace(POLICY, require_onnx=True), actor="kim"
-    )
-    await world.judged(model_id, version, Gate.VALIDATION)
-    readiness = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
-    card = await world.registry.artifacts.get_bytes(
-        f"{world.tenant}/models/{model_id}/{version}/model_card.md"
-    )
-
-    assert [item.code for item in readiness.missing] == ["onnx_missing"]
-    assert "no input example" in card.decode()
-    with pytest.raises(GateRefused, match=r"model\.onnx"):
-        await world.move(model_id, version, Stage.STAGING)
-
-
-async def test_nobody_claims_onnx_by_a_tag(local: RegistryFixture, model_id: str) -> None:
-    """The tag that tells of it is the registry's own."""
-    with pytest.raises(InvalidInput, match=r"onnx\.parity"):
-        await local.version(model_id, tags={"onnx.parity": "0"})
-
-
-async def _own_verdict(
-    world: RegistryFixture, model_id: str, version: int, verdict: Verdict
-) -> Evidence:
-    """A verdict as a gate records it: with its report in the gate's place."""
-    evidence_id = new_name("gate")
-    folder = f"{world.tenant}/reports/{model_id}/{version}/validation-{evidence_id}"
-    evidence = await world.evidence(
-        model_id,
-        version,
-        Gate.VALIDATION,
-        evidence_id=evidence_id,
-        verdict=verdict,
-        report_uri=world.registry.artifacts.uri(folder),
-        tenant_id=world.tenant,
-        model_id=model_id,
-        version=version,
-    )
-    report = json.dumps(evidence.content()).encode()
-    await world.registry.artifacts.put_bytes(f"{folder}/report.json", report)
-    return await world.registry.record_evidence(
-        world.tenant, model_id, version, evidence, actor="gate"
-    )
-
-
-@pytest.mark.parametrize("verdict", [item for item in Verdict if item is not Verdict.PASS])
-async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
-    world: RegistryFixture, model_id: str, verdict: Verdict
-) -> None:
-    """It is refused and readiness says so; the gate itself, or an admin by force, can."""
-    version = await world.version(model_id)
-    own = await _own_verdict(world, model_id, version, verdict)
-    by_hand = await world.judged(model_id, version, Gate.VALIDATION)
-    found = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
-    with pytest.raises(GateRefused, match=f"the validation gate itself said {verdict}"):
-        await world.move(model_id, version, "staging")
-    forced = await world.move(model_id, version, "staging", force=True, reason="the lab is down")
-
-    assert (own.origin, by_hand.origin) == (Origin.GATE, Origin.EXTERNAL)
-    assert [item.code for item in found.missing] == ["external_evidence"]
-    assert forced.current_version == version
-    assert (await world.history(model_id))[-1].forced
-
-
-async def test_a_weaker_policy_does_not_make_the_pass_by_hand_count(
-    local: RegistryFixture, model_id: str
-) -> None:
-    """The gate's FAIL was said under another policy, and is a FAIL of these files all the same."""
-    version = await local.version(model_id)
-    await _own_verdict(local, model_id, version, Verdict.FAIL)
-    await local.registry.set_policy(local.tenant, model_id, POLICY, actor="kim")
-    await local.judged(model_id, version, Gate.VALIDATION)
-    with pytest.raises(GateRefused) as caught:
-        await local.move(model_id, version, "staging")
-    await _own_verdict(local, model_id, version, Verdict.PASS)
-
-    assert [item.code for item in caught.value.missing] == ["external_evidence"]
-    assert (await local.move(model_id, version, "staging")).current_version == version
-
-
-async def test_evidence_says_what_its_report_says(local: RegistryFixture, model_id: str) -> None:
-    """A report that the gate wrote is not borrowed for another verdict."""
-    version = await local.version(model_id)
-    own = await _own_verdict(local, model_id, version, Verdict.FAIL)
-    other = replace(own, evidence_id=new_name("mine"), verdict=Verdict.PASS)
-    with pytest.raises(InvalidInput, match="record what the report says"):
-        await local.registry.record_evidence(local.tenant, model_id, version, other, actor="eve")
-
-    assert await local.registry.list_evidence(local.tenant, model_id, version) == [own]
-
-
-@pytest.mark.parametrize("uri", ["file:///elsewhere/report", "../x", "s3://other/report"])
-async def test_a_report_elsewhere_is_external(
-    local: RegistryFixture, model_id: str, uri: str
-) -> None:
-    """Only the gate's own place in this artifact store is believed."""
-    version = await local.version(model_id)
-    evidence = await local.judged(model_id, version, Gate.VALIDATION, report_uri=uri)
-
-    assert evidence.origin is Origin.EXTERNAL
-
-
-async def test_a_policy_may_require_additional_checks(
-    world: RegistryFixture, model_id: str
-) -> None:
-    """Each needs a PASS of its own name; it stands beside the gates and for none of them."""
-    version = await world.staged(model_id)
-    policy = PromotionPolicy(required_checks=("fairness-audit",))
-    await world.registry.set_policy(world.tenant, model_id, policy, actor="kim")
-    await world.judged(model_id, version)
-    with pytest.raises(GateRefused, match="no evidence of the check fairness-audit"):
-        await world.move(model_id, version, "production")
-    await world.judged(model_id, version, Gate.CHECK, check="latency-lab")
-    lacking = await world.registry.readiness(world.tenant, model_id, version, "production")
-    await world.judged(model_id, version, Gate.CHECK, check="fairness-audit")
-    answer = await world.move(model_id, version, "production")
-
-    assert [item.code for item in lacking.missing] == ["no_evidence"]
-    assert answer.production_version == version
-    assert await world.registry.verify_ledger(world.tenant, model_id) == len(
-        await world.history(model_id)
-    )
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"gate": Gate.CHECK},
-        {"gate": Gate.CHECK, "check": "Fairness"},
-        {"gate": Gate.CHECK, "check": 1},
-        {"gate": Gate.VALIDATION, "check": "fairness-audit"},
-    ],
-    ids=str,
-)
-async def test_a_check_has_a_name_and_a_gate_has_none(
-    local: RegistryFixture, model_id: str, changes: dict[str, Any]
-) -> None:
-    """The field is named, and nothing is kept."""
-    version = await local.version(model_id)
-    with pytest.raises(InvalidInput) as caught:
-        await local.judged(model_id, version, changes["gate"], check=changes.get("check"))
-
-    assert caught.value.field == "evidence.check"
-    assert await local.registry.list_evidence(local.tenant, model_id, version) == []
-
-
-@pytest.mark.parametrize(
-    ("document", "key"),
-    [
-        ({"validation": {"per_class": {2: 0.8, 10: 0.9}}}, "key 2"),
-        ({"shadow": {"limits": [{None: 1}]}}, "key None"),
-    ],
-)
-async def test_keys_of_a_policy_are_text(
-    local: RegistryFixture, model_id: str, document: dict[str, Any], key: str
-) -> None:
-    """The key is named, the policy stays, and the ledger is what it was."""
-    await local.version(model_id)
-    with pytest.raises(InvalidInput, match=key):
-        await local.registry.set_policy(local.tenant, model_id, document, actor="kim")
-    with pytest.raises(InvalidInput, match="key 2"):
-        await local.judged(model_id, 1, Gate.VALIDATION, summary={2: "a", 10: "b"})
-
-    assert await local.registry.get_policy(local.tenant, model_id) == PromotionPolicy()
-    assert await local.registry.verify_ledger(local.tenant, model_id) == 1
-
-
-async def test_the_reason_is_part_of_setting_a_policy(
-    local: RegistryFixture, model_id: str
-) -> None:
-    """The same operation id with another reason is another request."""
-    await local.version(model_id)
-    arguments = (local.tenant, model_id, POLICY)
-    await local.registry.set_policy(*arguments, actor="kim", reason="audit", operation_id=model_id)
-    with pytest.raises(OperationConflict):
-        await local.registry.set_policy(
-            *arguments, actor="kim", reason="holiday", operation_id=model_id
-        )
 
 
 @pytest.mark.parametrize("days", [-400, 400])
