@@ -93,7 +93,7 @@ class ModelQueries(Reader):
             model=row,
             candidate=versions.get(version),
             production=None if production is None else versions[production],
-            pending=rows[0]["pending"],
+            pending=bool(rows[0]["pending"]),
         )
 
     async def model_ids(self, tenant: TenantId | None) -> list[tuple[TenantId, ModelId]]:

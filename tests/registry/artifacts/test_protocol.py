@@ -67,6 +67,16 @@ async def test_listing(store: ArtifactStore) -> None:
     ]
 
 
+async def test_checksums_of_many_files(store: ArtifactStore, folder_of: FolderOf) -> None:
+    """Those that are not there are absent; the others are as when each is read by itself."""
+    await store.put_folder("t/model", folder_of({"a": b"1", "b/c": b"22", "empty": b""}))
+    checksums = await store.checksums("t/model", ["a", "b/c", "empty", "missing"])
+
+    assert checksums == {
+        name: await store.content(f"t/model/{name}") for name in ("a", "b/c", "empty")
+    }
+
+
 async def test_copying(store: ArtifactStore, folder_of: FolderOf) -> None:
     """A copy has the same files, and answers with what lies at the target afterwards."""
     await store.put_folder("t/source", folder_of({"a": b"1", "b/c": b"22"}))

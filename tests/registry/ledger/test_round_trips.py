@@ -27,6 +27,7 @@ READS: dict[str, Callable[[Pages], Awaitable[Any]]] = {
     "versions": lambda pages: pages.ledger.read.versions(pages.tenant, pages.model),
     "entries": lambda pages: pages.ledger.read.entries(pages.tenant, pages.model),
     "operation": lambda pages: pages.ledger.read.operation(pages.tenant, "some-id"),
+    "promotion": lambda pages: pages.ledger.read.promotion(pages.tenant, pages.model, 1),
 }
 
 
