@@ -49,8 +49,8 @@ class Adoption:
         version: ModelVersionRecord,
         in_mlflow: Mapping[int, ModelVersionRecord],
     ) -> list[Finding]:
-        """Enter the version as development, unless that has happened meanwhile. A version
-        that cannot be adopted is a finding and stays as it is. ``in_mlflow`` are all versions of the
+        """Enter the version as development, unless that has happened meanwhile. A version that
+        cannot be adopted is a finding and stays as it is. ``in_mlflow`` are all versions of the
         model in MLflow."""
         operation = await self._operation(tenant, model, version)
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
