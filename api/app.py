@@ -23,6 +23,7 @@ from .middleware.access_log import AccessLogMiddleware
 from .middleware.authentication import ASSETS, DESCRIPTION, PROBES, AuthenticationMiddleware
 from .middleware.head_requests import HeadRequests
 from .middleware.limits import Deadline, RequestLimitsMiddleware
+from .middleware.request_id import RequestIdMiddleware
 from .openapi import docs_page
 from .openapi.document import describe
 from .routers import (
@@ -110,6 +111,7 @@ def create_app(
     app.add_middleware(AuthenticationMiddleware, open_paths=open_paths)
     app.add_middleware(Deadline, api=api)
     app.add_middleware(AccessLogMiddleware, metrics=metrics)
+    app.add_middleware(RequestIdMiddleware)
     return app
 
 

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import FastAPI
 
 from model_lifecycle.registry.settings import without_passwords
@@ -53,6 +54,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **({"request_id": request_id} if (request_id := correlation_id.get()) else {}),
             **getattr(record, "document", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:

@@ -6,6 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -105,7 +106,7 @@ def problem(request: Request, error: Exception) -> Response:
 def log_failure(request: Request, error: Exception) -> None:
     """Log an error that no route expects, with its traceback, under the request's id."""
     fields = {
-        "request_id": getattr(request.state, "request_id", ""),
+        "request_id": correlation_id.get() or "",
         "method": request.method,
         "route": getattr(request.scope.get("route"), "path", "unmatched"),
     }
@@ -128,7 +129,7 @@ def document(
         "status": status,
         "detail": text,
         "code": code,
-        "request_id": getattr(request.state, "request_id", ""),
+        "request_id": correlation_id.get() or "",
     }
     headers = {"Cache-Control": "no-store", **headers}
     return Response(encode(body), status, headers, media_type=MEDIA_TYPE)

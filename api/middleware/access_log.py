@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
 import time
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,7 +14,6 @@ from ..http.problem_details import log_failure, problem
 from ..metrics import Metrics
 
 _log = logging.getLogger("model_lifecycle.api.access")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class AccessLogMiddleware:
@@ -37,19 +35,14 @@ class AccessLogMiddleware:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        given = request.headers.get("x-request-id", "")
-        request.state.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = [
-                    (b"x-request-id", request.state.request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+                headers = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+                message = {**message, "headers": headers}
             await send(message)
 
         started = time.perf_counter()
@@ -73,7 +66,7 @@ class AccessLogMiddleware:
             return
         caller = getattr(request.state, "caller", None)
         line: dict[str, Any] = {
-            "request_id": request.state.request_id,
+            "request_id": correlation_id.get(),
             "method": method,
             "route": route,
             "status": status,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 
@@ -75,3 +77,36 @@ def test_a_500_is_logged_under_its_request_id(log: io.StringIO, tmp_path: object
     assert "hunter2" not in log.getvalue()
     assert "SELECT" not in log.getvalue()
     assert "RuntimeError" not in answer.text
+
+
+@pytest.mark.parametrize("text", ["a b", "x" * 65, "", "é", "{}", "id;drop", "../id"])
+def test_an_id_that_may_not_stand_in_a_log_is_replaced(
+    log: io.StringIO, tmp_path: object, text: str
+) -> None:
+    """By a new one, in the answer and in every line; nothing is logged about the old one."""
+    with served(failing_app(tmp_path)) as url:
+        answer = httpx.get(
+            f"{url}/boom", headers=[(b"X-Request-ID", text.encode("latin-1"))], timeout=30
+        )
+    records = [json.loads(line) for line in log.getvalue().splitlines()]
+    ids = {item["request_id"] for item in records if "request_id" in item}
+
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
+    assert ids == {answer.headers["x-request-id"]} == {answer.json()["request_id"]}
+    assert not [item for item in records if item["logger"] == "asgi_correlation_id"]
+
+
+def test_every_record_of_a_request_has_its_id(log: io.StringIO, tmp_path: object) -> None:
+    """Also what code below the API logs, which knows of no request."""
+    app = failing_app(tmp_path)
+
+    @app.get("/warn")
+    async def warn() -> dict[str, str]:
+        await asyncio.to_thread(logging.getLogger("model_lifecycle.registry").warning, "slow store")
+        return {}
+
+    with served(app) as url:
+        httpx.get(f"{url}/warn", headers={"X-Request-ID": "mine"}, timeout=30)
+    records = [json.loads(line) for line in log.getvalue().splitlines()]
+
+    assert [item["request_id"] for item in records if item["message"] == "slow store"] == ["mine"]
