@@ -1,4 +1,8 @@
-"""Answers, described for readers and for tests of the contract. Routes write them directly."""
+"""Answers, described for readers and for tests of the contract. Routes write them directly.
+
+The fields are those of the core's dataclasses; a class declares here only what an answer has more,
+or as another type.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from model_lifecycle.registry.domain.evidence import Origin, Verdict
-from model_lifecycle.registry.domain.models import EntryKind
+from model_lifecycle.registry.domain import models
+from model_lifecycle.registry.domain.evidence import Evidence
+from model_lifecycle.registry.domain.models import LedgerEntry, ModelMetadata, VersionMetadata
 from model_lifecycle.registry.domain.stages import Gate, Stage
+from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
 
+from .dataclass_model import model_of
 from .fields import example
 
 T = TypeVar("T")
@@ -22,6 +29,7 @@ class Page(BaseModel, Generic[T]):
     next: str | None
 
 
+@model_of(ModelMetadata)
 class Model(BaseModel):
     """A model; stage, metrics and so on are those of its current version: the one in production,
     else the newest in staging, else the newest. ``epoch`` grows with every change."""
@@ -47,44 +55,13 @@ class Model(BaseModel):
         epoch=7,
     )
 
-    model_id: str
-    tenant_id: str
-    name: str
-    description: str
-    model_type: str
-    framework: str
     current_version: str
     versions: list[str]
-    stage: Stage
-    metrics: dict[str, float]
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    created_by: str
-    artifact_uri: str
-    production_version: int | None
-    epoch: int
 
 
+@model_of(VersionMetadata)
 class Version(BaseModel):
     """One version and where its files are."""
-
-    tenant_id: str
-    model_id: str
-    version: int
-    stage: Stage
-    framework: str
-    metrics: dict[str, float]
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    artifact_uri: str
-    bundle_digest: str
-    run_id: str | None
-    logged_model_id: str | None
-    created_at: AwareDatetime
-    created_by: str
-    updated_at: AwareDatetime
 
 
 class Missing(BaseModel):
@@ -95,42 +72,27 @@ class Missing(BaseModel):
     message: str
 
 
+@model_of(models.Readiness)
 class Readiness(BaseModel):
     """Whether a version may go to a stage now."""
 
-    model_id: str
-    version: int
-    stage: Stage
-    target: Stage
-    production: int | None
     ready: bool
     missing: list[Missing]
     warnings: list[str]
 
 
+@model_of(Evidence)
 class EvidenceItem(BaseModel):
     """A gate's recorded verdict."""
 
-    evidence_id: str
-    gate: Gate
-    verdict: Verdict
-    bundle_digest: str
-    baseline: int | None
-    policy_fingerprint: str
-    summary: dict[str, Any]
-    report_uri: str | None
-    report_url: str | None = Field(
-        description="Where this API serves the report; null for evidence without one."
-    )
     tenant_id: str
     model_id: str
     version: int
-    check: str | None
     recorded_at: AwareDatetime
     recorded_by: str
-    epoch: int
-    position: int
-    origin: Origin
+    report_url: str | None = Field(
+        description="Where this API serves the report; null for evidence without one."
+    )
 
 
 class Move(BaseModel):
@@ -141,25 +103,11 @@ class Move(BaseModel):
     target: Stage = Field(alias="to")
 
 
+@model_of(LedgerEntry)
 class Entry(BaseModel):
     """One committed change: who, when, what, why, on what evidence."""
 
-    tenant_id: str
-    model_id: str
-    sequence: int
-    kind: EntryKind
-    at: AwareDatetime
-    actor: str
-    reason: str
     moves: list[Move]
-    production: int | None
-    previous_production: int | None
-    evidence: list[dict[str, Any]]
-    forced: bool
-    operation_id: str
-    detail: dict[str, Any]
-    previous_hash: str
-    hash: str
 
 
 class Production(BaseModel):
@@ -177,29 +125,16 @@ class Policy(BaseModel):
     fingerprint: str
 
 
+@model_of(ExperimentRecord)
 class Experiment(BaseModel):
     """The MLflow experiment with the runs of one model."""
 
-    experiment_id: str
-    name: str
-    model_id: str
-    artifact_location: str
-    created_at: AwareDatetime | None
 
-
+@model_of(RunRecord)
 class Run(BaseModel):
     """One training run; a metric that is no finite number is null."""
 
-    run_id: str
-    experiment_id: str
-    name: str
-    status: str
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
     metrics: dict[str, float | None]
-    parameters: dict[str, str]
-    tags: dict[str, str]
-    artifact_uri: str
 
 
 class ComparedRun(BaseModel):
