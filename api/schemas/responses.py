@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from model_lifecycle.registry import ExperimentRecord, RunRecord
 from model_lifecycle.registry.domain import models
 from model_lifecycle.registry.domain.evidence import Evidence
 from model_lifecycle.registry.domain.models import LedgerEntry, ModelMetadata, VersionMetadata
 from model_lifecycle.registry.domain.stages import Gate, Stage
-from model_lifecycle.registry.mlflow_adapter.records import ExperimentRecord, RunRecord
 
 from .dataclass_model import model_of
 from .fields import example

@@ -57,7 +57,9 @@ def map_body(context, body):
 _ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "501"]
 #: An If-Match that is no tag names no state: 412 is its rejection.
 _REJECTED = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422"]
-_STATEFUL = (
+#: What these are sent is also judged by more than the schema: by what the registry holds, and, for
+#: the sections of a policy, by the gates.
+_JUDGED_FURTHER = (
     "GET /api/v1/models",
     "GET /api/v1/models/{model_id}/history",
     "GET /api/v1/models/{model_id}/versions",
@@ -67,6 +69,7 @@ _STATEFUL = (
     "GET /api/v1/experiments/{exp_id}/runs",
     "POST /api/v1/models",
     "POST /api/v1/models/{model_id}/versions",
+    "PUT /api/v1/models/{model_id}/policy",
 )
 
 
@@ -76,7 +79,7 @@ def _config() -> str:
         f"{option} = {json.dumps(_ACCEPTED)}",
         f"checks.negative_data_rejection.expected-statuses = {json.dumps(_REJECTED)}",
     ]
-    for name in _STATEFUL:
+    for name in _JUDGED_FURTHER:
         parts += [
             "[[operations]]",
             f"include-name = {json.dumps(name)}",
