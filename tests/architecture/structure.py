@@ -180,6 +180,26 @@ def unions_with_report() -> list[str]:
     return result
 
 
+def untyped_functions(path: Path) -> list[str]:
+    """Functions of a file that leave the type of a parameter or of the result open."""
+    result = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = node.args
+            parameters = [
+                *(arguments.posonlyargs + arguments.args + arguments.kwonlyargs),
+                *(item for item in (arguments.vararg, arguments.kwarg) if item),
+            ]
+            open_ones = [
+                item.arg
+                for item in parameters
+                if item.annotation is None and item.arg not in ("self", "cls")
+            ]
+            if open_ones or node.returns is None:
+                result.append(f"{path}:{node.lineno}: {node.name}")
+    return result
+
+
 def main() -> None:
     folders = modules_per_folder()
     name, most = max(folders.items(), key=lambda item: item[1])
@@ -196,6 +216,12 @@ def main() -> None:
         f"files over {MAX_LINES} lines": len(long_files()),
         "import cycles": len(import_cycles()),
         "functions that return X | GateReport": len(unions_with_report()),
+        "functions without types, product": sum(
+            len(untyped_functions(path)) for path in product_modules()
+        ),
+        "functions without types, tests and benchmarks": sum(
+            len(untyped_functions(path)) for path in files("tests/*.py", "benchmarks/*.py")
+        ),
         "identifiers with retired words, product": sum(
             len(retired_names(path)) for path in product_modules()
         ),
