@@ -16,7 +16,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,37 +25,19 @@ from rich.console import Console
 from rich.table import Table
 from scipy.special import betaln
 from scipy.stats import norm
+from simulation.decisions import anywhere, passes, z_test_passes
+from simulation.settings import (
+    ALPHA,
+    LOOKS,
+    SETTINGS,
+    Floats,
+    Setting,
+    Z,
+)
 
 from model_lifecycle.gates.statistics.asymptotic import one_sided_half_width, rho
 from model_lifecycle.gates.statistics.bernoulli import log_supermartingale, rank_band
-from model_lifecycle.gates.statistics.betting import bets
-from model_lifecycle.gates.statistics.grid import ONE, STEPS, Grid
 from model_lifecycle.gates.statistics.log_histogram import GROWTH, LogHistogram
-from model_lifecycle.gates.statistics.rare_variance import ENOUGH_DIFFERING, least_variance
-
-Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, int, int], float], Floats]
-
-ALPHA, LOOKS, FIRST_BLOCKS = 0.05, 200, 30
-Z = float(norm.isf(ALPHA))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """``draw`` gives x, shape ``(runs, looks, step)``, with a mean given; ``spread`` is its
-    deviation times the root of the design effect, ``span`` its largest size."""
-
-    name: str
-    engine: str
-    margin: float
-    draw: Draw
-    spread: float
-    span: float | None = None
-
-    @property
-    def fixed(self) -> int:
-        """Requests of a fixed-sample test with 90 % power when the models are equal."""
-        return math.ceil(((Z + float(norm.isf(0.1))) * self.spread / self.margin) ** 2)
 
 
 @dataclass(frozen=True)
@@ -76,114 +58,6 @@ class Result:
         return self.wrong <= self.level + 2 * self.error
 
 
-def disagreements(rate: float) -> Draw:
-    """Models that disagree on ``rate`` of all requests: x in -1, 0, 1."""
-
-    def draw(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
-        u = rng.random(shape)
-        better, worse = (rate + mean) / 2, (rate - mean) / 2
-        return (u < better).astype(float) - (u > 1 - worse)
-
-    return draw
-
-
-def skewed(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
-    """Differences of a bounded loss: mostly tiny, now and then large, to the worse."""
-    part = rng.beta(0.3, 8.0, shape)
-    return (0.3 / 8.3 - part) * 0.8 + mean
-
-
-def heavy(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
-    """Differences of an unbounded loss with a long tail to the worse."""
-    return (math.exp(0.5) - rng.lognormal(0, 1, shape)) * 0.05 + mean
-
-
-def depending(effect: float) -> Draw:
-    """Traffic in which neighbours are alike: autoregressive, with this design effect."""
-    phi = (effect - 1) / (effect + 1)
-
-    def draw(rng: np.random.Generator, shape: tuple[int, int, int], mean: float) -> Floats:
-        from scipy.signal import lfilter
-
-        noise = rng.normal(0, 0.1 * math.sqrt(1 - phi**2), (shape[0], shape[1] * shape[2]))
-        noise[:, 0] /= math.sqrt(1 - phi**2)
-        x: Floats = lfilter([1.0], [1.0, -phi], noise, axis=1)
-        return (x + mean).reshape(shape)
-
-    return draw
-
-
-SETTINGS = (
-    Setting("1 % disagree", "betting, requests", 0.005, disagreements(0.01), 0.1),
-    Setting("3 % disagree", "betting, requests", 0.01, disagreements(0.03), math.sqrt(0.03)),
-    Setting("10 % disagree", "betting, requests", 0.02, disagreements(0.1), math.sqrt(0.1)),
-    Setting("skewed bounded loss", "betting, requests", 0.005, skewed, 0.8 * 0.0612),
-    Setting("1 % disagree", "sequence, blocks", 0.005, disagreements(0.01), 0.1, 1.0),
-    Setting("3 % disagree", "sequence, blocks", 0.01, disagreements(0.03), math.sqrt(0.03), 1.0),
-    Setting("10 % disagree", "sequence, blocks", 0.02, disagreements(0.1), math.sqrt(0.1), 1.0),
-    Setting("skewed unbounded loss", "sequence, blocks", 0.005, heavy, 0.05 * 2.161),
-    Setting("design effect 1", "sequence, blocks", 0.01, depending(1), 0.1),
-    Setting("design effect 3", "sequence, blocks", 0.01, depending(3), 0.1 * math.sqrt(3)),
-    Setting("design effect 8", "sequence, blocks", 0.01, depending(8), 0.1 * math.sqrt(8)),
-)
-
-
-def passes(setting: Setting, x: Floats) -> NDArray[np.bool_]:
-    """Whether each look shows PASS, shape ``(runs, looks)``."""
-    if setting.engine.startswith("betting"):
-        return _betting(x, -setting.margin)
-    return _sequence(x, -setting.margin, setting.span)
-
-
-def _betting(x: Floats, null: float) -> NDArray[np.bool_]:
-    grid = bets(null, -1.0)
-    points = 2 * np.arange(STEPS + 1) / STEPS - 1
-    gains = np.log1p(np.outer(points - null, grid))
-    runs, looks, _ = x.shape
-    rejected = np.zeros((runs, looks), dtype=bool)
-    for run in range(runs):
-        weights = np.zeros((looks, STEPS + 1))
-        for look in range(looks):
-            grid_weights = Grid.of(x[run, look], 1.0).weights
-            weights[look, list(grid_weights)] = list(grid_weights.values())
-        wealth = np.cumsum(weights / ONE @ gains, axis=0)
-        rejected[run] = np.exp(np.minimum(wealth, 700)).mean(axis=1) >= 1 / ALPHA
-    return rejected
-
-
-def _sequence(x: Floats, null: float, span: float | None = None) -> NDArray[np.bool_]:
-    """The engine of blocks, for all runs at once: with its floor under the variance while few
-    requests differ."""
-    means = x.mean(axis=2)
-    n = np.arange(1, means.shape[1] + 1)
-    mean = means.cumsum(axis=1) / n
-    square = (means**2).cumsum(axis=1)
-    variance = np.maximum(square - n * mean**2, 0) / np.maximum(n - 1, 1)
-    differing = np.count_nonzero(x, axis=2).cumsum(axis=1)
-    least = least_variance(null, span, 0)
-    floor = np.where(differing < ENOUGH_DIFFERING, math.inf if least is None else least, 0.0)
-    deviation = np.sqrt(np.maximum(variance, floor / x.shape[2]))
-    tuned = rho(2 * ALPHA, 100)
-    half = np.array([one_sided_half_width(float(i), 1.0, ALPHA, tuned) for i in n])
-    rejected: NDArray[np.bool_] = (mean - half * deviation > null) & (n >= FIRST_BLOCKS)
-    return rejected
-
-
-def _anywhere(looks: NDArray[np.bool_]) -> list[bool]:
-    """Whether any look of each run shows PASS."""
-    return [bool(run.any()) for run in looks]
-
-
-def _peeked(x: Floats, null: float) -> NDArray[np.bool_]:
-    """The z-test on single requests, as if each look were the only one."""
-    n = np.arange(1, x.shape[1] + 1) * x.shape[2]
-    mean = x.sum(axis=2).cumsum(axis=1) / n
-    square = (x**2).sum(axis=2).cumsum(axis=1)
-    error = np.sqrt(np.maximum(square / n - mean**2, 0) / n)
-    rejected: NDArray[np.bool_] = (mean - Z * error > null) & (n >= 100)
-    return rejected
-
-
 def measure(setting: Setting, runs: int, seed: int) -> Result:
     """One setting, in portions that fit in memory."""
     step = max(10, math.ceil(4 * setting.fixed / LOOKS))
@@ -195,8 +69,8 @@ def measure(setting: Setting, runs: int, seed: int) -> Result:
     rng = np.random.default_rng(seed)
     for some in _portions(runs, max(1, 4_000_000 // (LOOKS * step))):
         x = setting.draw(rng, (some, LOOKS, step), -setting.margin)
-        wrong += _anywhere(passes(setting, x))
-        peeked += _anywhere(_peeked(x, -setting.margin))
+        wrong += anywhere(passes(setting, x))
+        peeked += anywhere(z_test_passes(x, -setting.margin))
         if len(first) < runs // 4:
             equal = passes(setting, setting.draw(rng, (some, LOOKS, step), 0.0))
             at = np.where(equal.any(axis=1), (equal.argmax(axis=1) + 1) * step, np.inf)
