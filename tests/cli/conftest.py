@@ -4,16 +4,15 @@ that bring its models where a test needs them."""
 from __future__ import annotations
 
 import asyncio
-import json
-import sqlite3
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
+from support.command_line import Answer, Installation, Run
 from support.registry_fixture import RegistryFixture, new_name, trained
 from typer.testing import CliRunner
 
@@ -25,7 +24,6 @@ from model_lifecycle.registry.settings import Settings
 T = TypeVar("T")
 
 _HERE = Path(__file__).parent
-TENANT = "demo"
 #: A warning about MLflow's code: how it loads registered models.
 _OF_OTHERS = "The ``noload`` loader strategy is deprecated"
 
@@ -35,70 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{_OF_OTHERS}"))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one call of the command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """All of standard output as one JSON document."""
-        return json.loads(self.out)
-
-    @property
-    def problem(self) -> Any:
-        """All of standard error as one JSON document."""
-        return json.loads(self.err)
-
-
-@dataclass(frozen=True)
-class Installation:
-    """The registry behind the command line, reached without it.
-
-    ``sources`` are two models that the tenant has logged in MLflow. ``opened`` is the registry,
-    open as long as the tests run: opening it for each call would take most of their time.
-    """
-
-    settings: Settings
-    loop: asyncio.Runner
-    opened: ModelRegistry | None = None
-    tenant: str = TENANT
-    sources: tuple[str, ...] = ()
-
-    def ask(
-        self,
-        question: Callable[[ModelRegistry], Awaitable[T]],
-    ) -> T:
-        """What the registry answers."""
-
-        async def asking() -> T:
-            if self.opened is not None:
-                return await question(self.opened)
-            async with open_registry(self.settings) as registry:
-                return await question(registry)
-
-        return self.loop.run(asking())
-
-    def step(self, do: Callable[[RegistryFixture], Awaitable[T]]) -> T:
-        """Take a step in the tenant's world."""
-        return self.ask(lambda registry: do(RegistryFixture(registry, self.tenant, self.sources)))
-
-    def sql(self, statement: str, *values: Any) -> None:
-        """Do behind the registry's back what somebody with the database's password could do."""
-        connection = sqlite3.connect(self.settings.home / "ledger.db", timeout=30)
-        try:
-            assert connection.execute(statement, values).rowcount in (1, -1)
-            connection.commit()
-        finally:
-            connection.close()
-
-
-Run = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")

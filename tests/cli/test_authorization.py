@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from support.command_line import Installation, Run
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import InvalidInput, PermissionDenied
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
-
-Installation = Any
-Run = Any
 
 OTHER_FILES = "sha256:" + "0" * 64
 
@@ -29,7 +28,7 @@ class Challenger(NamedTuple):
 def bring(installation: Installation, model: str) -> Challenger:
     """A version in staging without shadow test, of a model whose version 1 is in production."""
 
-    async def steps(world: Any) -> int:
+    async def steps(world: RegistryFixture) -> int:
         if await world.registry.get_model(world.tenant, model) is None:
             await world.promoted(model)
         version: int = await world.staged(model, 1)
@@ -106,7 +105,7 @@ def test_evidence_of_a_role_that_may_not_write_it_is_refused(
     ``promote`` to find; nor may the role set a policy that asks for less."""
     eve = Principal("eve", frozenset({role}))
 
-    async def judge(world: Any) -> None:
+    async def judge(world: RegistryFixture) -> None:
         evidence = await world.evidence(*challenger)
         await world.registry.record_evidence(world.tenant, *challenger, evidence, actor=eve)
 
@@ -133,7 +132,7 @@ def test_evidence_of_another_tenant_is_refused(
     monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", installation.tenant)
     challenger = bring(installation, model)
 
-    async def judge(world: Any) -> Any:
+    async def judge(world: RegistryFixture) -> Any:
         for _ in range(challenger.version):
             await world.version(model)
         return await world.judged(*challenger)
@@ -227,7 +226,7 @@ def test_a_pass_of_another_gate_is_refused(
 def test_staging_cannot_be_skipped(installation: Installation, run: Run, model: str) -> None:
     """All the evidence in the world does not make up for a missing stage."""
 
-    async def steps(world: Any) -> None:
+    async def steps(world: RegistryFixture) -> None:
         await world.version(model)
         for gate in Gate:
             check = "fairness-audit" if gate is Gate.CHECK else None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.command_line import Installation, Run
 
 from model_lifecycle.cli.exit_codes import ExitCode, exit_code, legend
 from model_lifecycle.registry.domain import errors
 from model_lifecycle.registry.domain.errors import RegistryError
-
-Installation = Any
-Run = Any
 
 
 def _tree(kind: type[RegistryError]) -> list[type[RegistryError]]:

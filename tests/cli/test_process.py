@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-Installation = Any
+from support.command_line import Installation, Run
 
 _HEAVY = ("mlflow", "pandas", "numpy", "sqlalchemy", "alembic", "boto3", "sklearn", "airflow")
 
@@ -90,7 +90,7 @@ def test_a_closed_pipe_is_no_traceback(installation: Installation, model: str) -
 
 
 def test_looking_in_one_process_harms_no_writer_in_another(
-    installation: Installation, run: Any, model: str
+    installation: Installation, run: Run, model: str
 ) -> None:
     """SQLite's locks of a registry that is open here survive a command that looks at it here, so
     a command elsewhere does not take itself for the last one and remove the log of writes."""

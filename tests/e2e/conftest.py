@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from e2e.airflow_rest import AirflowRest
+from support.task_fixtures import CallRegistry
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -106,7 +107,7 @@ def run(admin: AirflowRest, operator: AirflowRest) -> str:
 
 
 @pytest.fixture(scope="session")
-def ask(stack: Stack) -> Callable[[Callable[[ModelRegistry], Awaitable[Any]]], Any]:
+def ask(stack: Stack) -> CallRegistry:
     """Ask the stack's registry, as a program beside Airflow would."""
 
     def call(question: Callable[[ModelRegistry], Awaitable[T]]) -> T:

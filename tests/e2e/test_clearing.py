@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from e2e.airflow_rest import AirflowRest
+from support.task_fixtures import CallRegistry
 
 from model_lifecycle.stack.instance import TENANT
 
 _DAG = "cleared_train"
 
 
-def test_corrected_training_becomes_the_next_version(
-    admin: AirflowRest, ask: Callable[..., Any]
-) -> None:
+def test_corrected_training_becomes_the_next_version(admin: AirflowRest, ask: CallRegistry) -> None:
     """After the clear, train logs what the corrected code gives, and register registers it."""
     run = admin.trigger(_DAG)
     assert admin.finish(_DAG, run) == "success"

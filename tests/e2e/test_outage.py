@@ -6,15 +6,18 @@ The table in docs/operations/production.md tells the same to people.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 from e2e.airflow_rest import AirflowRest
+from support.present import present
+from support.task_fixtures import CallRegistry
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
+from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.stack.airflow import API_SERVER, DAG_PROCESSOR, SCHEDULER, TRIGGERER
 from model_lifecycle.stack.api import API
 from model_lifecycle.stack.instance import TENANT
@@ -25,7 +28,6 @@ from model_lifecycle.stack.service import StackService
 from model_lifecycle.stack.services import PARTS
 from model_lifecycle.stack.stack import Stack
 
-Ask = Callable[..., Any]
 _MODEL = "/api/v1/models/pulse"
 
 
@@ -56,19 +58,19 @@ def read(stack: Stack) -> int:
     return httpx.get(f"{stack.instance.url('api')}{_MODEL}", headers=key, timeout=60).status_code
 
 
-async def production(registry: Any) -> tuple[Any, int]:
+async def production(registry: ModelRegistry) -> tuple[Any, int]:
     """What is in production, and how long the history is."""
     model = await registry.get_model(TENANT, "pulse")
-    return model.production_version, len(await registry.history(TENANT, "pulse"))
+    return present(model).production_version, len(await registry.history(TENANT, "pulse"))
 
 
-async def retire(registry: Any) -> Any:
+async def retire(registry: ModelRegistry) -> Any:
     return await registry.transition_stage(
         TENANT, "pulse", 1, "archived", actor="e2e", reason="to see whether it is refused"
     )
 
 
-def test_postgres_away(run: str, stack: Stack, ask: Ask) -> None:
+def test_postgres_away(run: str, stack: Stack, ask: CallRegistry) -> None:
     """Without its ledger the registry answers nothing, says so, and is back with it."""
     with down(stack, POSTGRES):
         with pytest.raises(BackendUnavailable):
@@ -78,7 +80,7 @@ def test_postgres_away(run: str, stack: Stack, ask: Ask) -> None:
     assert read(stack) == 200
 
 
-def test_mlflow_away(run: str, stack: Stack, ask: Ask) -> None:
+def test_mlflow_away(run: str, stack: Stack, ask: CallRegistry) -> None:
     """Reads go on; a change of stage is refused, and nothing has changed."""
     before = ask(production)
     with down(stack, MLFLOW):
@@ -90,7 +92,7 @@ def test_mlflow_away(run: str, stack: Stack, ask: Ask) -> None:
     assert ask(production) == before
 
 
-def test_s3_away(run: str, stack: Stack, ask: Ask) -> None:
+def test_s3_away(run: str, stack: Stack, ask: CallRegistry) -> None:
     """Reads of the ledger go on; what needs files is refused."""
     with down(stack, SEAWEED):
         assert ask(production)[0] == 1
@@ -107,7 +109,7 @@ def test_our_api_away(run: str, stack: Stack, admin: AirflowRest) -> None:
         assert admin.get(f"/model-lifecycle{_MODEL}")["stage"] == "production"
 
 
-def test_airflows_server_away(run: str, stack: Stack, ask: Ask) -> None:
+def test_airflows_server_away(run: str, stack: Stack, ask: CallRegistry) -> None:
     """The registry does not need Airflow."""
     with down(stack, API_SERVER):
         assert read(stack) == 200

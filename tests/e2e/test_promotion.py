@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 from e2e.airflow_rest import AirflowRest
+from support.task_fixtures import CallRegistry
 
 from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.seaweed import s3_client
@@ -18,7 +17,7 @@ _DAG = "pulse_retrain"
 
 
 def test_every_task_succeeds_and_production_is_the_new_version(
-    run: str, admin: AirflowRest, ask: Callable[..., Any]
+    run: str, admin: AirflowRest, ask: CallRegistry
 ) -> None:
     """The scheduler's workers bring version 1 to production; the ledger's chain is whole."""
     entries = ask(lambda registry: registry.history(TENANT, "pulse"))
@@ -31,7 +30,7 @@ def test_every_task_succeeds_and_production_is_the_new_version(
     assert count == len(entries)
 
 
-def test_the_ledger_names_who_approved(run: str, ask: Callable[..., Any]) -> None:
+def test_the_ledger_names_who_approved(run: str, ask: CallRegistry) -> None:
     """Both answers, before and after the clear, are evidence in the operator's name, and the run
     acted for the admin."""
     evidence = ask(lambda registry: registry.list_evidence(TENANT, "pulse", 1))
@@ -87,7 +86,7 @@ def test_files_lie_at_their_paths_in_s3(run: str, admin: AirflowRest, stack: Sta
 
 
 def test_no_secret_is_in_logs_or_xcom_or_tags(
-    run: str, admin: AirflowRest, stack: Stack, ask: Callable[..., Any]
+    run: str, admin: AirflowRest, stack: Stack, ask: CallRegistry
 ) -> None:
     """Neither the keys to S3 nor the database's password appear in what a run leaves behind."""
     known = stack.instance.secrets

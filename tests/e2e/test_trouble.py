@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from e2e.airflow_rest import AirflowRest
+from support.present import present
+from support.task_fixtures import CallRegistry
 
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
+from model_lifecycle.registry.domain.stages import Gate, Stage
+from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.stack.airflow import SCHEDULER
 from model_lifecycle.stack.instance import TENANT
 from model_lifecycle.stack.mlflow import MLFLOW
@@ -52,12 +55,10 @@ def test_killed_tasks_are_tried_again(killed: str, admin: AirflowRest) -> None:
     assert set(KILLED) <= again
 
 
-def test_a_killed_run_leaves_one_version_and_one_entry_each(
-    killed: str, ask: Callable[..., Any]
-) -> None:
+def test_a_killed_run_leaves_one_version_and_one_entry_each(killed: str, ask: CallRegistry) -> None:
     """Registered once, moved twice, in the ledger and in MLflow; the chain is whole."""
 
-    async def outcome(registry: Any) -> tuple[list[Any], int, list[int]]:
+    async def outcome(registry: ModelRegistry) -> tuple[list[Any], int, list[int]]:
         name = registered_name(TenantId(TENANT), ModelId("frail"))
         versions = await registry._stores.tracking.model_versions(name)
         return (
@@ -74,7 +75,7 @@ def test_a_killed_run_leaves_one_version_and_one_entry_each(
 
 
 def test_a_killed_run_gives_the_result_of_one_that_was_not(
-    killed: str, admin: AirflowRest, ask: Callable[..., Any]
+    killed: str, admin: AirflowRest, ask: CallRegistry
 ) -> None:
     """Version, verdict and promotion are what the tasks return, and MLflow's alias follows."""
     registered = admin.xcom("frail_retrain", killed, "register")
@@ -85,7 +86,7 @@ def test_a_killed_run_gives_the_result_of_one_that_was_not(
 
     assert (registered["version"], shadow["verdict"]) == (1, "PASS")
     assert (promoted["version"], promoted["previous_production"]) == (1, None)
-    assert [item.gate for item in evidence].count("shadow") == 1
+    assert [item.gate for item in evidence].count(Gate.SHADOW) == 1
     assert findings == []
 
 
@@ -114,7 +115,7 @@ def two(run: str, admin: AirflowRest, operator: AirflowRest) -> list[str]:
 
 
 def test_of_two_runs_at_once_one_promotes(
-    two: list[str], admin: AirflowRest, ask: Callable[..., Any]
+    two: list[str], admin: AirflowRest, ask: CallRegistry
 ) -> None:
     """The other is refused as stale: its evidence is against what is no longer in production."""
     states = {run_id: admin.states("pulse_retrain", run_id) for run_id in two}
@@ -126,14 +127,14 @@ def test_of_two_runs_at_once_one_promotes(
 
     assert outcomes == ["skipped", "success"]
     assert "production" in refusal["message"]
-    assert [item.stage for item in versions].count("production") == 1
-    assert model.production_version in {item.version for item in versions[-2:]}
+    assert [item.stage for item in versions].count(Stage.PRODUCTION) == 1
+    assert present(model).production_version in {item.version for item in versions[-2:]}
 
 
-def test_rollback_over_rest(two: list[str], admin: AirflowRest, ask: Callable[..., Any]) -> None:
+def test_rollback_over_rest(two: list[str], admin: AirflowRest, ask: CallRegistry) -> None:
     """A form filled in over the API brings back the version that was in production before; one
     without a proper reason is refused before anything runs."""
-    before = ask(lambda registry: registry.get_model(TENANT, "pulse")).production_version
+    before = present(ask(lambda registry: registry.get_model(TENANT, "pulse"))).production_version
     refused = admin.send(
         "POST",
         "/api/v2/dags/pulse_rollback/dagRuns",
@@ -144,6 +145,6 @@ def test_rollback_over_rest(two: list[str], admin: AirflowRest, ask: Callable[..
     assert refused.status_code == 400
     assert admin.finish("pulse_rollback", run_id) == "success"
     result = admin.xcom("pulse_rollback", run_id, "rollback")
-    after = ask(lambda registry: registry.get_model(TENANT, "pulse")).production_version
+    after = present(ask(lambda registry: registry.get_model(TENANT, "pulse"))).production_version
     assert (result["previous_production"], result["version"]) == (before, after)
     assert after != before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_lifecycle.gates.policy.promotion import (
     Comparison,
@@ -15,6 +15,9 @@ from model_lifecycle.gates.policy.promotion import (
 )
 from model_lifecycle.registry.domain.models import TrainedModel
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
+
+if TYPE_CHECKING:
+    from model_lifecycle.registry.model_registry import ModelRegistry
 
 DAYS, PER_DAY = 14, 150
 
@@ -47,7 +50,7 @@ def train(eyes: str, seed: str) -> TrainedModel:
     )
 
 
-async def hold_out(registry: Any, tenant: str, model: str, seed: int) -> str:
+async def hold_out(registry: ModelRegistry, tenant: str, model: str, seed: int) -> str:
     """Put labelled patients into the artifact store; returns their URI."""
     buffer = io.BytesIO()
     patients(seed, 1000).to_parquet(buffer)
@@ -56,7 +59,7 @@ async def hold_out(registry: Any, tenant: str, model: str, seed: int) -> str:
     return str(registry.artifacts.uri(path))
 
 
-async def serve(registry: Any, tenant: str, model: str, start: str) -> int:
+async def serve(registry: ModelRegistry, tenant: str, model: str, start: str) -> int:
     """Answer fourteen days of requests with the production version, if there is one."""
     from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
 

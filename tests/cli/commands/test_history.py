@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-
-Installation = Any
-Run = Any
+from support.command_line import Installation, Run
+from support.registry_fixture import RegistryFixture
 
 
 @pytest.fixture(scope="module")
 def story(installation: Installation) -> str:
     """Two promotions, one of them forced, and a way back."""
 
-    async def bring(world: Any) -> None:
+    async def bring(world: RegistryFixture) -> None:
         await world.promoted("story")
         await world.staged("story", 1)
         await world.move("story", 2, "production", force=True, reason="storm on the way")

@@ -7,17 +7,14 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.command_line import Installation, Run
 
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId, registered_name
 from model_lifecycle.registry.settings import Settings
 
 from ..conftest import with_sources
-
-Installation = Any
-Run = Any
 
 
 @pytest.fixture

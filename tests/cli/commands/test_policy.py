@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.command_line import Installation, Run
 
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy, promotion_policy
-
-Installation = Any
-Run = Any
 
 POLICY = {
     "validation": {"comparisons": [{"metric": "brier", "margin": 0.02}], "label": "late"},

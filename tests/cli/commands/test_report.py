@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.command_line import Installation, Run
+from support.registry_fixture import RegistryFixture
 from support.reports import PAGE, stored_report
 
 from model_lifecycle.registry.domain.stages import Gate
-
-from ..conftest import Installation, Run
 
 
 class Reported(NamedTuple):
@@ -25,7 +25,7 @@ def reported(
     """A model whose version 1 has a validation with a report, then an approval without one."""
     monkeypatch.chdir(tmp_path)
 
-    async def judge(world: Any) -> dict[str, Any]:
+    async def judge(world: RegistryFixture) -> dict[str, Any]:
         version = await world.version(model)
         reference = {"evidence_id": f"{model}-v"}
         evidence = await world.evidence(model, version, Gate.VALIDATION, **reference)

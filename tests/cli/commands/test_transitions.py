@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
+from support.command_line import Installation, Run
+from support.registry_fixture import RegistryFixture
 
 from model_lifecycle.registry.domain.stages import Gate
-
-Installation = Any
-Run = Any
 
 
 def test_a_version_goes_to_staging_and_then_to_production(
@@ -102,7 +102,7 @@ def test_rollback_goes_to_the_version_asked_for(
 ) -> None:
     """Not only one step back."""
     for source in (0, 1, 0):
-        installation.step(lambda world, source=source: world.promoted(model, source))
+        installation.step(partial(RegistryFixture.promoted, model_id=model, source=source))
 
     answer = run("rollback", model, "--to-version", 1, "--reason", "feed is down", "--json")
 
