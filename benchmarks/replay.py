@@ -42,7 +42,7 @@ from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffi
 from model_lifecycle.gates.evaluation.replay import Replay
 from model_lifecycle.gates.evaluation.replay_batch import replay_batch
 from model_lifecycle.gates.inference.sequential import judge_blocks
-from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.hypotheses import policy_hypotheses
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.registry.artifacts.local_store import LocalArtifacts
 
@@ -124,7 +124,7 @@ async def replayed(
 ) -> ReplayAggregate:
     policy = ShadowPolicy(comparisons=(Comparison("brier", 0.01),))
     replay = Replay(
-        claims=claims(policy.comparisons, (), (), champion=True),
+        hypotheses=policy_hypotheses(policy.comparisons, (), (), champion=True),
         block="hour",
         challenger=challenger,
         champion=champion,
@@ -146,10 +146,10 @@ async def replayed(
                     # As in the gate, one day's labels are dropped before the next day's are read.
                     day, known = at.date(), Day()
                     known = Day.of(await read_labels(store, TENANT, MODEL, at, thread=reading))
-                total.absorb(
+                total.merge(
                     await loop.run_in_executor(replaying, replay_batch, replay, batch, known)
                 )
-    judge_blocks(policy, replay.claims, total)
+    judge_blocks(policy, replay.hypotheses, total)
     return total
 
 
@@ -179,10 +179,10 @@ async def speed(root: Path) -> Speed:
         bare.append(time.perf_counter() - begun)
         predicting = time.process_time() - busy
         begun, busy = time.perf_counter(), time.process_time()
-        tally = await replayed(store, 1, champion, challenger)
+        aggregate = await replayed(store, 1, champion, challenger)
         ours.append(time.perf_counter() - begun)
         worked.append((time.process_time() - busy) / predicting)
-        assert tally.counts["judged"] == rows
+        assert aggregate.counts["judged"] == rows
     return Speed(rows / min(bare), rows / min(ours), min(worked))
 
 

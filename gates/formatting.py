@@ -50,21 +50,23 @@ def deciding_sentence(
 ) -> str:
     """The gate's verdict with the numbers that made it."""
     problems = [check.message for check in checks if not check.ok and check.otherwise is verdict]
-    said = [row.sentence for row in rows if row.verdict is verdict]
+    sentences = [row.sentence for row in rows if row.verdict is verdict]
     if verdict is Verdict.INVALID:
-        return f"Not judged: {'; '.join(problems or said)}: INVALID"
+        return f"Not judged: {'; '.join(problems or sentences)}: INVALID"
     if verdict is Verdict.FAIL and problems:
         return f"{'; '.join(problems)}: FAIL"
     demands = [row.sentence for row in rows if row.kind in DEMANDS and row.verdict is verdict]
     if verdict is Verdict.INCONCLUSIVE:
         over = [check.message for check in checks if check.name == "duration" and not check.ok]
         unjudged = [f"{message}: INCONCLUSIVE" for message in problems]
-        reasons = (demands or unjudged or said or ["nothing was judged"])[:1]
+        reasons = (demands or unjudged or sentences or ["nothing was judged"])[:1]
         return "; ".join([*reasons, *over])
-    chosen = (demands or said or ["nothing was judged"])[0]
+    chosen = (demands or sentences or ["nothing was judged"])[0]
     others = len(demands) - 1
     if verdict is Verdict.PASS and others > 0:
         return f"{chosen}; {others} further {plural('demand', others)} met"
-    if verdict is Verdict.FAIL and len(said) > 1:
-        return f"{chosen}; {len(said) - 1} further {plural('demand', len(said) - 1)} broken"
+    if verdict is Verdict.FAIL and len(sentences) > 1:
+        return (
+            f"{chosen}; {len(sentences) - 1} further {plural('demand', len(sentences) - 1)} broken"
+        )
     return chosen

@@ -121,14 +121,14 @@ def _weights(item: OutcomeDemand, x: Floats, y: Floats | None) -> dict[str, floa
     ``largest`` and ``smallest`` values; ``nonzero``: units with the outcome."""
     if not x.size:
         return {}
-    found = {"nonzero": float((x != 0).sum())}
+    weights = {"nonzero": float((x != 0).sum())}
     if item.kind == "proportion":
-        return found
+        return weights
     shares = [_largest_part(np.abs(values)) for values in (x, y) if values is not None]
     ratio = 0.0 if y is None or not y.sum() else float(x.sum() / y.sum())
     residuals = x - x.mean() if y is None else x - ratio * y
     return {
-        **found,
+        **weights,
         "share": max(shares),
         "spread": _largest_part(residuals * residuals),
         "largest": float(x.max()),

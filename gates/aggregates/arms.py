@@ -16,7 +16,7 @@ from model_lifecycle.registry.domain.errors import InvalidDataset
 from ..data.assignment import arm
 from ..data.columns import require_column
 from ..data.pairing import Day
-from ..data.request_ids import request_keys
+from ..data.request_ids import hash_request_ids
 from ..data.traffic import Batch
 from ..policy.promotion import ABPolicy
 from .ab_outcomes import PARTS, largest_column, missing_column, outcome_sums, smallest_column
@@ -47,7 +47,7 @@ class ArmAggregate:
             summed = _combined([self.days[day], summed])
         self.days[day] = summed
 
-    def absorb(self, other: ArmAggregate) -> None:
+    def merge(self, other: ArmAggregate) -> None:
         """Add ``other`` to this one."""
         for day, summed in other.days.items():
             self.add(day, summed)
@@ -59,7 +59,7 @@ class ArmAggregate:
         :mod:`.ab_outcome_sums`); how many ``days`` so far had both arms, and how many units were
         seen in both, which count in the arm of their first request."""
         total: pd.DataFrame | None = None
-        found, days = [], 0
+        looks, days = [], 0
         for day, frame in sorted(self.days.items()):
             days += _has_both(frame, policy.share)
             total = frame if total is None else _combined([total, frame])
@@ -75,8 +75,8 @@ class ArmAggregate:
                         for item in policy.outcomes
                     },
                 }
-            found.append(look)
-        return found
+            looks.append(look)
+        return looks
 
 
 def _combined(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -138,7 +138,7 @@ def batch_units(
     counts["immature"] += int((mine & ~mature).sum())
     counts["without_unit"] += int((mine & mature & frame[policy.unit].isna()).sum())
     frame = frame[mine & mature & frame[policy.unit].notna()]
-    ids = request_keys(frame["request_id"])
+    ids = hash_request_ids(frame["request_id"])
     fresh = labels.new(ids)
     counts["duplicates"] += int((~fresh).sum())
     frame, ids = frame[fresh], ids[fresh]
@@ -165,12 +165,12 @@ def _values(
     policy: ABPolicy, frame: pd.DataFrame, labels: Day, ids: Any, what: str
 ) -> pd.DataFrame:
     """Each request's outcomes in parts, 0 where they are missing, and which are."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name in policy.columns:
         if name == "label":
-            places = labels.places(ids)
-            known = labels.values[places] if len(labels.values) else np.full(len(ids), np.nan)
-            column: Any = pd.Series(known, index=frame.index).where(places >= 0)
+            positions = labels.label_positions(ids)
+            known = labels.values[positions] if len(labels.values) else np.full(len(ids), np.nan)
+            column: Any = pd.Series(known, index=frame.index).where(positions >= 0)
         else:
             require_column(frame, name, what)
             column = frame[name]
@@ -178,9 +178,9 @@ def _values(
         if (numbers.isna() & column.notna()).any():
             raise InvalidDataset(f"{what}: the outcome {name} is not a number everywhere")
         parts = _in_parts(numbers.fillna(0.0).to_numpy(), f"{what}: the outcome {name}")
-        found[name] = found[smallest_column(name)] = found[largest_column(name)] = parts
-        found[missing_column(name)] = numbers.isna().to_numpy().astype(np.int64)
-    return pd.DataFrame(found, index=frame.index)
+        columns[name] = columns[smallest_column(name)] = columns[largest_column(name)] = parts
+        columns[missing_column(name)] = numbers.isna().to_numpy().astype(np.int64)
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _in_parts(values: Any, what: str) -> Any:
@@ -202,10 +202,10 @@ def exposure(units: ArmAggregate, policy: ABPolicy) -> list[dict[str, Any]]:
     rows = pd.concat(dict(sorted(units.days.items())), names=["day", *_KEY]).reset_index()
     day = pd.to_datetime(rows["day"])
     since = (day - day.groupby([rows["arm"], rows["unit"]]).transform("min")).dt.days
-    found = []
+    means = []
     for name in dict.fromkeys(item.column for item in policy.outcomes):
         table = rows[name].groupby([since, rows["arm"]]).agg(["size", "sum"])
-        found += [
+        means += [
             {
                 "outcome": name,
                 "day": int(number),
@@ -217,4 +217,4 @@ def exposure(units: ArmAggregate, policy: ABPolicy) -> list[dict[str, Any]]:
                 table.index, table["size"], table["sum"], strict=True
             )
         ]
-    return found
+    return means

@@ -1,4 +1,4 @@
-"""One claim's x within one block, as sums that add to the bit in any order."""
+"""One hypothesis's x within one block, as sums that add to the bit in any order."""
 
 from __future__ import annotations
 
@@ -85,22 +85,22 @@ class BlockSummary:
         )
 
     def document(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        document: dict[str, Any] = {
             "sums": self.sums.document(),
             "differing": self.differing,
             "losses": [self.champion_loss.text(), self.challenger_loss.text()],
         }
         if self.grid is not None:
-            found["grid"] = self.grid.document()
+            document["grid"] = self.grid.document()
         if self.clusters:
-            found["clusters"] = {
+            document["clusters"] = {
                 key: [n, total.text()] for key, (n, total) in sorted(self.clusters.items())
             }
         if self.tables:
-            found["tables"] = {
+            document["tables"] = {
                 who: dict(sorted(table.items())) for who, table in sorted(self.tables.items())
             }
-        return found
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> BlockSummary:

@@ -32,8 +32,8 @@ def count_clusters(predictions: NDArray[Any], clusters: Sequence[Any]) -> Table:
     counts = {cluster_text(value): 0 for value in clusters}
     codes = cluster_codes(predictions, "share of clusters")
     kinds = pd.unique(predictions)
-    for place, number in enumerate(np.bincount(codes, minlength=len(kinds)).tolist()):
-        name = cluster_text(kinds[place])
+    for code, number in enumerate(np.bincount(codes, minlength=len(kinds)).tolist()):
+        name = cluster_text(kinds[code])
         counts[name] = counts.get(name, 0) + number
     return counts
 
@@ -45,8 +45,8 @@ def count_pairs(first: NDArray[Any], second: NDArray[Any], what: str) -> Table:
     wide = max(len(others), 1)
     counts = np.bincount(one * wide + other, minlength=len(names) * wide)
     return {
-        f"{cluster_text(names[place // wide])}|{cluster_text(others[place % wide])}": int(number)
-        for place, number in enumerate(counts)
+        f"{cluster_text(names[index // wide])}|{cluster_text(others[index % wide])}": int(number)
+        for index, number in enumerate(counts)
         if number
     }
 

@@ -79,10 +79,12 @@ class Edges:
             if answers.score is None or _numbers(labels) is None:
                 return None
             return cls.of_scores()
-        truth, said = _numbers(labels), _numbers(answers.prediction)
-        if model_type != REGRESSION or truth is None or said is None:
+        truth, predictions = _numbers(labels), _numbers(answers.prediction)
+        if model_type != REGRESSION or truth is None or predictions is None:
             return None
-        return cls(REGRESSION, _span(np.concatenate([truth, said])), _span(said - truth))
+        return cls(
+            REGRESSION, _span(np.concatenate([truth, predictions])), _span(predictions - truth)
+        )
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,12 @@ class Distributions:
         values, errors = {}, {}
         for who, answers in models.items():
             scored = edges.model_type == CLASSIFICATION
-            said = answers.score if scored else _numbers(answers.prediction)
-            if said is None:
+            predictions = answers.score if scored else _numbers(answers.prediction)
+            if predictions is None:
                 continue
-            values[who] = Bins.of(said, truth, np.array(edges.values))
+            values[who] = Bins.of(predictions, truth, np.array(edges.values))
             if edges.errors:
-                errors[who] = Bins.of(said - truth, truth, np.array(edges.errors))
+                errors[who] = Bins.of(predictions - truth, truth, np.array(edges.errors))
         return cls(edges, values, errors) if values else cls()
 
     def __add__(self, other: Distributions) -> Distributions:

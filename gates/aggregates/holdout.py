@@ -62,21 +62,21 @@ class HeldOut:
             silhouettes={who: values[rows] for who, values in self.silhouettes.items()},
         )
 
-    def judged(self, claim: Hypothesis) -> HeldOut:
-        """The rows that tell something on the claim."""
-        if claim.metric.uses == "answer":
+    def judged(self, hypothesis: Hypothesis) -> HeldOut:
+        """The rows that tell something on the hypothesis."""
+        if hypothesis.metric.uses == "answer":
             return self
         rows = self.usable
-        for values in self.silhouettes.values() if claim.metric.uses == "distances" else ():
+        for values in self.silhouettes.values() if hypothesis.metric.uses == "distances" else ():
             rows = rows & np.isfinite(values)
         return self if rows.all() else self.of(rows)
 
 
 @dataclass(frozen=True)
 class HoldoutSummary:
-    """What the rows of one claim, or of one slice or cluster of it, come to: how many x are above
-    and below 0, their mean with its standard error over ``units`` (None for fewer than two), and
-    the mean losses of both models."""
+    """What the rows of one hypothesis, or of one slice or cluster of it, come to: how many x are
+    above and below 0, their mean with its standard error over ``units`` (None for fewer than two),
+    and the mean losses of both models."""
 
     claim: str
     slice_value: str | None
@@ -100,47 +100,49 @@ class HoldoutSummary:
 
 
 def row_sums(
-    claims: Sequence[Hypothesis], data: HeldOut
+    hypotheses: Sequence[Hypothesis], data: HeldOut
 ) -> tuple[tuple[HoldoutSummary, ...], tuple[SliceSelection, ...]]:
-    """The sums of every claim, over all rows or by each value of a slice's column that is judged
-    or each cluster; and which values of slices are judged."""
+    """The sums of every hypothesis, over all rows or by each value of a slice's column that is
+    judged or each cluster; and which values of slices are judged."""
     sums: list[HoldoutSummary] = []
     selections: list[SliceSelection] = []
-    for claim in claims:
-        rows = data.judged(claim)
-        if claim.column is not None:
-            values = rows.slices[claim.column]
+    for hypothesis in hypotheses:
+        rows = data.judged(hypothesis)
+        if hypothesis.column is not None:
+            values = rows.slices[hypothesis.column]
             sizes = pd.Series(values).value_counts()
-            selection = select_slices(claim, {str(k): int(v) for k, v in sizes.items()})
+            selection = select_slices(hypothesis, {str(k): int(v) for k, v in sizes.items()})
             selections.append(selection)
-            sums += [_sums(claim, rows.of(values == value), value) for value in selection.judged]
-        elif claim.metric.uses == "share":
-            sums += _shares(claim, rows)
+            sums += [
+                _sums(hypothesis, rows.of(values == value), value) for value in selection.judged
+            ]
+        elif hypothesis.metric.uses == "share":
+            sums += _shares(hypothesis, rows)
         else:
-            sums.append(_sums(claim, rows, None))
+            sums.append(_sums(hypothesis, rows, None))
     return tuple(sums), tuple(selections)
 
 
-def claim_values(claim: Hypothesis, data: HeldOut) -> Floats:
-    """The claim's x of every row that tells something on it."""
-    return _values(claim, data)[2]
+def hypothesis_values(hypothesis: Hypothesis, data: HeldOut) -> Floats:
+    """The hypothesis's x of every row that tells something on it."""
+    return _values(hypothesis, data)[2]
 
 
-def _sums(claim: Hypothesis, part: HeldOut, slice_value: str | None) -> HoldoutSummary:
-    return _summed(claim, part, slice_value, *_values(claim, part))
+def _sums(hypothesis: Hypothesis, part: HeldOut, slice_value: str | None) -> HoldoutSummary:
+    return _summed(hypothesis, part, slice_value, *_values(hypothesis, part))
 
 
-def _shares(claim: Hypothesis, part: HeldOut) -> Iterator[HoldoutSummary]:
+def _shares(hypothesis: Hypothesis, part: HeldOut) -> Iterator[HoldoutSummary]:
     """Whether each row is in a cluster, for each cluster."""
     predictions = part.challenger.prediction
     names = part.clusters or cluster_names(predictions, None)
     for name, value in names:
         inside = np.asarray(predictions == value, dtype=float)
-        yield _summed(claim, part, name, None, inside, claim.values(None, inside))
+        yield _summed(hypothesis, part, name, None, inside, hypothesis.values(None, inside))
 
 
 def _summed(
-    claim: Hypothesis,
+    hypothesis: Hypothesis,
     part: HeldOut,
     slice_value: str | None,
     champion: Floats | None,
@@ -150,7 +152,7 @@ def _summed(
     units = None if part.units is None else np.unique(part.units, return_inverse=True)[1]
     mean = mean_estimate(x, units)
     return HoldoutSummary(
-        claim=claim.key,
+        claim=hypothesis.key,
         slice_value=slice_value,
         rows=int(x.size),
         units=mean.units,
@@ -163,9 +165,9 @@ def _summed(
     )
 
 
-def _values(claim: Hypothesis, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
+def _values(hypothesis: Hypothesis, data: HeldOut) -> tuple[Floats | None, Floats, Floats]:
     """Losses of champion and challenger, and x."""
-    metric = claim.metric
+    metric = hypothesis.metric
     if metric.differs:
         assert data.champion is not None
         if metric.uses == "table":
@@ -173,18 +175,18 @@ def _values(claim: Hypothesis, data: HeldOut) -> tuple[Floats | None, Floats, Fl
             both = metric.loss(index_values(metric, *predictions))
         else:
             both = differences(metric, data.champion, data.challenger)
-        return None, both, claim.values(None, both)
-    challenger = _losses(claim, data, data.challenger, "challenger")
-    champion = _losses(claim, data, data.champion, "champion") if data.champion else None
-    return champion, challenger, claim.values(champion, challenger)
+        return None, both, hypothesis.values(None, both)
+    challenger = _losses(hypothesis, data, data.challenger, "challenger")
+    champion = _losses(hypothesis, data, data.champion, "champion") if data.champion else None
+    return champion, challenger, hypothesis.values(champion, challenger)
 
 
-def _losses(claim: Hypothesis, data: HeldOut, said: Answers, who: str) -> Floats:
-    metric = claim.metric
+def _losses(hypothesis: Hypothesis, data: HeldOut, answers: Answers, who: str) -> Floats:
+    metric = hypothesis.metric
     if metric.uses == "answer":
         return data.failed[who].astype(float)
     if metric.uses == "distances":
         return metric.loss(data.silhouettes[who])
     if metric.uses == "table":
-        return metric.loss(index_values(metric, data.labels, said.prediction))
-    return losses(metric, data.labels, said, claim.bound, data.classes)
+        return metric.loss(index_values(metric, data.labels, answers.prediction))
+    return losses(metric, data.labels, answers, hypothesis.bound, data.classes)

@@ -1,4 +1,4 @@
-"""Paired answers as counts and sums: cells of each claim, flips, delays of labels."""
+"""Paired answers as counts and sums: cells of each hypothesis, flips, delays of labels."""
 
 from __future__ import annotations
 
@@ -47,106 +47,108 @@ class Judgeable:
 
 
 def cells(
-    claims: Sequence[Hypothesis], unit: str, rows: Judgeable
+    hypotheses: Sequence[Hypothesis], unit: str, rows: Judgeable
 ) -> dict[str, dict[Key, BlockSummary]]:
-    """Each claim's x, by block; slices by value too."""
+    """Each hypothesis's x, by block; slices by value too."""
     names = rows.block_names
-    found: dict[str, dict[Key, BlockSummary]] = {name: {} for name in names}
-    for claim in claims:
-        mask = _rows_of(claim, rows)
+    summaries: dict[str, dict[Key, BlockSummary]] = {name: {} for name in names}
+    for hypothesis in hypotheses:
+        mask = _rows_of(hypothesis, rows)
         if not mask.any():
             continue
         here, clusters = rows.blocks[mask], None if rows.clusters is None else rows.clusters[mask]
-        if by_table(claim.metric):
-            for value, part in _parts(claim, rows, mask):
+        if by_table(hypothesis.metric):
+            for value, part in _parts(hypothesis, rows, mask):
                 for code in np.unique(here if part is None else here[part]).tolist():
                     chosen = here == code if part is None else part & (here == code)
-                    tables = _tables(claim, rows, np.flatnonzero(mask)[chosen])
+                    tables = _tables(hypothesis, rows, np.flatnonzero(mask)[chosen])
                     cell = BlockSummary.of_tables(tables, int(chosen.sum()))
-                    found[names[code]][claim.key, value] = cell
+                    summaries[names[code]][hypothesis.key, value] = cell
             continue
-        champion, challenger = _losses(claim, rows, mask)
-        x = claim.values(champion, challenger)
-        claim = replace(claim, classes=rows.classes.size) if rows.classes else claim
-        span = claim.span if unit == "request" else None
-        for value, part in _parts(claim, rows, mask):
+        champion, challenger = _losses(hypothesis, rows, mask)
+        x = hypothesis.values(champion, challenger)
+        hypothesis = replace(hypothesis, classes=rows.classes.size) if rows.classes else hypothesis
+        span = hypothesis.range if unit == "request" else None
+        for value, part in _parts(hypothesis, rows, mask):
             for code in np.flatnonzero(np.bincount(here if part is None else here[part])).tolist():
                 chosen = here == code if part is None else part & (here == code)
-                found[names[code]][claim.key, value] = BlockSummary.of(
+                summaries[names[code]][hypothesis.key, value] = BlockSummary.of(
                     x[chosen],
                     None if champion is None else champion[chosen],
                     challenger[chosen],
                     span=span,
                     clusters=None if clusters is None else clusters[chosen],
                 )
-    return {name: each for name, each in found.items() if each}
+    return {name: each for name, each in summaries.items() if each}
 
 
-def run_concurrently(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
+def joint_counts(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
     """Of classified requests: which answers go together, who was right where the other was not,
     and which decisions of the champion have a label."""
-    paired, found = rows.paired, dict[str, Counter[str]]()
+    paired, tables = rows.paired, dict[str, Counter[str]]()
     if model_type != CLASSIFICATION or paired.champion is None:
-        return found
+        return tables
     decisions = _kinds(paired.champion.prediction, ~paired.champion_failed)
     if decisions is not None:
         known = _Kinds(
             labelled[~paired.champion_failed].astype(np.int64), ("unlabelled", "labelled")
         )
-        found["labels by decision"] = _pairs(decisions, known)
+        tables["labels by decision"] = _pairs(decisions, known)
     usable, judged = paired.usable, rows.judged
     if paired.predicted is not None:
         usable, judged = usable & paired.predicted, judged & paired.predicted
     first = _kinds(paired.champion.prediction, usable)
     second = _kinds(paired.challenger.prediction, usable)
     if first is not None and second is not None and first.codes.size:
-        found["answers"] = _pairs(first, second)
+        tables["answers"] = _pairs(first, second)
     if judged.any():
         truth = rows.labels[judged]
         was = np.asarray(paired.champion.prediction[judged] == truth, dtype=bool)
         now = np.asarray(paired.challenger.prediction[judged] == truth, dtype=bool)
-        found["right"] = Counter(
+        tables["right"] = Counter(
             both_right=int((was & now).sum()),
             only_challenger_right=int((~was & now).sum()),
             only_champion_right=int((was & ~now).sum()),
             both_wrong=int((~was & ~now).sum()),
         )
-    return found
+    return tables
 
 
-def delays(rows: Judgeable, day: Day, places: NDArray[np.int64]) -> dict[str, LogHistogram]:
+def label_delays(
+    rows: Judgeable, day: Day, positions: NDArray[np.int64]
+) -> dict[str, LogHistogram]:
     """Hours from request to label, by label where there are few."""
-    known = places >= 0
+    known = positions >= 0
     if not known.any():
         return {}
     at = pd.to_datetime(rows.paired.frame["requested_at"], utc=True).dt.tz_localize(None)
-    passed = day.labelled_at[places[known]] - at.to_numpy(dtype="datetime64[ns]")[known]
+    passed = day.labelled_at[positions[known]] - at.to_numpy(dtype="datetime64[ns]")[known]
     hours = passed / np.timedelta64(1, "h")
-    told = np.isfinite(hours)
+    dated = np.isfinite(hours)
     labels = _kinds(rows.labels, known)
     if labels is None:
-        return {"delay": LogHistogram.of(np.maximum(hours[told], 0))} if told.any() else {}
-    found: dict[str, LogHistogram] = {}
+        return {"delay": LogHistogram.of(np.maximum(hours[dated], 0))} if dated.any() else {}
+    histograms: dict[str, LogHistogram] = {}
     for code, label in enumerate(labels.names):
-        mine = told & (labels.codes == code)
+        mine = dated & (labels.codes == code)
         if mine.any():
             name = f"delay of {label}"
             times = LogHistogram.of(np.maximum(hours[mine], 0))
-            found[name] = found.get(name, LogHistogram()) + times
-    return found
+            histograms[name] = histograms.get(name, LogHistogram()) + times
+    return histograms
 
 
-def _rows_of(claim: Hypothesis, rows: Judgeable) -> Mask:
-    """The requests that tell something on the claim."""
-    if claim.metric.labels:
+def _rows_of(hypothesis: Hypothesis, rows: Judgeable) -> Mask:
+    """The requests that tell something on the hypothesis."""
+    if hypothesis.metric.labels:
         return rows.judged
-    if claim.metric.uses == "answer":
+    if hypothesis.metric.uses == "answer":
         return np.ones(rows.labels.size, dtype=bool)
     return rows.paired.usable
 
 
-def _losses(claim: Hypothesis, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
-    paired, metric = rows.paired, claim.metric
+def _losses(hypothesis: Hypothesis, rows: Judgeable, mask: Mask) -> tuple[Floats | None, Floats]:
+    paired, metric = rows.paired, hypothesis.metric
     if metric.differs:
         assert paired.champion is not None
         return None, differences(metric, paired.champion.of(mask), paired.challenger.of(mask))
@@ -156,41 +158,43 @@ def _losses(claim: Hypothesis, rows: Judgeable, mask: Mask) -> tuple[Floats | No
         return before, failed
     labels = rows.labels[mask]
 
-    def of(said: Answers) -> Floats:
-        return losses(metric, labels, said.of(mask), claim.bound, rows.classes)
+    def of(answers: Answers) -> Floats:
+        return losses(metric, labels, answers.of(mask), hypothesis.bound, rows.classes)
 
     return None if paired.champion is None else of(paired.champion), of(paired.challenger)
 
 
-def _tables(claim: Hypothesis, rows: Judgeable, places: NDArray[np.int64]) -> Tables:
-    """Counts of clusters of some requests, for each model that the claim is about."""
-    paired, metric = rows.paired, claim.metric
-    predictions = paired.challenger.prediction[places]
+def _tables(hypothesis: Hypothesis, rows: Judgeable, positions: NDArray[np.int64]) -> Tables:
+    """Counts of clusters of some requests, for each model that the hypothesis is about."""
+    paired, metric = rows.paired, hypothesis.metric
+    predictions = paired.challenger.prediction[positions]
     if metric.uses == "share":
         return {"challenger": count_clusters(predictions, rows.model_clusters)}
     if metric.differs:
         assert paired.champion is not None
-        first = paired.champion.prediction[places]
+        first = paired.champion.prediction[positions]
         return {"challenger": count_pairs(first, predictions, metric.title)}
-    labels = rows.labels[places]
+    labels = rows.labels[positions]
     tables = {"challenger": count_pairs(labels, predictions, metric.title)}
     if paired.champion is not None:
-        champion = paired.champion.prediction[places]
+        champion = paired.champion.prediction[positions]
         tables["champion"] = count_pairs(labels, champion, metric.title)
     return tables
 
 
-def _parts(claim: Hypothesis, rows: Judgeable, mask: Mask) -> list[tuple[str | None, Mask | None]]:
-    """The rows of each value of a slice's column; all rows of other claims."""
-    if claim.column is None:
+def _parts(
+    hypothesis: Hypothesis, rows: Judgeable, mask: Mask
+) -> list[tuple[str | None, Mask | None]]:
+    """The rows of each value of a slice's column; all rows of other hypotheses."""
+    if hypothesis.column is None:
         return [(None, None)]
-    require_column(rows.paired.frame, claim.column, rows.what)
-    values = rows.paired.frame[claim.column].astype(str).to_numpy(dtype=object)[mask]
+    require_column(rows.paired.frame, hypothesis.column, rows.what)
+    values = rows.paired.frame[hypothesis.column].astype(str).to_numpy(dtype=object)[mask]
     codes, names = pd.factorize(values)
     if len(names) > MOST_SLICE_VALUES:
         raise InvalidDataset(
-            f"{rows.what}: column {claim.column} has {len(names)} values, too many for slices; at "
-            f"most {MOST_SLICE_VALUES}"
+            f"{rows.what}: column {hypothesis.column} has {len(names)} values, too many for "
+            f"slices; at most {MOST_SLICE_VALUES}"
         )
     return [(str(name), np.asarray(codes == code)) for code, name in enumerate(names)]
 
@@ -221,8 +225,8 @@ def _text(value: Any) -> str:
 def _pairs(first: _Kinds, second: _Kinds) -> Counter[str]:
     wide = max(len(second.names), 1)
     counts = np.bincount(first.codes * wide + second.codes, minlength=len(first.names) * wide)
-    found: Counter[str] = Counter()
-    for place, number in enumerate(counts):
+    pairs: Counter[str] = Counter()
+    for index, number in enumerate(counts):
         if number:
-            found[f"{first.names[place // wide]}|{second.names[place % wide]}"] += int(number)
-    return found
+            pairs[f"{first.names[index // wide]}|{second.names[index % wide]}"] += int(number)
+    return pairs

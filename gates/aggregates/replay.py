@@ -19,7 +19,7 @@ from .distributions import Distributions
 
 __all__ = ["BlockSummary", "Key", "ReplayAggregate", "Source"]
 
-#: A claim, and the value of its column where it is one of a slice.
+#: A hypothesis, and the value of its column where it is one of a slice.
 Key = tuple[str, str | None]
 
 
@@ -55,10 +55,10 @@ class ReplayAggregate:
     histograms: dict[str, LogHistogram] = field(default_factory=dict)
     identity: str = ""
     labels: set[Source] = field(default_factory=set)
-    #: By claim, sums of x over requests without a label, with the label that is worst.
+    #: By hypothesis, sums of x over requests without a label, with the label that is worst.
     unlabelled: dict[str, Sums] = field(default_factory=dict)
 
-    def absorb(self, other: ReplayAggregate) -> None:
+    def merge(self, other: ReplayAggregate) -> None:
         """Add ``other`` to this one, in time that depends on ``other`` only. Raises
         :class:`ValueError` when it was judged otherwise."""
         if other.identity != self.identity:
@@ -73,8 +73,8 @@ class ReplayAggregate:
         self.distributions = self.distributions + other.distributions
         self.sources.extend(other.sources)
         self.labels |= other.labels
-        for claim, sums in other.unlabelled.items():
-            self.unlabelled[claim] = self.unlabelled.get(claim, Sums()) + sums
+        for hypothesis, sums in other.unlabelled.items():
+            self.unlabelled[hypothesis] = self.unlabelled.get(hypothesis, Sums()) + sums
         for name, table in other.tables.items():
             self.tables.setdefault(name, Counter()).update(table)
         for name, histogram in other.histograms.items():
@@ -84,12 +84,12 @@ class ReplayAggregate:
         """The blocks in which there is something on ``key``, in order of time."""
         return [(name, cells[key]) for name, cells in sorted(self.blocks.items()) if key in cells]
 
-    def slice_rows(self, claim: str) -> dict[str, int]:
+    def slice_rows(self, hypothesis: str) -> dict[str, int]:
         """How many requests each value of a slice's column has."""
         rows: Counter[str] = Counter()
         for cells in self.blocks.values():
             for (key, value), cell in cells.items():
-                if key == claim and value is not None:
+                if key == hypothesis and value is not None:
                     rows[value] += cell.sums.n
         return dict(rows)
 
@@ -99,8 +99,8 @@ class ReplayAggregate:
             "identity": self.identity,
             "blocks": {
                 name: [
-                    [claim, value, cell.document()]
-                    for (claim, value), cell in sorted(
+                    [hypothesis, value, cell.document()]
+                    for (hypothesis, value), cell in sorted(
                         cells.items(), key=lambda item: (item[0][0], item[0][1] or "")
                     )
                 ]
@@ -124,7 +124,8 @@ class ReplayAggregate:
         return cls(
             {
                 name: {
-                    (claim, value): BlockSummary.from_document(cell) for claim, value, cell in cells
+                    (hypothesis, value): BlockSummary.from_document(cell)
+                    for hypothesis, value, cell in cells
                 }
                 for name, cells in document["blocks"].items()
             },

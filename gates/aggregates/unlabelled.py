@@ -44,14 +44,14 @@ def labels_by_score(
     paired = rows.paired
     if edges is None or paired.champion is None:
         return Counter()
-    said = paired.champion.score
-    if said is None and paired.champion.prediction.dtype.kind in "fiu" and edges.errors:
-        said = paired.champion.prediction.astype(float)
-    if said is None:
+    scores = paired.champion.score
+    if scores is None and paired.champion.prediction.dtype.kind in "fiu" and edges.errors:
+        scores = paired.champion.prediction.astype(float)
+    if scores is None:
         return Counter()
     usable = ~paired.champion_failed
     values = np.array(edges.values)
-    bands = np.clip(np.searchsorted(values, said[usable], side="right") - 1, 0, values.size - 2)
+    bands = np.clip(np.searchsorted(values, scores[usable], side="right") - 1, 0, values.size - 2)
     table: Counter[str] = Counter()
     for known, name in ((labelled[usable], "labelled"), (~labelled[usable], "unlabelled")):
         for band, number in enumerate(np.bincount(bands[known], minlength=1)):
@@ -96,37 +96,39 @@ def score_check(table: Mapping[str, int], largest_gap: float) -> Check:
 
 
 def worst_sums(
-    claims: Sequence[Hypothesis], rows: Judgeable, classes: Sequence[Any], edges: Edges | None
+    hypotheses: Sequence[Hypothesis], rows: Judgeable, classes: Sequence[Any], edges: Edges | None
 ) -> dict[str, Sums]:
-    """For each claim on labels, the sums of x over requests without a label, with the label that
-    is worst for the challenger: one of ``classes``, or of a regression a number between the ends
-    of ``edges`` or the champion's prediction. Neither depends on which rows come together."""
+    """For each hypothesis on labels, the sums of x over requests without a label, with the label
+    that is worst for the challenger: one of ``classes``, or of a regression a number between the
+    ends of ``edges`` or the champion's prediction. Neither depends on which rows come together."""
     paired = rows.paired
     lacking = paired.usable & ~rows.judged
     if not lacking.any():
         return {}
     champion = None if paired.champion is None else paired.champion.of(lacking)
     challenger = paired.challenger.of(lacking)
-    found = {}
-    for claim in claims:
+    sums = {}
+    for hypothesis in hypotheses:
         if (
-            claim.metric.uses not in ("score", "prediction")
-            or not claim.metric.labels
-            or claim.kind not in ("comparison", "limit")
+            hypothesis.metric.uses not in ("score", "prediction")
+            or not hypothesis.metric.labels
+            or hypothesis.kind not in ("comparison", "limit")
         ):
             continue
         candidates = _candidates(classes, edges, champion, int(lacking.sum()))
-        values = [_x(claim, labels, champion, challenger, rows.classes) for labels in candidates]
+        values = [
+            _x(hypothesis, labels, champion, challenger, rows.classes) for labels in candidates
+        ]
         known = [x for x in values if x is not None]
         if known:
-            found[claim.key] = Sums.of(np.min(known, axis=0))
-    return found
+            sums[hypothesis.key] = Sums.of(np.min(known, axis=0))
+    return sums
 
 
 def with_worst_check(
     checks: Sequence[Check],
     policy: ShadowPolicy,
-    claims: Sequence[Hypothesis],
+    hypotheses: Sequence[Hypothesis],
     rows: Sequence[MetricRow],
     worst: Mapping[str, Sums],
 ) -> tuple[Check, ...]:
@@ -134,25 +136,27 @@ def with_worst_check(
     data are INVALID anyway."""
     if any(not check.ok and check.otherwise is Verdict.INVALID for check in checks):
         return tuple(checks)
-    return (*checks, *_worst_check(policy.tolerated_unlabelled, claims, rows, worst))
+    return (*checks, *_worst_check(policy.tolerated_unlabelled, hypotheses, rows, worst))
 
 
 def _worst_check(
     tolerated: float,
-    claims: Sequence[Hypothesis],
+    hypotheses: Sequence[Hypothesis],
     rows: Sequence[MetricRow],
     worst: Mapping[str, Sums],
 ) -> list[Check]:
-    for claim in claims:
-        missing = worst.get(claim.key)
-        row = next((r for r in rows if (r.kind, r.name) == (claim.kind, claim.metric.name)), None)
+    for hypothesis in hypotheses:
+        missing = worst.get(hypothesis.key)
+        row = next(
+            (r for r in rows if (r.kind, r.name) == (hypothesis.kind, hypothesis.metric.name)), None
+        )
         if missing is None or not missing.n or row is None or row.verdict is not Verdict.PASS:
             continue
         share = missing.n / (missing.n + row.rows)
         bound = row.lower if row.passes == "above" else row.upper
         if share <= tolerated or bound is None or row.threshold is None:
             continue
-        moved = (1 - share) * bound + share * claim.shown(missing.mean)
+        moved = (1 - share) * bound + share * hypothesis.to_display(missing.mean)
         if (moved > row.threshold) == (row.passes == "above"):
             continue
         return [
@@ -179,7 +183,7 @@ def _candidates(
 
 
 def _x(
-    claim: Hypothesis,
+    hypothesis: Hypothesis,
     labels: NDArray[Any],
     champion: Answers | None,
     challenger: Answers,
@@ -187,8 +191,12 @@ def _x(
 ) -> Floats | None:
     try:
         before = (
-            None if champion is None else losses(claim.metric, labels, champion, claim.bound, kinds)
+            None
+            if champion is None
+            else losses(hypothesis.metric, labels, champion, hypothesis.bound, kinds)
         )
-        return claim.values(before, losses(claim.metric, labels, challenger, claim.bound, kinds))
+        return hypothesis.values(
+            before, losses(hypothesis.metric, labels, challenger, hypothesis.bound, kinds)
+        )
     except (InvalidDataset, ValueError):
         return None

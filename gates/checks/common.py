@@ -25,7 +25,7 @@ TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycl
 TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
 
 #: Checks that depend on more than the sums: the ledger, and the clock.
-KEPT_CHECKS = (
+RECORDED_CHECKS = (
     *("champion unchanged", "duration", "policy unchanged", "salt"),
     "level of the champion",
 )
@@ -49,7 +49,7 @@ def signature_check(
     retyped = [
         f"{item.name} is {taken[item.name].type}, was {item.type}"
         for item in champion
-        if item.name in taken and not _holds(taken[item.name].type, item.type)
+        if item.name in taken and not _includes(taken[item.name].type, item.type)
     ]
     problems = [f"{name} is gone" for name in removed] + retyped
     if problems:
@@ -79,12 +79,12 @@ def answers_check(bad: int, rows: int, who: str, failure: str = "") -> Check:
     return Check(name, False, message, Verdict.INVALID if bad > TOLERATED * rows else None)
 
 
-def training_check(who: str, said: Mapping[str, str], window_start: datetime | None) -> Check:
-    """The model was not trained on the window it is judged on. ``said`` are its tags and
+def training_check(who: str, declared: Mapping[str, str], window_start: datetime | None) -> Check:
+    """The model was not trained on the window it is judged on. ``declared`` are its tags and
     parameters; a model that does not say when its training data ends gets a warning."""
     name = f"{who} training data"
-    text = next((said[key] for key in TRAINING_END if said.get(key)), None)
-    end = _instant(text)
+    text = next((declared[key] for key in TRAINING_END if declared.get(key)), None)
+    end = _timestamp(text)
     if end is None or window_start is None:
         missing = "when its training data ends" if end is None else "the time of its rows"
         where = f"the {who} does" if end is None else "the data set does"
@@ -99,11 +99,11 @@ def training_check(who: str, said: Mapping[str, str], window_start: datetime | N
     return Check(name, True, f"ends {end:%Y-%m-%d %H:%M}, before the window starts")
 
 
-def same_data_check(who: str, said: Mapping[str, str], data_digest: str) -> Check:
-    """The held-out data is not what the model was trained on. ``said`` are its tags and
+def same_data_check(who: str, metadata: Mapping[str, str], data_digest: str) -> Check:
+    """The held-out data is not what the model was trained on. ``metadata`` are its tags and
     parameters, which may hold the digest of the training data."""
     name = f"{who} training digest"
-    declared = next((said[key] for key in TRAINING_DIGEST if said.get(key)), None)
+    declared = next((metadata[key] for key in TRAINING_DIGEST if metadata.get(key)), None)
     if declared is None:
         return not_checked(
             name, f"the {who} does not say the digest of its training data (dataset.digest)"
@@ -121,10 +121,10 @@ def same_data_check(who: str, said: Mapping[str, str], data_digest: str) -> Chec
 def required(checks: Sequence[Check], why: str) -> list[Check]:
     """The checks, where one that could not be made is INVALID. A model's training data counts as
     checked when any of its checks could be made."""
-    made = {check.name.split()[0] for check in checks if check.checked}
+    checked_models = {check.name.split()[0] for check in checks if check.checked}
     return [
         check
-        if check.checked or check.name.split()[0] in made
+        if check.checked or check.name.split()[0] in checked_models
         else replace(check, message=f"{check.message}, {why}", otherwise=Verdict.INVALID)
         for check in checks
     ]
@@ -155,9 +155,9 @@ def production_check(before: int | None, after: int | None) -> Check:
     )
 
 
-def duration_check(longest: timedelta, over: bool) -> tuple[Check, ...]:
+def duration_check(longest: timedelta, max_duration_reached: bool) -> tuple[Check, ...]:
     """A test of live traffic that has reached its longest duration says so."""
-    if not over:
+    if not max_duration_reached:
         return ()
     allowed = f"{longest / timedelta(days=1):g} days" if longest != timedelta(days=1) else "one day"
     message = (
@@ -179,7 +179,7 @@ def restart_check(starts: Sequence[str], start: str) -> tuple[Check, ...]:
     return (Check("policy unchanged", False, message, None),)
 
 
-def _holds(wider: str, narrower: str) -> bool:
+def _includes(wider: str, narrower: str) -> bool:
     """Whether every value of the second of MLflow's types can be given as the first."""
     if wider == narrower:
         return True
@@ -189,7 +189,7 @@ def _holds(wider: str, narrower: str) -> bool:
     return wider == "double" or (wider, narrower) == ("long", "integer")
 
 
-def _instant(text: str | None) -> datetime | None:
+def _timestamp(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:

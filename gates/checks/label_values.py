@@ -1,4 +1,4 @@
-"""Labels that cannot be what they claim: infinite numbers, and values that are no class."""
+"""Labels that cannot be what they hypothesis: infinite numbers, and values that are no class."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def unfit_labels_check(examples: Mapping[str, int]) -> Check:
     number = sum(examples.values())
     if not number:
         return Check(name, True, "all labels are classes of the models, or finite numbers")
-    shown = ", ".join(sorted(examples)[:3])
+    sample = ", ".join(sorted(examples)[:3])
     return Check(
         name,
         False,
         f"{count(number)} labels in column label are no class of the models, or not finite, such "
-        f"as {shown}; correct them, or state positive_label where labels are named otherwise",
+        f"as {sample}; correct them, or state positive_label where labels are named otherwise",
     )
 
 
@@ -77,7 +77,7 @@ def drawn_labels(labels: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
     return classes.codes(labels)
 
 
-def shown_label(label: Any) -> str:
+def format_label(label: Any) -> str:
     """A label as a message shows it."""
     return repr(label.item() if isinstance(label, np.generic) else label)
 
@@ -96,7 +96,7 @@ def _classes_check(column: str, labels: NDArray[Any], classes: Classes) -> Check
         "label classes",
         False,
         f"column {column} has {count(number)} of {count(labels.size)} labels that are no class of "
-        f"the model, such as {shown_label(labels[outside][0])}; its classes are {classes}{kind}",
+        f"the model, such as {format_label(labels[outside][0])}; its classes are {classes}{kind}",
     )
 
 

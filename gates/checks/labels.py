@@ -72,23 +72,25 @@ def conflict_check(policy: ShadowPolicy, conflicting: int, labelled: int) -> Che
     return Check("label conflicts", not conflicting, f"{message}; the latest counts", None)
 
 
-def level_check(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
+def level_check(policy: ShadowPolicy, aggregate: ReplayAggregate) -> list[Check]:
     """Labels have the level of what the champion answers (the challenger, without one): percent
     against fractions, or a class that is gone, is no fault of a model. Bins of scores or
     predictions hold the sums of both; nothing is said where there are none, or few."""
     name = "level of labels"
-    values = tally.distributions.values
+    values = aggregate.distributions.values
     bins = values.get("champion") or values.get("challenger")
-    edges = tally.distributions.edges
+    edges = aggregate.distributions.edges
     rows = int(bins.counts.sum()) if bins is not None else 0
     if bins is None or edges is None or rows < _FEWEST:
         return []
-    said, labels = float(bins.sums.sum()), float(bins.labels.sum())
-    message = f"labels are {amount(labels / rows)} in the mean, predictions {amount(said / rows)}"
+    predicted, labels = float(bins.sums.sum()), float(bins.labels.sum())
+    message = (
+        f"labels are {amount(labels / rows)} in the mean, predictions {amount(predicted / rows)}"
+    )
     if not edges.errors:
-        expected = {1: (labels, said), 0: (rows - labels, rows - said)}
-        for label, (seen, likely) in expected.items():
-            if seen <= 0 and likely >= _EXPECTED:
+        expected = {1: (labels, predicted), 0: (rows - labels, rows - predicted)}
+        for label, (observed, likely) in expected.items():
+            if observed <= 0 and likely >= _EXPECTED:
                 return [
                     Check(
                         name,
@@ -98,11 +100,13 @@ def level_check(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
                     )
                 ]
     spread = float(edges.values[-1] - edges.values[0])
-    if said * labels <= 0 or max(abs(said), abs(labels)) / rows <= _CLEAR * spread:
+    if predicted * labels <= 0 or max(abs(predicted), abs(labels)) / rows <= _CLEAR * spread:
         return [Check(name, True, message)]
-    factor = max(said / labels, labels / said)
-    least = min(abs(said), abs(labels)) + 2 * math.sqrt(abs(labels)) if not edges.errors else 0.0
-    chance = not edges.errors and max(said, labels) <= policy.max_level_ratio * least
+    factor = max(predicted / labels, labels / predicted)
+    least = (
+        min(abs(predicted), abs(labels)) + 2 * math.sqrt(abs(labels)) if not edges.errors else 0.0
+    )
+    chance = not edges.errors and max(predicted, labels) <= policy.max_level_ratio * least
     if factor <= policy.max_level_ratio or chance:
         return [Check(name, True, message)]
     return [
@@ -116,13 +120,13 @@ def level_check(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
 
 
 def delay_checks(
-    policy: ShadowPolicy, tally: ReplayAggregate, end: datetime, mature_until: datetime
+    policy: ShadowPolicy, aggregate: ReplayAggregate, end: datetime, mature_until: datetime
 ) -> tuple[Check, ...]:
     """Requests were old enough for their labels to have come, and late labels are like early
     ones."""
     delays = {
         name.removeprefix("delay of "): histogram
-        for name, histogram in tally.histograms.items()
+        for name, histogram in aggregate.histograms.items()
         if name.startswith("delay") and histogram.n
     }
     total = sum(delays.values(), LogHistogram())
@@ -132,17 +136,17 @@ def delay_checks(
     horizon = timedelta(hours=policy.label_horizon_hours)
     youngest = min(end, mature_until)
     age = mature_until + horizon - youngest
-    told = f"99 % of labels come within {amount(slow)} hours"
+    message = f"99 % of labels come within {amount(slow)} hours"
     young = age < timedelta(hours=slow) and slow > 1
     if young:
         maturity = Check(
             "label maturity",
             False,
-            f"{told}, but requests of only {amount(age / timedelta(hours=1))} hours were judged: "
-            "early labels are not like late ones; set label_horizon_hours",
+            f"{message}, but requests of only {amount(age / timedelta(hours=1))} hours were "
+            "judged: early labels are not like late ones; set label_horizon_hours",
         )
     else:
-        maturity = Check("label maturity", True, f"{told}; younger requests were not judged")
+        maturity = Check("label maturity", True, f"{message}; younger requests were not judged")
     return maturity, _tied(delays, young)
 
 

@@ -17,7 +17,7 @@ from ..data.columns import column_problems, features
 from ..data.pairing import Mask, served
 from ..data.predictions import USUAL, Needs, answers
 from ..data.replay_agreement import compare
-from ..data.request_ids import request_keys
+from ..data.request_ids import hash_request_ids
 from ..data.traffic import REQUEST_COLUMNS
 from ..metrics.losses import Answers
 from ..statistics.log_histogram import LogHistogram
@@ -47,18 +47,18 @@ def self_replay(
     frame: pd.DataFrame,
     recorded: tuple[Answers, Mask],
     precision: Precision,
-    tally: ReplayAggregate,
+    aggregate: ReplayAggregate,
     prefix: str = "",
 ) -> None:
     """Put a sample of the requests to the model again and count the answers that are as recorded.
     ``recorded`` are the answers and which of them are usable. ``prefix`` begins the names of what
     is counted; empty for the champion."""
     answered, usable = recorded
-    places = np.flatnonzero(usable)
-    if not places.size:
+    positions = np.flatnonzero(usable)
+    if not positions.size:
         return
-    size = min(places.size, SAMPLE)
-    sample = places[np.unique(np.linspace(0, places.size - 1, size).astype(int))]
+    size = min(positions.size, SAMPLE)
+    sample = positions[np.unique(np.linspace(0, positions.size - 1, size).astype(int))]
     again = answers(
         model, features(frame.iloc[sample], model.columns, REQUEST_COLUMNS), precision.needs
     )
@@ -68,12 +68,12 @@ def self_replay(
         rounded=precision.rounded,
         tolerance=precision.tolerance,
     )
-    tally.counts[f"{prefix}replayed"] += int(sample.size)
-    tally.counts[f"{prefix}replayed_alike"] += int(compared.alike.sum())
+    aggregate.counts[f"{prefix}replayed"] += int(sample.size)
+    aggregate.counts[f"{prefix}replayed_alike"] += int(compared.alike.sum())
     if compared.differences.size:
         name = f"{prefix}self-replay difference"
         differences = LogHistogram.of(compared.differences)
-        tally.histograms[name] = tally.histograms.get(name, LogHistogram()) + differences
+        aggregate.histograms[name] = aggregate.histograms.get(name, LogHistogram()) + differences
 
 
 def replay_pairs(
@@ -81,18 +81,18 @@ def replay_pairs(
     requests: tuple[pd.DataFrame, Keys],
     others: pd.DataFrame,
     precision: Precision,
-    tally: ReplayAggregate,
+    aggregate: ReplayAggregate,
 ) -> None:
     """Compare the two rows of each mirrored request, and put a sample of the challenger's to it
     again. ``requests`` are the champion's rows with their keys, ``others`` the challenger's."""
-    theirs, places = _matched(requests[1], others)
-    mine = requests[0].iloc[places]
+    theirs, positions = _matched(requests[1], others)
+    mine = requests[0].iloc[positions]
     columns = [item.name for item in challenger.columns or ()] or list(mine.columns)
-    _count_unlike(mine, theirs, columns, tally.counts)
+    _count_unlike(mine, theirs, columns, aggregate.counts)
     rows = _given_rows(mine, theirs, challenger.columns)
     if rows is not None:
-        said, failed = served(theirs, challenger.classes)
-        self_replay(challenger, rows, (said, ~failed), precision, tally, "challenger ")
+        answered, failed = served(theirs, challenger.classes)
+        self_replay(challenger, rows, (answered, ~failed), precision, aggregate, "challenger ")
 
 
 def columns_of_one(challenger: Predictor | None, champion: Predictor | None) -> list[str]:
@@ -107,11 +107,11 @@ def columns_of_one(challenger: Predictor | None, champion: Predictor | None) -> 
 
 def _matched(ids: Keys, others: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The challenger's rows of the requests, each once, and to which request each one belongs."""
-    theirs = request_keys(others["request_id"])
+    theirs = hash_request_ids(others["request_id"])
     first = ~pd.Series(theirs).duplicated().to_numpy()
-    places = pd.Index(ids).get_indexer(pd.Index(theirs[first]))
-    paired = places >= 0
-    return others[first][paired], np.asarray(places[paired])
+    positions = pd.Index(ids).get_indexer(pd.Index(theirs[first]))
+    paired = positions >= 0
+    return others[first][paired], np.asarray(positions[paired])
 
 
 def _count_unlike(

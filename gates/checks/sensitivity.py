@@ -23,20 +23,24 @@ def sensitivity_checks(
     which a rare class is lost."""
     first = {item.claim: item for item in reversed(sums)}
     checks = []
-    for claim in demands:
-        own = first[claim.key].champion_loss if claim.key in first else None
-        if claim.kind == "comparison" and own is not None and claim.demand >= own > 0:
-            title = claim.metric.title
-            loss = f"{title} {amount(claim.metric.measure(own))}"
-            if claim.metric.higher_is_better:
+    for hypothesis in demands:
+        own = first[hypothesis.key].champion_loss if hypothesis.key in first else None
+        if (
+            hypothesis.kind == "comparison"
+            and own is not None
+            and hypothesis.configured_threshold >= own > 0
+        ):
+            title = hypothesis.metric.title
+            loss = f"{title} {amount(hypothesis.metric.measure(own))}"
+            if hypothesis.metric.higher_is_better:
                 loss += f", {amount(own)} from the best"
             checks.append(
                 Check(
                     "margin",
                     False,
-                    f"the margin of {title}, {amount(claim.demand)}, is as large as the champion's "
-                    f"own loss ({loss}): a version with twice that loss can pass; state a smaller "
-                    "margin",
+                    f"the margin of {title}, {amount(hypothesis.configured_threshold)}, is as "
+                    f"large as the champion's own loss ({loss}): a version with twice that loss "
+                    "can pass; state a smaller margin",
                     None,
                 )
             )
@@ -44,8 +48,8 @@ def sensitivity_checks(
 
 
 def _rare_class(demands: Sequence[Hypothesis], data: HeldOut) -> list[Check]:
-    blind = [claim.metric for claim in demands if claim.metric.name in _BLIND]
-    seeing = any(claim.metric.name == "log_loss" for claim in demands)
+    blind = [hypothesis.metric for hypothesis in demands if hypothesis.metric.name in _BLIND]
+    seeing = any(hypothesis.metric.name == "log_loss" for hypothesis in demands)
     if not blind or seeing or data.classes is None:
         return []
     codes = data.classes.codes(data.labels)

@@ -33,41 +33,41 @@ class Window:
 
 def shadow_checks(
     policy: ShadowPolicy,
-    claims: tuple[Hypothesis, ...],
-    tally: ReplayAggregate,
+    hypotheses: tuple[Hypothesis, ...],
+    aggregate: ReplayAggregate,
     window: Window,
-    said: Mapping[str, Mapping[str, str]],
+    training_ends: Mapping[str, Mapping[str, str]],
 ) -> tuple[Check, ...]:
-    """All of them, in the order in which the report shows them. ``said`` is what each model says
-    of the end of its training data; without ``champion`` there is none."""
-    counts, compared = tally.counts, "champion" in said
+    """All of them, in the order in which the report shows them. ``training_ends`` is what each
+    model says of the end of its training data; without ``champion`` there is none."""
+    counts, compared = aggregate.counts, "champion" in training_ends
     answered = counts["requests"] - counts["champion_errors"]
     checks = [
-        *demands_check([*claims, *policy.latency]),
-        _signature(tally.tables.get("signature", {}), counts["unlike_signature"]),
+        *demands_check([*hypotheses, *policy.latency]),
+        _signature(aggregate.tables.get("signature", {}), counts["unlike_signature"]),
     ]
     if policy.needs_labels:
         checks += [
             _coverage(policy, counts["labelled"], answered),
-            *_selection(policy, tally),
+            *_selection(policy, aggregate),
             conflict_check(policy, counts["conflicting_labels"], counts["labelled"]),
-            *level_check(policy, tally),
-            *delay_checks(policy, tally, window.end, window.mature_until),
-            unfit_labels_check(tally.tables.get("unfit labels", {})),
+            *level_check(policy, aggregate),
+            *delay_checks(policy, aggregate, window.end, window.mature_until),
+            unfit_labels_check(aggregate.tables.get("unfit labels", {})),
         ]
-    checks.append(_challenger_answers(policy, tally, answered))
+    checks.append(_challenger_answers(policy, aggregate, answered))
     if policy.mode == "mirrored":
         checks += [
-            _join_rate(policy, tally),
+            _join_rate(policy, aggregate),
             _pairs(counts["pairs_unlike"], counts["pairs_compared"]),
-            _self_replay(policy, tally, "challenger"),
+            _self_replay(policy, aggregate, "challenger"),
         ]
         if policy.latency:
-            checks.append(_latencies(tally, answered))
+            checks.append(_latencies(aggregate, answered))
     if compared:
         checks += [
             answers_check(counts["champion_unusable"], answered, "champion"),
-            _self_replay(policy, tally, "champion"),
+            _self_replay(policy, aggregate, "champion"),
             _left_out(
                 "champion errors",
                 counts["champion_errors"],
@@ -80,15 +80,15 @@ def shadow_checks(
                 "requests that another version or role answered",
             ),
         ]
-    checks += slice_checks(slice_selections(claims, tally), "requests")
+    checks += slice_checks(slice_selections(hypotheses, aggregate), "requests")
     if policy.unit == "request":
-        checks.append(_independence(claims, tally))
+        checks.append(_independence(hypotheses, aggregate))
     if policy.feature_time is not None:
         checks.append(_future(policy.feature_time, counts["from_the_future"]))
-    elif alone := tally.tables.get("columns of the challenger alone"):
+    elif alone := aggregate.tables.get("columns of the challenger alone"):
         checks.append(_unproven_columns(alone))
     checks += [_categories(counts["unknown_categories"], counts["requests"])]
-    checks += [training_check(who, ends, window.start) for who, ends in said.items()]
+    checks += [training_check(who, ends, window.start) for who, ends in training_ends.items()]
     return (
         *checks,
         *rows_left_out(counts),
@@ -100,15 +100,15 @@ def shadow_checks(
         ),
         _left_out("duplicates", counts["duplicates"], "requests with a repeated id"),
         _left_out("immature", counts["immature"], "requests whose labels may still be coming"),
-        _gaps(policy, tally, window.start, window.end),
+        _gaps(policy, aggregate, window.start, window.end),
     )
 
 
-def _signature(found: Mapping[str, int], rows: int) -> Check:
+def _signature(mismatches: Mapping[str, int], rows: int) -> Check:
     """Traffic has the columns that the models were trained on."""
     if not rows:
         return Check("signature", True, "all requests have the columns of the models' signatures")
-    how = "; ".join(sorted(found))
+    how = "; ".join(sorted(mismatches))
     return Check(
         "signature",
         False,
@@ -116,12 +116,17 @@ def _signature(found: Mapping[str, int], rows: int) -> Check:
     )
 
 
-def _selection(policy: ShadowPolicy, tally: ReplayAggregate) -> list[Check]:
+def _selection(policy: ShadowPolicy, aggregate: ReplayAggregate) -> list[Check]:
     """Whether labels exist where the champion decided so: by its decision, else by its score."""
-    by_decision = selection_check(tally.tables.get("labels by decision", {}), policy.max_label_gap)
+    by_decision = selection_check(
+        aggregate.tables.get("labels by decision", {}), policy.max_label_gap
+    )
     if not by_decision.ok:
         return [by_decision]
-    return [by_decision, score_check(tally.tables.get("labels by score", {}), policy.max_label_gap)]
+    return [
+        by_decision,
+        score_check(aggregate.tables.get("labels by score", {}), policy.max_label_gap),
+    ]
 
 
 def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
@@ -137,21 +142,21 @@ def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
     )
 
 
-def _challenger_answers(policy: ShadowPolicy, tally: ReplayAggregate, answered: int) -> Check:
+def _challenger_answers(policy: ShadowPolicy, aggregate: ReplayAggregate, answered: int) -> Check:
     """One missing answer fails a replayed challenger; a mirrored one may lack what a network
     loses; where errors are a demand of their own, they are judged there."""
-    missing = tally.counts["challenger_unusable"]
-    failures = sorted(tally.tables.get("challenger failures", {}))
-    found = answers_check(missing, answered, "challenger", failures[0] if failures else "")
+    missing = aggregate.counts["challenger_unusable"]
+    failures = sorted(aggregate.tables.get("challenger failures", {}))
+    check = answers_check(missing, answered, "challenger", failures[0] if failures else "")
     lost = policy.mode == "mirrored" and missing <= TOLERATED * max(answered, 1)
-    if not found.ok and (policy.judges_errors or lost):
-        return Check(found.name, False, found.message, None)
-    return found
+    if not check.ok and (policy.judges_errors or lost):
+        return Check(check.name, False, check.message, None)
+    return check
 
 
-def _join_rate(policy: ShadowPolicy, tally: ReplayAggregate) -> Check:
+def _join_rate(policy: ShadowPolicy, aggregate: ReplayAggregate) -> Check:
     """Requests with a row of both versions."""
-    counts = tally.counts
+    counts = aggregate.counts
     every = counts["requests"] + counts["without_champion"]
     joined = every - counts["without_champion"] - counts["without_challenger"]
     share = joined / every if every else 0.0
@@ -187,9 +192,9 @@ def _pairs(unlike: int, compared: int) -> Check:
     )
 
 
-def _latencies(tally: ReplayAggregate, answered: int) -> Check:
+def _latencies(aggregate: ReplayAggregate, answered: int) -> Check:
     """Latencies are there for both versions: the ones that lack may be the slow ones."""
-    lacks = {who: tally.counts[f"{who}_without_latency"] for who in ("champion", "challenger")}
+    lacks = {who: aggregate.counts[f"{who}_without_latency"] for who in ("champion", "challenger")}
     message = " and ".join(f"{count(lacks[who])} answers of the {who}" for who in lacks)
     message = f"{message} of {count(answered)} requests have no latency"
     good = max(lacks.values()) <= TOLERATED * max(answered, 1)
@@ -198,17 +203,17 @@ def _latencies(tally: ReplayAggregate, answered: int) -> Check:
     return Check("latencies", False, f"{message}: those without one may be the slow ones")
 
 
-def _self_replay(policy: ShadowPolicy, tally: ReplayAggregate, who: str) -> Check:
+def _self_replay(policy: ShadowPolicy, aggregate: ReplayAggregate, who: str) -> Check:
     """A version answers its own recorded requests as recorded."""
     name, prefix = ("self-replay", "") if who == "champion" else ("challenger replay", f"{who} ")
-    replayed = tally.counts[f"{prefix}replayed"]
+    replayed = aggregate.counts[f"{prefix}replayed"]
     if not replayed and who == "challenger":
         return Check(name, True, "the log lacks what the challenger was given: not replayed", None)
-    share = tally.counts[f"{prefix}replayed_alike"] / replayed if replayed else 0.0
+    share = aggregate.counts[f"{prefix}replayed_alike"] / replayed if replayed else 0.0
     message = f"the {who} answers {share:.1%} of {count(replayed)} of its own requests as served"
     if share >= policy.min_replay_agreement:
         return Check(name, True, message)
-    differences = tally.histograms.get(f"{prefix}self-replay difference")
+    differences = aggregate.histograms.get(f"{prefix}self-replay difference")
     if differences is not None and differences.n:
         message += (
             f" (numbers differ by {amount(differences.quantile(0.5))} in the median and "
@@ -235,13 +240,13 @@ def _unproven_columns(columns: Mapping[str, int]) -> Check:
     )
 
 
-def _independence(claims: tuple[Hypothesis, ...], tally: ReplayAggregate) -> Check:
+def _independence(hypotheses: tuple[Hypothesis, ...], aggregate: ReplayAggregate) -> Check:
     """Single requests may be judged only where the block they are from does not matter."""
     worst, most = 0.0, 1.5
-    for claim in claims:
-        if claim.kind not in DEMANDS:
+    for hypothesis in hypotheses:
+        if hypothesis.kind not in DEMANDS:
             continue
-        cells = [cell for _, cell in tally.cells((claim.key, None))]
+        cells = [cell for _, cell in aggregate.cells((hypothesis.key, None))]
         pooled = sum((cell.x for cell in cells), Moments())
         effect = design_effect(
             [cell.x.mean for cell in cells], [cell.x.n for cell in cells], pooled.variance
@@ -296,9 +301,11 @@ def _left_out(name: str, number: int, what: str, how: str = "left out") -> Check
     return Check(name, not number, f"{count(number)} {what} {how}", None)
 
 
-def _gaps(policy: ShadowPolicy, tally: ReplayAggregate, start: datetime, end: datetime) -> Check:
+def _gaps(
+    policy: ShadowPolicy, aggregate: ReplayAggregate, start: datetime, end: datetime
+) -> Check:
     expected = max(1, round((end - start) / block_length(policy.block)))
-    missing = max(0, expected - len(tally.blocks))
+    missing = max(0, expected - len(aggregate.blocks))
     return Check(
         "gaps",
         not missing,

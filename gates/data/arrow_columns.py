@@ -41,7 +41,7 @@ def id_texts(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     if types.is_decimal(kind):
         return _decimal_texts(column)
     if types.is_floating(kind):
-        return _whole_texts(column, where)
+        return _integer_texts(column, where)
     if (
         types.is_binary(kind)
         or types.is_large_binary(kind)
@@ -88,7 +88,7 @@ def utc_timestamps(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     )
 
 
-def whole_numbers(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+def integers(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     """Version numbers as 64-bit integers, from any type that holds whole numbers exactly. Raises
     :class:`InvalidDataset`."""
     import pyarrow as pa
@@ -130,7 +130,7 @@ def _decimal_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return compute.replace_substring_regex(texts, r"\.?0*$", "")
 
 
-def _whole_texts(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+def _integer_texts(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     """Integers that a writer turned into floating-point numbers, as pandas does beside a null."""
     import pyarrow as pa
     from pyarrow import compute

@@ -125,17 +125,17 @@ def _constant(value: str, rows: int) -> pa.Array:
     if value == "__HIVE_DEFAULT_PARTITION__":
         return pa.nulls(rows)
     digits = value.removeprefix("-")
-    whole = digits.isascii() and digits.isdigit() and value == str(int(value))
-    return pa.repeat(pa.scalar(int(value) if whole else value), rows)
+    is_integer = digits.isascii() and digits.isdigit() and value == str(int(value))
+    return pa.repeat(pa.scalar(int(value) if is_integer else value), rows)
 
 
 def _not_numbers(table: pa.Table) -> dict[str, int]:
     from pyarrow import compute, types
 
     counted: dict[str, int] = {}
-    for place, item in enumerate(table.schema):
+    for index, item in enumerate(table.schema):
         if types.is_float32(item.type) or types.is_float64(item.type):
-            number = compute.sum(compute.is_nan(table.column(place))).as_py()
+            number = compute.sum(compute.is_nan(table.column(index))).as_py()
             if number:
                 counted[item.name] = int(number)
     return counted

@@ -88,7 +88,7 @@ class HoldoutRows:
         return np.asarray(pd.factorize(floor)[0])
 
     def slices(self, demands: tuple[Hypothesis, ...]) -> dict[str, NDArray[Any]]:
-        columns = {claim.column for claim in demands if claim.column is not None}
+        columns = {hypothesis.column for hypothesis in demands if hypothesis.column is not None}
         return {
             name: self.frame[name].astype(str).to_numpy(dtype=object) for name in sorted(columns)
         }
@@ -100,8 +100,8 @@ def _require_columns(
     demands: tuple[Hypothesis, ...],
     label: str | None,
 ) -> None:
-    wanted = [label, policy.time, policy.cluster, *(claim.column for claim in demands)]
-    missing = sorted({name for name in wanted if name is not None and name not in frame.columns})
+    required = [label, policy.time, policy.cluster, *(hypothesis.column for hypothesis in demands)]
+    missing = sorted({name for name in required if name is not None and name not in frame.columns})
     if missing:
         raise InvalidDataset(
             f"the data set lacks the column {', '.join(missing)}, which the policy names"

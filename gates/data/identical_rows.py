@@ -39,8 +39,8 @@ def data_fingerprint(frame: pd.DataFrame, label: str | None) -> list[str]:
         if len(np.unique(values)) >= FEWEST_VALUES
     )
     every = np.sort(np.array(list(hashes.values()) or [truth]), axis=0)
-    whole = _together({"": truth, **{str(i): row for i, row in enumerate(every)}})
-    return [_unordered(whole), *single[:MOST_COLUMNS]]
+    row_hashes = _together({"": truth, **{str(i): row for i, row in enumerate(every)}})
+    return [_unordered(row_hashes), *single[:MOST_COLUMNS]]
 
 
 def _hashes(frame: pd.DataFrame) -> dict[str, Hashes]:

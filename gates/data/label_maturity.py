@@ -10,8 +10,8 @@ def labels_complete_until(at: datetime, horizon_hours: float, block: str) -> dat
     ``horizon_hours`` to come. A part of a block is no look: it would be counted as one unit, and
     counted again when it has grown."""
     old = at.astimezone(UTC) - timedelta(hours=horizon_hours)
-    whole = old.replace(minute=0, second=0, microsecond=0)
-    return whole.replace(hour=0) if block == "day" else whole
+    boundary = old.replace(minute=0, second=0, microsecond=0)
+    return boundary.replace(hour=0) if block == "day" else boundary
 
 
 def next_block(at: datetime, block: str) -> datetime:

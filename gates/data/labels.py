@@ -22,7 +22,7 @@ from .parquet import (
     revision_of,
     to_frame,
 )
-from .request_ids import request_keys
+from .request_ids import hash_request_ids
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,7 @@ def _labels(what: str, contents: Sequence[StoredBytes]) -> LabelData:
     if not known["labelled_at"].is_monotonic_increasing:
         # One without a time is not known to be the latest.
         known = known.sort_values("labelled_at", kind="stable", na_position="first")
-    keys = request_keys(known["request_id"])
+    keys = hash_request_ids(known["request_id"])
     repeated = pd.Series(keys).duplicated(keep="last").to_numpy()
     conflicting = _conflicting(keys, known["label"], repeated)
     latest = ~repeated

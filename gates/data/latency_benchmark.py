@@ -35,17 +35,17 @@ def time_interleaved(
     with each request."""
     chosen = np.linspace(0, len(frame) - 1, min(len(frame), calls + _WARM_UP)).astype(int)
     rows = frame.iloc[chosen]
-    asked = {who: features(rows, model.columns, REQUEST_COLUMNS) for who, model in models.items()}
-    found: dict[str, list[float]] = {who: [] for who in models}
+    inputs = {who: features(rows, model.columns, REQUEST_COLUMNS) for who, model in models.items()}
+    durations: dict[str, list[float]] = {who: [] for who in models}
     order = list(models)
     for number in range(len(rows)):
         for who in order if number % 2 else order[::-1]:
-            request = asked[who].iloc[[number]]
+            request = inputs[who].iloc[[number]]
             begun = time.perf_counter()
             try:
                 models[who].predict(request)
             except MODEL_FAILURES:
                 continue
             if number >= _WARM_UP:
-                found[who].append(1000 * (time.perf_counter() - begun))
-    return {f"{who} replayed": LogHistogram.of(times) for who, times in found.items() if times}
+                durations[who].append(1000 * (time.perf_counter() - begun))
+    return {f"{who} replayed": LogHistogram.of(times) for who, times in durations.items() if times}

@@ -16,7 +16,7 @@ from model_lifecycle.registry.domain.canonical_json import digest_bytes
 from ..metrics.losses import Answers
 from .columns import finite
 from .predictions import clipped, recorded
-from .request_ids import request_keys
+from .request_ids import hash_request_ids
 from .traffic import LabelData
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ class Day:
     labelled_at: NDArray[np.datetime64] = field(
         default_factory=lambda: np.empty(0, dtype="datetime64[ns]")
     )
-    seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    request_keys: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     #: Which labels are one of several, not all the same, of their request.
     conflicting: Mask = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     @classmethod
-    def of(cls, labels: LabelData | None, seen: Keys | None = None) -> Day:
+    def of(cls, labels: LabelData | None, request_keys: Keys | None = None) -> Day:
         day = cls()
-        if seen is not None:
-            day.seen = np.sort(seen)
+        if request_keys is not None:
+            day.request_keys = np.sort(request_keys)
         if labels is not None and len(labels.frame):
             frame = labels.frame
             at = pd.to_datetime(frame["labelled_at"], utc=True, errors="coerce")
@@ -56,7 +56,7 @@ class Day:
     @property
     def begun(self) -> bool:
         """Whether any of its requests were seen."""
-        return bool(self.seen.size)
+        return bool(self.request_keys.size)
 
     def new(self, ids: Keys) -> Mask:
         """Which of the requests come for the first time; they count as seen from now on.
@@ -65,26 +65,26 @@ class Day:
         once = np.ones(ids.size, dtype=bool)
         once[1:] = arrived[1:] != arrived[:-1]
         arrived = arrived[once]
-        places = np.searchsorted(self.seen, arrived)
-        known = places < self.seen.size
-        known[known] = self.seen[places[known]] == arrived[known]
+        positions = np.searchsorted(self.request_keys, arrived)
+        known = positions < self.request_keys.size
+        known[known] = self.request_keys[positions[known]] == arrived[known]
         fresh = np.ones(ids.size, dtype=bool)
         if known.any() or not once.all():
             each = pd.Series(ids)
             fresh = ~(each.duplicated() | each.isin(arrived[known])).to_numpy()
-        self.seen = np.insert(self.seen, places[~known], arrived[~known])
+        self.request_keys = np.insert(self.request_keys, positions[~known], arrived[~known])
         return fresh
 
     def labels_digest(self) -> str:
         """Changes when a label of the requests seen comes, goes, or is another one."""
-        places = self.places(self.seen)
-        known = places >= 0
+        positions = self.label_positions(self.request_keys)
+        known = positions >= 0
         if not known.any():
             return ""
-        chosen = places[known]
+        chosen = positions[known]
         rows = pd.DataFrame(
             {
-                "request": self.seen[known],
+                "request": self.request_keys[known],
                 "label": self.values[chosen],
                 "labelled_at": self.labelled_at[chosen],
                 "conflicting": self.conflicting[chosen],
@@ -92,7 +92,7 @@ class Day:
         )
         return digest_bytes(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
 
-    def places(self, ids: Keys) -> NDArray[np.int64]:
+    def label_positions(self, ids: Keys) -> NDArray[np.int64]:
         """Where each request's label is; -1 for none."""
         if not len(self.index):
             return np.full(ids.size, -1, dtype=np.int64)
@@ -114,9 +114,9 @@ class Paired:
     predicted: Mask | None = None
 
     @property
-    def said(self) -> dict[str, Answers]:
-        found = {"challenger": self.challenger}
-        return found if self.champion is None else {**found, "champion": self.champion}
+    def answers_by_model(self) -> dict[str, Answers]:
+        answers = {"challenger": self.challenger}
+        return answers if self.champion is None else {**answers, "champion": self.champion}
 
     @property
     def usable(self) -> Mask:
@@ -124,9 +124,9 @@ class Paired:
         return np.asarray(~(self.challenger_failed | self.champion_failed))
 
 
-def unfailed(failed: Mask, said: Answers) -> Mask:
+def unfailed(failed: Mask, answers: Answers) -> Mask:
     """Which requests have no usable answer."""
-    return np.asarray(failed | ~finite(said))
+    return np.asarray(failed | ~finite(answers))
 
 
 def served(
@@ -134,11 +134,11 @@ def served(
 ) -> tuple[Answers, Mask]:
     """What a version with these ``classes`` answered to its rows, and which it did not; scores
     that rounding put outside of 0 to 1 are counted in ``counts``."""
-    said, rounded = clipped(recorded(frame, classes))
+    answers, rounded = clipped(recorded(frame, classes))
     if counts is not None:
         counts["scores_rounded"] += rounded
     error = frame["error"].notna().to_numpy() if "error" in frame.columns else False
-    return said, unfailed(np.zeros(len(frame), dtype=bool) | error, said)
+    return answers, unfailed(np.zeros(len(frame), dtype=bool) | error, answers)
 
 
 def mirrored(
@@ -150,7 +150,7 @@ def mirrored(
 ) -> tuple[Answers, Mask, NDArray[np.float64]]:
     """The challenger's recorded answers to the champion's requests, which have none, and its
     latencies. A request without an answer counts as one that failed."""
-    theirs = request_keys(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
+    theirs = hash_request_ids(others["request_id"]) if len(others) else np.empty(0, dtype=np.uint64)
     first = ~pd.Series(theirs).duplicated().to_numpy()
     counts["challenger_duplicates"] += int((~first).sum())
     others, theirs = others[first], theirs[first]
@@ -162,13 +162,13 @@ def mirrored(
     at = pd.Index(theirs).get_indexer(pd.Index(ids))
     missing = at < 0
     counts["without_challenger"] += int(missing.sum())
-    said, failed = served(others, classes, counts)
+    answers, failed = served(others, classes, counts)
     latency = (
         others["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
         if "latency_ms" in others.columns
         else np.full(len(others), np.nan)
     )
-    return said.of(at), failed[at] | missing, np.where(missing, np.nan, latency[at])
+    return answers.of(at), failed[at] | missing, np.where(missing, np.nan, latency[at])
 
 
 def categories_unknown(frame: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> int:

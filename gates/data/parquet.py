@@ -140,10 +140,10 @@ def _read(file: StoredBytes, what: str, conversions: Mapping[str, Conversion]) -
             f"{what}: {file.path} is not readable as Parquet: {error!s:.200}"
         ) from error
     for name, convert in conversions.items():
-        place = table.schema.get_field_index(name)
-        if place >= 0:
-            column = convert(table.column(place), f"{what}: {file.path}: column {name}")
-            table = table.set_column(place, name, column)
+        index = table.schema.get_field_index(name)
+        if index >= 0:
+            column = convert(table.column(index), f"{what}: {file.path}: column {name}")
+            table = table.set_column(index, name, column)
     return table
 
 
@@ -151,14 +151,14 @@ def _without_decimals(table: pa.Table) -> pa.Table:
     import pyarrow as pa
     from pyarrow import types
 
-    for place, field in enumerate(table.schema):
+    for index, field in enumerate(table.schema):
         if types.is_decimal(field.type):
-            column = table.column(place)
+            column = table.column(index)
             try:
                 column = column.cast(pa.int64())
             except pa.ArrowException:
                 column = column.cast(pa.float64())
-            table = table.set_column(place, field.name, column)
+            table = table.set_column(index, field.name, column)
     return table
 
 
@@ -175,10 +175,10 @@ def _booleans_with_nulls(table: pa.Table) -> list[str]:
 def _without_dictionaries(table: pa.Table) -> pa.Table:
     from pyarrow import types
 
-    for place, field in enumerate(table.schema):
+    for index, field in enumerate(table.schema):
         if types.is_dictionary(field.type):
-            column = table.column(place).cast(field.type.value_type)
-            table = table.set_column(place, field.name, column)
+            column = table.column(index).cast(field.type.value_type)
+            table = table.set_column(index, field.name, column)
     return table
 
 

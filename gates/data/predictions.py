@@ -139,10 +139,10 @@ def _ask(model: Predictor, frame: pd.DataFrame, needs: Needs) -> Answers:
             fits[name] = np.asarray(values, dtype=float)
     if not needs.scores:
         return Answers(_plain(prediction), classes=_classes(model), fits=fits)
-    found = model.scores(frame)
-    if found is not None and np.shape(found)[:1] != (rows,):
-        return _nothing(rows, f"it gives scores of shape {np.shape(found)} for {rows} rows")
-    score, probabilities = _scores(found, rows, model.classes, needs.positive)
+    scores = model.scores(frame)
+    if scores is not None and np.shape(scores)[:1] != (rows,):
+        return _nothing(rows, f"it gives scores of shape {np.shape(scores)} for {rows} rows")
+    score, probabilities = _scores(scores, rows, model.classes, needs.positive)
     return Answers(_plain(prediction), score, probabilities, _classes(model), fits)
 
 
@@ -172,7 +172,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
     """Parts one after the other; rows without an answer have scores of NaN where others have
     some."""
     sizes = [part.prediction.size for part in parts]
-    whole = [part for part in parts if not part.failure]
+    answered = [part for part in parts if not part.failure]
     failure = next((part.failure for part in parts if part.failure), "")
     prediction = np.concatenate(
         [part.prediction.astype(object) if failure else part.prediction for part in parts]
@@ -189,13 +189,13 @@ def _joined(parts: Sequence[Answers]) -> Answers:
             ]
         )
 
-    names = {name for part in whole for name in part.fits}
+    names = {name for part in answered for name in part.fits}
     fits = {name: column([part.fits.get(name) for part in parts]) for name in sorted(names)}
     return Answers(
         prediction,
-        column([part.score for part in parts]) if whole else np.full(sum(sizes), np.nan),
+        column([part.score for part in parts]) if answered else np.full(sum(sizes), np.nan),
         column([part.probabilities for part in parts]),
-        whole[0].classes if whole else None,
+        answered[0].classes if answered else None,
         {name: values for name, values in fits.items() if values is not None},
         failure,
     )
@@ -211,12 +211,12 @@ def _classes(model: Predictor) -> tuple[Any, ...] | None:
 
 
 def _scores(
-    found: Any, rows: int, classes: Sequence[Any] | None, positive: Any
+    scores: Any, rows: int, classes: Sequence[Any] | None, positive: Any
 ) -> tuple[Floats | None, Floats | None]:
     """The probability of the positive class, or those of more than two classes."""
-    if found is None:
+    if scores is None:
         return None, None
-    values = np.asarray(found, dtype=float)
+    values = np.asarray(scores, dtype=float)
     if values.shape == (rows,):
         turned = positive is not None and classes is not None and list(classes)[:1] == [positive]
         return (1 - values if turned and len(classes or ()) == 2 else values), None

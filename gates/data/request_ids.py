@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 1 << 16
 
 
-def request_keys(ids: pd.Series[Any]) -> Keys:
+def hash_request_ids(ids: pd.Series[Any]) -> Keys:
     """Ids as 64-bit hashes: ten million of them collide with a chance of 1 in 400 000. An id's key
     depends on its text alone.
 
@@ -43,11 +43,11 @@ def _keys(texts: pa.Array) -> Keys:
 
     texts = texts.fill_null("nan")
     lengths = compute.binary_length(texts).to_numpy(zero_copy_only=False)
-    found = np.flatnonzero(np.bincount(lengths)).tolist()
-    if len(found) == 1:
-        return _hashed(texts, found[0])
+    distinct = np.flatnonzero(np.bincount(lengths)).tolist()
+    if len(distinct) == 1:
+        return _hashed(texts, distinct[0])
     keys = np.empty(lengths.size, dtype=np.uint64)
-    for length in found:
+    for length in distinct:
         here = np.flatnonzero(lengths == length)
         keys[here] = _hashed(texts.take(pa.array(here)), length)
     return keys

@@ -18,7 +18,7 @@ from model_lifecycle.registry.concurrency import run_concurrently
 from model_lifecycle.registry.domain import artifact_paths, identifiers
 from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 
-from .arrow_columns import id_texts, utc_timestamps, whole_numbers
+from .arrow_columns import id_texts, integers, utc_timestamps
 from .labels import LABEL_COLUMNS, LabelData, labels_look, read_labels
 from .parquet import (
     StoredBytes,
@@ -75,7 +75,7 @@ BATCH_BYTES = 16 * 2**20
 _REQUEST_TYPES: Mapping[str, Conversion] = {
     "request_id": id_texts,
     "requested_at": utc_timestamps,
-    "version": whole_numbers,
+    "version": integers,
     "role": id_texts,
 }
 
@@ -111,13 +111,13 @@ class PartitionData:
 @dataclass(frozen=True)
 class ReadHour:
     """An hour that was read: the digest of its bytes, the ``rows`` in its files, and how many of
-    them were ``kept``."""
+    them were ``window_rows``."""
 
     name: str
     hour: datetime
     digest: str
     rows: int
-    kept: int
+    window_rows: int
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,14 @@ async def partitions(
     day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
     root = artifact_paths.traffic(identifiers.tenant_id(tenant_id), identifiers.model_id(model_id))
     first, last = utc(start, "start"), utc(end, "end")
-    found: dict[datetime, list[StoredFile]] = {}
+    files_by_hour: dict[datetime, list[StoredFile]] = {}
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)
     while day < last:
         folder = f"{root}/date={day:%Y-%m-%d}"
         for file in await data_files(store, folder):
             hour = day + timedelta(hours=_hour_of(file.path, folder))
             if hour < last and first < hour + timedelta(hours=1):
-                found.setdefault(hour, []).append(file)
+                files_by_hour.setdefault(hour, []).append(file)
         day += timedelta(days=1)
     return tuple(
         Partition(
@@ -156,7 +156,7 @@ async def partitions(
             first,
             last,
         )
-        for hour, files in sorted(found.items())
+        for hour, files in sorted(files_by_hour.items())
     )
 
 
@@ -259,9 +259,11 @@ def _batch(
     for hour, content in zip(hours, contents, strict=True):
         table = read_table(content, f"traffic of {hour.name}", types)
         require_columns(table.column_names, REQUIRED_COLUMNS, f"traffic of {hour.name}")
-        kept = rows_in_window(table, hour.hour, (hour.start, hour.end), counts)
-        tables.append((hour.files[0], kept))
+        window_rows = rows_in_window(table, hour.hour, (hour.start, hour.end), counts)
+        tables.append((hour.files[0], window_rows))
         read.append(
-            ReadHour(hour.name, hour.hour, files_digest(content), table.num_rows, kept.num_rows)
+            ReadHour(
+                hour.name, hour.hour, files_digest(content), table.num_rows, window_rows.num_rows
+            )
         )
     return Batch(what, to_frame(concat_tables(tables, what), what), tuple(read), counts)

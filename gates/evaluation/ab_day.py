@@ -53,7 +53,7 @@ async def sum_day(
     labels = None
     if policy.needs_labels:
         labels = await read_labels(store, plan.tenant_id, plan.model_id, begin)
-    known = Day.of(labels, state.seen)
+    known = Day.of(labels, state.request_keys)
     if known.labels_digest() != state.labels_digest:
         state = UnitDay(plan.identity)
         known = Day.of(labels)
@@ -61,11 +61,11 @@ async def sum_day(
     reader = partial(read_partitions, store, ids=(policy.unit,))
     async with aclosing(prefetch_next(batches(state.missing(hours)), reader)) as read:
         async for members, batch in read:
-            state.units.absorb(
+            state.units.merge(
                 await asyncio.to_thread(batch_units, policy, batch, known, versions, mature_until)
             )
             state.cover(plan, members, batch.hours)
-    state.seen = known.seen
+    state.request_keys = known.request_keys
     state.note_labels(revision, known, labels)
     await _write(store, plan.folder, day, state)
     return _with_left_out(state)
@@ -80,9 +80,9 @@ def _with_left_out(state: UnitDay) -> ArmAggregate:
 async def _read(store: ArtifactFiles, folder: str, day: str) -> UnitDay | None:
     try:
         document = json.loads(await store.get_bytes(f"{folder}/sums/{day}.json"))
-        seen = unpacked(await store.get_bytes(f"{folder}/sums/{day}.npy"))
+        request_keys = unpacked(await store.get_bytes(f"{folder}/sums/{day}.npy"))
         sums = await store.get_bytes(f"{folder}/sums/{day}.parquet")
-        return _state(document, seen, pd.read_parquet(io.BytesIO(sums)))
+        return _state(document, request_keys, pd.read_parquet(io.BytesIO(sums)))
     except (ArtifactNotFound, ValueError, KeyError, TypeError, EOFError, OSError):
         return None
 
@@ -92,7 +92,7 @@ async def _write(store: ArtifactFiles, folder: str, day: str, state: UnitDay) ->
     buffer = io.BytesIO()
     summed = state.units.days[day]
     summed.reset_index().to_parquet(buffer, index=False)
-    await store.put_bytes(f"{folder}/sums/{day}.npy", packed(state.seen))
+    await store.put_bytes(f"{folder}/sums/{day}.npy", packed(state.request_keys))
     await store.put_bytes(f"{folder}/sums/{day}.parquet", buffer.getvalue())
     document = {
         **state.coverage_document(),
@@ -106,10 +106,10 @@ async def _write(store: ArtifactFiles, folder: str, day: str, state: UnitDay) ->
     await store.put_bytes(f"{folder}/sums/{day}.json", content)
 
 
-def _state(document: Mapping[str, Any], seen: Any, rows: pd.DataFrame) -> UnitDay | None:
+def _state(document: Mapping[str, Any], request_keys: Any, rows: pd.DataFrame) -> UnitDay | None:
     summed = rows.set_index(["arm", "unit"])
     totals = [int(value) for value in summed.sum()]
-    if (seen.size, len(summed), totals) != (
+    if (request_keys.size, len(summed), totals) != (
         document["seen"],
         document["units"],
         document["total"],
@@ -124,7 +124,7 @@ def _state(document: Mapping[str, Any], seen: Any, rows: pd.DataFrame) -> UnitDa
         document["identity"],
         document["labels"],
         covered_hours(document),
-        seen,
+        request_keys,
         document["labels_digest"],
         dict(document["left_out"]),
         units,

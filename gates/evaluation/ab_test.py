@@ -22,7 +22,7 @@ from model_lifecycle.registry.domain.stages import Gate
 from ..aggregates.arms import ARMS, PARTS, ArmAggregate, exposure
 from ..aggregates.replay import named
 from ..checks.ab_test import arm_checks
-from ..checks.common import KEPT_CHECKS
+from ..checks.common import RECORDED_CHECKS
 from ..inference.two_sample import judge_arms
 from ..policy.promotion import ABPolicy
 from ..protocols import EvaluationRegistry
@@ -75,7 +75,7 @@ class ABTest(TrafficGate[ABPolicy, ArmAggregate]):
         """The units of all days of the plan."""
         store, units = self.context.registry.artifacts, ArmAggregate()
         for day in plan.days:
-            units.absorb(await sum_day(store, plan, self.policy, self.versions, day))
+            units.merge(await sum_day(store, plan, self.policy, self.versions, day))
         return units
 
     async def infer(self, plan: TrafficPlan, sums: ArmAggregate, prior: PriorEvidence) -> Judgement:
@@ -143,8 +143,8 @@ def recomputed_rows(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Ch
     policy = ABPolicy.from_document(report.policy)
     sums = report.detail["sums"]
     rows, _ = judge_arms(policy, sums["looks"])
-    seen = [check for check in report.checks if check.name in KEPT_CHECKS]
-    return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *seen)
+    recorded = [check for check in report.checks if check.name in RECORDED_CHECKS]
+    return rows, (*arm_checks(policy, sums["looks"], sums["counts"]), *recorded)
 
 
 async def _salt_check(prior: PriorEvidence, policy: ABPolicy) -> list[Check]:

@@ -40,14 +40,14 @@ class CoveredHour:
 
 @dataclass
 class Coverage:
-    """``covered`` holds the hours in a day's sums by name; ``seen`` which requests. ``labels`` is
-    the revision of the day's label files, ``labels_digest`` that of the labels of the requests
-    seen, ``left_out`` counts rows of the label files."""
+    """``covered`` holds the hours in a day's sums by name; ``request_keys`` which requests.
+    ``labels`` is the revision of the day's label files, ``labels_digest`` that of the labels of the
+    requests seen, ``left_out`` counts rows of the label files."""
 
     identity: str
     labels: str = ""
     covered: dict[str, CoveredHour] = field(default_factory=dict)
-    seen: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    request_keys: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     labels_digest: str = ""
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Coverage:
         young, is read again when the plan's times are others."""
         mature_until = datetime.fromisoformat(plan.mature_until)
         for hour, rows in zip(hours, read, strict=True):
-            cut = rows.kept != rows.rows or hour.hour + timedelta(hours=1) > mature_until
+            cut = rows.window_rows != rows.rows or hour.hour + timedelta(hours=1) > mature_until
             times = _times(plan) if cut else ""
             self.covered[hour.name] = CoveredHour(hour.revision, rows.digest, times)
 
@@ -90,12 +90,12 @@ class Coverage:
         self.left_out = {} if labels is None else dict(labels.left_out)
 
     def coverage_document(self) -> dict[str, Any]:
-        """All but ``seen`` as plain JSON; of that, the number."""
+        """All but ``request_keys`` as plain JSON; of that, the number."""
         return {
             "identity": self.identity,
             "labels": self.labels,
             "covered": {name: asdict(hour) for name, hour in self.covered.items()},
-            "seen": int(self.seen.size),
+            "seen": int(self.request_keys.size),
             "labels_digest": self.labels_digest,
             "left_out": self.left_out,
         }
@@ -105,7 +105,7 @@ class Coverage:
 class DayState(Coverage):
     """A day of a shadow test. ``operation_id`` is that of the task that began the sums."""
 
-    tally: ReplayAggregate = field(default_factory=ReplayAggregate)
+    aggregate: ReplayAggregate = field(default_factory=ReplayAggregate)
     operation_id: str | None = None
 
 
@@ -132,36 +132,36 @@ async def write_state(store: ArtifactFiles, folder: str, day: str, state: DaySta
     document = {
         **state.coverage_document(),
         "operation_id": state.operation_id,
-        "tally": state.tally.document(),
+        "tally": state.aggregate.document(),
     }
-    await store.put_bytes(f"{_path(folder, day)}.npy", packed(state.seen))
+    await store.put_bytes(f"{_path(folder, day)}.npy", packed(state.request_keys))
     content = json.dumps(document, allow_nan=False).encode()
     await store.put_bytes(f"{_path(folder, day)}.json", content)
 
 
-def packed(seen: Keys) -> bytes:
+def packed(request_keys: Keys) -> bytes:
     """Keys as the bytes of a ``.npy`` file."""
     buffer = io.BytesIO()
-    np.save(buffer, seen, allow_pickle=False)
+    np.save(buffer, request_keys, allow_pickle=False)
     return buffer.getvalue()
 
 
 def unpacked(content: bytes) -> Keys:
     """What :func:`packed` made. Raises :class:`ValueError`."""
-    seen = np.load(io.BytesIO(content), allow_pickle=False)
-    if seen.dtype != np.uint64:
+    request_keys = np.load(io.BytesIO(content), allow_pickle=False)
+    if request_keys.dtype != np.uint64:
         raise ValueError("these are no keys of requests")
-    return np.asarray(seen)
+    return np.asarray(request_keys)
 
 
-def _state(document: Mapping[str, Any], seen: Keys) -> DayState | None:
-    if seen.size != document["seen"]:
+def _state(document: Mapping[str, Any], request_keys: Keys) -> DayState | None:
+    if request_keys.size != document["seen"]:
         return None
     return DayState(
         document["identity"],
         document["labels"],
         covered_hours(document),
-        seen,
+        request_keys,
         document["labels_digest"],
         dict(document["left_out"]),
         ReplayAggregate.from_document(document["tally"]),

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..aggregates.distributions import Distributions, Edges
-from ..aggregates.holdout import HeldOut, HoldoutSummary, claim_values, row_sums
+from ..aggregates.holdout import HeldOut, HoldoutSummary, hypothesis_values, row_sums
 from ..checks.common import (
     answers_check,
     demands_check,
@@ -100,7 +100,7 @@ def judge_dataset(
     fingerprint = tuple(data_fingerprint(rows.used, policy.label if policy.needs_labels else None))
     if any(check.state == "failed" for check in checks):
         return Judged((), tuple(checks), counts, {}, fingerprint)
-    said, failed, more = _answers(case, policy, demands, models, rows)
+    answers_of, failed, more = _answers(case, policy, demands, models, rows)
     checks += more
     usable = ~np.logical_or.reduce(list(failed.values()))
     counts["usable_rows"] = int(usable.sum())
@@ -108,16 +108,16 @@ def judge_dataset(
         return Judged((), tuple(checks), counts, {}, fingerprint)
     held_out = HeldOut(
         labels=rows.labels,
-        challenger=said["challenger"],
-        champion=said.get("champion"),
+        challenger=answers_of["challenger"],
+        champion=answers_of.get("champion"),
         units=rows.units(policy),
         slices=rows.slices(demands),
         failed=failed,
         classes=classes,
-        clusters=cluster_names(said["challenger"].prediction[usable], challenger.classes)
+        clusters=cluster_names(answers_of["challenger"].prediction[usable], challenger.classes)
         if case.model_type == CLUSTERING
         else None,
-        silhouettes=_silhouettes(challenger, demands, rows, said, usable),
+        silhouettes=_silhouettes(challenger, demands, rows, answers_of, usable),
     )
     sums, selections = row_sums(demands, held_out)
     judged = judge_rows(policy, demands, sums)
@@ -125,12 +125,12 @@ def judge_dataset(
     checks += sensitivity_checks(demands, sums, held_out)
     if policy.unit == "row" and rows.times is not None:
         checks += _dependence(held_out, demands, rows.times)
-    kept = {who: item.of(usable) for who, item in said.items()}
+    usable_answers = {who: item.of(usable) for who, item in answers_of.items()}
     return Judged(
-        (*judged, *auc_row(rows.labels[usable], kept, policy.alpha, classes)),
+        (*judged, *auc_row(rows.labels[usable], usable_answers, policy.alpha, classes)),
         tuple(checks),
         {**counts, "units": max((row.units for row in judged), default=0)},
-        _detail(case, held_out.of(usable), kept, sums, classes),
+        _detail(case, held_out.of(usable), usable_answers, sums, classes),
         fingerprint,
     )
 
@@ -143,47 +143,47 @@ def _answers(
     rows: HoldoutRows,
 ) -> tuple[dict[str, Answers], dict[str, NDArray[np.bool_]], list[Check]]:
     """Both models' answers, the rows that each failed on, and checks of them."""
-    fits = [claim.metric.name for claim in demands if claim.metric.uses == "fit"]
+    fits = [hypothesis.metric.name for hypothesis in demands if hypothesis.metric.uses == "fit"]
     needs = Needs(
         policy.positive_label,
         tuple(name for name in FITS if name in fits),
         scores=case.model_type == CLASSIFICATION,
     )
-    judged = any(claim.metric.uses == "answer" for claim in demands)
-    said: dict[str, Answers] = {}
+    judged = any(hypothesis.metric.uses == "answer" for hypothesis in demands)
+    answers_of: dict[str, Answers] = {}
     failed: dict[str, NDArray[np.bool_]] = {}
     checks: list[Check] = []
     for who, model in models.items():
         given = answers(model, features(rows.frame, model.columns, rows.own), needs)
-        said[who], rounded = clipped(given)
-        failed[who] = ~finite(said[who])
-        found = answers_check(int(failed[who].sum()), len(rows.frame), who, given.failure)
-        checks.append(replace(found, otherwise=None) if judged and not found.ok else found)
+        answers_of[who], rounded = clipped(given)
+        failed[who] = ~finite(answers_of[who])
+        check = answers_check(int(failed[who].sum()), len(rows.frame), who, given.failure)
+        checks.append(replace(check, otherwise=None) if judged and not check.ok else check)
         if rounded:
             message = (
                 f"{count(rounded)} rows have a score of the {who} that rounding put outside of 0 "
                 f"to 1 by at most {SCORE_TOLERANCE:g}; it counts as 0 or 1"
             )
             checks.append(Check(f"{who} scores", False, message, None))
-    return said, failed, checks
+    return answers_of, failed, checks
 
 
 def _silhouettes(
     challenger: Predictor,
     demands: tuple[Hypothesis, ...],
     rows: HoldoutRows,
-    said: Mapping[str, Answers],
+    answers_of: Mapping[str, Answers],
     usable: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.float64]]:
-    if not any(claim.metric.uses == "distances" for claim in demands):
+    if not any(hypothesis.metric.uses == "distances" for hypothesis in demands):
         return {}
     columns = features(rows.frame, challenger.columns, rows.own)
-    found = {}
+    values = {}
     sample = np.zeros(len(columns), dtype=bool)
     sample[usable] = silhouette_sample(columns[usable])
-    for who, item in said.items():
-        found[who] = silhouettes(columns, item.prediction, sample)
-    return found
+    for who, item in answers_of.items():
+        values[who] = silhouettes(columns, item.prediction, sample)
+    return values
 
 
 def _training_checks(
@@ -214,10 +214,10 @@ def _dependence(
     sizes = np.bincount(codes)
     most = largest_by_chance(sizes.size)
     effects = []
-    for claim in demands:
-        if claim.kind == "slice" or claim.metric.uses in ("share", "distances", "answer"):
+    for hypothesis in demands:
+        if hypothesis.kind == "slice" or hypothesis.metric.uses in ("share", "distances", "answer"):
             continue
-        x = claim_values(claim, rows)
+        x = hypothesis_values(hypothesis, rows)
         means = np.bincount(codes, weights=x) / sizes
         effects.append(design_effect(means, sizes, float(x.var(ddof=1))) or 0.0)
     worst = max(effects, default=0.0)
@@ -237,7 +237,7 @@ def _dependence(
 def _detail(
     case: EvaluationContext,
     data: HeldOut,
-    said: Mapping[str, Answers],
+    answers_of: Mapping[str, Answers],
     sums: tuple[HoldoutSummary, ...],
     classes: Classes | None,
 ) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _detail(
         labels = codes if (codes >= 0).all() else labels
     edges = Edges.fitting(case.model_type, labels, data.challenger)
     return {
-        "distributions": Distributions.of(edges, labels, said).document(),
+        "distributions": Distributions.of(edges, labels, answers_of).document(),
         "flips": flips(case.model_type, data),
         "sums": [item.document() for item in sums],
         **({"classes": [str(value) for value in classes.values]} if classes else {}),

@@ -15,7 +15,7 @@ from ..checks.self_replay import replay_pairs, self_replay
 from ..data.columns import features
 from ..data.pairing import Day, Mask, Paired, categories_unknown, mirrored, served, unfailed
 from ..data.predictions import answers, clipped, scored
-from ..data.request_ids import request_keys
+from ..data.request_ids import hash_request_ids
 from ..data.traffic import REQUEST_COLUMNS
 from ..metrics.losses import Answers
 from ..statistics.log_histogram import LogHistogram
@@ -32,10 +32,10 @@ PREDICTED_SAMPLE = 2000
 
 
 def pair_answers(
-    replay: Replay, frame: pd.DataFrame, day: Day, tally: ReplayAggregate
+    replay: Replay, frame: pd.DataFrame, day: Day, aggregate: ReplayAggregate
 ) -> Paired | None:
     """The requests that count, with both answers: of the champion, mature, each once."""
-    counts = tally.counts
+    counts = aggregate.counts
     others = frame.iloc[:0]
     if replay.production is not None:
         mine = ((frame["role"] == "champion") & (frame["version"] == replay.production)).to_numpy()
@@ -49,7 +49,7 @@ def pair_answers(
     counts["immature"] += int((~mature).sum())
     frame, at = frame[mature], at[mature]
     others = others[pd.to_datetime(others["requested_at"], utc=True) <= replay.mature_until]
-    ids = request_keys(frame["request_id"])
+    ids = hash_request_ids(frame["request_id"])
     fresh = day.new(ids)
     counts["duplicates"] += int((~fresh).sum())
     frame, ids, at = frame[fresh], ids[fresh], at[fresh]
@@ -64,36 +64,36 @@ def pair_answers(
         times = pd.to_datetime(frame[replay.feature_time], utc=True)
         counts["from_the_future"] += int((times > at).sum())
     counts["unknown_categories"] += categories_unknown(frame, replay.categories)
-    return _asked(replay, frame, ids, others, tally, at)
+    return _collect_answers(replay, frame, ids, others, aggregate, at)
 
 
-def _asked(
+def _collect_answers(
     replay: Replay,
     frame: pd.DataFrame,
     ids: Keys,
     others: pd.DataFrame,
-    tally: ReplayAggregate,
+    aggregate: ReplayAggregate,
     at: pd.Series[Any],
 ) -> Paired:
-    counts = tally.counts
+    counts = aggregate.counts
     warm = np.ones(len(frame), dtype=bool)
     if replay.warm_until is not None:
         warm = (at >= replay.warm_until).to_numpy()
     predicted = None
     if replay.challenger is not None:
-        said, predicted = _replayed(replay, replay.challenger, frame)
-        if said.failure:
-            tally.tables["challenger failures"] = Counter({said.failure: 1})
-        said, rounded = clipped(said)
+        challenger_answers, predicted = _replayed(replay, replay.challenger, frame)
+        if challenger_answers.failure:
+            aggregate.tables["challenger failures"] = Counter({challenger_answers.failure: 1})
+        challenger_answers, rounded = clipped(challenger_answers)
         counts["scores_rounded"] += rounded
-        failed = unfailed(np.zeros(len(frame), dtype=bool), said)
+        failed = unfailed(np.zeros(len(frame), dtype=bool), challenger_answers)
     else:
         classes = replay.classes_of(None)
-        said, failed, latency = mirrored(frame, ids, others, counts, classes)
-        _latencies(tally, "challenger served", latency[warm])
+        challenger_answers, failed, latency = mirrored(frame, ids, others, counts, classes)
+        _latencies(aggregate, "challenger served", latency[warm])
         counts["challenger_without_latency"] += int((~np.isfinite(latency) & ~failed).sum())
         if replay.recorded is not None and len(others):
-            replay_pairs(replay.recorded, (frame, ids), others, replay.precision, tally)
+            replay_pairs(replay.recorded, (frame, ids), others, replay.precision, aggregate)
     champion, champion_failed = None, np.zeros(len(frame), dtype=bool)
     if replay.production is not None:
         champion, champion_failed = served(frame, replay.classes_of(replay.champion), counts)
@@ -103,14 +103,16 @@ def _asked(
         )
         if "latency_ms" in frame.columns:
             latency = frame["latency_ms"].to_numpy(dtype=float, na_value=np.nan)
-            _latencies(tally, "champion served", latency[warm])
+            _latencies(aggregate, "champion served", latency[warm])
             counts["champion_without_latency"] += int(
                 (~np.isfinite(latency) & ~champion_failed).sum()
             )
     counts["challenger_unusable"] += int(failed.sum())
     if replay.champion is not None and champion is not None:
-        self_replay(replay.champion, frame, (champion, ~champion_failed), replay.precision, tally)
-    return Paired(frame, ids, said, failed, champion, champion_failed, predicted)
+        self_replay(
+            replay.champion, frame, (champion, ~champion_failed), replay.precision, aggregate
+        )
+    return Paired(frame, ids, challenger_answers, failed, champion, champion_failed, predicted)
 
 
 def _replayed(
@@ -118,32 +120,37 @@ def _replayed(
 ) -> tuple[Answers, Mask | None]:
     """The challenger's answers. Where no demand needs its predictions, a sample of them is enough
     for the report, and scores are asked for alone."""
-    asked = model_features(challenger, frame)
-    scores_do = all(claim.metric.uses == "score" for claim in replay.claims)
-    if scores_do and replay.claims and len(frame) > PREDICTED_SAMPLE:
+    inputs = model_features(challenger, frame)
+    scores_do = all(hypothesis.metric.uses == "score" for hypothesis in replay.hypotheses)
+    if scores_do and replay.hypotheses and len(frame) > PREDICTED_SAMPLE:
         sample = np.unique(np.linspace(0, len(frame) - 1, PREDICTED_SAMPLE).astype(np.int64))
-        found = scored(challenger, asked, sample, replay.needs)
-        if found is not None:
-            return found
-    return answers(challenger, asked, replay.needs), None
+        sampled = scored(challenger, inputs, sample, replay.needs)
+        if sampled is not None:
+            return sampled
+    return answers(challenger, inputs, replay.needs), None
 
 
-def _latencies(tally: ReplayAggregate, name: str, values: NDArray[np.float64]) -> None:
+def _latencies(aggregate: ReplayAggregate, name: str, values: NDArray[np.float64]) -> None:
     known = values[np.isfinite(values) & (values >= 0)]
     if known.size:
-        tally.histograms[name] = tally.histograms.get(name, LogHistogram()) + LogHistogram.of(known)
+        aggregate.histograms[name] = aggregate.histograms.get(
+            name, LogHistogram()
+        ) + LogHistogram.of(known)
 
 
 def _fitted(
-    replay: Replay, frame: pd.DataFrame, said: Answers, failed: Mask
+    replay: Replay, frame: pd.DataFrame, champion_answers: Answers, failed: Mask
 ) -> tuple[Answers, Mask]:
     """The champion's answers with its fit to each row, which no serving system records."""
-    compared = any(claim.metric.uses == "fit" and claim.comparative for claim in replay.claims)
+    compared = any(
+        hypothesis.metric.uses == "fit" and hypothesis.comparative
+        for hypothesis in replay.hypotheses
+    )
     if not compared or replay.champion is None:
-        return said, failed
+        return champion_answers, failed
     needs = replace(replay.needs, scores=False)
     again = answers(replay.champion, model_features(replay.champion, frame), needs)
-    fitted = replace(said, fits=again.fits)
+    fitted = replace(champion_answers, fits=again.fits)
     return fitted, unfailed(failed, fitted)
 
 

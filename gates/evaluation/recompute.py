@@ -20,14 +20,14 @@ from model_lifecycle.registry.domain.stages import Gate
 from ..aggregates.holdout import HoldoutSummary
 from ..aggregates.replay import ReplayAggregate
 from ..aggregates.unlabelled import with_worst_check
-from ..checks.common import KEPT_CHECKS
+from ..checks.common import RECORDED_CHECKS
 from ..checks.traffic import Window, shadow_checks
 from ..data.traffic import parse_day, partitions, read_partition
 from ..formatting import deciding_sentence
 from ..inference.decision import combine
 from ..inference.fixed_sample import judge_rows
 from ..inference.sequential import judge_blocks
-from ..policy.hypotheses import claims, of_classes
+from ..policy.hypotheses import of_classes, policy_hypotheses
 from ..policy.promotion import ShadowPolicy, ValidationPolicy
 from ..protocols import ArtifactFiles
 from ..report import Check, GateReport, MetricRow
@@ -83,14 +83,14 @@ def recompute(document: Mapping[str, Any]) -> Recomputed:
         ) from error
     verdict = combine(rows, checks)
     sentence = deciding_sentence(verdict, tuple(rows), tuple(checks))
-    found: list[str] = []
+    differences: list[str] = []
     if verdict is not report.verdict:
-        found.append(f"the report says {report.verdict}, its numbers say {verdict}")
+        differences.append(f"the report says {report.verdict}, its numbers say {verdict}")
     if sentence != report.sentence:
-        found.append(f"its numbers say: {sentence}")
-    found += _rows(report.metrics, rows)
-    found += _checks(report.checks, checks)
-    return Recomputed(report.verdict, verdict, sentence, tuple(found))
+        differences.append(f"its numbers say: {sentence}")
+    differences += _rows(report.metrics, rows)
+    differences += _checks(report.checks, checks)
+    return Recomputed(report.verdict, verdict, sentence, tuple(differences))
 
 
 async def compare_digests(
@@ -123,32 +123,32 @@ async def compare_digests(
 def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...]]:
     policy = ShadowPolicy.from_document(report.policy)
     inputs = report.reproduction
-    tally = ReplayAggregate.from_document(report.detail["sums"])
-    if tally.identity != inputs["identity"]:
+    aggregate = ReplayAggregate.from_document(report.detail["sums"])
+    if aggregate.identity != inputs["identity"]:
         raise ValueError("its sums are of another policy or model")
     compared = report.baseline is not None
-    demands = claims(policy.comparisons, policy.limits, policy.slices, champion=compared)
-    rows, _ = judge_blocks(policy, demands, tally, with_champion=compared)
+    demands = policy_hypotheses(policy.comparisons, policy.limits, policy.slices, champion=compared)
+    rows, _ = judge_blocks(policy, demands, aggregate, with_champion=compared)
     window = Window(
         datetime.fromisoformat(inputs["start"]),
         datetime.fromisoformat(inputs["end"]),
         datetime.fromisoformat(inputs["judged_at"]),
     )
     checks = with_worst_check(
-        shadow_checks(policy, demands, tally, window, inputs["training_ends"]),
+        shadow_checks(policy, demands, aggregate, window, inputs["training_ends"]),
         policy,
         demands,
         rows,
-        tally.unlabelled,
+        aggregate.unlabelled,
     )
-    seen = [check for check in report.checks if check.name in KEPT_CHECKS]
-    return rows, (*checks, *seen)
+    recorded = [check for check in report.checks if check.name in RECORDED_CHECKS]
+    return rows, (*checks, *recorded)
 
 
 def _validation(report: GateReport) -> tuple[MetricRow, ...]:
     """Rows from their sums; those that decide nothing stay as they are."""
     policy = ValidationPolicy.from_document(report.policy)
-    demands = claims(
+    demands = policy_hypotheses(
         policy.comparisons, policy.limits, policy.slices, champion=report.baseline is not None
     )
     demands = of_classes(demands, int(report.detail.get("class_count", 2)))

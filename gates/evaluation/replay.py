@@ -27,7 +27,7 @@ class Replay:
     many single requests of each day's first batch are timed, or of every batch. ``classes`` are
     those of the labels, ``positive`` the policy's positive label."""
 
-    claims: tuple[Hypothesis, ...]
+    hypotheses: tuple[Hypothesis, ...]
     block: str
     challenger: Predictor | None
     champion: Predictor | None
@@ -54,7 +54,11 @@ class Replay:
     @property
     def needs(self) -> Needs:
         """What the challenger is asked for."""
-        names = {claim.metric.name for claim in self.claims if claim.metric.uses == "fit"}
+        names = {
+            hypothesis.metric.name
+            for hypothesis in self.hypotheses
+            if hypothesis.metric.uses == "fit"
+        }
         fits = tuple(name for name in FITS if name in names)
         return Needs(self.positive, fits, scores=self.model_type == CLASSIFICATION)
 

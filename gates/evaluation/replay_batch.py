@@ -15,16 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..aggregates.distributions import Distributions, Edges
-from ..aggregates.paired import Judgeable, cells, delays, run_concurrently
+from ..aggregates.paired import Judgeable, cells, joint_counts, label_delays
 from ..aggregates.replay import ReplayAggregate, Source
 from ..aggregates.unlabelled import labels_by_score, worst_sums
-from ..checks.label_values import drawn_labels, shown_label, unfit_labels
+from ..checks.label_values import drawn_labels, format_label, unfit_labels
 from ..checks.self_replay import columns_of_one
 from ..data.columns import column_problems, require_column
 from ..data.latency_benchmark import time_interleaved
 from ..data.pairing import Day, served, unfailed
 from ..data.predictions import answers
-from ..data.request_ids import request_keys
+from ..data.request_ids import hash_request_ids
 from ..data.traffic import Batch
 from ..metrics.definitions import CLUSTERING
 from ..statistics.log_histogram import LogHistogram
@@ -37,14 +37,14 @@ from .replay import Replay, block_name
 
 
 def replay_batch(replay: Replay, batch: Batch, day: Day) -> ReplayAggregate:
-    """The tally of a batch's rows, by block. ``day`` is that of the batch.
+    """The aggregate of a batch's rows, by block. ``day`` is that of the batch.
 
     Rows whose columns do not match the signature of either model are counted as such, and not
     judged. Raises :class:`InvalidDataset` when a column of the policy is missing.
     """
     counts: Counter[str] = Counter(read=sum(hour.rows for hour in batch.hours))
     counts.update(batch.counts)
-    tally = ReplayAggregate(
+    aggregate = ReplayAggregate(
         counts=counts,
         sources=[Source(hour.name, hour.digest, hour.rows) for hour in batch.hours],
         identity=replay.identity,
@@ -52,19 +52,19 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> ReplayAggregate:
     unlike = _unlike(replay, batch)
     if unlike:
         counts["unlike_signature"] += len(batch.frame)
-        tally.tables["signature"] = Counter({unlike: len(batch.frame)})
-        return tally
+        aggregate.tables["signature"] = Counter({unlike: len(batch.frame)})
+        return aggregate
     for name in (replay.feature_time, replay.cluster):
         require_column(batch.frame, name, batch.name)
     times = replay.times_every_batch or not day.begun
-    paired = pair_answers(replay, batch.frame, day, tally)
+    paired = pair_answers(replay, batch.frame, day, aggregate)
     if paired is None:
-        return tally
+        return aggregate
     if times:
-        tally.histograms.update(_timed(replay, paired.frame))
-    places = day.places(paired.ids)
-    labelled = places >= 0
-    labels = day.values[places] if len(day.values) else np.full(labelled.size, np.nan)
+        aggregate.histograms.update(_timed(replay, paired.frame))
+    positions = day.label_positions(paired.ids)
+    labelled = positions >= 0
+    labels = day.values[positions] if len(day.values) else np.full(labelled.size, np.nan)
     answered = (
         np.ones(labelled.size, dtype=bool)
         if paired.champion is None
@@ -72,14 +72,14 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> ReplayAggregate:
     )
     counts["labelled"] += int((labelled & answered).sum())
     if labelled.any():
-        counts["conflicting_labels"] += int(day.conflicting[places[labelled]].sum())
+        counts["conflicting_labels"] += int(day.conflicting[positions[labelled]].sum())
     judged = paired.usable & labelled
-    if any(claim.metric.labels for claim in replay.claims):
+    if any(hypothesis.metric.labels for hypothesis in replay.hypotheses):
         unfit = unfit_labels(replay.model_type, labels, judged, replay.classes)
         judged &= ~unfit
         if unfit.any():
-            tally.tables["unfit labels"] = Counter(
-                {shown_label(labels[unfit][0]): int(unfit.sum())}
+            aggregate.tables["unfit labels"] = Counter(
+                {format_label(labels[unfit][0]): int(unfit.sum())}
             )
     counts["judged"] += int(judged.sum())
     counts["paired"] += int(paired.usable.sum())
@@ -96,54 +96,56 @@ def replay_batch(replay: Replay, batch: Batch, day: Day) -> ReplayAggregate:
         _model_clusters(replay),
     )
     if replay.classes is not None:
-        tally.tables["classes"] = Counter({str(value): 1 for value in replay.classes.values})
-    tally.blocks = cells(replay.claims, replay.unit, rows)
-    tally.tables.update(run_concurrently(replay.model_type, rows, labelled))
+        aggregate.tables["classes"] = Counter({str(value): 1 for value in replay.classes.values})
+    aggregate.blocks = cells(replay.hypotheses, replay.unit, rows)
+    aggregate.tables.update(joint_counts(replay.model_type, rows, labelled))
     by_score = labels_by_score(replay.edges, rows, labelled)
     if by_score:
-        tally.tables["labels by score"] = by_score
-    tally.unlabelled = worst_sums(replay.claims, rows, _classes(replay, day), replay.edges)
-    tally.histograms.update(delays(rows, day, places))
+        aggregate.tables["labels by score"] = by_score
+    aggregate.unlabelled = worst_sums(replay.hypotheses, rows, _classes(replay, day), replay.edges)
+    aggregate.histograms.update(label_delays(rows, day, positions))
     alone = columns_of_one(replay.challenger or replay.recorded, replay.champion)
     if alone:
-        tally.tables["columns of the challenger alone"] = Counter(
+        aggregate.tables["columns of the challenger alone"] = Counter(
             dict.fromkeys(alone, len(paired.frame))
         )
     if judged.any():
-        tally.distributions = Distributions.of(
+        aggregate.distributions = Distributions.of(
             replay.edges,
             drawn_labels(labels[judged], replay.classes),
-            {who: x.of(judged) for who, x in paired.said.items()},
+            {who: x.of(judged) for who, x in paired.answers_by_model.items()},
         )
-    return tally
+    return aggregate
 
 
 def fitting_edges(replay: Replay, batch: Batch, day: Day) -> Edges | None:
     """Where the bins of a regression's plots lie, from the first rows of a test."""
     if _unlike(replay, batch):
         return None
-    places = day.places(request_keys(batch.frame["request_id"]))
-    known = batch.frame[places >= 0]
+    positions = day.label_positions(hash_request_ids(batch.frame["request_id"]))
+    known = batch.frame[positions >= 0]
     if known.empty:
         return None
-    said = served(known)[0]
+    first_answers = served(known)[0]
     if replay.challenger is not None:
-        said = answers(replay.challenger, model_features(replay.challenger, known))
-    good = ~unfailed(np.zeros(len(known), dtype=bool), said)
+        first_answers = answers(replay.challenger, model_features(replay.challenger, known))
+    good = ~unfailed(np.zeros(len(known), dtype=bool), first_answers)
     if not good.any():
         return None
-    return Edges.fitting(replay.model_type, day.values[places[places >= 0]][good], said.of(good))
+    return Edges.fitting(
+        replay.model_type, day.values[positions[positions >= 0]][good], first_answers.of(good)
+    )
 
 
 def _unlike(replay: Replay, batch: Batch) -> str:
     """How the batch's columns differ from those of the models; empty where they do not."""
-    found = {
+    problems = {
         problem: None
         for model in (replay.challenger, replay.champion)
         if model is not None
         for problem in column_problems(batch.frame, model.columns)
     }
-    return ", ".join(found)
+    return ", ".join(problems)
 
 
 def _timed(replay: Replay, frame: pd.DataFrame) -> dict[str, LogHistogram]:
@@ -177,9 +179,9 @@ def _classes(replay: Replay, day: Day) -> list[Any]:
 def _blocks(block: str, batch: Batch) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The blocks of the batch, and which is each row's."""
     names = [block_name(block, hour.hour) for hour in batch.hours]
-    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    codes = [places[name] for name in names]
-    return tuple(places), np.repeat(codes, [hour.kept for hour in batch.hours])
+    indexes = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    codes = [indexes[name] for name in names]
+    return tuple(indexes), np.repeat(codes, [hour.window_rows for hour in batch.hours])
 
 
 def _clusters(column: str, frame: pd.DataFrame, what: str) -> NDArray[Any]:

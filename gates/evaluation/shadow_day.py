@@ -49,12 +49,12 @@ async def sum_day(
     # Two threads and no more: each that works on a batch keeps memory of its own afterwards.
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as replaying:
         labels = await read_labels(store, plan.tenant_id, plan.model_id, begin, thread=reading)
-        known = Day.of(labels, state.seen)
+        known = Day.of(labels, state.request_keys)
         if known.labels_digest() != state.labels_digest:
             state = _nothing_yet(plan, operation_id)
             known = Day.of(labels)
         if labels is not None:
-            state.tally.labels = {Source(f"labels of {day}", labels.digest, len(labels.frame))}
+            state.aggregate.labels = {Source(f"labels of {day}", labels.digest, len(labels.frame))}
         missing = state.missing(hours)
         ids = () if replay.cluster is None else (replay.cluster,)
         reader = partial(read_partitions, store, ids=ids, thread=reading)
@@ -64,11 +64,11 @@ async def sum_day(
                 if starting is not None:
                     for hour in members:
                         starting(hour.hour)
-                state.tally.absorb(
+                state.aggregate.merge(
                     await loop.run_in_executor(replaying, replay_batch, replay, batch, known)
                 )
                 state.cover(plan, members, batch.hours)
-                state.seen = known.seen
+                state.request_keys = known.request_keys
                 large = sum(hour.size for hour in members) > _WORTH_KEEPING
                 if large and members[-1] is not missing[-1]:
                     state.note_labels(revision, known, labels)
@@ -79,14 +79,14 @@ async def sum_day(
 
 
 def _nothing_yet(plan: TrafficPlan, operation_id: str | None) -> DayState:
-    tally = ReplayAggregate(identity=plan.identity)
-    return DayState(plan.identity, tally=tally, operation_id=operation_id)
+    aggregate = ReplayAggregate(identity=plan.identity)
+    return DayState(plan.identity, aggregate=aggregate, operation_id=operation_id)
 
 
 def _with_left_out(state: DayState) -> ReplayAggregate:
     """The sums with the counts of the label files, which are read as a whole at each look."""
-    state.tally.counts.update(state.left_out)
-    return state.tally
+    state.aggregate.counts.update(state.left_out)
+    return state.aggregate
 
 
 #: Sums are kept within a day after so many bytes read.

@@ -27,12 +27,12 @@ from ..data.label_maturity import block_length
 from ..data.pairing import Day
 from ..data.traffic import Partition, parse_day, partitions, read_labels, read_partitions
 from ..formatting import plural
-from ..inference.latency import latency_shown
+from ..inference.latency import latency_summary
 from ..inference.outlook import outlook
 from ..inference.sequential import judge_blocks
 from ..metrics.classes import Classes, declared_classes
 from ..metrics.definitions import CLASSIFICATION, REGRESSION
-from ..policy.hypotheses import Hypothesis, claims
+from ..policy.hypotheses import Hypothesis, policy_hypotheses
 from ..policy.promotion import ShadowPolicy
 from ..protocols import EvaluationRegistry
 from ..report import GateReport
@@ -72,7 +72,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
     @classmethod
     def of(cls, context: EvaluationContext) -> ShadowTest:
         policy = ShadowPolicy.from_document(context.policy.shadow)
-        hypotheses = claims(
+        hypotheses = policy_hypotheses(
             policy.comparisons,
             policy.limits,
             policy.slices,
@@ -150,7 +150,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
                 plan.edges["model_type"], tuple(plan.edges["values"]), tuple(plan.edges["errors"])
             )
         return Replay(
-            claims=self.hypotheses,
+            hypotheses=self.hypotheses,
             block=policy.block,
             challenger=candidate if replays else None,
             recorded=None if replays else candidate,
@@ -188,7 +188,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
             announce = _announcer(replay.block, hours, progress)
         total = ReplayAggregate(identity=plan.identity)
         for day in plan.days:
-            total.absorb(await sum_day(store, plan, replay, day, starting=announce))
+            total.merge(await sum_day(store, plan, replay, day, starting=announce))
         return total
 
     async def infer(
@@ -229,7 +229,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
                 **looks,
                 "outlook": outlook(policy, rows, looks["looks"], first),
                 "distributions": sums.distributions.document(),
-                "latency": latency_shown(sums),
+                "latency": latency_summary(sums),
                 "answers": dict(sorted(sums.tables.get("answers", {}).items())),
                 "flips": _flips(sums),
                 "sums": sums.document(),

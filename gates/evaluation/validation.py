@@ -8,7 +8,7 @@ from model_lifecycle.registry.domain.authorization import Principal
 from model_lifecycle.registry.domain.stages import Gate
 
 from ..data.datasets import read_dataset
-from ..policy.hypotheses import claims
+from ..policy.hypotheses import policy_hypotheses
 from ..policy.promotion import ValidationPolicy
 from ..protocols import EvaluationRegistry
 from ..report import GateReport
@@ -46,7 +46,7 @@ async def validate_version(
         return recorded
     context = await load_context(registry, request)
     policy = ValidationPolicy.from_document(context.policy.validation)
-    hypotheses = claims(
+    hypotheses = policy_hypotheses(
         policy.comparisons, policy.limits, policy.slices, champion=context.champion is not None
     )
     context.require_model_type([item.metric for item in hypotheses])

@@ -31,7 +31,7 @@ class ClusterBlocks:
     """A block is one unit."""
 
     policy: ShadowPolicy
-    claim: Hypothesis
+    hypothesis: Hypothesis
     alpha_fail: float
     cells: list[BlockSummary] = field(default_factory=list)
 
@@ -39,30 +39,30 @@ class ClusterBlocks:
         self.cells.append(cell)
 
     def bounds(self) -> Bounds:
-        if self.claim.metric.uses == "share":
+        if self.hypothesis.metric.uses == "share":
             return self._shares()
-        parts = _parts(self.claim, self.cells)
+        parts = _parts(self.hypothesis, self.cells)
         differing = min(_off_the_largest(_pooled(self.cells, who)) for who in self.cells[-1].tables)
         return self._ratio(parts, self.alpha_fail, differing)
 
     def _shares(self) -> Bounds:
         names = sorted({name for cell in self.cells for name in cell.tables["challenger"]})
-        sign = self.claim.sign or 1.0
-        found = []
+        sign = self.hypothesis.sign or 1.0
+        ratios = []
         for name in names:
             inside = np.array([cell.tables["challenger"].get(name, 0) for cell in self.cells])
             parts = sign * inside.astype(float)
-            found.append(self._ratio(parts, self.alpha_fail / len(names), int(inside.sum())))
-        least = min(found, key=lambda item: item.mean)
+            ratios.append(self._ratio(parts, self.alpha_fail / len(names), int(inside.sum())))
+        least = min(ratios, key=lambda item: item.mean)
         return Bounds(
             least.units,
             least.mean,
-            min(item.lower for item in found),
-            min(item.upper for item in found),
-            max(item.p_pass for item in found),
-            min(1.0, len(names) * min(item.p_fail for item in found)),
-            min(item.log_e_pass for item in found),
-            max(item.log_e_fail for item in found) - math.log(len(names)),
+            min(item.lower for item in ratios),
+            min(item.upper for item in ratios),
+            max(item.p_pass for item in ratios),
+            min(1.0, len(names) * min(item.p_fail for item in ratios)),
+            min(item.log_e_pass for item in ratios),
+            max(item.log_e_fail for item in ratios) - math.log(len(names)),
         )
 
     def _ratio(self, parts: Floats, alpha_fail: float, differing: int) -> Bounds:
@@ -71,60 +71,60 @@ class ClusterBlocks:
         n, size = len(sizes), float(sizes.mean())
         mean = float(parts.sum() / sizes.sum())
         if n < 2:
-            return sequence_bounds(self.policy, self.claim, alpha_fail, n, mean, math.inf)
+            return sequence_bounds(self.policy, self.hypothesis, alpha_fail, n, mean, math.inf)
         residuals = (parts - mean * sizes) / size
-        least = least_variance(self.claim.threshold, self.claim.span, differing) or 0.0
+        least = least_variance(self.hypothesis.threshold, self.hypothesis.range, differing) or 0.0
         variance = max(float(residuals @ residuals) / (n - 1), least / size)
         spread = math.sqrt(variance)
-        return sequence_bounds(self.policy, self.claim, alpha_fail, n, mean, spread)
+        return sequence_bounds(self.policy, self.hypothesis, alpha_fail, n, mean, spread)
 
 
-def own_value(claim: Hypothesis, cell: BlockSummary) -> float:
+def own_value(hypothesis: Hypothesis, cell: BlockSummary) -> float:
     """x of one block alone."""
-    return float(_of_tables(claim, [cell]))
+    return float(_of_tables(hypothesis, [cell]))
 
 
 def mean_losses(
-    claim: Hypothesis, cells: Sequence[BlockSummary]
+    hypothesis: Hypothesis, cells: Sequence[BlockSummary]
 ) -> tuple[float | None, float | None]:
     """The losses of champion and challenger over all blocks; the champion's if it is compared."""
     if not cells:
         return None, None
-    if claim.metric.uses == "share":
-        return None, abs(_of_tables(claim, cells))
-    champion = _loss(claim, cells, "champion") if claim.comparative else None
-    return champion, _loss(claim, cells, "challenger")
+    if hypothesis.metric.uses == "share":
+        return None, abs(_of_tables(hypothesis, cells))
+    champion = _loss(hypothesis, cells, "champion") if hypothesis.comparative else None
+    return champion, _loss(hypothesis, cells, "challenger")
 
 
-def _of_tables(claim: Hypothesis, cells: Sequence[BlockSummary]) -> float:
-    if claim.metric.uses == "share":
+def _of_tables(hypothesis: Hypothesis, cells: Sequence[BlockSummary]) -> float:
+    if hypothesis.metric.uses == "share":
         table = _pooled(cells, "challenger")
-        shares = [(claim.sign or 1.0) * number for number in table.values()]
+        shares = [(hypothesis.sign or 1.0) * number for number in table.values()]
         return min(shares) / max(sum(table.values()), 1)
-    x = claim.values(
-        np.array([_loss(claim, cells, "champion")]) if claim.comparative else None,
-        np.array([_loss(claim, cells, "challenger")]),
+    x = hypothesis.values(
+        np.array([_loss(hypothesis, cells, "champion")]) if hypothesis.comparative else None,
+        np.array([_loss(hypothesis, cells, "challenger")]),
     )
     return float(x[0])
 
 
-def _loss(claim: Hypothesis, cells: Sequence[BlockSummary], who: str) -> float:
-    return claim.metric.measure(adjusted_rand(_square(_pooled(cells, who))[0]))
+def _loss(hypothesis: Hypothesis, cells: Sequence[BlockSummary], who: str) -> float:
+    return hypothesis.metric.measure(adjusted_rand(_square(_pooled(cells, who))[0]))
 
 
-def _parts(claim: Hypothesis, cells: Sequence[BlockSummary]) -> Floats:
+def _parts(hypothesis: Hypothesis, cells: Sequence[BlockSummary]) -> Floats:
     """The sum of x over each block's requests."""
-    champion = _sums(claim, cells, "champion") if claim.comparative else None
-    return claim.values(champion, _sums(claim, cells, "challenger"))
+    champion = _sums(hypothesis, cells, "champion") if hypothesis.comparative else None
+    return hypothesis.values(champion, _sums(hypothesis, cells, "challenger"))
 
 
-def _sums(claim: Hypothesis, cells: Sequence[BlockSummary], who: str) -> Floats:
+def _sums(hypothesis: Hypothesis, cells: Sequence[BlockSummary], who: str) -> Floats:
     """The sum of the losses' values over each block's requests."""
-    table, place = _square(_pooled(cells, who))
-    losses = claim.metric.loss(rand_values(table))
+    table, cell_of = _square(_pooled(cells, who))
+    losses = hypothesis.metric.loss(rand_values(table))
     return np.array(
         [
-            sum(number * losses[place(name)] for name, number in cell.tables.get(who, {}).items())
+            sum(number * losses[cell_of(name)] for name, number in cell.tables.get(who, {}).items())
             for cell in cells
         ],
         dtype=float,
@@ -145,13 +145,13 @@ def _square(table: Table) -> tuple[NDArray[np.int64], Callable[[str], tuple[int,
     columns = {name: i for i, name in enumerate(sorted({last for _, _, last in names.values()}))}
     matrix = np.zeros((max(len(rows), 1), max(len(columns), 1)), dtype=np.int64)
 
-    def place(name: str) -> tuple[int, int]:
+    def cell_of(name: str) -> tuple[int, int]:
         first, _, last = name.rpartition("|")
         return rows[first], columns[last]
 
     for name, number in table.items():
-        matrix[place(name)] += number
-    return matrix, place
+        matrix[cell_of(name)] += number
+    return matrix, cell_of
 
 
 def _off_the_largest(table: Table) -> int:

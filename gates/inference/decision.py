@@ -57,13 +57,13 @@ def standing(verdict: Verdict, estimate: float, threshold: float) -> Verdict:
 def combine(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
     """The gate's verdict. INVALID comes first: a model is not blamed for unusable data. A failed
     check whose ``otherwise`` is INCONCLUSIVE keeps the gate from PASS."""
-    said = {check.otherwise for check in checks if not check.ok}
-    said |= {row.verdict for row in rows if row.verdict in (Verdict.FAIL, Verdict.INVALID)}
+    verdicts = {check.otherwise for check in checks if not check.ok}
+    verdicts |= {row.verdict for row in rows if row.verdict in (Verdict.FAIL, Verdict.INVALID)}
     for verdict in (Verdict.INVALID, Verdict.FAIL):
-        if verdict in said:
+        if verdict in verdicts:
             return verdict
     demands = [row for row in rows if row.kind in DEMANDS]
-    if Verdict.INCONCLUSIVE in said:
+    if Verdict.INCONCLUSIVE in verdicts:
         return Verdict.INCONCLUSIVE
     if demands and all(row.verdict is Verdict.PASS for row in demands):
         return Verdict.PASS

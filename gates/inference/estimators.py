@@ -48,15 +48,15 @@ class SequentialEstimator(Protocol):
     def bounds(self) -> Bounds: ...
 
 
-def engine(policy: ShadowPolicy, claim: Hypothesis, alpha_fail: float) -> SequentialEstimator:
+def engine(policy: ShadowPolicy, hypothesis: Hypothesis, alpha_fail: float) -> SequentialEstimator:
     """The engine for the policy's unit."""
     if policy.unit == "cluster":
-        return Clustered(policy, claim, alpha_fail)
+        return Clustered(policy, hypothesis, alpha_fail)
     if policy.unit == "request":
-        if claim.span is not None:
-            return Betting(policy, claim, alpha_fail)
-        return Requests(policy, claim, alpha_fail)
-    return Blocks(policy, claim, alpha_fail)
+        if hypothesis.range is not None:
+            return Betting(policy, hypothesis, alpha_fail)
+        return Requests(policy, hypothesis, alpha_fail)
+    return Blocks(policy, hypothesis, alpha_fail)
 
 
 @dataclass
@@ -64,7 +64,7 @@ class _Sequence:
     """Shared by engines that use the asymptotic confidence sequence."""
 
     policy: ShadowPolicy
-    claim: Hypothesis
+    hypothesis: Hypothesis
     alpha_fail: float
 
     def _bounds(self, n: int, mean: float, spread: float) -> Bounds:
@@ -72,7 +72,7 @@ class _Sequence:
         to_fail = rho(2 * self.alpha_fail, self.policy.expected_blocks)
         if n < 2 or not math.isfinite(spread):
             return Bounds(n, mean, -math.inf, math.inf, 1.0, 1.0, 0.0, 0.0)
-        threshold = self.claim.threshold
+        threshold = self.hypothesis.threshold
         return Bounds(
             n,
             mean,
@@ -99,9 +99,9 @@ class Blocks(_Sequence):
     inverse_sizes: float = 0.0
 
     def add(self, cell: BlockSummary) -> None:
-        whole = cell.sums.total.fraction
+        total = cell.sums.total.fraction
         weight, part = (
-            (1, whole / cell.sums.n) if self.policy.weighting == "blocks" else (cell.sums.n, whole)
+            (1, total / cell.sums.n) if self.policy.weighting == "blocks" else (cell.sums.n, total)
         )
         self.weights.append(weight)
         self.parts.append(float(part))
@@ -119,7 +119,9 @@ class Blocks(_Sequence):
         size = weight / n
         residuals = (np.array(self.parts) - mean * np.array(self.weights, dtype=float)) / size
         variance = float(residuals @ residuals) / (n - 1)
-        least = least_variance(self.claim.threshold, self.claim.span, self.differing) or 0.0
+        least = (
+            least_variance(self.hypothesis.threshold, self.hypothesis.range, self.differing) or 0.0
+        )
         floor = least * (self.inverse_sizes / n if self.policy.weighting == "blocks" else 1 / size)
         return self._bounds(n, mean, math.sqrt(max(variance, floor)))
 
@@ -173,7 +175,7 @@ class Clustered(_Sequence):
         residual = max(self.xx - 2 * mean * self.xn + mean * mean * self.nn, Fraction(0))
         size = Fraction(self.requests, units)
         variance = float(residual / (units - 1) / (size * size))
-        least = least_variance(self.claim.threshold, self.claim.span, self.differing)
+        least = least_variance(self.hypothesis.threshold, self.hypothesis.range, self.differing)
         return self._bounds(
             units, float(mean), math.sqrt(max(variance, (least or 0.0) / float(size)))
         )
@@ -184,7 +186,7 @@ class Betting:
     """Each request is one unit, of a bounded measure: exact at any number of requests."""
 
     policy: ShadowPolicy
-    claim: Hypothesis
+    hypothesis: Hypothesis
     alpha_fail: float
     sums: Sums = field(default_factory=Sums)
     grid: Grid | None = None
@@ -198,7 +200,7 @@ class Betting:
         if self.grid is None or not self.sums.n:
             return Bounds(0, 0.0, -math.inf, math.inf, 1.0, 1.0, 0.0, 0.0)
         most = self.grid.span * (1 - 1e-9)
-        up, down = self.grid.log_e(min(max(self.claim.threshold, -most), most))
+        up, down = self.grid.log_e(min(max(self.hypothesis.threshold, -most), most))
         return Bounds(
             self.sums.n,
             self.sums.mean,
@@ -226,10 +228,15 @@ class Betting:
 
 
 def sequence_bounds(
-    policy: ShadowPolicy, claim: Hypothesis, alpha_fail: float, n: int, mean: float, spread: float
+    policy: ShadowPolicy,
+    hypothesis: Hypothesis,
+    alpha_fail: float,
+    n: int,
+    mean: float,
+    spread: float,
 ) -> Bounds:
     """Bounds on a mean over ``n`` units with this standard deviation of one unit."""
-    return _Sequence(policy, claim, alpha_fail)._bounds(n, mean, spread)
+    return _Sequence(policy, hypothesis, alpha_fail)._bounds(n, mean, spread)
 
 
 def _finite(log_e: float) -> float:

@@ -1,4 +1,4 @@
-"""Judging held-out rows, in one look: each claim by the method that fits its measure.
+"""Judging held-out rows, in one look: each hypothesis by the method that fits its measure.
 
 Single rows of a binary measure: Tango's test against the champion, Wilson's bounds against a
 limit. Everything else, and everything in clusters: Student's t on the mean of x.
@@ -50,11 +50,11 @@ class _Bounds:
 
 
 def judge_rows(
-    policy: ValidationPolicy, claims: Sequence[Hypothesis], sums: Sequence[HoldoutSummary]
+    policy: ValidationPolicy, hypotheses: Sequence[Hypothesis], sums: Sequence[HoldoutSummary]
 ) -> tuple[MetricRow, ...]:
-    """One row a claim, and one a slice. FAIL is tested at alpha over the number of demands, and
-    for slices over the number of slices."""
-    known = {claim.key: claim for claim in claims}
+    """One row a hypothesis, and one a slice. FAIL is tested at alpha over the number of demands,
+    and for slices over the number of slices."""
+    known = {hypothesis.key: hypothesis for hypothesis in hypotheses}
     parts = [item for item in sums if known[item.claim].kind not in DEMANDS]
     demands = [item for item in sums if known[item.claim].kind in DEMANDS]
     groups: dict[str, list[HoldoutSummary]] = {}
@@ -69,12 +69,15 @@ def judge_rows(
 
 
 def _demand(
-    policy: ValidationPolicy, claim: Hypothesis, sums: Sequence[HoldoutSummary], alpha_fail: float
+    policy: ValidationPolicy,
+    hypothesis: Hypothesis,
+    sums: Sequence[HoldoutSummary],
+    alpha_fail: float,
 ) -> MetricRow:
     """A demand's row. One about the share of clusters holds for each of them: PASS takes all,
     FAIL any, each tested at its part of ``alpha_fail``; the row is that of the cluster which
     decides, of several the one furthest on the wrong side."""
-    rows = [_row(policy, claim, item, alpha_fail / len(sums)) for item in sums]
+    rows = [_row(policy, hypothesis, item, alpha_fail / len(sums)) for item in sums]
     order = (Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.PASS)
     deciding = next(verdict for verdict in order if any(row.verdict is verdict for row in rows))
     return max(
@@ -84,17 +87,17 @@ def _demand(
 
 
 def _row(
-    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+    policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary, alpha_fail: float
 ) -> MetricRow:
-    bounds = _bounds(policy, claim, sums, alpha_fail)
-    too_little = _too_little(policy, claim, sums)
+    bounds = _bounds(policy, hypothesis, sums, alpha_fail)
+    too_little = _too_little(policy, hypothesis, sums)
     verdict = (
         Verdict.INCONCLUSIVE
         if too_little
-        else from_bounds(bounds.lower, bounds.upper, claim.threshold)
+        else from_bounds(bounds.lower, bounds.upper, hypothesis.threshold)
     )
     finding = TestResult(
-        claim=claim,
+        hypothesis=hypothesis,
         verdict=verdict,
         estimate=bounds.estimate,
         lower=bounds.lower,
@@ -105,55 +108,57 @@ def _row(
         units=bounds.units,
         unit=policy.unit,
         things="rows",
-        forecast=_forecast(policy.alpha, claim, bounds),
+        forecast=_forecast(policy.alpha, hypothesis, bounds),
         too_little=too_little,
     )
     return finding.row(sums.champion_loss, sums.challenger_loss, sums.slice_value)
 
 
 def _bounds(
-    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+    policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary, alpha_fail: float
 ) -> _Bounds:
-    counted = claim.metric.binary and policy.unit == "row" and claim.bound is None
+    counted = hypothesis.metric.binary and policy.unit == "row" and hypothesis.bound is None
     if not counted:
-        return _mean(policy, claim, sums, alpha_fail)
-    counts = _counts(policy, claim, sums, alpha_fail)
+        return _mean(policy, hypothesis, sums, alpha_fail)
+    counts = _counts(policy, hypothesis, sums, alpha_fail)
     # Of identical rows some may be repeated more often than others, which counts cannot show.
     return (
-        counts if sums.units == sums.rows else counts.wider(_mean(policy, claim, sums, alpha_fail))
+        counts
+        if sums.units == sums.rows
+        else counts.wider(_mean(policy, hypothesis, sums, alpha_fail))
     )
 
 
 def _mean(
-    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+    policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary, alpha_fail: float
 ) -> _Bounds:
     observations = sums.units if policy.unit == "row" else sums.rows
-    least = least_variance(claim.threshold, claim.span, _differing(policy, sums))
+    least = least_variance(hypothesis.threshold, hypothesis.range, _differing(policy, sums))
     mean = sums.estimate.with_least_error(math.sqrt((least or 0.0) / observations))
     return _Bounds(
         mean.estimate,
         mean.lower_bound(policy.alpha),
         mean.upper_bound(alpha_fail),
-        mean.p_greater(claim.threshold),
-        mean.p_less(claim.threshold),
+        mean.p_greater(hypothesis.threshold),
+        mean.p_less(hypothesis.threshold),
         mean.units,
     )
 
 
 def _counts(
-    policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary, alpha_fail: float
+    policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary, alpha_fail: float
 ) -> _Bounds:
     """Bounds from how many rows are in favour of either model, identical rows counted once."""
     n, alpha = sums.units, policy.alpha
     better, worse = _once(sums, sums.above), _once(sums, sums.below)
-    if not claim.comparative:
-        return _proportion(claim, better + worse, n, alpha, alpha_fail)
+    if not hypothesis.comparative:
+        return _proportion(hypothesis, better + worse, n, alpha, alpha_fail)
     return _Bounds(
         (better - worse) / n,
         tango.lower_bound(better, worse, n, alpha),
         tango.upper_bound(better, worse, n, alpha_fail),
-        tango.p_greater(better, worse, n, claim.threshold),
-        tango.p_less(better, worse, n, claim.threshold),
+        tango.p_greater(better, worse, n, hypothesis.threshold),
+        tango.p_less(better, worse, n, hypothesis.threshold),
         n,
     )
 
@@ -167,10 +172,12 @@ def _differing(policy: ValidationPolicy, sums: HoldoutSummary) -> int:
     return _once(sums, number) if policy.unit == "row" else number
 
 
-def _proportion(claim: Hypothesis, wrong: int, n: int, alpha: float, alpha_fail: float) -> _Bounds:
+def _proportion(
+    hypothesis: Hypothesis, wrong: int, n: int, alpha: float, alpha_fail: float
+) -> _Bounds:
     """A limit on the share of wrong answers; x is 1 or -1 for a wrong one, by orientation."""
-    null = abs(claim.threshold)
-    if claim.sign == 1:
+    null = abs(hypothesis.threshold)
+    if hypothesis.sign == 1:
         return _Bounds(
             wrong / n,
             proportion.lower_bound(wrong, n, alpha),
@@ -189,28 +196,28 @@ def _proportion(claim: Hypothesis, wrong: int, n: int, alpha: float, alpha_fail:
     )
 
 
-def _too_little(policy: ValidationPolicy, claim: Hypothesis, sums: HoldoutSummary) -> str:
+def _too_little(policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary) -> str:
     """Why no verdict may be made yet, in words; empty where it may."""
     rows = sums.units if policy.unit == "row" else sums.rows
-    if claim.column is None and rows < policy.min_rows:
+    if hypothesis.column is None and rows < policy.min_rows:
         different = "different " if rows < sums.rows else ""
         return f"the policy asks for at least {count(policy.min_rows)} {different}rows"
     if policy.unit != "row" and sums.units < policy.min_units:
         units = plural(policy.unit, policy.min_units)
         return f"the policy asks for at least {policy.min_units} {units}"
-    counted = claim.metric.binary and policy.unit == "row"
+    counted = hypothesis.metric.binary and policy.unit == "row"
     differing = _differing(policy, sums)
-    if not counted and least_variance(claim.threshold, claim.span, differing) is None:
+    if not counted and least_variance(hypothesis.threshold, hypothesis.range, differing) is None:
         return f"only {differing} rows tell anything; it takes {ENOUGH_DIFFERING}"
     return ""
 
 
-def _forecast(alpha: float, claim: Hypothesis, bounds: _Bounds) -> int | None:
+def _forecast(alpha: float, hypothesis: Hypothesis, bounds: _Bounds) -> int | None:
     """Units after which a verdict is likely, the estimate and its spread staying as they are."""
-    distance = abs(bounds.estimate - claim.threshold)
+    distance = abs(bounds.estimate - hypothesis.threshold)
     reach = bounds.estimate - bounds.lower
     if not (distance > 0 and math.isfinite(reach) and reach > 0):
         return None
-    wanted = float(norm.isf(alpha) + norm.ppf(_POWER))
-    needed = bounds.units * (wanted * reach / (float(norm.isf(alpha)) * distance)) ** 2
+    quantiles = float(norm.isf(alpha) + norm.ppf(_POWER))
+    needed = bounds.units * (quantiles * reach / (float(norm.isf(alpha)) * distance)) ** 2
     return math.ceil(needed) if needed < 1e9 else None

@@ -16,18 +16,18 @@ from ..statistics.log_histogram import LogHistogram
 
 #: Bands are tightest after about so many requests.
 EXPECTED = 5000
-_SHOWN = (0.5, 0.9, 0.95, 0.99)
-_ALPHA_SHOWN = 0.05
+_QUANTILES = (0.5, 0.9, 0.95, 0.99)
+_BAND_ALPHA = 0.05
 
 
 def latency_rows(
-    policy: ShadowPolicy, tally: ReplayAggregate, alpha_fail: float, *, with_champion: bool
+    policy: ShadowPolicy, aggregate: ReplayAggregate, alpha_fail: float, *, with_champion: bool
 ) -> tuple[MetricRow, ...]:
     """One row for each limit. PASS: the upper end of the challenger's band is below the limit, or
     below ``ratio`` times the lower end of the champion's; each end at half of alpha."""
     kind = "served" if policy.mode == "mirrored" else "replayed"
-    challenger = tally.histograms.get(f"challenger {kind}", LogHistogram())
-    champion = tally.histograms.get(f"champion {kind}", LogHistogram())
+    challenger = aggregate.histograms.get(f"challenger {kind}", LogHistogram())
+    champion = aggregate.histograms.get(f"champion {kind}", LogHistogram())
     return tuple(
         _row(policy, limit, challenger, champion, alpha_fail)
         for limit in policy.latency
@@ -35,29 +35,29 @@ def latency_rows(
     )
 
 
-def latency_shown(tally: ReplayAggregate) -> dict[str, Any]:
+def latency_summary(aggregate: ReplayAggregate) -> dict[str, Any]:
     """Curves and quantiles of every histogram, and how each was measured."""
-    shown = {}
+    curves = {}
     for name in (
         "champion replayed",
         "challenger replayed",
         "champion served",
         "challenger served",
     ):
-        histogram = tally.histograms.get(name)
+        histogram = aggregate.histograms.get(name)
         if histogram is None or not histogram.n:
             continue
-        shown[name] = {
+        curves[name] = {
             "measured": REPLAYED if name.endswith("replayed") else SERVED,
             "n": histogram.n,
             "curve": [list(point) for point in histogram.curve()],
             "quantiles": [
                 {"p": p, "value": histogram.quantile(p), "lower": low, "upper": _finite(high)}
-                for p in _SHOWN
-                for low, high in [histogram.band(p, _ALPHA_SHOWN, EXPECTED)]
+                for p in _QUANTILES
+                for low, high in [histogram.band(p, _BAND_ALPHA, EXPECTED)]
             ],
         }
-    return shown
+    return curves
 
 
 def _row(

@@ -61,8 +61,8 @@ def _earliest(
         policy.min_requests / last["requests"],
         timedelta(hours=policy.min_duration_hours) / elapsed,
     )
-    whole: int = min(math.ceil(blocks * more - 1e-9), _FAR)
-    return first + whole * length
+    blocks_needed: int = min(math.ceil(blocks * more - 1e-9), _FAR)
+    return first + blocks_needed * length
 
 
 def _begin(block: str) -> datetime:

@@ -1,4 +1,4 @@
-"""One claim's numbers, and the row and sentence that tell them to a person."""
+"""One hypothesis's numbers, and the row and sentence that tell them to a person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..report import MetricRow
 
 @dataclass(frozen=True)
 class TestResult:
-    """What was found about the mean of a claim's x, in x's orientation (larger is better).
+    """What was found about the mean of a hypothesis's x, in x's orientation (larger is better).
 
     ``units`` of kind ``unit`` (row, hour, day, cluster) were counted as independent; ``things``
     names the rows (rows, requests). ``equal_weights`` says that the estimate is a mean of units,
@@ -25,7 +25,7 @@ class TestResult:
     no verdict may be reached yet.
     """
 
-    claim: Hypothesis
+    hypothesis: Hypothesis
     verdict: Verdict
     estimate: float
     lower: float
@@ -49,26 +49,26 @@ class TestResult:
     ) -> MetricRow:
         """The finding as a person reads it. ``champion`` and ``challenger`` are each model's
         mean loss."""
-        claim = self.claim
-        bounds = [claim.shown(self.lower), claim.shown(self.upper)]
+        hypothesis = self.hypothesis
+        bounds = [hypothesis.to_display(self.lower), hypothesis.to_display(self.upper)]
         return MetricRow(
-            name=claim.metric.name,
-            title=claim.metric.title,
-            kind=claim.kind,
+            name=hypothesis.metric.name,
+            title=hypothesis.metric.title,
+            kind=hypothesis.kind,
             verdict=self.verdict,
             sentence=self.sentence(slice_value),
-            estimate=claim.shown(self.estimate),
+            estimate=hypothesis.to_display(self.estimate),
             lower=min(bounds),
             upper=max(bounds),
-            threshold=claim.shown(claim.threshold),
-            passes="above" if claim.scale > 0 else "below",
-            champion=_measure(claim, champion),
-            challenger=_measure(claim, challenger),
+            threshold=hypothesis.to_display(hypothesis.threshold),
+            passes="above" if hypothesis.scale > 0 else "below",
+            champion=_measure(hypothesis, champion),
+            challenger=_measure(hypothesis, challenger),
             p_pass=self.p_pass,
             p_fail=self.p_fail,
             rows=self.rows,
             units=self.units,
-            slice_column=claim.column,
+            slice_column=hypothesis.column,
             slice_value=slice_value,
             decided_at=self.decided_at,
             forecast=self.forecast,
@@ -79,7 +79,7 @@ class TestResult:
         """The finding in one sentence, with its verdict."""
         where = ""
         if slice_value is not None:
-            column = self.claim.column
+            column = self.hypothesis.column
             where = (
                 f" (cluster {slice_value})"
                 if column is None
@@ -100,27 +100,30 @@ class TestResult:
         if self.decided_at is None or self.unstable:
             return text
         if self.units < self.all_units:
+            after_all = amount(self.hypothesis.to_display(self.all_estimate))
             return (
                 f"{text} at {self.unit} {self.decided_at}; after all {count(self.all_units)} it is "
-                f"{amount(self.claim.shown(self.all_estimate))}, which does not change the verdict"
+                f"{after_all}, which does not change the verdict"
             )
         if self.decided_at < self.units:
             return f"{text} at {self.unit} {self.decided_at} of {self.units}"
         return text
 
     def _what(self) -> str:
-        claim, title = self.claim, self.claim.metric.title
+        hypothesis, title = self.hypothesis, self.hypothesis.metric.title
         title = title[0].upper() + title[1:]
         if math.isnan(self.estimate):
             return f"{title} could not be computed"
-        shown = interval(claim.shown(self.lower), claim.shown(self.upper))
-        if not claim.comparative:
-            return f"{title} is {amount(claim.shown(self.estimate))} {shown}"
+        interval_text = interval(
+            hypothesis.to_display(self.lower), hypothesis.to_display(self.upper)
+        )
+        if not hypothesis.comparative:
+            return f"{title} is {amount(hypothesis.to_display(self.estimate))} {interval_text}"
         if self.estimate >= 0:
-            return f"{title} improved by {amount(self.estimate)} {shown}"
+            return f"{title} improved by {amount(self.estimate)} {interval_text}"
         return (
             f"{title} worsened by {amount(-self.estimate)} (improvement "
-            f"{amount(self.estimate)} {shown})"
+            f"{amount(self.estimate)} {interval_text})"
         )
 
     def _basis(self) -> str:
@@ -134,18 +137,18 @@ class TestResult:
         return f"over {things} {'of' if self.unit == 'cluster' else 'in'} {units}"
 
     def _demand(self) -> str:
-        """The demand, and with a verdict which side of it the claim is shown to be on."""
-        claim = self.claim
-        if not claim.comparative:
-            side = "above" if claim.scale > 0 else "below"
-            return f"must be {side} {amount(claim.demand)}"
-        if not claim.demand:
+        """The demand, and with a verdict which side of it the hypothesis is shown to be on."""
+        hypothesis = self.hypothesis
+        if not hypothesis.comparative:
+            side = "above" if hypothesis.scale > 0 else "below"
+            return f"must be {side} {amount(hypothesis.configured_threshold)}"
+        if not hypothesis.configured_threshold:
             return "must be better than the champion"
         if self.verdict is Verdict.PASS:
-            return f"within the margin of {amount(claim.demand)}"
+            return f"within the margin of {amount(hypothesis.configured_threshold)}"
         if self.verdict is Verdict.FAIL:
-            return f"beyond the margin of {amount(claim.demand)}"
-        return f"margin {amount(claim.demand)}"
+            return f"beyond the margin of {amount(hypothesis.configured_threshold)}"
+        return f"margin {amount(hypothesis.configured_threshold)}"
 
     def _what_it_would_take(self) -> str:
         if self.forecast is None:
@@ -156,7 +159,7 @@ class TestResult:
         )
 
 
-def _measure(claim: Hypothesis, loss: float | None) -> float | None:
+def _measure(hypothesis: Hypothesis, loss: float | None) -> float | None:
     if loss is None:
         return None
-    return claim.metric.measure(loss)
+    return hypothesis.metric.measure(loss)

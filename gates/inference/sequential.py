@@ -49,7 +49,7 @@ class InterimAnalysis:
     effective: float
     units: int
     requests: int
-    own: float
+    block_mean: float
     own_requests: int
     mean: float
     lower: float
@@ -64,70 +64,72 @@ class InterimAnalysis:
 
 def judge_blocks(
     policy: ShadowPolicy,
-    claims: Sequence[Hypothesis],
-    tally: ReplayAggregate,
+    hypotheses: Sequence[Hypothesis],
+    aggregate: ReplayAggregate,
     *,
     with_champion: bool = True,
 ) -> tuple[tuple[MetricRow, ...], dict[str, Any]]:
-    """A row for each claim, limit of latency and slice, and what the report shows of the looks: by
-    claim, the interval after each block, and the design effect."""
-    demands = [claim for claim in claims if claim.kind in DEMANDS]
+    """A row for each hypothesis, limit of latency and slice, and what the report shows of the
+    looks: by hypothesis, the interval after each block, and the design effect."""
+    demands = [hypothesis for hypothesis in hypotheses if hypothesis.kind in DEMANDS]
     alpha_fail = policy.alpha / max(len(demands) + len(policy.latency), 1)
-    demands = list(of_classes(demands, _classes(tally)))
+    demands = list(of_classes(demands, _classes(aggregate)))
     rows: list[MetricRow] = []
-    shown: dict[str, Any] = {"looks": [], "design_effects": []}
-    for claim in demands:
-        cells = tally.cells((claim.key, None))
-        looks = look_at(policy, claim, cells, alpha_fail)
-        rows.append(_row(policy, claim, cells, looks, alpha_fail))
-        shown["looks"].append(_trajectory(policy, claim, looks, alpha_fail))
-        shown["design_effects"].append(
+    detail: dict[str, Any] = {"looks": [], "design_effects": []}
+    for hypothesis in demands:
+        cells = aggregate.cells((hypothesis.key, None))
+        looks = look_at(policy, hypothesis, cells, alpha_fail)
+        rows.append(_row(policy, hypothesis, cells, looks, alpha_fail))
+        detail["looks"].append(_trajectory(policy, hypothesis, looks, alpha_fail))
+        detail["design_effects"].append(
             {
-                "claim": claim.key,
-                "title": claim.metric.title,
+                "claim": hypothesis.key,
+                "title": hypothesis.metric.title,
                 "blocks": len(cells),
                 "rows": sum(cell.x.n for _, cell in cells),
                 "design_effect": _effect(cells),
                 "effective_blocks": looks[-1].effective if looks else 0.0,
             }
         )
-    rows += latency_rows(policy, tally, alpha_fail, with_champion=with_champion)
+    rows += latency_rows(policy, aggregate, alpha_fail, with_champion=with_champion)
     parts = [
-        (selection.claim, value, tally.cells((selection.claim.key, value)))
-        for selection in slice_selections(claims, tally)
+        (selection.hypothesis, value, aggregate.cells((selection.hypothesis.key, value)))
+        for selection in slice_selections(hypotheses, aggregate)
         for value in selection.judged
     ]
-    for claim, value, cells in parts:
-        looks = look_at(policy, claim, cells, policy.alpha / len(parts), sliced=True)
-        rows.append(_row(policy, claim, cells, looks[-1:], policy.alpha / len(parts), value))
-    return tuple(rows), shown
+    for hypothesis, value, cells in parts:
+        looks = look_at(policy, hypothesis, cells, policy.alpha / len(parts), sliced=True)
+        rows.append(_row(policy, hypothesis, cells, looks[-1:], policy.alpha / len(parts), value))
+    return tuple(rows), detail
 
 
-def _classes(tally: ReplayAggregate) -> int:
+def _classes(aggregate: ReplayAggregate) -> int:
     """How many classes the labels of the traffic may have."""
-    return len(tally.tables.get("classes", ())) or 2
+    return len(aggregate.tables.get("classes", ())) or 2
 
 
-def slice_selections(claims: Sequence[Hypothesis], tally: ReplayAggregate) -> list[SliceSelection]:
+def slice_selections(
+    hypotheses: Sequence[Hypothesis], aggregate: ReplayAggregate
+) -> list[SliceSelection]:
     """Which values of each slice's column are judged."""
     return [
-        select_slices(claim, tally.slice_rows(claim.key))
-        for claim in claims
-        if claim.kind == "slice"
+        select_slices(hypothesis, aggregate.slice_rows(hypothesis.key))
+        for hypothesis in hypotheses
+        if hypothesis.kind == "slice"
     ]
 
 
 def look_at(
     policy: ShadowPolicy,
-    claim: Hypothesis,
+    hypothesis: Hypothesis,
     cells: Sequence[tuple[str, BlockSummary]],
     alpha_fail: float,
     *,
     sliced: bool = False,
 ) -> list[InterimAnalysis]:
     """The looks after each block, in order."""
-    tabled = by_table(claim.metric)
-    judge = (ClusterBlocks if tabled else engine)(policy, claim, alpha_fail)
+    tabled = by_table(hypothesis.metric)
+    judge = (ClusterBlocks if tabled else engine)(policy, hypothesis, alpha_fail)
     looks: list[InterimAnalysis] = []
     requests, squares, differing = 0, 0, 0
     for blocks, (name, cell) in enumerate(cells, start=1):
@@ -135,33 +137,33 @@ def look_at(
         requests += cell.x.n
         squares += cell.x.n**2
         differing += cell.differing
-        found = judge.bounds()
-        least = least_variance(claim.threshold, claim.span, differing)
+        bounds = judge.bounds()
+        least = least_variance(hypothesis.threshold, hypothesis.range, differing)
         effective = blocks if policy.weighting == "blocks" else requests**2 / squares
         too_little = _too_few_blocks(policy, blocks, effective)
-        too_little = too_little or _too_little(policy, found.units, requests, sliced=sliced)
+        too_little = too_little or _too_little(policy, bounds.units, requests, sliced=sliced)
         too_little = too_little or _too_short(policy, cells[0][0], name)
-        if not too_little and least is None and not _exact(policy, claim):
+        if not too_little and least is None and not _exact(policy, hypothesis):
             too_little = f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
         looks.append(
             InterimAnalysis(
                 block=name,
                 blocks=blocks,
                 effective=effective,
-                units=found.units,
+                units=bounds.units,
                 requests=requests,
-                own=own_value(claim, cell) if tabled else cell.x.mean,
+                block_mean=own_value(hypothesis, cell) if tabled else cell.x.mean,
                 own_requests=cell.x.n,
-                mean=found.mean,
-                lower=found.lower,
-                upper=found.upper,
-                p_pass=found.p_pass,
-                p_fail=found.p_fail,
-                log_e_pass=found.log_e_pass,
-                log_e_fail=found.log_e_fail,
+                mean=bounds.mean,
+                lower=bounds.lower,
+                upper=bounds.upper,
+                p_pass=bounds.p_pass,
+                p_fail=bounds.p_fail,
+                log_e_pass=bounds.log_e_pass,
+                log_e_fail=bounds.log_e_fail,
                 verdict=Verdict.INCONCLUSIVE
                 if too_little
-                else from_bounds(found.lower, found.upper, claim.threshold),
+                else from_bounds(bounds.lower, bounds.upper, hypothesis.threshold),
                 too_little=too_little,
             )
         )
@@ -170,20 +172,20 @@ def look_at(
 
 def _row(
     policy: ShadowPolicy,
-    claim: Hypothesis,
+    hypothesis: Hypothesis,
     cells: Sequence[tuple[str, BlockSummary]],
     looks: Sequence[InterimAnalysis],
     alpha_fail: float,
     slice_value: str | None = None,
 ) -> MetricRow:
-    verdict, fallen = _conclusion(claim, looks)
+    verdict, fallen = _conclusion(hypothesis, looks)
     last = looks[-1] if looks else None
     if last and fallen is not None and last.verdict is not verdict:
         last = looks[fallen]
     decisive = [look for look in looks if not look.too_little]
     requests = last.requests if last else 0
     finding = TestResult(
-        claim=claim,
+        hypothesis=hypothesis,
         verdict=verdict,
         estimate=last.mean if last else math.nan,
         lower=last.lower if last else -math.inf,
@@ -198,27 +200,29 @@ def _row(
         decided_at=None if fallen is None else looks[fallen].units,
         all_units=looks[-1].units if looks else 0,
         all_estimate=looks[-1].mean if looks else math.nan,
-        forecast=_forecast(policy, claim, last, alpha_fail) if last else None,
+        forecast=_forecast(policy, hypothesis, last, alpha_fail) if last else None,
         unstable=_unstable(verdict, looks),
         too_little=last.too_little if last else "there are no labelled requests",
     )
     judged = [cell for _, cell in cells[: last.blocks if last else 0]]
-    if by_table(claim.metric):
-        return finding.row(*mean_losses(claim, judged), slice_value)
+    if by_table(hypothesis.metric):
+        return finding.row(*mean_losses(hypothesis, judged), slice_value)
     return finding.row(
         _mean_loss(policy, [(cell.champion_loss, cell.sums.n) for cell in judged])
-        if claim.comparative
+        if hypothesis.comparative
         else None,
         _mean_loss(policy, [(cell.challenger_loss, cell.sums.n) for cell in judged]),
         slice_value,
     )
 
 
-def _conclusion(claim: Hypothesis, looks: Sequence[InterimAnalysis]) -> tuple[Verdict, int | None]:
+def _conclusion(
+    hypothesis: Hypothesis, looks: Sequence[InterimAnalysis]
+) -> tuple[Verdict, int | None]:
     """The verdict after all looks, and the index of the look that reached it; None where none
     did, or where its verdict does not stand by the last estimate."""
     verdict, fallen = latch(look.verdict for look in looks)
-    if fallen is None or standing(verdict, looks[-1].mean, claim.threshold) is verdict:
+    if fallen is None or standing(verdict, looks[-1].mean, hypothesis.threshold) is verdict:
         return verdict, fallen
     return Verdict.INCONCLUSIVE, None
 
@@ -231,12 +235,11 @@ def _unstable(verdict: Verdict, looks: Sequence[InterimAnalysis]) -> bool:
 def _too_few_blocks(policy: ShadowPolicy, blocks: int, effective: float) -> str:
     if effective >= policy.min_blocks:
         return ""
-    wanted = f"of the {policy.min_blocks} {policy.block}s that the policy asks for"
+    required = f"of the {policy.min_blocks} {policy.block}s that the policy asks for"
     if effective == blocks:
-        return f"{blocks} {wanted}"
-    return (
-        f"{blocks} {plural(policy.block, blocks)} of unequal size, worth {effective:.1f}, {wanted}"
-    )
+        return f"{blocks} {required}"
+    units = f"{blocks} {plural(policy.block, blocks)}"
+    return f"{units} of unequal size, worth {effective:.1f}, {required}"
 
 
 def _too_little(policy: ShadowPolicy, units: int, requests: int, *, sliced: bool) -> str:
@@ -259,21 +262,21 @@ def _too_short(policy: ShadowPolicy, first: str, last: str) -> str:
     return ""
 
 
-def _exact(policy: ShadowPolicy, claim: Hypothesis) -> bool:
+def _exact(policy: ShadowPolicy, hypothesis: Hypothesis) -> bool:
     """Whether the engine needs no variance, and so nothing that differs."""
-    return policy.unit == "request" and claim.span is not None
+    return policy.unit == "request" and hypothesis.range is not None
 
 
 def _forecast(
-    policy: ShadowPolicy, claim: Hypothesis, last: InterimAnalysis, alpha_fail: float
+    policy: ShadowPolicy, hypothesis: Hypothesis, last: InterimAnalysis, alpha_fail: float
 ) -> int | None:
     """Units after which a verdict falls, mean and spread staying as they are."""
-    better = last.mean > claim.threshold
+    better = last.mean > hypothesis.threshold
     alpha = policy.alpha if better else alpha_fail
     least = math.ceil(policy.min_blocks * last.units / last.effective)
-    if _exact(policy, claim):
+    if _exact(policy, hypothesis):
         gained = last.log_e_pass if better else last.log_e_fail
-        if gained <= 0 or last.mean == claim.threshold:
+        if gained <= 0 or last.mean == hypothesis.threshold:
             return None
         return max(math.ceil(last.units * math.log(1 / alpha) / gained), least, last.units + 1)
     parameter = rho(2 * alpha, policy.expected_blocks)
@@ -281,25 +284,32 @@ def _forecast(
     if not math.isfinite(width) or last.units < 2:
         return None
     spread = width / one_sided_half_width(last.units, 1.0, alpha, parameter)
-    needed = units_needed(abs(last.mean - claim.threshold), spread, alpha, parameter)
+    needed = units_needed(abs(last.mean - hypothesis.threshold), spread, alpha, parameter)
     return None if needed is None else max(needed, least)
 
 
 def _trajectory(
-    policy: ShadowPolicy, claim: Hypothesis, looks: Sequence[InterimAnalysis], alpha_fail: float
+    policy: ShadowPolicy,
+    hypothesis: Hypothesis,
+    looks: Sequence[InterimAnalysis],
+    alpha_fail: float,
 ) -> dict[str, Any]:
     """The looks as a person reads them, plain and finite."""
-    verdict, fallen = _conclusion(claim, looks)
+    verdict, fallen = _conclusion(hypothesis, looks)
     points = []
     for look in looks:
         drawn = look.blocks >= _FIRST_DRAWN
-        ends = sorted((claim.shown(look.lower), claim.shown(look.upper))) if drawn else (None, None)
+        ends = (
+            sorted((hypothesis.to_display(look.lower), hypothesis.to_display(look.upper)))
+            if drawn
+            else (None, None)
+        )
         points.append(
             {
                 **{name: asdict(look)[name] for name in ("block", "blocks", "requests")},
-                "own": claim.shown(look.own),
+                "own": hypothesis.to_display(look.block_mean),
                 "own_requests": look.own_requests,
-                "mean": claim.shown(look.mean),
+                "mean": hypothesis.to_display(look.mean),
                 "effective": look.effective,
                 "too_little": look.too_little,
                 "lower": ends[0],
@@ -309,11 +319,11 @@ def _trajectory(
             }
         )
     return {
-        "claim": claim.key,
-        "title": claim.metric.title,
-        "comparative": claim.comparative,
-        "threshold": claim.shown(claim.threshold),
-        "passes": "above" if claim.scale > 0 else "below",
+        "claim": hypothesis.key,
+        "title": hypothesis.metric.title,
+        "comparative": hypothesis.comparative,
+        "threshold": hypothesis.to_display(hypothesis.threshold),
+        "passes": "above" if hypothesis.scale > 0 else "below",
         "verdict": verdict.value,
         "decided_at": None if fallen is None else looks[fallen].blocks,
         "alpha": policy.alpha,

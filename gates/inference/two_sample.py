@@ -27,13 +27,13 @@ def judge_arms(
     policy: ABPolicy, looks: Sequence[InterimAnalysis]
 ) -> tuple[tuple[MetricRow, ...], list[dict[str, Any]]]:
     """A row for each outcome, and its interval after each day."""
-    rows, shown = [], []
+    rows, trajectories = [], []
     for item in policy.outcomes:
-        found = [_judged(policy, item, number, look) for number, look in enumerate(looks, 1)]
-        verdict, fallen = latch([each.verdict for each in found])
-        rows.append(_row(policy, item, found, verdict, fallen))
-        shown.append(_trajectory(policy, item, found, verdict, fallen))
-    return tuple(rows), shown
+        analyses = [_judged(policy, item, number, look) for number, look in enumerate(looks, 1)]
+        verdict, fallen = latch([each.verdict for each in analyses])
+        rows.append(_row(policy, item, analyses, verdict, fallen))
+        trajectories.append(_trajectory(policy, item, analyses, verdict, fallen))
+    return tuple(rows), trajectories
 
 
 def _units(look: InterimAnalysis) -> tuple[int, int]:
@@ -91,13 +91,13 @@ def _difference(
 
 def _judged(policy: ABPolicy, item: OutcomeDemand, number: int, look: InterimAnalysis) -> _Judged:
     champion, challenger = (outcome_arm(item, look[who]) for who in ("champion", "challenger"))
-    found = _difference(policy, item, champion, challenger)
+    gap = _difference(policy, item, champion, challenger)
     verdict, doubt = Verdict.INCONCLUSIVE, _too_little(policy, look.get("days", number), look)
-    if not doubt and math.isfinite(found.standard_error) and found.standard_error > 0:
-        verdict = from_bounds(found.lower, found.upper, -item.margin)
-        doubt = _doubt(policy, item, look, verdict, found)
+    if not doubt and math.isfinite(gap.standard_error) and gap.standard_error > 0:
+        verdict = from_bounds(gap.lower, gap.upper, -item.margin)
+        doubt = _doubt(policy, item, look, verdict, gap)
     return _Judged(
-        look, champion, challenger, found, Verdict.INCONCLUSIVE if doubt else verdict, doubt
+        look, champion, challenger, gap, Verdict.INCONCLUSIVE if doubt else verdict, doubt
     )
 
 
@@ -106,7 +106,7 @@ def _doubt(
     item: OutcomeDemand,
     look: InterimAnalysis,
     verdict: Verdict,
-    found: Difference,
+    gap: Difference,
 ) -> str:
     """Why the verdict of the bounds is not believed; empty where it is."""
     if verdict is Verdict.INVALID:
@@ -115,7 +115,7 @@ def _doubt(
     if doubt or verdict is not Verdict.PASS:
         return doubt
     allowance = unseen_values(policy, item, look)
-    if found.lower - allowance <= -item.margin:
+    if gap.lower - allowance <= -item.margin:
         return unseen_sentence(item, allowance)
     arms = {who: look[who]["outcomes"][item.name] for who in ("champion", "challenger")}
     if not any("worst" in arm for arm in arms.values()):
@@ -149,16 +149,16 @@ def _too_little(policy: ABPolicy, days: int, look: InterimAnalysis) -> str:
 def _row(
     policy: ABPolicy,
     item: OutcomeDemand,
-    found: Sequence[_Judged],
+    analyses: Sequence[_Judged],
     verdict: Verdict,
     fallen: int | None,
 ) -> MetricRow:
     title = f"{item.kind} of {item.name}"
-    if not found:
+    if not analyses:
         return MetricRow(
             item.name, title, "comparison", Verdict.INCONCLUSIVE, "there are no units: INCONCLUSIVE"
         )
-    newest = found[-1]
+    newest = analyses[-1]
     last, units = newest.difference, sum(_units(newest.look))
     bounds = interval(last.lower, last.upper)
     change = (
@@ -167,14 +167,14 @@ def _row(
         else f"worsened by {amount(-last.estimate)} (improvement {amount(last.estimate)} {bounds})"
     )
     sentence = (
-        f"{title[0].upper()}{title[1:]} {change} over {count(units)} units in {len(found)} days; "
-        f"margin {amount(item.margin)}: {verdict}"
+        f"{title[0].upper()}{title[1:]} {change} over {count(units)} units in {len(analyses)} "
+        f"days; margin {amount(item.margin)}: {verdict}"
     )
     forecast = _forecast(policy, item, last, units)
     if verdict is Verdict.INCONCLUSIVE:
         why = newest.doubt
         if not why and forecast is not None:
-            days = math.ceil(len(found) * forecast / max(units, 1))
+            days = math.ceil(len(analyses) * forecast / max(units, 1))
             why = (
                 f"if it goes on like this, a verdict takes about {count(forecast)} units in all, "
                 f"{days} days"
@@ -192,8 +192,8 @@ def _row(
         threshold=-item.margin if item.margin else 0.0,
         champion=newest.champion.mean,
         challenger=newest.challenger.mean,
-        p_pass=min(each.difference.p_greater for each in found),
-        p_fail=min(each.difference.p_less for each in found),
+        p_pass=min(each.difference.p_greater for each in analyses),
+        p_fail=min(each.difference.p_less for each in analyses),
         rows=units,
         units=units,
         decided_at=None if fallen is None else fallen + 1,
@@ -215,12 +215,12 @@ def _forecast(policy: ABPolicy, item: OutcomeDemand, last: Difference, units: in
 def _trajectory(
     policy: ABPolicy,
     item: OutcomeDemand,
-    found: Sequence[_Judged],
+    analyses: Sequence[_Judged],
     verdict: Verdict,
     fallen: int | None,
 ) -> dict[str, Any]:
     points = []
-    for number, judged in enumerate(found, 1):
+    for number, judged in enumerate(analyses, 1):
         look, each = judged.look, judged.difference
         if not math.isfinite(each.estimate):
             continue

@@ -33,10 +33,10 @@ class Classes:
     def codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
         """Each label's place in ``values``; -1 for a label that is no class. 1, 1.0 and True are
         one label."""
-        places = pd.Index(_comparable(np.array(self.values, dtype=object))).get_indexer(
+        positions = pd.Index(_comparable(np.array(self.values, dtype=object))).get_indexer(
             pd.Index(_comparable(labels))
         )
-        return np.asarray(places + 1 if self.any_other else places, dtype=np.int64)
+        return np.asarray(positions + 1 if self.any_other else positions, dtype=np.int64)
 
     def outside(self, labels: NDArray[Any]) -> NDArray[np.bool_]:
         """Which labels are no class. Where only the positive class is known, these are all but
@@ -51,10 +51,10 @@ class Classes:
         return np.asarray((codes == 0) & (labels != kinds.index[0]))
 
     def __str__(self) -> str:
-        shown = ", ".join(repr(value) for value in self.values[:10])
+        text = ", ".join(repr(value) for value in self.values[:10])
         if self.any_other:
-            return f"{shown} and one other"
-        return f"{shown} …" if len(self.values) > 10 else shown
+            return f"{text} and one other"
+        return f"{text} …" if len(self.values) > 10 else text
 
 
 def declared_classes(

@@ -51,11 +51,11 @@ def cluster_names(
 ) -> tuple[tuple[str, Any], ...]:
     """The clusters by name: those that the model has, whether or not a row is in them, else those
     that have rows."""
-    found = pd.unique(predictions).tolist() if named is None else [*named]
+    values = pd.unique(predictions).tolist() if named is None else [*named]
     if named is not None:
         known = set(named)
-        found += [value for value in pd.unique(predictions).tolist() if value not in known]
-    return tuple((str(value), value) for value in sorted(found, key=_order))
+        values += [value for value in pd.unique(predictions).tolist() if value not in known]
+    return tuple((str(value), value) for value in sorted(values, key=_order))
 
 
 def silhouette_sample(frame: pd.DataFrame, most: int = MOST_SILHOUETTE_ROWS) -> NDArray[np.bool_]:

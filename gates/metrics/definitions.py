@@ -205,9 +205,9 @@ METRICS: dict[str, Metric] = {
 
 def metric(name: object, *, field: str = "metric") -> Metric:
     """The measure of that name. Raises :class:`InvalidInput`, naming those there are."""
-    found = METRICS.get(name) if isinstance(name, str) else None
-    if found is None:
+    definition = METRICS.get(name) if isinstance(name, str) else None
+    if definition is None:
         raise InvalidInput(
             f"{field} {name!r:.80} is not known; use one of: {', '.join(METRICS)}", field=field
         )
-    return found
+    return definition

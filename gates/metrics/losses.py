@@ -62,12 +62,12 @@ def losses(
     None: numbered from 0. Raises :class:`InvalidDataset` when the labels or the model's answers
     are not of the kind that the measure needs."""
     if metric.uses == "score":
-        found = _by_score(metric, labels, answers, classes)
+        result = _by_score(metric, labels, answers, classes)
     elif metric.uses == "fit":
-        found = metric.loss(_fit(metric, answers))
+        result = metric.loss(_fit(metric, answers))
     else:
-        found = _by_prediction(metric, labels, answers.prediction)
-    return found if bound is None else np.minimum(found, bound)
+        result = _by_prediction(metric, labels, answers.prediction)
+    return result if bound is None else np.minimum(result, bound)
 
 
 def differences(metric: Metric, champion: Answers, challenger: Answers) -> Floats:
@@ -167,9 +167,9 @@ def _over_classes(
             f"class in the order {known}; a model needs predict_proba",
             field="score",
         )
-    places = Classes(tuple(own)).codes(np.array(known.values, dtype=object))
+    columns = Classes(tuple(own)).codes(np.array(known.values, dtype=object))
     return (brier_of_classes if metric.name == "brier" else log_loss_of_classes)(
-        places[codes], table
+        columns[codes], table
     )
 
 
@@ -197,8 +197,8 @@ def _by_prediction(metric: Metric, labels: NDArray[Any], predictions: NDArray[An
             )
         return zero_one(labels, predictions)
     known = _numbers(labels, f"{metric.title} needs numbers as labels")
-    said = _numbers(predictions, f"{metric.title} needs numbers as predictions")
-    return (absolute_error if metric.name == "absolute_error" else squared_error)(known, said)
+    predicted = _numbers(predictions, f"{metric.title} needs numbers as predictions")
+    return (absolute_error if metric.name == "absolute_error" else squared_error)(known, predicted)
 
 
 def _numbers(values: NDArray[Any], problem: str) -> Floats:

@@ -10,7 +10,13 @@ from typing import Any
 from model_lifecycle.registry.domain.errors import InvalidInput
 
 from .criteria import against
-from .fields import choice, column, no_unknown_fields, number, whole
+from .fields import (
+    no_unknown_fields,
+    validate_choice,
+    validate_column,
+    validate_float,
+    validate_int,
+)
 from .serialization import policy_document
 
 KINDS = ("proportion", "mean", "ratio")
@@ -43,10 +49,10 @@ class OutcomeDemand:
     bound: float | None = None
 
     def __post_init__(self) -> None:
-        column(self.column, "outcome.column")
+        validate_column(self.column, "outcome.column")
         where = f"outcome {self.column}"
-        choice(self.kind, KINDS, f"{where}.kind")
-        number(self.margin, f"{where}.margin", at_least=0)
+        validate_choice(self.kind, KINDS, f"{where}.kind")
+        validate_float(self.margin, f"{where}.margin", at_least=0)
         object.__setattr__(self, "margin", float(self.margin))
         if not isinstance(self.higher_is_better, bool):
             raise InvalidInput(f"{where}.higher_is_better must be true or false", field=where)
@@ -55,15 +61,15 @@ class OutcomeDemand:
                 f"{where}.per, a column, goes with kind 'ratio', and only there", field=where
             )
         if self.per is not None:
-            column(self.per, f"{where}.per")
-        choice(self.missing, MISSING, f"{where}.missing")
+            validate_column(self.per, f"{where}.per")
+        validate_choice(self.missing, MISSING, f"{where}.missing")
         if self.bound is not None:
             if self.kind == "proportion":
                 raise InvalidInput(
                     f"{where}.bound goes with kind 'mean' or 'ratio'; a proportion is at most 1",
                     field=f"{where}.bound",
                 )
-            number(self.bound, f"{where}.bound", above=0)
+            validate_float(self.bound, f"{where}.bound", above=0)
             object.__setattr__(self, "bound", float(self.bound))
 
     @property
@@ -129,20 +135,22 @@ class ABPolicy:
             )
         if len({item.name for item in self.outcomes}) < len(self.outcomes):
             raise InvalidInput("ab_test.outcomes holds one outcome twice", field="ab_test.outcomes")
-        column(self.unit, "ab_test.unit")
+        validate_column(self.unit, "ab_test.unit")
         if self.salt is not None:
-            column(self.salt, "ab_test.salt")
-        number(self.share, "ab_test.share", above=0, below=1)
-        number(self.alpha, "ab_test.alpha", above=0, below=0.5)
-        number(self.label_horizon_hours, "ab_test.label_horizon_hours", at_least=0)
+            validate_column(self.salt, "ab_test.salt")
+        validate_float(self.share, "ab_test.share", above=0, below=1)
+        validate_float(self.alpha, "ab_test.alpha", above=0, below=0.5)
+        validate_float(self.label_horizon_hours, "ab_test.label_horizon_hours", at_least=0)
         for name, least in (("min_units", 100), ("expected_units", 1), ("min_days", 1)):
-            whole(getattr(self, name), f"ab_test.{name}", at_least=least)
-        whole(self.max_days, "ab_test.max_days", at_least=self.min_days)
-        number(self.min_outcome_coverage, "ab_test.min_outcome_coverage", above=0, at_most=1)
+            validate_int(getattr(self, name), f"ab_test.{name}", at_least=least)
+        validate_int(self.max_days, "ab_test.max_days", at_least=self.min_days)
+        validate_float(
+            self.min_outcome_coverage, "ab_test.min_outcome_coverage", above=0, at_most=1
+        )
         for name in ("max_missing_gap", "tolerated_missing"):
-            number(getattr(self, name), f"ab_test.{name}", at_least=0, below=1)
-        number(self.max_unit_share, "ab_test.max_unit_share", above=0, at_most=1)
-        number(self.max_level_ratio, "ab_test.max_level_ratio", above=1)
+            validate_float(getattr(self, name), f"ab_test.{name}", at_least=0, below=1)
+        validate_float(self.max_unit_share, "ab_test.max_unit_share", above=0, at_most=1)
+        validate_float(self.max_level_ratio, "ab_test.max_level_ratio", above=1)
         for name in (
             *("share", "alpha", "label_horizon_hours", "min_outcome_coverage"),
             *("max_missing_gap", "tolerated_missing", "max_unit_share", "max_level_ratio"),
@@ -191,7 +199,7 @@ class ABPolicy:
 
 def outcome_from_document(item: Any) -> OutcomeDemand:
     """An outcome from plain JSON. Raises :class:`InvalidInput`."""
-    found = no_unknown_fields(OutcomeDemand, item, "ab_test.outcomes")
-    if "column" not in found:
+    values = no_unknown_fields(OutcomeDemand, item, "ab_test.outcomes")
+    if "column" not in values:
         raise InvalidInput("ab_test.outcomes needs 'column'", field="ab_test.outcomes")
-    return OutcomeDemand(**found)
+    return OutcomeDemand(**values)

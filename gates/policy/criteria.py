@@ -14,7 +14,13 @@ from typing import Any
 from model_lifecycle.registry.domain.errors import InvalidInput
 
 from ..metrics.definitions import Metric, metric
-from .fields import choice, column, no_unknown_fields, number, whole
+from .fields import (
+    no_unknown_fields,
+    validate_choice,
+    validate_column,
+    validate_float,
+    validate_int,
+)
 
 APPLIES = ("always", "first_version")
 UNJUDGED = ("inconclusive", "ignore")
@@ -35,21 +41,21 @@ class Comparison:
     bound: float | None = None
 
     def __post_init__(self) -> None:
-        found = metric(self.metric, field="comparison.metric")
+        measure = metric(self.metric, field="comparison.metric")
         where = f"comparison {self.metric}"
-        if not found.compares:
+        if not measure.compares:
             raise InvalidInput(
-                f"{where}: {_not_which_is_better(found)}; state a limit", field=where
+                f"{where}: {_not_which_is_better(measure)}; state a limit", field=where
             )
-        number(self.margin, f"{where}.margin", at_least=0)
-        if found.span is not None and self.margin >= found.span:
+        validate_float(self.margin, f"{where}.margin", at_least=0)
+        if measure.span is not None and self.margin >= measure.span:
             raise InvalidInput(
-                f"{where}.margin {self.margin} allows everything: {found.title} is at most "
-                f"{found.span:g}",
+                f"{where}.margin {self.margin} allows everything: {measure.title} is at most "
+                f"{measure.span:g}",
                 field=f"{where}.margin",
             )
         if self.bound is not None:
-            number(self.bound, f"{where}.bound", above=0)
+            validate_float(self.bound, f"{where}.bound", above=0)
         _floats(self, "margin", "bound")
 
     def __str__(self) -> str:
@@ -71,8 +77,8 @@ class Limit:
     applies: str = "always"
 
     def __post_init__(self) -> None:
-        found = metric(self.metric, field="limit.metric")
-        if found.differs and self.applies == "first_version":
+        measure = metric(self.metric, field="limit.metric")
+        if measure.differs and self.applies == "first_version":
             raise InvalidInput(
                 f"limit {self.metric} needs a champion, and a first version has none",
                 field=f"limit {self.metric}.applies",
@@ -84,7 +90,7 @@ class Limit:
                 f"limit {self.metric} takes a {only}, which then holds for every cluster",
                 field=f"limit {self.metric}",
             )
-        choice(self.applies, APPLIES, f"limit {self.metric}.applies")
+        validate_choice(self.applies, APPLIES, f"limit {self.metric}.applies")
         _require_reachable(self, f"limit {self.metric}")
         _floats(self, "minimum", "maximum")
 
@@ -116,35 +122,37 @@ class SliceLimit:
     unjudged: str = "inconclusive"
 
     def __post_init__(self) -> None:
-        found = metric(self.metric, field="slice.metric")
-        if not found.compares and self.margin is not None:
+        measure = metric(self.metric, field="slice.metric")
+        if not measure.compares and self.margin is not None:
             raise InvalidInput(
-                f"slice {self.column}.{self.metric}: {_not_which_is_better(found)}; state a "
+                f"slice {self.column}.{self.metric}: {_not_which_is_better(measure)}; state a "
                 "maximum or minimum",
                 field=f"slice {self.column}.{self.metric}",
             )
-        if found.uses == "share":
+        if measure.uses == "share":
             raise InvalidInput(
-                f"slice {self.column}.{self.metric}: {found.title} is judged over all rows; state "
-                "a limit",
+                f"slice {self.column}.{self.metric}: {measure.title} is judged over all rows; "
+                "state a limit",
                 field=f"slice {self.column}.{self.metric}",
             )
         where = f"slice {self.column}.{self.metric}"
-        column(self.column, f"{where}.column")
+        validate_column(self.column, f"{where}.column")
         _one_of(self, ("minimum", "maximum", "margin"), where)
         if self.margin is not None:
-            number(self.margin, f"{where}.margin", at_least=0)
+            validate_float(self.margin, f"{where}.margin", at_least=0)
         _require_reachable(self, where)
-        whole(self.min_rows, f"{where}.min_rows", at_least=2)
-        whole(self.max_values, f"{where}.max_values", at_least=1)
-        choice(self.unjudged, UNJUDGED, f"{where}.unjudged")
+        validate_int(self.min_rows, f"{where}.min_rows", at_least=2)
+        validate_int(self.max_values, f"{where}.max_values", at_least=1)
+        validate_choice(self.unjudged, UNJUDGED, f"{where}.unjudged")
         _floats(self, "minimum", "maximum", "margin")
 
     def __str__(self) -> str:
-        asked = _within(self.minimum, self.maximum) if self.margin is None else against(self.margin)
+        requirement = (
+            _within(self.minimum, self.maximum) if self.margin is None else against(self.margin)
+        )
         return (
             f"for every {self.column} with {self.min_rows} rows or more: "
-            f"{metric(self.metric).title} {asked}"
+            f"{metric(self.metric).title} {requirement}"
         )
 
     def document(self) -> dict[str, Any]:
@@ -168,11 +176,11 @@ class LatencyLimit:
     maximum_ms: float | None = None
 
     def __post_init__(self) -> None:
-        number(self.quantile, "latency.quantile", above=0, below=1)
+        validate_float(self.quantile, "latency.quantile", above=0, below=1)
         _one_of(self, ("ratio", "maximum_ms"), "latency")
         for name in ("ratio", "maximum_ms"):
             if getattr(self, name) is not None:
-                number(getattr(self, name), f"latency.{name}", above=0)
+                validate_float(getattr(self, name), f"latency.{name}", above=0)
         _floats(self, "quantile", "ratio", "maximum_ms")
 
     def __str__(self) -> str:
@@ -187,10 +195,10 @@ class LatencyLimit:
         return asdict(self)
 
 
-def _not_which_is_better(found: Metric) -> str:
-    if found.differs:
-        return f"{found.title} says how the models differ, not which is better"
-    return f"{found.title} says what a clustering looks like, not which is better"
+def _not_which_is_better(measure: Metric) -> str:
+    if measure.differs:
+        return f"{measure.title} says how the models differ, not which is better"
+    return f"{measure.title} says what a clustering looks like, not which is better"
 
 
 def against(margin: float) -> str:
@@ -208,13 +216,15 @@ def _within(minimum: float | None, maximum: float | None) -> str:
 def check_claims(policy: Any, gate: str) -> None:
     """The policy's demands are of their types, not repeated, and there is at least one."""
     for name, kind in _KINDS.items():
-        claims = getattr(policy, name)
-        if not isinstance(claims, Sequence) or not all(isinstance(item, kind) for item in claims):
+        criteria = getattr(policy, name)
+        if not isinstance(criteria, Sequence) or not all(
+            isinstance(item, kind) for item in criteria
+        ):
             raise InvalidInput(
                 f"{gate}.{name} must be a list of {kind.__name__}", field=f"{gate}.{name}"
             )
-        object.__setattr__(policy, name, tuple(claims))
-        if len(set(claims)) < len(claims):
+        object.__setattr__(policy, name, tuple(criteria))
+        if len(set(criteria)) < len(criteria):
             raise InvalidInput(f"{gate}.{name} holds one demand twice", field=f"{gate}.{name}")
     if not policy.comparisons and not policy.limits:
         raise InvalidInput(
@@ -281,7 +291,7 @@ def _require_agreement(items: Sequence[Limit | SliceLimit], gate: str) -> None:
     :class:`InvalidInput`."""
     for low in items:
         for high in items:
-            if low.minimum is None or high.maximum is None or _place(low) != _place(high):
+            if low.minimum is None or high.maximum is None or _subject(low) != _subject(high):
                 continue
             if low.minimum >= high.maximum:
                 raise InvalidInput(
@@ -292,19 +302,19 @@ def _require_agreement(items: Sequence[Limit | SliceLimit], gate: str) -> None:
                 )
 
 
-def _place(item: Limit | SliceLimit) -> tuple[str | None, str]:
+def _subject(item: Limit | SliceLimit) -> tuple[str | None, str]:
     return (item.column if isinstance(item, SliceLimit) else None, item.metric)
 
 
-def claims_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:
+def criteria_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:
     """The demands in a policy's document, as values of their types."""
-    found: dict[str, tuple[Any, ...]] = {}
+    criteria: dict[str, tuple[Any, ...]] = {}
     for name, kind in _KINDS.items():
         items = values.get(name, ())
         if not isinstance(items, Sequence) or isinstance(items, str):
             raise InvalidInput(f"{gate}.{name} must be a list", field=f"{gate}.{name}")
-        found[name] = tuple(_claim(kind, item, f"{gate}.{name}") for item in items)
-    return found
+        criteria[name] = tuple(_criterion(kind, item, f"{gate}.{name}") for item in items)
+    return criteria
 
 
 def latency_from_document(items: Any, gate: str) -> tuple[LatencyLimit, ...]:
@@ -316,7 +326,7 @@ def latency_from_document(items: Any, gate: str) -> tuple[LatencyLimit, ...]:
     )
 
 
-def _claim(kind: type, item: Any, where: str) -> Any:
+def _criterion(kind: type, item: Any, where: str) -> Any:
     values = no_unknown_fields(kind, item, where)
     required = {"comparisons": ("metric", "margin"), "limits": ("metric",)}
     for name in required.get(where.rpartition(".")[2], ("column", "metric")):
@@ -325,18 +335,18 @@ def _claim(kind: type, item: Any, where: str) -> Any:
     return kind(**values)
 
 
-def _one_of(claim: Any, names: Sequence[str], where: str) -> None:
-    stated = [name for name in names if getattr(claim, name) is not None]
+def _one_of(criterion: Any, names: Sequence[str], where: str) -> None:
+    stated = [name for name in names if getattr(criterion, name) is not None]
     if len(stated) != 1:
         raise InvalidInput(f"{where} needs exactly one of {', '.join(names)}", field=where)
-    number(getattr(claim, stated[0]), f"{where}.{stated[0]}")
+    validate_float(getattr(criterion, stated[0]), f"{where}.{stated[0]}")
 
 
-def _floats(claim: Any, *names: str) -> None:
+def _floats(criterion: Any, *names: str) -> None:
     """One way to write each number, so that equal policies have one fingerprint."""
     for name in names:
-        value = getattr(claim, name)
-        object.__setattr__(claim, name, None if value is None else float(value))
+        value = getattr(criterion, name)
+        object.__setattr__(criterion, name, None if value is None else float(value))
 
 
 _KINDS: dict[str, type] = {"comparisons": Comparison, "limits": Limit, "slices": SliceLimit}

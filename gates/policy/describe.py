@@ -43,16 +43,16 @@ def _of_validation(policy: ValidationPolicy) -> list[str]:
     least = f"no verdict below {count(policy.min_rows)} rows"
     if policy.unit != "row":
         least += f" or {count(policy.min_units)} {policy.unit}s"
-    told = [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
+    sentences = [f"each {unit} counts as one observation", _errors(policy.alpha, "once"), least]
     if policy.positive_label is not None:
-        told.append(f"scores are the probability of {policy.positive_label!r}")
+        sentences.append(f"scores are the probability of {policy.positive_label!r}")
     if policy.identical_rows == "independent":
-        told.append("rows with the same features and label count as separate observations")
+        sentences.append("rows with the same features and label count as separate observations")
     if policy.require_training_check:
-        told.append("it must be known that no model was trained on the rows")
+        sentences.append("it must be known that no model was trained on the rows")
     if policy.may_drop_columns:
-        told.append("the signature may lack columns of the champion's")
-    return told
+        sentences.append("the signature may lack columns of the champion's")
+    return sentences
 
 
 def _of_shadow(policy: ShadowPolicy) -> list[str]:
@@ -66,31 +66,31 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
     )
     if policy.min_duration_hours:
         least += f" over {amount(policy.min_duration_hours / 24)} days"
-    asked = "recorded by the serving system" if policy.mode == "mirrored" else "replayed"
-    told = [
-        f"the challenger's answers are {asked}",
+    source = "recorded by the serving system" if policy.mode == "mirrored" else "replayed"
+    sentences = [
+        f"the challenger's answers are {source}",
         f"each {unit} counts as one observation",
         f"the estimate is a mean over {weighted}s",
         _errors(policy.alpha, f"after each {policy.block}"),
         f"{least}; a test of live traffic ends after {amount(policy.max_duration_days)} days",
     ]
     if policy.needs_labels:
-        told += _horizon(policy.label_horizon_hours)
-        told.append(
+        sentences += _horizon(policy.label_horizon_hours)
+        sentences.append(
             f"{policy.min_label_coverage:.0%} of requests must have a label, and that share may "
             f"differ by {policy.max_label_gap:.0%} between decisions and scores; a PASS stands "
             f"with the missing ones at their worst{_tolerated(policy.tolerated_unlabelled)}; "
             f"{policy.max_label_conflicts:.1%} of them may have labels that contradict each other"
         )
     if policy.mode == "mirrored":
-        told.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
-    told.append(
+        sentences.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
+    sentences.append(
         f"{policy.min_replay_agreement:.1%} of the champion's answers must come out as recorded"
         + ("" if policy.replay_tolerance is None else f", to {amount(policy.replay_tolerance)}")
     )
     if policy.feature_time:
-        told.append(f"no {policy.feature_time} may be later than its request")
-    return told
+        sentences.append(f"no {policy.feature_time} may be later than its request")
+    return sentences
 
 
 def _of_ab_test(policy: ABPolicy) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from model_lifecycle.registry.domain.errors import InvalidInput
 
 
-def number(
+def validate_float(
     value: Any,
     field: str,
     *,
@@ -41,7 +41,7 @@ def number(
         )
 
 
-def whole(value: Any, field: str, *, at_least: int) -> None:
+def validate_int(value: Any, field: str, *, at_least: int) -> None:
     """``value`` is a whole number from ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise InvalidInput(
@@ -49,13 +49,13 @@ def whole(value: Any, field: str, *, at_least: int) -> None:
         )
 
 
-def flag(value: Any, field: str) -> None:
+def validate_bool(value: Any, field: str) -> None:
     """``value`` is true or false."""
     if not isinstance(value, bool):
         raise InvalidInput(f"{field} must be true or false, not {value!r:.80}", field=field)
 
 
-def label(value: Any, field: str) -> None:
+def validate_label(value: Any, field: str) -> None:
     """``value`` is a label, text or a finite number, or None."""
     good = value is None or isinstance(value, str | int | float)
     if not good or (isinstance(value, float) and not math.isfinite(value)):
@@ -64,7 +64,7 @@ def label(value: Any, field: str) -> None:
         )
 
 
-def choice(value: Any, choices: Sequence[str], field: str) -> None:
+def validate_choice(value: Any, choices: Sequence[str], field: str) -> None:
     """``value`` is one of ``choices``."""
     if not isinstance(value, str) or value not in choices:
         raise InvalidInput(
@@ -72,7 +72,7 @@ def choice(value: Any, choices: Sequence[str], field: str) -> None:
         )
 
 
-def column(value: Any, field: str) -> None:
+def validate_column(value: Any, field: str) -> None:
     """``value`` is the name of a column."""
     if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
         raise InvalidInput(f"{field} must name a column, not {value!r:.80}", field=field)

@@ -17,7 +17,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from .ab_test import ABPolicy, outcome_from_document
-from .criteria import claims_from_document, latency_from_document
+from .criteria import criteria_from_document, latency_from_document
 from .promotion import ShadowPolicy, ValidationPolicy
 from .strict_yaml import NotStrict, read_yaml
 
@@ -67,7 +67,7 @@ def parse_policy(text: str, name: str = "the policy") -> PromotionPolicy:
 
 def _plain(text: str) -> str:
     """JSON may be indented with tabs, which YAML forbids."""
-    return _INDENT.sub(lambda found: found[0].replace("\t", "  "), text)
+    return _INDENT.sub(lambda match: match[0].replace("\t", "  "), text)
 
 
 def complete_policy(document: Any) -> PromotionPolicy:
@@ -91,9 +91,9 @@ def blamed(document: Any, error: InvalidInput) -> tuple[str | int, ...]:
         if not isinstance(part, Mapping):
             return (name,)
         for field, items in part.items():
-            for place, item in enumerate(items if isinstance(items, list) else ()):
+            for index, item in enumerate(items if isinstance(items, list) else ()):
                 if _raises(error, _demand, name, field, item):
-                    return (name, field, place, *_key(item, error))
+                    return (name, field, index, *_key(item, error))
         return (name, *_key(part, error))
     return _key(document, error)
 
@@ -104,15 +104,15 @@ def _demand(section: str, field: str, item: Any) -> None:
     elif field == "outcomes":
         outcome_from_document(item)
     else:
-        claims_from_document({field: [item]}, section)
+        criteria_from_document({field: [item]}, section)
 
 
 def _raises(error: InvalidInput, check: Callable[..., Any], *given: Any) -> bool:
     """Whether the check finds the same fault."""
     try:
         check(*given)
-    except InvalidInput as found:
-        return str(found) == str(error)
+    except InvalidInput as other:
+        return str(other) == str(error)
     return False
 
 

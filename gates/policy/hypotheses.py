@@ -1,4 +1,4 @@
-"""A policy's demands as claims about means: the mean of x lies above a threshold.
+"""A policy's demands as hypotheses about means: the mean of x lies above a threshold.
 
 Whatever the measure and its direction, x is oriented so that larger is better, and is 0 where a
 request tells nothing. A comparison's x is the champion's loss minus the challenger's; a limit's is
@@ -21,15 +21,15 @@ class Hypothesis:
     """``offset + scale * x`` is what a person reads: the improvement, or the measure itself.
 
     ``sign`` orients the loss of a limit's x; it is None for a comparison. ``column``, ``min_rows``,
-    ``max_values`` and ``unjudged`` are those of a slice. ``demand`` is the threshold as the policy
-    states it: margin, maximum or minimum. ``classes`` is how many classes labels have.
-    """
+    ``max_values`` and ``unjudged`` are those of a slice. ``configured_threshold`` is the threshold
+    as the policy states it: margin, maximum or minimum. ``classes`` is how many classes labels
+    have."""
 
     key: str
     kind: str
     metric: Metric
     threshold: float
-    demand: float
+    configured_threshold: float
     sign: float | None = None
     scale: float = 1.0
     offset: float = 0.0
@@ -46,7 +46,7 @@ class Hypothesis:
         return self.sign is None
 
     @property
-    def span(self) -> float | None:
+    def range(self) -> float | None:
         """The largest size of x, None where there is none."""
         return self.metric.largest_loss(self.classes) if self.bound is None else self.bound
 
@@ -58,40 +58,42 @@ class Hypothesis:
             raise ValueError(f"{self.key} compares, and there is no champion")
         return champion - challenger
 
-    def shown(self, x: float) -> float:
+    def to_display(self, x: float) -> float:
         """x as a person reads it."""
         return self.offset + self.scale * x
 
 
-def of_classes(claims: Sequence[Hypothesis], classes: int) -> tuple[Hypothesis, ...]:
-    """The claims where labels have so many classes."""
-    return tuple(replace(claim, classes=classes) for claim in claims)
+def of_classes(hypotheses: Sequence[Hypothesis], classes: int) -> tuple[Hypothesis, ...]:
+    """The hypotheses where labels have so many classes."""
+    return tuple(replace(hypothesis, classes=classes) for hypothesis in hypotheses)
 
 
-def claims(
+def policy_hypotheses(
     comparisons: Sequence[Comparison],
     limits: Sequence[Limit],
     slices: Sequence[SliceLimit],
     *,
     champion: bool,
 ) -> tuple[Hypothesis, ...]:
-    """The claims that apply with, or without, a champion."""
-    found: list[Hypothesis] = []
+    """The hypotheses that apply with, or without, a champion."""
+    hypotheses: list[Hypothesis] = []
     if champion:
-        found += [_comparison("comparison", item.metric, item.margin, item) for item in comparisons]
+        hypotheses += [
+            _comparison("comparison", item.metric, item.margin, item) for item in comparisons
+        ]
     for limit in limits:
         if metric(limit.metric).differs and not champion:
             continue
         if limit.applies == "always" or not champion:
-            found.append(_limit("limit", limit.metric, limit.minimum, limit.maximum))
+            hypotheses.append(_limit("limit", limit.metric, limit.minimum, limit.maximum))
     for part in slices:
         if metric(part.metric).differs and not champion:
             continue
         if part.margin is None:
-            found.append(_limit("slice", part.metric, part.minimum, part.maximum, part))
+            hypotheses.append(_limit("slice", part.metric, part.minimum, part.maximum, part))
         elif champion:
-            found.append(_comparison("slice", part.metric, part.margin, None, part))
-    return tuple(found)
+            hypotheses.append(_comparison("slice", part.metric, part.margin, None, part))
+    return tuple(hypotheses)
 
 
 def _comparison(
@@ -106,7 +108,7 @@ def _comparison(
         kind=kind,
         metric=metric(name),
         threshold=-margin if margin else 0.0,
-        demand=margin,
+        configured_threshold=margin,
         bound=comparison.bound if comparison else None,
         **_of_slice(part),
     )
@@ -119,21 +121,21 @@ def _limit(
     maximum: float | None,
     part: SliceLimit | None = None,
 ) -> Hypothesis:
-    found = metric(name)
+    measure = metric(name)
     at_least = minimum is not None
     demand = (minimum if minimum is not None else maximum) or 0.0
     #: Higher is better: the measure is its best value less the loss.
-    complement = found.higher_is_better
+    complement = measure.higher_is_better
     sign = 1.0 if at_least != complement else -1.0
     return Hypothesis(
         key=_key(kind, name, "minimum" if at_least else "maximum", demand, part),
         kind=kind,
-        metric=found,
-        threshold=sign * found.measure(demand),
-        demand=demand,
+        metric=measure,
+        threshold=sign * measure.measure(demand),
+        configured_threshold=demand,
         sign=sign,
         scale=1.0 if at_least else -1.0,
-        offset=found.best if complement else 0.0,
+        offset=measure.best if complement else 0.0,
         **_of_slice(part),
     )
 

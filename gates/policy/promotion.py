@@ -15,7 +15,14 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from ..metrics.definitions import metric
 from .ab_test import ABPolicy, OutcomeDemand
 from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
-from .fields import choice, column, flag, label, number, whole
+from .fields import (
+    validate_bool,
+    validate_choice,
+    validate_column,
+    validate_float,
+    validate_int,
+    validate_label,
+)
 from .serialization import policy_arguments, policy_document
 from .shadow import ShadowPolicy
 
@@ -70,11 +77,11 @@ class ValidationPolicy:
 
     def __post_init__(self) -> None:
         check_claims(self, "validation")
-        column(self.label, "validation.label")
-        choice(self.unit, UNITS, "validation.unit")
+        validate_column(self.label, "validation.label")
+        validate_choice(self.unit, UNITS, "validation.unit")
         for name in ("time", "cluster"):
             if getattr(self, name) is not None:
-                column(getattr(self, name), f"validation.{name}")
+                validate_column(getattr(self, name), f"validation.{name}")
         if self.unit in ("hour", "day") and self.time is None:
             raise InvalidInput(
                 f"validation.unit {self.unit!r} needs validation.time, the column with the time "
@@ -86,14 +93,14 @@ class ValidationPolicy:
                 "validation.cluster, a column, goes with validation.unit 'cluster', and only there",
                 field="validation.cluster",
             )
-        number(self.alpha, "validation.alpha", above=0, below=0.5)
+        validate_float(self.alpha, "validation.alpha", above=0, below=0.5)
         object.__setattr__(self, "alpha", float(self.alpha))
-        whole(self.min_rows, "validation.min_rows", at_least=2)
-        whole(self.min_units, "validation.min_units", at_least=2)
-        flag(self.may_drop_columns, "validation.may_drop_columns")
-        flag(self.require_training_check, "validation.require_training_check")
-        label(self.positive_label, "validation.positive_label")
-        choice(self.identical_rows, IDENTICAL_ROWS, "validation.identical_rows")
+        validate_int(self.min_rows, "validation.min_rows", at_least=2)
+        validate_int(self.min_units, "validation.min_units", at_least=2)
+        validate_bool(self.may_drop_columns, "validation.may_drop_columns")
+        validate_bool(self.require_training_check, "validation.require_training_check")
+        validate_label(self.positive_label, "validation.positive_label")
+        validate_choice(self.identical_rows, IDENTICAL_ROWS, "validation.identical_rows")
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON."""

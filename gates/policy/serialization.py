@@ -12,20 +12,20 @@ from typing import Any
 
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-from .criteria import claims_from_document, latency_from_document
+from .criteria import criteria_from_document, latency_from_document
 from .fields import no_unknown_fields
 
 
 def policy_document(policy: Any, first: frozenset[str]) -> dict[str, Any]:
     """``first`` are the fields that are always written."""
-    found: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     for item in fields(policy):
         value = getattr(policy, item.name)
         if item.name in first or value != item.default:
-            found[item.name] = (
+            document[item.name] = (
                 [part.document() for part in value] if isinstance(value, tuple) else value
             )
-    return found
+    return document
 
 
 def policy_arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def policy_arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
             field=f"policy.{gate}",
         )
     values = no_unknown_fields(cls, document, gate)
-    found = {**values, **claims_from_document(values, gate)}
+    arguments = {**values, **criteria_from_document(values, gate)}
     if "latency" in values:
-        found["latency"] = latency_from_document(values["latency"], gate)
-    return found
+        arguments["latency"] = latency_from_document(values["latency"], gate)
+    return arguments

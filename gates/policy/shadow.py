@@ -11,7 +11,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from ..data.label_maturity import block_length
 from ..metrics.definitions import metric
 from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
-from .fields import choice, column, label, number, whole
+from .fields import validate_choice, validate_column, validate_float, validate_int, validate_label
 from .serialization import policy_arguments, policy_document
 
 BLOCKS = ("hour", "day")
@@ -101,11 +101,11 @@ class ShadowPolicy:
             raise InvalidInput(
                 "shadow.latency must be a list of LatencyLimit", field="shadow.latency"
             )
-        label(self.positive_label, "shadow.positive_label")
-        choice(self.block, BLOCKS, "shadow.block")
-        choice(self.unit, UNITS, "shadow.unit")
-        choice(self.mode, MODES, "shadow.mode")
-        choice(self.weighting, WEIGHTINGS, "shadow.weighting")
+        validate_label(self.positive_label, "shadow.positive_label")
+        validate_choice(self.block, BLOCKS, "shadow.block")
+        validate_choice(self.unit, UNITS, "shadow.unit")
+        validate_choice(self.mode, MODES, "shadow.mode")
+        validate_choice(self.weighting, WEIGHTINGS, "shadow.weighting")
         for name, default in zip(
             ("min_blocks", "expected_blocks"), _COUNTS[self.block], strict=True
         ):
@@ -118,21 +118,21 @@ class ShadowPolicy:
             )
         for name in ("cluster", "feature_time"):
             if getattr(self, name) is not None:
-                column(getattr(self, name), f"shadow.{name}")
-        number(self.alpha, "shadow.alpha", above=0, below=0.5)
-        whole(self.min_blocks, "shadow.min_blocks", at_least=10)
-        whole(self.min_requests, "shadow.min_requests", at_least=100)
-        whole(self.expected_blocks, "shadow.expected_blocks", at_least=1)
+                validate_column(getattr(self, name), f"shadow.{name}")
+        validate_float(self.alpha, "shadow.alpha", above=0, below=0.5)
+        validate_int(self.min_blocks, "shadow.min_blocks", at_least=10)
+        validate_int(self.min_requests, "shadow.min_requests", at_least=100)
+        validate_int(self.expected_blocks, "shadow.expected_blocks", at_least=1)
         for name in ("label_horizon_hours", "min_duration_hours"):
-            number(getattr(self, name), f"shadow.{name}", at_least=0)
-        number(self.max_duration_days, "shadow.max_duration_days", above=0)
+            validate_float(getattr(self, name), f"shadow.{name}", at_least=0)
+        validate_float(self.max_duration_days, "shadow.max_duration_days", above=0)
         for name in ("min_label_coverage", "min_replay_agreement", "min_join_rate"):
-            number(getattr(self, name), f"shadow.{name}", above=0, at_most=1)
+            validate_float(getattr(self, name), f"shadow.{name}", above=0, at_most=1)
         for name in ("max_label_gap", "max_label_conflicts", "tolerated_unlabelled"):
-            number(getattr(self, name), f"shadow.{name}", at_least=0, at_most=1)
-        number(self.max_level_ratio, "shadow.max_level_ratio", above=1)
+            validate_float(getattr(self, name), f"shadow.{name}", at_least=0, at_most=1)
+        validate_float(self.max_level_ratio, "shadow.max_level_ratio", above=1)
         if self.replay_tolerance is not None:
-            number(self.replay_tolerance, "shadow.replay_tolerance", above=0)
+            validate_float(self.replay_tolerance, "shadow.replay_tolerance", above=0)
             object.__setattr__(self, "replay_tolerance", float(self.replay_tolerance))
         for name in (
             *("alpha", "label_horizon_hours", "min_label_coverage", "min_replay_agreement"),

@@ -18,10 +18,11 @@ from .hypotheses import Hypothesis
 
 @dataclass(frozen=True)
 class SliceSelection:
-    """The values of one claim's column: ``judged``, largest first, and how many values with how
-    many rows are ``small`` (below the claim's ``min_rows``) or ``beyond`` its ``max_values``."""
+    """The values of one hypothesis's column: ``judged``, largest first, and how many values with
+    how many rows are ``small`` (below the hypothesis's ``min_rows``) or ``beyond`` its
+    ``max_values``."""
 
-    claim: Hypothesis
+    hypothesis: Hypothesis
     judged: tuple[str, ...]
     small: int = 0
     small_rows: int = 0
@@ -29,15 +30,15 @@ class SliceSelection:
     beyond_rows: int = 0
 
 
-def select_slices(claim: Hypothesis, sizes: Mapping[str, int]) -> SliceSelection:
+def select_slices(hypothesis: Hypothesis, sizes: Mapping[str, int]) -> SliceSelection:
     """The values to judge, from the number of rows of each value; of equal sizes the first by
     name, so that the choice does not depend on the order of the data."""
     order = sorted(sizes, key=lambda value: (-sizes[value], value))
-    large = [value for value in order if sizes[value] >= claim.min_rows]
-    judged, beyond = large[: claim.max_values], large[claim.max_values :]
+    large = [value for value in order if sizes[value] >= hypothesis.min_rows]
+    judged, beyond = large[: hypothesis.max_values], large[hypothesis.max_values :]
     small = order[len(large) :]
     return SliceSelection(
-        claim,
+        hypothesis,
         tuple(judged),
         len(small),
         sum(sizes[value] for value in small),
@@ -47,29 +48,29 @@ def select_slices(claim: Hypothesis, sizes: Mapping[str, int]) -> SliceSelection
 
 
 def slice_checks(selections: Iterable[SliceSelection], things: str) -> list[Check]:
-    """One check for each claim about slices; ``things`` names the rows (rows, requests)."""
+    """One check for each hypothesis about slices; ``things`` names the rows (rows, requests)."""
     return [_check(selection, things) for selection in selections]
 
 
 def _check(selection: SliceSelection, things: str) -> Check:
-    claim = selection.claim
+    hypothesis = selection.hypothesis
     every = len(selection.judged) + selection.small + selection.beyond
     message = (
         f"{count(len(selection.judged))} of {count(every)} {plural('value', every)} of "
-        f"{claim.column} judged by {claim.metric.title}"
+        f"{hypothesis.column} judged by {hypothesis.metric.title}"
     )
     if selection.small:
         message += (
-            f"; {count(selection.small)} with fewer than {count(claim.min_rows)} {things} each "
-            f"({count(selection.small_rows)} in all) not judged, as the policy says"
+            f"; {count(selection.small)} with fewer than {count(hypothesis.min_rows)} {things} "
+            f"each ({count(selection.small_rows)} in all) not judged, as the policy says"
         )
     if not selection.beyond:
         return Check("slices", True, message)
     message += (
         f"; {count(selection.beyond)} more ({count(selection.beyond_rows)} {things}) not judged: "
-        f"the policy's max_values is {count(claim.max_values)}"
+        f"the policy's max_values is {count(hypothesis.max_values)}"
     )
-    if claim.unjudged == "ignore":
+    if hypothesis.unjudged == "ignore":
         return Check("slices", False, f"{message}, and it says to ignore the others", None)
     return Check(
         "slices",

@@ -1,4 +1,4 @@
-"""YAML with the place of everything in it, and without its surprises.
+"""YAML with the position of every part, and without its surprises.
 
 Numbers are those of YAML 1.2 and JSON (1e-3 is one); a date is text; only ``true`` and ``false``
 are booleans, so that a column named ``no`` stays one. A field that is there twice is an error, and
@@ -17,35 +17,36 @@ import yaml
 
 Path = tuple[str | int, ...]
 #: Line and column, from 1.
-Place = tuple[int, int]
+Position = tuple[int, int]
 
 
 class NotStrict(ValueError):
-    """The text is YAML, but says something that it must not; ``problem`` is what, at ``place``."""
+    """The text is YAML, but says something that it must not; ``problem`` is what, at
+    ``position``."""
 
-    def __init__(self, problem: str, place: Place | None = None) -> None:
-        super().__init__(f"line {place[0]}: {problem}" if place else problem)
+    def __init__(self, problem: str, position: Position | None = None) -> None:
+        super().__init__(f"line {position[0]}: {problem}" if position else problem)
         self.problem = problem
-        self.place = place or (1, 1)
+        self.position = position or (1, 1)
 
 
 @dataclass(frozen=True)
 class Located:
-    """A value, and the place of each part of it by its path of keys and positions."""
+    """A value, and the position of each part by its path of keys and indexes."""
 
     value: Any
-    places: dict[Path, Place] = field(default_factory=dict)
+    positions: dict[Path, Position] = field(default_factory=dict)
 
-    def place(self, path: Sequence[str | int]) -> Place:
-        """The place of that part, or of the nearest part around it."""
+    def position(self, path: Sequence[str | int]) -> Position:
+        """The position of that part, or of the nearest part around it."""
         known = tuple(path)
-        while known and known not in self.places:
+        while known and known not in self.positions:
             known = known[:-1]
-        return self.places.get(known, (1, 1))
+        return self.positions.get(known, (1, 1))
 
     def line(self, path: Sequence[str | int]) -> int:
-        """The line of :meth:`place`."""
-        return self.place(path)[0]
+        """The line of :meth:`position`."""
+        return self.position(path)[0]
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML ships no types
@@ -76,38 +77,38 @@ def read_yaml(text: str) -> Located:
         node = loader.get_single_node()
         if node is None:
             raise NotStrict("it is empty")
-        places: dict[Path, Place] = {}
-        return Located(_value(loader, node, (), places), places)
+        positions: dict[Path, Position] = {}
+        return Located(_value(loader, node, (), positions), positions)
     finally:
         loader.dispose()
 
 
-def _value(loader: _Loader, node: Any, path: Path, places: dict[Path, Place]) -> Any:
-    place = _place(node)
-    places.setdefault(path, place)
+def _value(loader: _Loader, node: Any, path: Path, positions: dict[Path, Position]) -> Any:
+    position = _position(node)
+    positions.setdefault(path, position)
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key, at = key_node.value, _place(key_node)
+            key, at = key_node.value, _position(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 raise NotStrict("a field's name must be text", at)
-            if key in found:
+            if key in mapping:
                 raise NotStrict(f"{key!r} is there twice", at)
-            places[(*path, key)] = at
-            found[key] = _value(loader, value_node, (*path, key), places)
-        return found
+            positions[(*path, key)] = at
+            mapping[key] = _value(loader, value_node, (*path, key), positions)
+        return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, item, (*path, n), places) for n, item in enumerate(node.value)]
+        return [_value(loader, item, (*path, n), positions) for n, item in enumerate(node.value)]
     if node.tag == "tag:yaml.org,2002:float":
-        return _number(node.value, place)
+        return _number(node.value, position)
     if node.tag == "tag:yaml.org,2002:int":
         return int(node.value)
     if node.tag not in _PLAIN:
-        raise NotStrict(f"{node.tag} is not allowed here", place)
+        raise NotStrict(f"{node.tag} is not allowed here", position)
     return loader.construct_object(node)
 
 
-def _place(node: Any) -> Place:
+def _position(node: Any) -> Position:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
@@ -117,8 +118,8 @@ _PLAIN = tuple(f"tag:yaml.org,2002:{name}" for name in ("bool", "null", "str"))
 _NOT_FINITE = (".inf", ".nan", "infinity", "nan")
 
 
-def _number(text: str, place: Place) -> float:
+def _number(text: str, position: Position) -> float:
     number = math.inf if text.lstrip("-+").lower() in _NOT_FINITE else float(text)
     if not math.isfinite(number):
-        raise NotStrict(f"{text} is not a finite number", place)
+        raise NotStrict(f"{text} is not a finite number", position)
     return number

@@ -20,13 +20,13 @@ from ..statistics.mcnemar import mid_p
 
 def auc_row(
     labels: NDArray[Any],
-    said: Mapping[str, Answers],
+    answers_of: Mapping[str, Answers],
     alpha: float,
     classes: Classes | None = None,
 ) -> tuple[MetricRow, ...]:
     """The area under the ROC curve, with DeLong's interval of the difference; nothing where
     there are no scores, or more than two classes."""
-    challenger, champion = said["challenger"].score, said.get("champion")
+    challenger, champion = answers_of["challenger"].score, answers_of.get("champion")
     if challenger is None:
         return ()
     labels = (classes or Classes.numbered(2)).codes(labels)
@@ -41,10 +41,10 @@ def auc_row(
     if compared is None:
         if area is None:
             return ()
-        return (_shown(f"AUC is {amount(area)}; shown, not judged", challenger=area),)
+        return (_descriptive_row(f"AUC is {amount(area)}; shown, not judged", challenger=area),)
     lower, upper = compared.bounds(alpha)
     return (
-        _shown(
+        _descriptive_row(
             f"AUC changed by {amount(compared.difference)} {interval(lower, upper)}; shown, not "
             "judged, and as if rows were independent",
             estimate=compared.difference,
@@ -73,7 +73,7 @@ def flips(model_type: str, data: HeldOut) -> dict[str, Any]:
     }
 
 
-def _shown(sentence: str, **numbers: Any) -> MetricRow:
+def _descriptive_row(sentence: str, **numbers: Any) -> MetricRow:
     return MetricRow(
         name="roc_auc",
         title="area under the ROC curve",

@@ -62,14 +62,14 @@ def report_page(report: GateReport) -> str:
         report=report,
         title=_TITLES.get(report.gate, report.gate.value),
         demands=[row for row in rows if row["kind"] in ("comparison", "limit")],
-        asked=demands,
+        requirements=demands,
         conditions=conditions,
         estimand=report.detail.get("estimand") or {},
-        takes=_takes(report),
+        missing=_missing_for_verdict(report),
         early=any(row.too_little for row in report.metrics),
         block_sizes=_block_sizes(report),
         slices=[row for row in rows if row["kind"] == "slice"],
-        shown=[row for row in rows if row["kind"] == "shown"],
+        descriptive=[row for row in rows if row["kind"] == "shown"],
         outcome_heading="verdict" if report.verdict in _DECIDED else "so far",
         outcome_note=_OUTCOME_NOTES.get(report.verdict, ""),
         pictures=pictures({**report.detail, "looks": _looks(report)}, report.metrics),
@@ -161,20 +161,20 @@ def _bar(row: MetricRow) -> dict[str, float] | None:
     room = 0.12 * (high - low)
     low, high = low - room, high + room
 
-    def place(value: float) -> float:
+    def percent(value: float) -> float:
         return round(100 * (value - low) / (high - low), 2)
 
-    left = 0.0 if row.lower is None else place(row.lower)
-    right = 100.0 if row.upper is None else place(row.upper)
+    left = 0.0 if row.lower is None else percent(row.lower)
+    right = 100.0 if row.upper is None else percent(row.upper)
     return {
         "left": left,
         "width": round(right - left, 2),
-        "estimate": place(row.estimate),
-        "threshold": place(row.threshold),
+        "estimate": percent(row.estimate),
+        "threshold": percent(row.threshold),
     }
 
 
-def _takes(report: GateReport) -> list[str]:
+def _missing_for_verdict(report: GateReport) -> list[str]:
     """What is missing for a verdict, and from when there can be one; nothing with a verdict."""
     if report.verdict is not Verdict.INCONCLUSIVE:
         return []

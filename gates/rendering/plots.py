@@ -59,7 +59,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> SvgFigure:
     points = looks["points"]
     at = list(range(1, len(points) + 1))
     # The verdict stands above the axes, where no legend and no point can hide it.
-    made, axes = figure(8.6, 3.4, above=0.22)
+    canvas, axes = figure(8.6, 3.4, above=0.22)
     bounded = [
         (i, p["lower"], p["upper"])
         for i, p in zip(at, points, strict=True)
@@ -114,12 +114,12 @@ def _interval_over_time(looks: Mapping[str, Any]) -> SvgFigure:
         f"The whole band has to come to lie {looks['passes']} the line at {amount(threshold)}. "
         f"After {len(points)} blocks the mean is {amount(last['mean'])}. Larger points hold more "
         f"requests.{too_early(points)}",
-        svg(made),
+        svg(canvas),
     )
 
 
 def _calibration(distributions: Mapping[str, Any]) -> SvgFigure:
-    made, axes = figure(4.2, 3.6)
+    canvas, axes = figure(4.2, 3.6)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1.2)
     for who, bins in distributions["values"].items():
         cells = [
@@ -150,13 +150,13 @@ def _calibration(distributions: Mapping[str, Any]) -> SvgFigure:
         "Calibration",
         "How often it happened, against how likely the model said it was; on the line is right. "
         "Larger points hold more requests.",
-        svg(made),
+        svg(canvas),
     )
 
 
 def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: str) -> SvgFigure:
     edges = distributions[f"{what}_edges"]
-    made, axes = figure(4.2, 3.6)
+    canvas, axes = figure(4.2, 3.6)
     for who, bins in distributions[f"{what}s"].items():
         total = max(sum(bins["counts"]), 1)
         shares = [count / total for count in bins["counts"]]
@@ -169,7 +169,7 @@ def _histogram(distributions: Mapping[str, Any], what: str, title: str, label: s
     axes.set_ylim(bottom=0)
     legend(axes)
     return SvgFigure(
-        title, "Share of requests in each bin, both models on the same ones.", svg(made)
+        title, "Share of requests in each bin, both models on the same ones.", svg(canvas)
     )
 
 
@@ -205,7 +205,7 @@ def _fits(place: int, names: Sequence[str]) -> bool:
 
 def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xlim(0.3, len(names) + 0.7)
-    places = [
+    ticks = [
         int(x) for x in MaxNLocator(_tick_count(names), integer=True).tick_values(1, len(names))
     ]
     places = [place for place in places if 1 <= place <= len(names) and _fits(place, names)]

@@ -35,7 +35,7 @@ def e_values(looks: Mapping[str, Any]) -> SvgFigure:
     """Evidence for PASS and for FAIL after each block, on a logarithmic scale."""
     points = looks["points"]
     at = list(range(1, len(points) + 1))
-    made, axes = figure(8.6, 2.6)
+    canvas, axes = figure(8.6, 2.6)
     line = math.log10(1 / looks["alpha"])
     for key, name, colour in (("pass", "for PASS", CHALLENGER), ("fail", "for FAIL", THRESHOLD)):
         values = [min(max(point[f"log10_e_{key}"], _LEAST_LOG10), _MOST_LOG10) for point in points]
@@ -59,7 +59,7 @@ def e_values(looks: Mapping[str, Any]) -> SvgFigure:
         "Above 0 the data speak for the claim, below 0 against it. A version as bad as the margin "
         f"allows reaches the line for PASS in {looks['alpha']:.0%} of tests at most, however often "
         f"one looks.{too_early(points)}",
-        svg(made),
+        svg(canvas),
     )
 
 
@@ -71,7 +71,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
         mine = [row for row in exposure if row["outcome"] == name and row["units"] >= _FEWEST]
         if len({row["day"] for row in mine}) < 2:
             continue
-        made, axes = figure(8.6, 2.6)
+        canvas, axes = figure(8.6, 2.6)
         for who, colour in (("champion", CHAMPION), ("challenger", CHALLENGER)):
             rows = [row for row in mine if row["arm"] == who]
             axes.plot(
@@ -92,7 +92,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
                 f"{name} by days since exposure",
                 "Curves that come together, or cross, are a novelty that wears off. Days with "
                 f"fewer than {_FEWEST} units in an arm are left out. Shown, not judged.",
-                svg(made),
+                svg(canvas),
             )
         )
     return pictures
@@ -100,9 +100,9 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
 
 def latency_curves(latency: Mapping[str, Any]) -> SvgFigure:
     """The share of requests answered within a time."""
-    made, axes = figure(8.6, 2.8)
-    for name, shown in latency.items():
-        curve = shown["curve"]
+    canvas, axes = figure(8.6, 2.8)
+    for name, curves in latency.items():
+        curve = curves["curve"]
         axes.step(
             [edge for edge, _ in curve],
             [share for _, share in curve],
@@ -118,11 +118,11 @@ def latency_curves(latency: Mapping[str, Any]) -> SvgFigure:
     axes.set_xlabel("time to the answer")
     axes.set_ylabel("share answered")
     legend(axes)
-    told: dict[str, list[str]] = {}
-    for name, shown in latency.items():
-        told.setdefault(shown["measured"], []).append(name)
-    measured = "; ".join(f"{' and '.join(names)}: {how}" for how, names in told.items())
-    return SvgFigure("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(made))
+    names_by_method: dict[str, list[str]] = {}
+    for name, curves in latency.items():
+        names_by_method.setdefault(curves["measured"], []).append(name)
+    measured = "; ".join(f"{' and '.join(names)}: {how}" for how, names in names_by_method.items())
+    return SvgFigure("Latency", f"{measured[0].upper()}{measured[1:]}.", svg(canvas))
 
 
 def _name_times(axes: Axes) -> None:
@@ -147,18 +147,18 @@ def slice_forest(rows: Sequence[MetricRow]) -> list[SvgFigure]:
 
 
 def _forest(rows: Sequence[MetricRow]) -> SvgFigure:
-    made, axes = figure(8.6, 0.9 + 0.27 * len(rows), fitted=True)
+    canvas, axes = figure(8.6, 0.9 + 0.27 * len(rows), fitted=True)
     colours = {"FAIL": THRESHOLD, "PASS": CHALLENGER}
     known = [x for row in rows for x in (row.lower, row.upper, row.estimate) if x is not None]
     low, high = min(known), max(known)
-    for place, row in enumerate(reversed(rows)):
+    for height, row in enumerate(reversed(rows)):
         colour = colours.get(str(row.verdict), INK)
         ends = (
             row.lower if row.lower is not None else low,
             row.upper if row.upper is not None else high,
         )
-        axes.plot(ends, (place, place), color=colour, lw=1.6)
-        axes.plot([row.estimate or 0.0], [place], "o", color=colour, ms=4)
+        axes.plot(ends, (height, height), color=colour, lw=1.6)
+        axes.plot([row.estimate or 0.0], [height], "o", color=colour, ms=4)
     threshold = rows[0].threshold
     if threshold is not None:
         axes.axvline(threshold, color=THRESHOLD, lw=1.2, ls=(0, (5, 3)))
@@ -171,5 +171,5 @@ def _forest(rows: Sequence[MetricRow]) -> SvgFigure:
         f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}{what}",
         f"A slice stands in the way when all of its interval lies on the wrong side of "
         f"{amount(threshold)}.",
-        svg(made),
+        svg(canvas),
     )

@@ -53,16 +53,16 @@ def figure(
 ) -> tuple[Figure, Axes]:
     """Axes with room for labels of usual length, and so many inches ``above`` them; ``fitted``
     measures the labels, which takes as long as drawing."""
-    made = Figure(figsize=(width, height), layout="constrained" if fitted else None)
+    canvas = Figure(figsize=(width, height), layout="constrained" if fitted else None)
     if not fitted:
-        made.subplots_adjust(
+        canvas.subplots_adjust(
             left=0.78 / width, right=1 - 0.12 / width, top=1 - above / height, bottom=0.5 / height
         )
-    axes = made.add_subplot()
+    axes = canvas.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
-    return made, axes
+    return canvas, axes
 
 
 def legend(axes: Axes) -> None:
@@ -94,7 +94,7 @@ def _early(points: Sequence[Mapping[str, Any]]) -> int:
     return next(allowed, len(points))
 
 
-def svg(made: Figure) -> str:
+def svg(canvas: Figure) -> str:
     buffer = io.BytesIO()
-    made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -27,8 +27,8 @@ def bets(null: float, lowest: float) -> Floats:
     No bet can lose everything."""
     if not null > lowest:
         raise ValueError(f"the null {null} has to lie above the lowest value {lowest}")
-    found: Floats = _BOLDEST / (null - lowest) * np.geomspace(_TIMIDEST, 1, BETS)
-    return found
+    fractions: Floats = _BOLDEST / (null - lowest) * np.geomspace(_TIMIDEST, 1, BETS)
+    return fractions
 
 
 def log_wealth(values: ArrayLike, weights: ArrayLike, null: float, lowest: float) -> Floats:
@@ -38,8 +38,8 @@ def log_wealth(values: ArrayLike, weights: ArrayLike, null: float, lowest: float
     if x.size and float(x.min()) < lowest - 1e-12 * max(1.0, abs(lowest)):
         raise ValueError(f"a value of {x.min()} lies below the lowest, {lowest}")
     gains = np.log1p(np.outer(bets(null, lowest), x - null))
-    found: Floats = gains @ np.asarray(weights, dtype=float)
-    return found
+    wealth: Floats = gains @ np.asarray(weights, dtype=float)
+    return wealth
 
 
 def log_e(wealth: ArrayLike) -> float:

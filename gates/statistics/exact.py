@@ -52,9 +52,9 @@ class ExactSum:
     @classmethod
     def _of_some(cls, array: np.ndarray[tuple[int], np.dtype[np.float64]]) -> ExactSum:
         fractions, exponents = np.frexp(array)
-        whole = (fractions * float(1 << _MANTISSA)).astype(np.int64)
-        high = whole >> _HALF
-        low = whole - (high << _HALF)
+        mantissas = (fractions * float(1 << _MANTISSA)).astype(np.int64)
+        high = mantissas >> _HALF
+        low = mantissas - (high << _HALF)
         least = int(exponents.min())
         at = exponents - least
         highs = np.bincount(at, weights=high)
@@ -99,7 +99,7 @@ class ExactSum:
     @classmethod
     def parse(cls, text: str) -> ExactSum:
         """What :meth:`text` wrote. Raises :class:`ValueError`."""
-        found = _TEXT.fullmatch(text)
-        if found is None or len(text) > 2000 or abs(int(found[2])) > 5000:
+        match = _TEXT.fullmatch(text)
+        if match is None or len(text) > 2000 or abs(int(match[2])) > 5000:
             raise ValueError(f"{text!r:.80} is no exact sum")
-        return cls.normal(int(found[1], 16), int(found[2]))
+        return cls.normal(int(match[1], 16), int(match[2]))

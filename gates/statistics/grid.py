@@ -38,9 +38,9 @@ class Grid:
         x = np.asarray(values, dtype=float)
         if x.size and not (np.abs(x) <= span * (1 + 1e-12)).all():
             raise ValueError(f"a value lies outside of -{span} to {span}")
-        place = np.clip((x / span + 1) * (STEPS / 2), 0, STEPS)
-        left = np.minimum(np.floor(place), STEPS - 1)
-        share = np.rint((place - left) * ONE)
+        position = np.clip((x / span + 1) * (STEPS / 2), 0, STEPS)
+        left = np.minimum(np.floor(position), STEPS - 1)
+        share = np.rint((position - left) * ONE)
         point = left.astype(np.int64)
         size = STEPS + 1
         total = np.bincount(point, weights=ONE - share, minlength=size)

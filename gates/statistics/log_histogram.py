@@ -36,8 +36,8 @@ class LogHistogram:
         if x.size and not (np.isfinite(x) & (x >= 0)).all():
             raise ValueError("latencies are finite and not negative")
         buckets = np.ceil(np.log(np.maximum(x, _LEAST)) / math.log(GROWTH) - 1e-9)
-        found, counts = np.unique(buckets.astype(np.int64), return_counts=True)
-        return cls({int(b): int(c) for b, c in zip(found, counts, strict=True)})
+        edges, counts = np.unique(buckets.astype(np.int64), return_counts=True)
+        return cls({int(b): int(c) for b, c in zip(edges, counts, strict=True)})
 
     @property
     def n(self) -> int:
@@ -48,8 +48,8 @@ class LogHistogram:
 
     def quantile(self, p: float) -> float:
         """The upper edge of the bucket in which the ``p``-quantile lies; NaN without values."""
-        found = self._bucket(max(1, math.ceil(p * self.n - 1e-9)))
-        return math.nan if found is None else GROWTH**found
+        bucket = self._bucket(max(1, math.ceil(p * self.n - 1e-9)))
+        return math.nan if bucket is None else GROWTH**bucket
 
     def band(self, p: float, alpha: float, expected: float) -> tuple[float, float]:
         """Between which values the ``p``-quantile lies, valid at every look together."""
@@ -64,10 +64,10 @@ class LogHistogram:
 
     def curve(self) -> list[tuple[float, float]]:
         """Upper edges of the buckets and the share of values up to each."""
-        n, seen, points = self.n, 0, []
+        n, cumulative, points = self.n, 0, []
         for bucket in sorted(self.counts):
-            seen += self.counts[bucket]
-            points.append((GROWTH**bucket, seen / n))
+            cumulative += self.counts[bucket]
+            points.append((GROWTH**bucket, cumulative / n))
         return points
 
     def document(self) -> dict[str, int]:
@@ -81,9 +81,9 @@ class LogHistogram:
         """The bucket of the ``rank``-th smallest value, from 1; None where there is none."""
         if rank < 1:
             return None
-        seen = 0
+        cumulative = 0
         for bucket in sorted(self.counts):
-            seen += self.counts[bucket]
-            if seen >= rank:
+            cumulative += self.counts[bucket]
+            if cumulative >= rank:
                 return bucket
         return None

@@ -55,7 +55,7 @@ def read_lifecycle(file: Path) -> Lifecycle:
     try:
         located = read_yaml(file.read_text(encoding="utf-8"))
     except NotStrict as error:
-        raise InvalidLifecycle(file, [Problem(*error.place, error.problem)]) from None
+        raise InvalidLifecycle(file, [Problem(*error.position, error.problem)]) from None
     except yaml.MarkedYAMLError as error:
         raise InvalidLifecycle(file, [_no_yaml(error)]) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -90,14 +90,14 @@ def _by_schema(located: Located) -> Iterator[Problem]:
             yield from _unknown(located, path, error)
         elif error.validator == "required":
             missing = error.message.split("'")[1]
-            yield Problem(*located.place(path), f"{_name(path)} needs {missing!r}")
+            yield Problem(*located.position(path), f"{_name(path)} needs {missing!r}")
         elif error.validator == "oneOf":
             alternatives = "either 'validation_data' or 'validation_function'"
-            yield Problem(*located.place(path), f"{_name(path)} needs {alternatives}")
+            yield Problem(*located.position(path), f"{_name(path)} needs {alternatives}")
         else:
             about = error.schema.get("description")
             allowed = f" (it is {about})" if about else ""
-            yield Problem(*located.place(path), f"{_name(path)}: {error.message}{allowed}")
+            yield Problem(*located.position(path), f"{_name(path)}: {error.message}{allowed}")
 
 
 def _unknown(located: Located, path: tuple[Any, ...], error: Any) -> Iterator[Problem]:
@@ -105,7 +105,7 @@ def _unknown(located: Located, path: tuple[Any, ...], error: Any) -> Iterator[Pr
     for key in sorted(set(error.instance) - set(known)):
         near = get_close_matches(key, known, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"keys here are {', '.join(known)}"
-        yield Problem(*located.place((*path, key)), f"unknown key {key!r}; {advice}")
+        yield Problem(*located.position((*path, key)), f"unknown key {key!r}; {advice}")
 
 
 def _by_rules(located: Located) -> Iterator[Problem]:
@@ -115,15 +115,15 @@ def _by_rules(located: Located) -> Iterator[Problem]:
         try:
             rule(document[name])
         except InvalidInput as error:
-            yield Problem(*located.place((name,)), str(error))
+            yield Problem(*located.position((name,)), str(error))
     policy = document.get("policy", {})
     try:
         complete_policy(policy)
     except InvalidInput as error:
-        yield Problem(*located.place(("policy", *blamed(policy, error))), str(error))
+        yield Problem(*located.position(("policy", *blamed(policy, error))), str(error))
     if "approval" in document and "policy" in document and not policy.get("require_approval"):
         yield Problem(
-            *located.place(("approval",)),
+            *located.position(("approval",)),
             "approval is asked for, but the policy does not require it; say "
             "'require_approval: true' in the policy",
         )
@@ -131,7 +131,7 @@ def _by_rules(located: Located) -> Iterator[Problem]:
     yield from _by_schedule(located)
     for name in sorted(set(document.get("default_args", {})) & set(document) & set(TASK_SETTINGS)):
         yield Problem(
-            *located.place(("default_args", name)),
+            *located.position(("default_args", name)),
             f"default_args.{name} and {name} say the same; leave one of them out",
         )
 
@@ -141,7 +141,7 @@ def _by_schedule(located: Located) -> Iterator[Problem]:
     document = located.value
     for name in ("timezone", "catchup"):
         if document.get(name) and "start_date" not in document:
-            yield Problem(*located.place((name,)), f"{name} needs a 'start_date'")
+            yield Problem(*located.position((name,)), f"{name} needs a 'start_date'")
     if "timezone" in document:
         try:
             ZoneInfo(document["timezone"])
@@ -149,7 +149,7 @@ def _by_schedule(located: Located) -> Iterator[Problem]:
             near = get_close_matches(document["timezone"], available_timezones(), n=1)
             advice = f"; did you mean {near[0]!r}?" if near else ", such as Europe/Berlin"
             yield Problem(
-                *located.place(("timezone",)),
+                *located.position(("timezone",)),
                 f"timezone: {document['timezone']!r} is not a name of a time zone{advice}",
             )
 

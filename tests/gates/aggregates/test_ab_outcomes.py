@@ -50,7 +50,7 @@ def _judge(
         at = START + timedelta(days=number)
         hour = ReadHour(f"{at:%Y-%m-%d %H}h", at, "sha256:0", len(frame), len(frame))
         batch = Batch(hour.name, frame.reset_index(drop=True), (hour,))
-        units.absorb(batch_units(policy, batch, Day(), VERSIONS, START + timedelta(days=99)))
+        units.merge(batch_units(policy, batch, Day(), VERSIONS, START + timedelta(days=99)))
     looks = units.looks(policy)
     rows, _ = judge_arms(policy, looks)
     checks = arm_checks(policy, looks, units.counts)
@@ -214,7 +214,7 @@ def test_units_count_in_their_first_arm() -> None:
         at = START + timedelta(days=number)
         hour = ReadHour("h", at, "sha256:0", len(frame), len(frame))
         batch = Batch("h", frame, (hour,))
-        units.absorb(
+        units.merge(
             batch_units(_policy(COMPLAINTS), batch, Day(), VERSIONS, START + timedelta(days=9))
         )
 

@@ -24,17 +24,17 @@ def test_any_order_and_grouping_of_units() -> None:
     )
     rows = pd.DataFrame({"spent": spent}, index=keys)
     policy = ABPolicy(outcomes=(OutcomeDemand("spent", "mean"),))
-    found = []
+    results = []
     for _ in range(20):
         order, cuts = rng.permutation(400), np.sort(rng.choice(399, 6, replace=False) + 1)
         units = ArmAggregate()
         for part in np.split(order, cuts):
             other = ArmAggregate(counts=Counter(requests=part.size))
             other.add("2024-03-01", rows.iloc[part].groupby(level=["arm", "unit"]).sum())
-            units.absorb(other)
-        found.append((units.looks(policy), units.counts, exposure(units, policy)))
+            units.merge(other)
+        results.append((units.looks(policy), units.counts, exposure(units, policy)))
 
-    assert all(each == found[0] for each in found)
+    assert all(each == results[0] for each in results)
 
 
 def test_days_since_exposure() -> None:
@@ -48,6 +48,6 @@ def test_days_since_exposure() -> None:
     }
     policy = ABPolicy(outcomes=(OutcomeDemand("spent", "mean"),))
 
-    found = exposure(ArmAggregate(days), policy)
+    rows = exposure(ArmAggregate(days), policy)
 
-    assert [(row["day"], row["units"], row["mean"]) for row in found] == [(0, 2, 2.0), (2, 1, 3.0)]
+    assert [(row["day"], row["units"], row["mean"]) for row in rows] == [(0, 2, 2.0), (2, 1, 3.0)]

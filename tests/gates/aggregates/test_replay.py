@@ -32,7 +32,7 @@ def _part(number: int) -> ReplayAggregate:
 def _total(parts: Iterable[ReplayAggregate]) -> ReplayAggregate:
     total = ReplayAggregate()
     for part in parts:
-        total.absorb(part)
+        total.merge(part)
     return total
 
 
@@ -46,7 +46,8 @@ def test_any_order_and_grouping() -> None:
     assert straight.counts == grouped.counts
     assert straight.blocks == grouped.blocks
     one, two = (
-        tally.distributions.document()["values"]["challenger"] for tally in (straight, grouped)
+        aggregate.distributions.document()["values"]["challenger"]
+        for aggregate in (straight, grouped)
     )
     assert one["counts"] == two["counts"]
     assert one["sums"] == pytest.approx(two["sums"])
@@ -55,8 +56,8 @@ def test_any_order_and_grouping() -> None:
 def test_absorbing_leaves_the_other() -> None:
     """Absorbing does not change what is absorbed."""
     part, total = _part(4), ReplayAggregate()
-    total.absorb(part)
-    total.absorb(part)
+    total.merge(part)
+    total.merge(part)
 
     assert part.counts["read"] == 4
     assert part.blocks["b1"]["claim", None].x.n == 7
@@ -66,10 +67,10 @@ def test_different_edges() -> None:
     """Counts in different bins do not add."""
     other = Edges("classification", (0.0, 1.0))
     labels = np.array([0, 1])
-    said = {"challenger": Answers(labels, np.array([0.1, 0.9]))}
+    answers = {"challenger": Answers(labels, np.array([0.1, 0.9]))}
 
     with pytest.raises(ValueError, match="different edges"):
-        Distributions.of(EDGES, labels, said) + Distributions.of(other, labels, said)
+        Distributions.of(EDGES, labels, answers) + Distributions.of(other, labels, answers)
 
 
 def test_another_identity() -> None:
@@ -78,7 +79,7 @@ def test_another_identity() -> None:
     one.identity, other.identity = "margin 0.01", "margin 0.02"
 
     with pytest.raises(ValueError, match="another policy, unit, margin or model"):
-        one.absorb(other)
+        one.merge(other)
 
 
 def test_written_and_read_back() -> None:
@@ -97,7 +98,7 @@ def test_written_and_read_back() -> None:
 def test_cells_with_more(more: dict[str, Any]) -> None:
     """Cells with a grid, or with clusters, add to the same in any split, and are read back."""
     x = np.clip(RNG.normal(size=40), -5, 5)
-    whole = BlockSummary.of(x, x, x, **more)
+    complete = BlockSummary.of(x, x, x, **more)
     parts = [
         BlockSummary.of(
             x[i::3], x[i::3], x[i::3], **{k: v if k == "span" else v[i::3] for k, v in more.items()}
@@ -105,5 +106,5 @@ def test_cells_with_more(more: dict[str, Any]) -> None:
         for i in range(3)
     ]
 
-    assert whole == parts[2] + parts[0] + parts[1]
-    assert whole == BlockSummary.from_document(json.loads(json.dumps(whole.document())))
+    assert complete == parts[2] + parts[0] + parts[1]
+    assert complete == BlockSummary.from_document(json.loads(json.dumps(complete.document())))

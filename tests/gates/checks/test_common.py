@@ -118,7 +118,7 @@ def test_usable_answers(
 
 
 @pytest.mark.parametrize(
-    ("said", "start", "state"),
+    ("declared", "start", "state"),
     [
         ({"dataset.end": "2024-03-01"}, datetime(2024, 3, 1, tzinfo=UTC), "ok"),
         ({"dataset.end": "2024-03-01T01:00"}, datetime(2024, 3, 1, tzinfo=UTC), "failed"),
@@ -130,11 +130,11 @@ def test_usable_answers(
 )
 def test_training_data(said: dict[str, str], start: datetime | None, state: str) -> None:
     """Training data that reaches into the window is found; what cannot be checked is not ok."""
-    assert state == training_check("challenger", said, start).state
+    assert state == training_check("challenger", declared, start).state
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("declared", "state"),
     [
         ({"dataset.digest": "sha256:a"}, "failed"),
         ({"dataset.digest": "sha256:b"}, "ok"),
@@ -143,7 +143,7 @@ def test_training_data(said: dict[str, str], start: datetime | None, state: str)
 )
 def test_training_digest(said: dict[str, str], state: str) -> None:
     """A model that declares the digest of the rows judged was trained on them."""
-    assert state == same_data_check("challenger", said, "sha256:a").state
+    assert state == same_data_check("challenger", declared, "sha256:a").state
 
 
 def test_required_checks() -> None:

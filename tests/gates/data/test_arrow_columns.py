@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from model_lifecycle.gates.data.arrow_columns import id_texts, utc_timestamps, whole_numbers
+from model_lifecycle.gates.data.arrow_columns import id_texts, integers, utc_timestamps
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
 LARGE = 2**60 + 1
@@ -95,6 +95,6 @@ def test_times_that_are_none() -> None:
 def test_versions() -> None:
     """A version is the same whole number from every type; half a version is refused."""
     for column in (_column(["3"]), _column([3.0]), _column([Decimal(3)]), _column([3], pa.int8())):
-        assert whole_numbers(column, "here").to_pylist() == [3]
+        assert integers(column, "here").to_pylist() == [3]
     with pytest.raises(InvalidDataset, match="no whole number"):
-        whole_numbers(_column([1.5]), "here")
+        integers(_column([1.5]), "here")

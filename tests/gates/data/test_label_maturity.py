@@ -21,7 +21,7 @@ SECOND = timedelta(seconds=1)
         ("day", 12, "2013-07-03T00:00"),
     ],
 )
-def test_only_whole_blocks_with_their_labels_count(
+def test_only_complete_blocks_with_their_labels_count(
     block: str, horizon_hours: float, expected: str
 ) -> None:
     """At half past eleven the eleventh hour is no look yet."""

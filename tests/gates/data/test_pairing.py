@@ -13,15 +13,15 @@ def test_requests_that_come_again(seed: int) -> None:
     """Of a day's requests each counts once: in its batch, after earlier batches, and after those of
     a try that was cut off, in whatever order their keys were kept."""
     rng = np.random.default_rng(seed)
-    kept = rng.choice(60, 5, replace=False).astype(np.uint64)
-    day, seen = Day.of(None, kept), set(kept.tolist())
+    earlier = rng.choice(60, 5, replace=False).astype(np.uint64)
+    day, arrived = Day.of(None, earlier), set(earlier.tolist())
 
     for _ in range(6):
         ids = rng.integers(0, 60, rng.integers(0, 15)).astype(np.uint64)
         expected = []
         for key in ids.tolist():
-            expected.append(key not in seen)
-            seen.add(key)
+            expected.append(key not in arrived)
+            arrived.add(key)
 
         assert day.new(ids).tolist() == expected
-        assert day.seen.tolist() == sorted(seen)
+        assert day.request_keys.tolist() == sorted(arrived)

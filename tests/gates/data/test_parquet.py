@@ -30,7 +30,7 @@ def _file(path: str, **columns: Any) -> StoredBytes:
 
 
 @pytest.mark.parametrize(
-    ("path", "holds_rows"),
+    ("path", "has_rows"),
     [
         ("part-00000.parquet", True),
         ("part-00000-6f1c.c000.snappy.parquet", True),
@@ -48,7 +48,7 @@ def _file(path: str, **columns: Any) -> StoredBytes:
 )
 def test_what_is_a_file_of_rows(path: str, holds_rows: bool) -> None:
     """Markers, checksums and unfinished files are no data."""
-    assert is_data_path(path) is holds_rows
+    assert is_data_path(path) is has_rows
 
 
 async def test_folders_of_data(tmp_path: Path) -> None:

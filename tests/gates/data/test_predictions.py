@@ -31,11 +31,11 @@ def test_bad_rows_do_not_lose_the_others(
     rows: pd.DataFrame, model: SklearnPredictor, bad: list[int]
 ) -> None:
     """Rows on which a model raises have no answer, all others the answer that they had."""
-    whole = answers(model, rows)
+    complete = answers(model, rows)
     holes = rows.copy()
     holes.loc[bad, "a"] = np.nan
 
-    found = answers(model, holes)
+    result = answers(model, holes)
 
     good = np.ones(500, dtype=bool)
     good[bad] = False
@@ -51,10 +51,10 @@ def test_model_that_raises_on_every_row(
     """The number of calls is limited, and no row has an answer."""
     monkeypatch.setattr(predictions, "MOST_CALLS", 50)
 
-    found = answers(model, rows.assign(a=np.nan))
+    result = answers(model, rows.assign(a=np.nan))
 
-    assert not finite(found).any()
-    assert found.prediction.shape == (500,)
+    assert not finite(result).any()
+    assert result.prediction.shape == (500,)
 
 
 def test_trouble_of_the_machine_is_no_failure(
@@ -84,20 +84,20 @@ def test_positive_label_turns_the_score(rows: pd.DataFrame) -> None:
 
 def test_rounded_scores_are_clipped() -> None:
     """Scores that rounding put outside of [0, 1] are clipped and counted; others stay."""
-    said = Answers(np.arange(4), np.array([1.0000001, -1e-7, 1.1, 0.5]))
+    given = Answers(np.arange(4), np.array([1.0000001, -1e-7, 1.1, 0.5]))
 
-    found, number = clipped(said)
+    result, number = clipped(given)
 
     assert present(found.score).tolist() == [1.0, 0.0, 1.1, 0.5]
     assert number == 2
-    assert finite(found).tolist() == [True, True, False, True]
+    assert finite(result).tolist() == [True, True, False, True]
 
 
 def test_recorded_probabilities() -> None:
     """A list in the column score holds the probability of each class; a missing one is NaN."""
     frame = pd.DataFrame({"prediction": ["a", "b"], "score": [[0.5, 0.3, 0.2], None]})
 
-    found = recorded(frame, ("a", "b", "c"))
+    result = recorded(frame, ("a", "b", "c"))
 
     assert present(found.probabilities)[0].tolist() == [0.5, 0.3, 0.2]
     assert finite(found).tolist() == [True, False]

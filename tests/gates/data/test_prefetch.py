@@ -29,7 +29,7 @@ class Disk:
 
     async def has_read(self, item: int) -> None:
         """Waits until the number was read."""
-        assert await asyncio.to_thread(self.read_whole[item].wait, 10)
+        assert await asyncio.to_thread(self.read_all[item].wait, 10)
 
     @property
     def ended(self) -> list[int]:
@@ -37,7 +37,7 @@ class Disk:
 
     def _read(self, item: int) -> int:
         assert self.free.wait(10)
-        self.read_whole[item].set()
+        self.read_all[item].set()
         if item in self.broken:
             raise OSError(f"{item} is broken")
         return item * 10

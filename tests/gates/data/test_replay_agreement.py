@@ -63,8 +63,8 @@ def test_classes_are_never_near_each_other() -> None:
 
 def test_differences() -> None:
     """By how much numbers differ is there for the message; texts have no differences."""
-    found = compare(Answers(SCORES, SCORES), Answers(SCORES, SCORES + 0.25), rounded=False)
+    comparison = compare(Answers(SCORES, SCORES), Answers(SCORES, SCORES + 0.25), rounded=False)
     texts = Answers(np.array(["a", "b"], dtype=object))
 
-    assert found.differences == pytest.approx(np.full(400, 0.25))
+    assert comparison.differences == pytest.approx(np.full(400, 0.25))
     assert compare(texts, texts, rounded=False).differences.size == 0

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from model_lifecycle.gates.data.request_ids import request_keys
+from model_lifecycle.gates.data.request_ids import hash_request_ids
 from model_lifecycle.gates.data.traffic import (
     Partition,
     batches,
@@ -96,9 +96,13 @@ async def test_window(store: LocalArtifacts) -> None:
         pd.DataFrame({"request_id": ["r0"], "label": [1], "labelled_at": [HOUR]}),
     )
 
-    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=40))
+    partition_list = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=40))
 
-    assert [item.name for item in found] == ["2024-03-01 05h", "2024-03-01 23h", "2024-03-02 00h"]
+    assert [item.name for item in partition_list] == [
+        "2024-03-01 05h",
+        "2024-03-01 23h",
+        "2024-03-02 00h",
+    ]
 
 
 async def test_another_tenants_traffic(store: LocalArtifacts) -> None:
@@ -116,14 +120,14 @@ async def test_hours_read_together(store: LocalArtifacts) -> None:
     for hours in range(3):
         at = HOUR + timedelta(hours=hours)
         await write_traffic(store, "acme", "churn", at, _log(at, rows=hours + 1))
-    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=3))
+    partition_list = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=3))
 
-    batch = await read_partitions(store, found)
+    batch = await read_partitions(store, partition_list)
 
     assert [hour.rows for hour in batch.hours] == [1, 2, 3]
     assert len(batch.frame) == 6
     assert [hour.digest for hour in batch.hours] == [
-        (await read_partition(store, item)).digest for item in found
+        (await read_partition(store, item)).digest for item in partition_list
     ]
 
 
@@ -160,10 +164,10 @@ async def test_labels(store: LocalArtifacts) -> None:
     )
     await write_labels(store, "acme", "churn", HOUR, later, part=1)
 
-    found = await read_labels(store, "acme", "churn", HOUR)
+    read = await read_labels(store, "acme", "churn", HOUR)
 
-    assert found is not None
-    assert dict(zip(found.frame["request_id"], found.frame["label"], strict=True)) == {
+    assert read is not None
+    assert dict(zip(read.frame["request_id"], read.frame["label"], strict=True)) == {
         "a": 1.0,
         "b": 1.0,
     }
@@ -206,10 +210,10 @@ async def test_columns_that_change_type(store: LocalArtifacts) -> None:
     await write_traffic(store, "acme", "churn", HOUR, _log())
     later = HOUR + timedelta(hours=1)
     await write_traffic(store, "acme", "churn", later, _log(later, distance="far"))
-    found = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=2))
+    hours = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=2))
 
     with pytest.raises(InvalidDataset, match="columns differ"):
-        await read_partitions(store, found)
+        await read_partitions(store, hours)
 
 
 def test_days() -> None:
@@ -234,10 +238,10 @@ async def test_rows_of_the_window(store: LocalArtifacts) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     start, end = (HOUR + timedelta(minutes=30)).astimezone(zone), last + timedelta(minutes=30)
 
-    found = await partitions(store, "acme", "churn", start, end)
-    batch = await read_partitions(store, found)
+    hours = await partitions(store, "acme", "churn", start, end)
+    batch = await read_partitions(store, hours)
 
-    assert [(hour.rows, hour.kept) for hour in batch.hours] == [(60, 30), (3, 2)]
+    assert [(hour.rows, hour.window_rows) for hour in batch.hours] == [(60, 30), (3, 2)]
     assert batch.frame["requested_at"].between(start, end, inclusive="left").all()
     assert batch.counts["outside_window"] == 31
     assert batch.counts["of_other_hours"] == 1
@@ -251,10 +255,10 @@ async def test_files_of_other_programs(store: LocalArtifacts) -> None:
         await store.put_bytes(f"{folder}/{name}", b"crc")
     await store.put_bytes(f"{folder}/minute=30/part-00002.parquet", content)
 
-    (found,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
+    (hour,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
     await store.put_bytes(f"{folder.rpartition('/')[0]}/part-00000.parquet", content)
 
-    assert len((await read_partition(store, found)).frame) == 6
+    assert len((await read_partition(store, hour)).frame) == 6
     with pytest.raises(InvalidDataset, match=r"date=2024-03-01/part-00000.parquet lies in no hour"):
         await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
 
@@ -278,12 +282,12 @@ async def test_ids_of_two_types(store: LocalArtifacts) -> None:
     (hour,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))
 
     requests = (await read_partitions(store, [hour])).frame
-    found = await read_labels(store, "acme", "churn", HOUR)
+    read = await read_labels(store, "acme", "churn", HOUR)
 
-    assert found is not None
-    places = pd.Index(found.keys).get_indexer(pd.Index(request_keys(requests["request_id"])))
-    assert places.tolist() == [-1, 0, -1]
-    assert found.left_out == {"labels_without_id": 1, "labels_without_value": 1}
+    assert read is not None
+    positions = pd.Index(read.keys).get_indexer(pd.Index(hash_request_ids(requests["request_id"])))
+    assert positions.tolist() == [-1, 0, -1]
+    assert read.left_out == {"labels_without_id": 1, "labels_without_value": 1}
 
 
 async def test_conflicting_labels(store: LocalArtifacts) -> None:
@@ -298,12 +302,12 @@ async def test_conflicting_labels(store: LocalArtifacts) -> None:
     )
     await write_labels(store, "acme", "churn", HOUR, labels)
 
-    found = await read_labels(store, "acme", "churn", HOUR)
+    read = await read_labels(store, "acme", "churn", HOUR)
 
-    assert found is not None
-    marked = dict(zip(found.frame["request_id"], found.conflicting.tolist(), strict=True))
+    assert read is not None
+    marked = dict(zip(read.frame["request_id"], read.conflicting.tolist(), strict=True))
     assert marked == {"a": True, "b": False, "c": False}
-    assert found.frame.set_index("request_id")["label"]["a"] == 0
+    assert read.frame.set_index("request_id")["label"]["a"] == 0
 
 
 @pytest.mark.parametrize(

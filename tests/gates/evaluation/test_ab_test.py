@@ -218,7 +218,7 @@ async def test_look_after_look(
     monkeypatch.setattr("model_lifecycle.gates.evaluation.ab_day.read_partitions", counting)
     await _serve(world, versions, lift=0.1)
     looks = [await _look(world, versions, hours) for hours in (20, 100, 167, 169)]
-    whole = await ab_test_version(
+    single = await ab_test_version(
         world.registry,
         world.tenant,
         world.model,

@@ -112,19 +112,19 @@ async def test_to_production(world: ModelFixture, kind: type[Clustering]) -> Non
     metadata = await world.registry.get_model(world.tenant, world.model)
     assert metadata is not None
     assert metadata.production_version == versions[1]
-    found = {(row.name, row.kind): row for row in reports[1].metrics}
+    rows = {(row.name, row.kind): row for row in reports[1].metrics}
     now = models[1].predict(log[COLUMNS])
     shares = np.bincount(now) / len(now)
-    agreement = found["cluster_agreement", "limit"]
+    agreement = rows["cluster_agreement", "limit"]
     assert agreement.estimate == pytest.approx(
         adjusted_rand_score(log["prediction"], now), abs=1e-6
     )
     assert agreement.challenger == pytest.approx(agreement.estimate, abs=1e-9)
-    assert found["smallest_cluster", "limit"].estimate == pytest.approx(shares.min(), abs=1e-6)
-    assert found["largest_cluster", "limit"].estimate == pytest.approx(shares.max(), abs=1e-6)
+    assert rows["smallest_cluster", "limit"].estimate == pytest.approx(shares.min(), abs=1e-6)
+    assert rows["largest_cluster", "limit"].estimate == pytest.approx(shares.max(), abs=1e-6)
     sign = 1 if kind is GaussianMixture else -1 / len(log)
     expected = [sign * fitted.score(log[COLUMNS]) for fitted in models]
-    compared = found[fit, "comparison"]
+    compared = rows[fit, "comparison"]
     assert [compared.champion, compared.challenger] == pytest.approx(expected, abs=1e-6)
 
 

@@ -49,7 +49,7 @@ async def _register(
         created_by="tests",
         **more,
     )
-    return max(found.versions)
+    return max(registration.versions)
 
 
 async def _validate(world: ModelFixture, version: int, frame: pd.DataFrame | str) -> GateReport:
@@ -282,7 +282,7 @@ async def test_clustering(world: ModelFixture) -> None:
     report = await _validate(world, version, rows.assign(label=kind))
 
     assert report.verdict is Verdict.PASS, report.sentence
-    found = {(row.name, row.kind): row for row in report.metrics}
+    by_name = {(row.name, row.kind): row for row in report.metrics}
     old, new = (model.predict(rows) for model in models)
     shares = np.bincount(new) / 2000
     expected = {
@@ -293,8 +293,8 @@ async def test_clustering(world: ModelFixture) -> None:
         ("adjusted_rand", "limit"): adjusted_rand_score(kind, new),
     }
     for key, value in expected.items():
-        assert found[key].estimate == pytest.approx(value, abs=1e-6), key
-    inertia = found["inertia", "comparison"]
+        assert by_name[key].estimate == pytest.approx(value, abs=1e-6), key
+    inertia = by_name["inertia", "comparison"]
     assert inertia.challenger == pytest.approx(-models[1].score(rows) / 2000, abs=1e-6)
     assert inertia.champion == pytest.approx(-models[0].score(rows) / 2000, abs=1e-6)
     assert recompute(json.loads(json.dumps(report.document()))).agrees

@@ -33,10 +33,10 @@ async def _relabel(
     from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 
     store, begin = world.registry.artifacts, datetime.fromisoformat(start)
-    found = await partitions(
+    stored = await partitions(
         store, world.tenant, world.model, begin, begin + timedelta(hours=hours)
     )
-    for day in sorted({hour.hour.date() for hour in found}):
+    for day in sorted({hour.hour.date() for hour in stored}):
         at = begin.replace(year=day.year, month=day.month, day=day.day, hour=0)
         labels = present(await read_labels(store, world.tenant, world.model, at)).frame
         rows = [(await read_partition(store, h)).frame for h in found if h.hour.date() == day]

@@ -47,8 +47,8 @@ async def _mirrored(
             latency_ms=slower * rng.lognormal(2, 0.3, len(log)),
         )
         other.loc[rng.random(len(log)) < failing, "error"] = "timeout"
-        kept = other[rng.random(len(log)) >= lost]
-        return change(pd.concat([log, kept], ignore_index=True))
+        remaining = other[rng.random(len(log)) >= lost]
+        return change(pd.concat([log, remaining], ignore_index=True))
 
     end = await world.serve(champion, change=both)
     return await shadow_test_version(
@@ -147,8 +147,8 @@ async def test_rows_that_are_not_what_they_say(
     """Pairs of two requests, and answers of another model, make the test INVALID."""
     report = await _mirrored(world, start, policy=MARGIN, change=change)
 
-    found = {check.name for check in report.checks if not check.ok and check.otherwise}
-    assert found == failed
+    failed_checks = {check.name for check in report.checks if not check.ok and check.otherwise}
+    assert failed_checks == failed
     assert (report.verdict is Verdict.INVALID) is bool(failed)
 
 

@@ -135,7 +135,7 @@ async def test_labels_that_are_corrected(world: ModelFixture, start: str) -> Non
     await write_labels(world.registry.artifacts, world.tenant, world.model, START, corrected)
 
     second = await _look(world, version, start, 22)
-    whole = await shadow_test_version(
+    single = await shadow_test_version(
         world.registry, world.tenant, world.model, version,
         start=start, end=(START + timedelta(hours=21)).isoformat(), actor="tests",
     )  # fmt: skip

@@ -117,7 +117,7 @@ async def test_days_as_blocks_and_progress(world: ModelFixture, champion: int, s
     end = await world.serve(champion, hours=24 * 12, rows=40, step=6)
     heard = []
 
-    report = await world.shadow_test(version, start, end, progress=lambda *said: heard.append(said))
+    report = await world.shadow_test(version, start, end, progress=lambda *step: heard.append(step))
 
     assert report.verdict is Verdict.PASS, report.sentence
     assert heard[0] == (1, 12, "2024-03-01")
@@ -219,8 +219,8 @@ async def test_report_is_plain(world: ModelFixture, champion: int, start: str) -
     assert stored == json.loads(json.dumps(report.document(), allow_nan=False))
     page = (await world.file(report.report_uri, "report.html")).decode()
     assert page.count("data:image/svg+xml;base64,") == 5
-    for told in ("evidence at every look", "<h2>Latency</h2>", "<h2>Who answered what</h2>"):
-        assert told in page
+    for text in ("evidence at every look", "<h2>Latency</h2>", "<h2>Who answered what</h2>"):
+        assert text in page
     assert "improvement over the champion" in page
 
 

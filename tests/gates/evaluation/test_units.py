@@ -162,8 +162,11 @@ async def test_requests_timed(
 
     report = await shadow_test_version(*_where(world, version), start=start, end=end, actor="tests")
 
-    shown = report.detail["latency"]
-    assert (shown["champion replayed"]["n"], shown["challenger replayed"]["n"]) == (timed, timed)
+    measured = report.detail["latency"]
+    assert (measured["champion replayed"]["n"], measured["challenger replayed"]["n"]) == (
+        timed,
+        timed,
+    )
 
 
 async def test_policy_changed_since_the_plan(

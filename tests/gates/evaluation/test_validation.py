@@ -231,7 +231,7 @@ async def test_signature_unlike_the_champions(
 
     frame = make_requests(500, 3)
     features = change(frame[["recent", "older"]])
-    found = await world.registry.register_model(
+    registration = await world.registry.register_model(
         world.tenant,
         world.model,
         LogisticRegression().fit(features, frame["label"]),
@@ -245,7 +245,7 @@ async def test_signature_unlike_the_champions(
         world.registry,
         world.tenant,
         world.model,
-        max(found.versions),
+        max(registration.versions),
         data=world.held_out(frame),
         actor="tests",
     )

@@ -7,7 +7,7 @@ from support.present import present
 from model_lifecycle.gates.aggregates.holdout import HeldOut, row_sums
 from model_lifecycle.gates.inference.fixed_sample import judge_rows
 from model_lifecycle.gates.metrics.losses import Answers
-from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.hypotheses import policy_hypotheses
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
 from model_lifecycle.gates.report import MetricRow
 from model_lifecycle.gates.statistics import tango
@@ -41,7 +41,7 @@ def _judge(
 ) -> tuple[MetricRow, ...]:
     found = claims(policy.comparisons, policy.limits, policy.slices, champion=champion is not None)
     data = HeldOut(labels, challenger, champion, units)
-    return judge_rows(policy, found, row_sums(found, data)[0])
+    return judge_rows(policy, hypotheses, row_sums(hypotheses, data)[0])
 
 
 @pytest.mark.parametrize("metric", ["brier", "log_loss", "accuracy"])

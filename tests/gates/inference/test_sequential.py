@@ -11,7 +11,7 @@ from support.shadow_policies import hourly
 from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
 from model_lifecycle.gates.formatting import count
 from model_lifecycle.gates.inference.sequential import judge_blocks, look_at
-from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.hypotheses import policy_hypotheses
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.gates.report import MetricRow
 from model_lifecycle.registry.domain.evidence import Verdict
@@ -19,7 +19,7 @@ from model_lifecycle.registry.domain.evidence import Verdict
 #: What a block holds: a summary for each hypothesis and slice.
 Block = dict[tuple[str, str | None], BlockSummary]
 POLICY = hourly(comparisons=(Comparison("brier", 0.01),))
-(CLAIM,) = claims(POLICY.comparisons, (), (), champion=True)
+(CLAIM,) = policy_hypotheses(POLICY.comparisons, (), (), champion=True)
 
 
 def _cells(x: np.ndarray) -> list[tuple[str, BlockSummary]]:
@@ -33,10 +33,12 @@ def _cells(x: np.ndarray) -> list[tuple[str, BlockSummary]]:
 
 def _judge(x: np.ndarray, margin: float = 0.01, **values: Any) -> tuple[MetricRow, dict[str, Any]]:
     policy = hourly(comparisons=(Comparison("brier", margin),), **values)
-    found = claims(policy.comparisons, (), (), champion=True)
-    tally = ReplayAggregate(blocks={name: {(found[0].key, None): c} for name, c in _cells(x)})
-    rows, shown = judge_blocks(policy, found, tally)
-    return rows[0], shown["looks"][0]
+    hypotheses = policy_hypotheses(policy.comparisons, (), (), champion=True)
+    aggregate = ReplayAggregate(
+        blocks={name: {(hypotheses[0].key, None): c} for name, c in _cells(x)}
+    )
+    rows, detail = judge_blocks(policy, hypotheses, aggregate)
+    return rows[0], detail["looks"][0]
 
 
 def test_peeking_at_dependent_traffic_keeps_the_error_rate() -> None:
@@ -57,12 +59,12 @@ def test_rare_disagreement_keeps_the_error_rate() -> None:
     """Models that differ in one request of 500, always to the worse, at a margin of just that:
     hardly any test passes, although most see no difference in variance for long."""
     policy = hourly(comparisons=(Comparison("accuracy", 0.002),))
-    (claim,) = claims(policy.comparisons, (), (), champion=True)
+    (hypothesis,) = policy_hypotheses(policy.comparisons, (), (), champion=True)
     rng = np.random.default_rng(21)
     passes = 0
     for _ in range(150):
         x = -(rng.random((60, 35)) < 0.002).astype(float)
-        looks = look_at(policy, claim, _cells(x), 0.05)
+        looks = look_at(policy, hypothesis, _cells(x), 0.05)
         passes += any(look.verdict is Verdict.PASS for look in looks)
 
     assert passes / 150 <= 0.06
@@ -148,8 +150,8 @@ def _judge_unequal(**values: Any) -> tuple[MetricRow, dict[str, Any]]:
         name: {(found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)}
         for name, x in _unequal(0.3, -0.05)
     }
-    rows, shown = judge_blocks(policy, found, ReplayAggregate(blocks=blocks))
-    return rows[0], shown
+    rows, detail = judge_blocks(policy, hypotheses, ReplayAggregate(blocks=blocks))
+    return rows[0], detail
 
 
 def test_the_estimate_is_a_mean_over_requests() -> None:
@@ -179,8 +181,8 @@ def test_a_policy_may_weigh_blocks_equally() -> None:
 def test_blocks_of_unequal_size_count_as_their_effective_number() -> None:
     """The minimum counts (Σ n)² / Σ n², not blocks: 672 hours of which 168 are busy are worth
     about 178."""
-    row, shown = _judge_unequal(min_blocks=180)
-    (effect,) = shown["design_effects"]
+    row, detail = _judge_unequal(min_blocks=180)
+    (effect,) = detail["design_effects"]
 
     assert effect["effective_blocks"] == pytest.approx(178, abs=1)
     assert row.verdict is Verdict.INCONCLUSIVE
@@ -191,17 +193,17 @@ def test_blocks_of_unequal_size_count_as_their_effective_number() -> None:
 def test_one_huge_block_does_not_decide() -> None:
     """Where one block holds nearly all requests, there is no verdict, however many blocks."""
     policy = hourly(comparisons=(Comparison("brier", 0.01),))
-    found = claims(policy.comparisons, (), (), champion=True)
+    hypotheses = policy_hypotheses(policy.comparisons, (), (), champion=True)
     rng = np.random.default_rng(27)
     blocks: dict[str, Block] = {
         f"{date(2024, 1, 1) + timedelta(day)}": {
-            (found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)
+            (hypotheses[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)
         }
         for day in range(60)
         for x in [rng.normal(0.05, 0.01, 100_000 if day == 30 else 20)]
     }
 
-    rows, _ = judge_blocks(policy, found, ReplayAggregate(blocks=blocks))
+    rows, _ = judge_blocks(policy, hypotheses, ReplayAggregate(blocks=blocks))
 
     assert rows[0].verdict is Verdict.INCONCLUSIVE
     assert "worth 1.0" in rows[0].sentence
@@ -211,7 +213,7 @@ def test_no_verdict_before_a_week() -> None:
     """By default a challenger that is better on weekdays and far worse at weekends does not pass on
     a Tuesday."""
     policy = ShadowPolicy(comparisons=(Comparison("brier", 0.01),), block="hour")
-    found = claims(policy.comparisons, (), (), champion=True)
+    hypotheses = policy_hypotheses(policy.comparisons, (), (), champion=True)
     rng = np.random.default_rng(28)
     start = datetime(2024, 3, 4, tzinfo=UTC)
     cells = []
@@ -220,7 +222,7 @@ def test_no_verdict_before_a_week() -> None:
         x = rng.normal(0.01 if at.weekday() < 5 else -0.09, 0.1, 60)
         cells.append((f"{at:%Y-%m-%d %H:00}", BlockSummary.of(x, np.zeros(60), -x)))
 
-    looks = look_at(policy, found[0], cells, 0.05)
+    looks = look_at(policy, hypotheses[0], cells, 0.05)
 
     assert all("of the 168 hours" in look.too_little for look in looks[30:167])
     assert not any(look.verdict is Verdict.PASS for look in looks)

@@ -77,11 +77,11 @@ def test_several_classes_as_scikit_learn_has_them() -> None:
     from sklearn.metrics import brier_score_loss, log_loss
 
     labels = np.array(["a", "c", "b"], dtype=object)
-    said = Answers(labels, None, PROBABILITIES, ("a", "b", "c"))
+    answers = Answers(labels, None, PROBABILITIES, ("a", "b", "c"))
     classes = Classes(("a", "b", "c"))
 
-    brier = losses(METRICS["brier"], labels, said, classes=classes).mean()
-    log = losses(METRICS["log_loss"], labels, said, classes=classes).mean()
+    brier = losses(METRICS["brier"], labels, answers, classes=classes).mean()
+    log = losses(METRICS["log_loss"], labels, answers, classes=classes).mean()
 
     assert brier == pytest.approx(brier_score_loss(labels, PROBABILITIES, labels=list("abc")))
     assert log == pytest.approx(log_loss(labels, PROBABILITIES, labels=list("abc")))
@@ -90,9 +90,9 @@ def test_several_classes_as_scikit_learn_has_them() -> None:
 def test_class_that_one_model_does_not_know() -> None:
     """A model of two classes gave nothing to a third; its columns count by name."""
     classes = Classes(("a", "b", "c"))
-    said = Answers(np.array(["b", "b"]), np.array([0.6, 0.6]), None, ("a", "b"))
+    answers = Answers(np.array(["b", "b"]), np.array([0.6, 0.6]), None, ("a", "b"))
 
-    brier = losses(METRICS["brier"], np.array(["c", "b"], dtype=object), said, classes=classes)
+    brier = losses(METRICS["brier"], np.array(["c", "b"], dtype=object), answers, classes=classes)
 
     assert brier == pytest.approx([0.6**2 + 0.4**2 + 1, 2 * 0.4**2])
 

@@ -14,7 +14,7 @@ RNG = np.random.default_rng(2)
 LABELS = (RNG.random(500) < 0.4).astype(int)
 SCORES = RNG.random(500)
 BINARY = Answers((SCORES > 0.5).astype(int), SCORES)
-TRUE, SAID = RNG.normal(10, 3, 500), RNG.normal(10, 3, 500)
+TRUE, PREDICTED = RNG.normal(10, 3, 500), RNG.normal(10, 3, 500)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_classification(name: str, expected: float) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("absolute_error", oracle.mean_absolute_error(TRUE, SAID)),
-        ("squared_error", oracle.mean_squared_error(TRUE, SAID)),
+        ("absolute_error", oracle.mean_absolute_error(TRUE, PREDICTED)),
+        ("squared_error", oracle.mean_squared_error(TRUE, PREDICTED)),
     ],
 )
 def test_regression(name: str, expected: float) -> None:
     """The mean loss is scikit-learn's measure."""
-    assert expected == pytest.approx(losses(METRICS[name], TRUE, Answers(SAID)).mean())
+    assert expected == pytest.approx(losses(METRICS[name], TRUE, Answers(PREDICTED)).mean())
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.labels])
@@ -51,34 +51,34 @@ def test_within_its_span(name: str) -> None:
         return
     answers = Answers(np.array([0, 1]), np.array([0.0, 1.0]))
 
-    found = losses(metric, np.array([1, 0]), answers)
+    values = losses(metric, np.array([1, 0]), answers)
 
-    assert found.max() == pytest.approx(metric.span)
+    assert values.max() == pytest.approx(metric.span)
 
 
 def test_bound() -> None:
     """A bound clips the loss of each request."""
-    found = losses(
+    values = losses(
         METRICS["absolute_error"], np.array([0.0, 0.0]), Answers(np.array([1.0, 9.0])), 5
     )
 
-    assert found.tolist() == [1.0, 5.0]
+    assert values.tolist() == [1.0, 5.0]
 
 
 def test_text_labels() -> None:
     """Accuracy works on names of classes."""
     labels = np.array(["a", "b", "b"], dtype=object)
 
-    found = losses(METRICS["accuracy"], labels, Answers(np.array(["a", "a", "b"], dtype=object)))
+    values = losses(METRICS["accuracy"], labels, Answers(np.array(["a", "a", "b"], dtype=object)))
 
-    assert found.tolist() == [0.0, 1.0, 0.0]
+    assert values.tolist() == [0.0, 1.0, 0.0]
 
 
 def test_truth_values() -> None:
     """Labels can be true and false."""
-    found = losses(METRICS["brier"], LABELS.astype(bool), BINARY)
+    values = losses(METRICS["brier"], LABELS.astype(bool), BINARY)
 
-    assert np.array_equal(losses(METRICS["brier"], LABELS, BINARY), found)
+    assert np.array_equal(losses(METRICS["brier"], LABELS, BINARY), values)
 
 
 @pytest.mark.parametrize(

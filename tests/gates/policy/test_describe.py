@@ -60,7 +60,7 @@ def test_a_policy_that_lets_columns_go_says_so() -> None:
     """Whoever reads the report sees that the challenger may do with fewer columns."""
     strict = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
     lenient = replace(strict, may_drop_columns=True)
-    told = "the signature may lack columns of the champion's"
+    sentence = "the signature may lack columns of the champion's"
 
-    assert told in policy_sentences(Gate.VALIDATION, lenient.document())[1]
-    assert told not in policy_sentences(Gate.VALIDATION, strict.document())[1]
+    assert sentence in policy_sentences(Gate.VALIDATION, lenient.document())[1]
+    assert sentence not in policy_sentences(Gate.VALIDATION, strict.document())[1]

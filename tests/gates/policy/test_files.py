@@ -70,10 +70,10 @@ def test_yaml_json_and_python_are_one_policy(tmp_path: Path) -> None:
     """However a policy is written, it has one fingerprint."""
     file = tmp_path / "policy.yaml"
     file.write_text(YAML)
-    shown = json.dumps(STATED.document(), indent="\t")
+    text = json.dumps(STATED.document(), indent="\t")
 
     assert read_policy(file).fingerprint == STATED.fingerprint
-    assert parse_policy(shown).fingerprint == STATED.fingerprint
+    assert parse_policy(text).fingerprint == STATED.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_mistakes_have_their_line(before: str, after: str, line: int, problem: s
     assert before in YAML
     text = YAML.replace(before, after)
 
-    with pytest.raises(InvalidInput, match=f"line {line}\\b") as told:
+    with pytest.raises(InvalidInput, match=f"line {line}\\b") as error:
         parse_policy(text)
 
-    assert problem in str(told.value)
+    assert problem in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", "a: &x [*x]", "? [a]\n: 1"])

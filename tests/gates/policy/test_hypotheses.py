@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from model_lifecycle.gates.policy.criteria import Comparison, Limit, SliceLimit
-from model_lifecycle.gates.policy.hypotheses import claims
+from model_lifecycle.gates.policy.hypotheses import policy_hypotheses
 
 CHAMPION, CHALLENGER = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0, 0.0])
 
 
 @pytest.mark.parametrize(
-    ("limit", "shown", "holds"),
+    ("limit", "displayed", "holds"),
     [
         (Limit("brier", maximum=0.3), 0.25, True),
         (Limit("brier", maximum=0.2), 0.25, False),
@@ -24,22 +24,24 @@ CHAMPION, CHALLENGER = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0, 
 def test_limits(limit: Limit, shown: float, holds: bool) -> None:
     """Whatever its direction, a limit holds when the mean of x lies above the threshold, and a
     person reads the measure and the limit as stated."""
-    (claim,) = claims((), (limit,), (), champion=True)
+    (hypothesis,) = policy_hypotheses((), (limit,), (), champion=True)
 
-    x = claim.values(None, CHALLENGER).mean()
+    x = hypothesis.values(None, CHALLENGER).mean()
 
-    assert holds == (x > claim.threshold)
-    assert shown == pytest.approx(claim.shown(x))
-    assert claim.demand == pytest.approx(claim.shown(claim.threshold))
+    assert holds == (x > hypothesis.threshold)
+    assert displayed == pytest.approx(hypothesis.to_display(x))
+    assert hypothesis.configured_threshold == pytest.approx(
+        hypothesis.to_display(hypothesis.threshold)
+    )
 
 
 @pytest.mark.parametrize("metric", ["brier", "accuracy"])
 def test_comparison(metric: str) -> None:
     """An improvement is positive, whatever the measure's direction."""
-    (claim,) = claims((Comparison(metric, 0.1),), (), (), champion=True)
+    (hypothesis,) = policy_hypotheses((Comparison(metric, 0.1),), (), (), champion=True)
 
-    assert claim.values(CHAMPION, CHALLENGER).tolist() == [0.0, 1.0, 0.0, 0.0]
-    assert (claim.threshold, claim.shown(0.25)) == (-0.1, 0.25)
+    assert hypothesis.values(CHAMPION, CHALLENGER).tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert (hypothesis.threshold, hypothesis.to_display(0.25)) == (-0.1, 0.25)
 
 
 def test_what_applies() -> None:
@@ -50,8 +52,8 @@ def test_what_applies() -> None:
         (SliceLimit("a", "brier", margin=0.1), SliceLimit("a", "brier", maximum=0.3)),
     )
 
-    with_champion = [c.key for c in claims(*stated, champion=True)]
-    without = [c.key for c in claims(*stated, champion=False)]
+    with_champion = [c.key for c in policy_hypotheses(*stated, champion=True)]
+    without = [c.key for c in policy_hypotheses(*stated, champion=False)]
 
     assert with_champion == [
         "comparison:brier:margin:0.1",

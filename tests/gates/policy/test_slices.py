@@ -43,9 +43,9 @@ def test_values_beyond_the_number_are_told_and_the_policy_decides(
     unjudged: str, otherwise: Verdict | None
 ) -> None:
     """Values that are not judged are counted, and keep the gate from PASS by default."""
-    claim = _claim(replace(LIMIT, max_values=50, unjudged=unjudged))
+    hypothesis = _claim(replace(LIMIT, max_values=50, unjudged=unjudged))
 
-    selection = select_slices(claim, {f"{number}": 200 for number in range(61)})
+    selection = select_slices(hypothesis, {f"{number}": 200 for number in range(61)})
     (check,) = slice_checks([selection], "rows")
 
     assert len(selection.judged) == 50
@@ -66,9 +66,9 @@ def test_small_values_are_counted() -> None:
 
 def test_the_choice_does_not_depend_on_the_order() -> None:
     """Of values of equal size the first by name are judged."""
-    claim = _claim(replace(LIMIT, max_values=2))
+    hypothesis = _claim(replace(LIMIT, max_values=2))
 
-    assert select_slices(claim, {"b": 200, "c": 200, "a": 200}).judged == ("a", "b")
+    assert select_slices(hypothesis, {"b": 200, "c": 200, "a": 200}).judged == ("a", "b")
 
 
 def test_a_shadow_test_with_unjudged_slices_does_not_pass() -> None:
@@ -76,13 +76,13 @@ def test_a_shadow_test_with_unjudged_slices_does_not_pass() -> None:
     policy = ShadowPolicy(
         comparisons=(Comparison("brier", 0.01),), slices=(replace(LIMIT, max_values=1),)
     )
-    whole, part = claims(policy.comparisons, (), policy.slices, champion=True)
+    comparison, part = policy_hypotheses(policy.comparisons, (), policy.slices, champion=True)
     x = np.full(200, 0.05)
     cell = BlockSummary.of(x, np.zeros(200), -x)
-    tally = ReplayAggregate(
+    aggregate = ReplayAggregate(
         blocks={
             f"2024-03-{day:02} 00:00": {
-                (whole.key, None): cell + cell,
+                (comparison.key, None): cell + cell,
                 (part.key, "north"): cell,
                 (part.key, "south"): cell,
             }
@@ -90,8 +90,8 @@ def test_a_shadow_test_with_unjudged_slices_does_not_pass() -> None:
         }
     )
 
-    rows, _ = judge_blocks(policy, (whole, part), tally)
-    checks = tuple(slice_checks(slice_selections((whole, part), tally), "requests"))
+    rows, _ = judge_blocks(policy, (comparison, part), aggregate)
+    checks = tuple(slice_checks(slice_selections((comparison, part), aggregate), "requests"))
     verdict = combine(rows, checks)
 
     assert rows[0].verdict is Verdict.PASS

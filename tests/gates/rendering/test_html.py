@@ -162,10 +162,10 @@ def test_times_in_the_picture(
     times: tuple[float, float, float] | tuple[float, float] | tuple[float], expected: list[str]
 ) -> None:
     """Ticks of latencies are plain numbers, over less than a decade as over several."""
-    curve = [[time, (place + 1) / len(times)] for place, time in enumerate(times)]
-    shown = {"measured": "as served", "n": len(times), "curve": curve}
+    curve = [[time, (index + 1) / len(times)] for index, time in enumerate(times)]
+    latency = {"measured": "as served", "n": len(times), "curve": curve}
 
-    (svg,) = _drawn({"latency": {"champion served": shown}})
+    (svg,) = _drawn({"latency": {"champion served": latency}})
 
     assert re.findall(r"<!-- (\S+ ms) -->", svg) == expected
 

@@ -14,11 +14,11 @@ SECOND = np.round(RNG.normal(LABELS * 1.5, 1.0), 1)
 
 def test_areas_are_sklearns() -> None:
     """Both areas are scikit-learn's, ties included."""
-    found = compare_auc(LABELS, FIRST, SECOND)
+    comparison = compare_auc(LABELS, FIRST, SECOND)
 
-    assert found is not None
+    assert comparison is not None
     expected = (roc_auc_score(LABELS, FIRST), roc_auc_score(LABELS, SECOND))
-    assert expected == pytest.approx((found.first, found.second))
+    assert expected == pytest.approx((comparison.first, comparison.second))
     assert auc(LABELS, FIRST) == pytest.approx(expected[0])
 
 
@@ -35,18 +35,18 @@ def test_variance_from_all_pairs() -> None:
     )
     expected = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
 
-    found = compare_auc(LABELS, FIRST, SECOND)
+    comparison = compare_auc(LABELS, FIRST, SECOND)
 
-    assert found is not None
-    assert expected == pytest.approx(found.standard_error)
+    assert comparison is not None
+    assert expected == pytest.approx(comparison.standard_error)
 
 
 def test_same_model() -> None:
     """A model compared with itself does not differ, and surely so."""
-    found = compare_auc(LABELS, FIRST, FIRST)
+    comparison = compare_auc(LABELS, FIRST, FIRST)
 
-    assert found is not None
-    assert pytest.approx((found.difference, found.standard_error)) == (0.0, 0.0)
+    assert comparison is not None
+    assert pytest.approx((comparison.difference, comparison.standard_error)) == (0.0, 0.0)
 
 
 def test_one_class_only() -> None:

@@ -55,11 +55,11 @@ def test_the_grid_never_shows_more() -> None:
     """Sharing values out on the grid loses a little wealth and never makes any."""
     x = np.clip(np.random.default_rng(1).normal(0.02, 0.2, 10_000), -1, 1)
 
-    found = Grid.of(x, 1.0).log_e(-0.01)
+    log_e = Grid.of(x, 1.0).log_e(-0.01)
     exact = log_e_mean(x, -0.01, -1.0), log_e_mean(-x, 0.01, -1.0)
 
-    assert all(a <= b + 1e-6 for a, b in zip(found, exact, strict=True))
-    assert exact == pytest.approx(found, rel=0.01)
+    assert all(a <= b + 1e-6 for a, b in zip(log_e, exact, strict=True))
+    assert exact == pytest.approx(log_e, rel=0.01)
 
 
 def test_parts_add_to_the_bit() -> None:

@@ -16,9 +16,9 @@ def test_close_to_the_formula() -> None:
     x = rng.normal(0, 1, 80)[clusters] + rng.normal(0, 1, 2000)
     known = mean_estimate(x, clusters)
 
-    found = clustered_bounds(lambda rows: float(x[rows].mean()), clusters, 0.05)
+    bounds = clustered_bounds(lambda rows: float(x[rows].mean()), clusters, 0.05)
 
-    assert found == pytest.approx((known.lower_bound(0.05), known.upper_bound(0.05)), abs=0.03)
+    assert bounds == pytest.approx((known.lower_bound(0.05), known.upper_bound(0.05)), abs=0.03)
 
 
 def test_seeded() -> None:

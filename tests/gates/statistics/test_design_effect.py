@@ -8,9 +8,9 @@ from model_lifecycle.gates.statistics.design_effect import design_effect, larges
 
 def _effect(x: np.ndarray, days: int) -> float:
     blocks = x.reshape(days, -1)
-    found = design_effect(blocks.mean(axis=1), [blocks.shape[1]] * days, x.var(ddof=1))
-    assert found is not None
-    return found
+    effect = design_effect(blocks.mean(axis=1), [blocks.shape[1]] * days, x.var(ddof=1))
+    assert effect is not None
+    return effect
 
 
 def test_independent_requests() -> None:

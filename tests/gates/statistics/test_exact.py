@@ -58,7 +58,7 @@ def test_moments() -> None:
     """Mean and variance are those of numpy, also far from 0."""
     x = np.random.default_rng(3).normal(1e6, 2.0, 5000)
 
-    found = Sums.of(x).moments
+    moments = Sums.of(x).moments
 
     assert found.n == 5000
     assert found.mean == pytest.approx(x.mean(), rel=1e-14)

@@ -23,11 +23,11 @@ def test_parts_add_exactly() -> None:
 def test_quantiles() -> None:
     """Quantiles are those of the values, to one bucket."""
     x = np.random.default_rng(7).lognormal(2, 1, 20_001)
-    found = LogHistogram.of(x)
+    histogram = LogHistogram.of(x)
 
     for p in (0.5, 0.95, 0.99):
         truth = float(np.quantile(x, p, method="inverted_cdf"))
-        assert truth <= found.quantile(p) * (1 + 1e-9) <= truth * GROWTH * (1 + 1e-8)
+        assert truth <= histogram.quantile(p) * (1 + 1e-9) <= truth * GROWTH * (1 + 1e-8)
 
 
 def test_nothing() -> None:

@@ -10,9 +10,9 @@ from model_lifecycle.gates.statistics import mcnemar
 
 def test_published_table() -> None:
     """The published table (59, 6, 16, 80) gives its three published p-values."""
-    found = (mcnemar.asymptotic_p(6, 16), mcnemar.exact_p(6, 16), mcnemar.mid_p(6, 16))
+    values = (mcnemar.asymptotic_p(6, 16), mcnemar.exact_p(6, 16), mcnemar.mid_p(6, 16))
 
-    assert found == pytest.approx((0.033006, 0.052479, 0.034690), abs=5e-7)
+    assert values == pytest.approx((0.033006, 0.052479, 0.034690), abs=5e-7)
 
 
 @given(st.integers(0, 200), st.integers(0, 200))

@@ -19,10 +19,10 @@ def test_split_anywhere(numbers: list[float], cuts: list[int]) -> None:
 
     merged = sum((Moments.of(part) for part in parts), Moments())
 
-    whole = Moments.of(numbers)
-    assert whole.n == merged.n
-    assert whole.mean == pytest.approx(merged.mean, rel=1e-9, abs=1e-6)
-    assert whole.m2 == pytest.approx(merged.m2, rel=1e-9, abs=1e-3)
+    complete = Moments.of(numbers)
+    assert complete.n == merged.n
+    assert complete.mean == pytest.approx(merged.mean, rel=1e-9, abs=1e-6)
+    assert complete.m2 == pytest.approx(merged.m2, rel=1e-9, abs=1e-3)
 
 
 def test_any_order() -> None:

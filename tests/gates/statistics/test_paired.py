@@ -16,22 +16,24 @@ DAYS = np.sort(np.random.default_rng(8).integers(0, 23, 400))
 @pytest.mark.parametrize("null", [0.0, -0.01, 0.05])
 def test_rows_as_units_are_students_t(null: float) -> None:
     """Without clusters the p-values are scipy's."""
-    found = mean_estimate(ROWS)
+    estimate = mean_estimate(ROWS)
 
-    assert found.p_greater(null) == pytest.approx(
+    assert estimate.p_greater(null) == pytest.approx(
         ttest_1samp(ROWS, null, alternative="greater").pvalue
     )
-    assert found.p_less(null) == pytest.approx(ttest_1samp(ROWS, null, alternative="less").pvalue)
+    assert estimate.p_less(null) == pytest.approx(
+        ttest_1samp(ROWS, null, alternative="less").pvalue
+    )
 
 
 def test_bounds_are_students_t() -> None:
     """Without clusters the bounds are scipy's."""
     expected = ttest_1samp(ROWS, 0).confidence_interval(0.90)
 
-    found = mean_estimate(ROWS)
+    estimate = mean_estimate(ROWS)
 
     assert (expected.low, expected.high) == pytest.approx(
-        (found.lower_bound(0.05), found.upper_bound(0.05))
+        (estimate.lower_bound(0.05), estimate.upper_bound(0.05))
     )
 
 
@@ -39,10 +41,12 @@ def test_clusters_as_statsmodels() -> None:
     """With clusters the standard error is the cluster-robust one of an intercept."""
     fit = sm.OLS(ROWS, np.ones(ROWS.size)).fit(cov_type="cluster", cov_kwds={"groups": DAYS})
 
-    found = mean_estimate(ROWS, DAYS)
+    estimate = mean_estimate(ROWS, DAYS)
 
-    assert (fit.params[0], fit.bse[0]) == pytest.approx((found.estimate, found.standard_error))
-    assert np.unique(DAYS).size == found.units
+    assert (fit.params[0], fit.bse[0]) == pytest.approx(
+        (estimate.estimate, estimate.standard_error)
+    )
+    assert np.unique(DAYS).size == estimate.units
 
 
 def test_one_row_a_cluster() -> None:
@@ -61,15 +65,15 @@ def test_copies_prove_nothing() -> None:
 @pytest.mark.parametrize("rows", [[], [1.0]])
 def test_too_few(rows: list[float]) -> None:
     """Fewer than two units bound nothing and prove nothing."""
-    found = mean_estimate(rows)
+    estimate = mean_estimate(rows)
 
-    assert not found.lower_bound(0.05) > -math.inf
-    assert found.p_greater(-1.0) == 1.0
+    assert not estimate.lower_bound(0.05) > -math.inf
+    assert estimate.p_greater(-1.0) == 1.0
 
 
 def test_least_error() -> None:
     """A least standard error widens an interval and never narrows it."""
-    found = mean_estimate(ROWS)
+    estimate = mean_estimate(ROWS)
 
-    assert found.with_least_error(1.0).standard_error == 1.0
-    assert found.with_least_error(0.0) == found
+    assert estimate.with_least_error(1.0).standard_error == 1.0
+    assert estimate.with_least_error(0.0) == estimate

@@ -15,12 +15,12 @@ def test_statsmodels_agrees(counted: tuple[int, int], alpha: float) -> None:
     """The two one-sided bounds are the ends of statsmodels' two-sided interval."""
     expected = proportion_confint(*counted, alpha=2 * alpha, method="wilson")
 
-    found = (
+    bounds = (
         proportion.lower_bound(*counted, alpha),
         proportion.upper_bound(*counted, alpha),
     )
 
-    assert expected == pytest.approx(found, abs=1e-9)
+    assert expected == pytest.approx(bounds, abs=1e-9)
 
 
 @given(counts, st.floats(0.01, 0.99))

@@ -15,12 +15,10 @@ def test_reference_value() -> None:
     first = Arm(3000, 1396.87 / 3000, (52377.9767 - 1396.87**2 / 3000) / 2999)
     second = Arm(3461, 2422.7 / 3461, (134698.29 - 2422.7**2 / 3461) / 3460)
 
-    found = difference(first, second, 0.0, alpha=0.05, alpha_less=0.05, expected=5000)
+    gap = difference(first, second, 0.0, alpha=0.05, alpha_less=0.05, expected=5000)
 
-    assert (found.estimate, found.standard_error) == pytest.approx(
-        (0.234376667, 0.129830813), abs=1e-8
-    )
-    assert found.lower == pytest.approx(-0.126568442, abs=1e-8)
+    assert (gap.estimate, gap.standard_error) == pytest.approx((0.234376667, 0.129830813), abs=1e-8)
+    assert gap.lower == pytest.approx(-0.126568442, abs=1e-8)
 
 
 def test_ratio_by_the_delta_method() -> None:
@@ -44,6 +42,6 @@ def test_ratio_by_the_delta_method() -> None:
         )
     ]
 
-    found = ratio_arm(500, sums[0], sums[1], (sums[2], sums[3]), sums[4])
+    arm = ratio_arm(500, sums[0], sums[1], (sums[2], sums[3]), sums[4])
 
-    assert math.sqrt(found.variance / 500) == pytest.approx(np.std(ratios), rel=0.2)
+    assert math.sqrt(arm.variance / 500) == pytest.approx(np.std(ratios), rel=0.2)
