@@ -48,7 +48,7 @@ def plural(noun: str, number: int) -> str:
 def deciding_sentence(
     verdict: Verdict, rows: tuple[MetricRow, ...], checks: tuple[Check, ...]
 ) -> str:
-    """The gate's verdict with the numbers that made it."""
+    """The gate's verdict with the numbers that decided."""
     problems = [check.message for check in checks if not check.ok and check.otherwise is verdict]
     sentences = [row.sentence for row in rows if row.verdict is verdict]
     if verdict is Verdict.INVALID:

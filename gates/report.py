@@ -1,4 +1,4 @@
-"""What a gate says: a verdict with the numbers behind it, as frozen values and plain finite JSON.
+"""Reports of gates: a verdict with the numbers behind it, as frozen values and plain finite JSON.
 
 Standard library only. A bound that does not exist (one-sided, or not computable) is None: the
 documents hold neither NaN nor infinity.
@@ -20,10 +20,10 @@ DEMANDS = ("comparison", "limit")
 
 @dataclass(frozen=True)
 class Check:
-    """One look at the data. ``otherwise`` is what the gate says when it is not ``ok``: INVALID
-    where the data cannot be judged, FAIL where the candidate is to blame, INCONCLUSIVE where
-    something that a PASS needs was not judged, None for a warning. ``checked`` is false where there
-    was nothing to look at: such a check is never ``ok``."""
+    """One check of the data. ``otherwise`` is the gate's verdict if the check is not ``ok``:
+    INVALID where the data cannot be judged, FAIL where the candidate causes the problem,
+    INCONCLUSIVE where something that a PASS needs was not judged, None for a warning. ``checked``
+    is false where the data for the check are missing: such a check is never ``ok``."""
 
     name: str
     ok: bool
@@ -50,7 +50,7 @@ class Check:
 
 
 def not_checked(name: str, message: str) -> Check:
-    """A check that could not be made, and why."""
+    """A check whose data are missing, with the reason."""
     return Check(name, False, message, None, checked=False)
 
 
@@ -62,10 +62,10 @@ class MetricRow:
     better; ``threshold`` is minus the margin), ``limit`` (``estimate`` is the version's own value),
     ``slice`` (either, within one value of a column) or ``shown`` (does not decide, no verdict).
     ``lower`` and ``upper`` bound the estimate, each with its own one-sided error rate; ``passes``
-    says on which side of the threshold the interval has to lie: ``above`` or ``below``.
+    is the side of the threshold on which the interval has to lie: ``above`` or ``below``.
     ``p_pass`` and ``p_fail`` are the p-values of the two one-sided tests, valid at every look where
     the gate looks repeatedly. ``units`` is what was counted as independent; ``decided_at`` the
-    look at which the verdict fell; ``forecast`` the units a verdict would take, when undecided;
+    look that reached the verdict; ``forecast`` the units a verdict would take, when undecided;
     ``too_little`` why no verdict may be reached yet, whatever the interval shows.
     """
 
@@ -117,7 +117,7 @@ _NUMBERS = (
 class GateReport:
     """One run of a gate on one version, complete enough to repeat it.
 
-    ``sentence`` says the verdict with the number that decided. ``counts`` are totals (rows,
+    ``sentence`` states the verdict with the number that decided. ``counts`` are totals (rows,
     requests, blocks …), ``reproduction`` the inputs with their digests, ``attempts`` how often this
     gate has judged this version, or any version on the same data, this run included. ``detail``
     holds what the plots show, and the sums that the verdict follows from.

@@ -15,7 +15,8 @@ from ..statistics.exact import ExactSum
 
 Floats = NDArray[np.float64]
 
-#: Outcomes are counted in parts of this size, whole numbers of which add without rounding.
+#: Outcomes are counted in parts of this size, integer multiples of which add without rounding.
+
 PARTS = 1 << 20
 
 

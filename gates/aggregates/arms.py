@@ -57,7 +57,7 @@ class ArmAggregate:
     def looks(self, policy: ABPolicy) -> list[dict[str, Any]]:
         """After each day: for every arm its units and, for every outcome, the sums over units (see
         :mod:`.ab_outcome_sums`); how many ``days`` so far had both arms, and how many units were
-        seen in both, which count in the arm of their first request."""
+        in both, which count in the arm of their first request."""
         total: pd.DataFrame | None = None
         looks, days = [], 0
         for day, frame in sorted(self.days.items()):
@@ -93,8 +93,8 @@ def _aggregation(column: str) -> str:
 
 
 def _by_first_arm(total: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Units once each, with all they did, in the arm that they were seen in first; and how many
-    were seen in both. Where a unit went afterwards may follow from what it was shown."""
+    """Units once each, with all of their requests, in the arm of their first request; and how many
+    have requests in both. A later arm may be a consequence of the first one."""
     names = total.index.get_level_values("unit")
     crossed = names.duplicated(keep=False)
     if not crossed.any():
@@ -195,8 +195,8 @@ def _in_parts(values: Any, what: str) -> Any:
 
 
 def exposure(units: ArmAggregate, policy: ABPolicy) -> list[dict[str, Any]]:
-    """By outcome column, days since a unit was first seen, and arm: how many units were seen on
-    that day of theirs, and their mean outcome on it. Novelty wears off, and shows here."""
+    """By outcome column, days since a unit's first request, and arm: how many units have requests
+    on that day, and their mean outcome on it. An effect of novelty becomes visible here."""
     if not units.days:
         return []
     rows = pd.concat(dict(sorted(units.days.items())), names=["day", *_KEY]).reset_index()

@@ -46,7 +46,7 @@ class BlockSummary:
         span: float | None = None,
         clusters: NDArray[Any] | None = None,
     ) -> BlockSummary:
-        """``span`` asks for a grid, ``clusters`` gives each row's."""
+        """``span`` requests a grid, ``clusters`` is each row's."""
         return cls(
             Sums.of(x),
             int(np.count_nonzero(x)),

@@ -1,6 +1,6 @@
 """Counts of clusters within a block: what clusterings of traffic are judged by.
 
-Tables of parts add up to that of the whole, so an index of agreement is that of all requests, not
+Tables of parts add up to that of all, so an index of agreement is that of all requests, not
 a mean of the blocks' own.
 """
 

@@ -63,7 +63,7 @@ class HeldOut:
         )
 
     def judged(self, hypothesis: Hypothesis) -> HeldOut:
-        """The rows that tell something on the hypothesis."""
+        """The rows that are informative about the hypothesis."""
         if hypothesis.metric.uses == "answer":
             return self
         rows = self.usable
@@ -91,7 +91,7 @@ class HoldoutSummary:
 
     @property
     def estimate(self) -> MeanEstimate:
-        """The mean as the t test takes it."""
+        """The mean as the t test needs it."""
         error = math.nan if self.standard_error is None else self.standard_error
         return MeanEstimate(self.mean, error, self.units, self.rows)
 
@@ -124,7 +124,7 @@ def row_sums(
 
 
 def hypothesis_values(hypothesis: Hypothesis, data: HeldOut) -> Floats:
-    """The hypothesis's x of every row that tells something on it."""
+    """The hypothesis's x of every informative row."""
     return _values(hypothesis, data)[2]
 
 

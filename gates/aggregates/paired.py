@@ -83,8 +83,8 @@ def cells(
 
 
 def joint_counts(model_type: str, rows: Judgeable, labelled: Mask) -> dict[str, Counter[str]]:
-    """Of classified requests: which answers go together, who was right where the other was not,
-    and which decisions of the champion have a label."""
+    """Of classified requests: which answers go together, which model was right where the other was
+    not, and which decisions of the champion have a label."""
     paired, tables = rows.paired, dict[str, Counter[str]]()
     if model_type != CLASSIFICATION or paired.champion is None:
         return tables
@@ -139,7 +139,7 @@ def label_delays(
 
 
 def _rows_of(hypothesis: Hypothesis, rows: Judgeable) -> Mask:
-    """The requests that tell something on the hypothesis."""
+    """The requests that are informative about the hypothesis."""
     if hypothesis.metric.labels:
         return rows.judged
     if hypothesis.metric.uses == "answer":

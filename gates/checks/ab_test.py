@@ -44,7 +44,7 @@ def arm_checks(
             "units in both arms",
             crossed,
             champion + challenger,
-            "units were seen in both arms and count in that of their first request",
+            "units have requests in both arms and count in the arm of their first request",
         ),
     ]
     if policy.salt is not None:
@@ -53,7 +53,7 @@ def arm_checks(
                 "assignment",
                 counts.get("misassigned", 0),
                 counts.get("requests", 0),
-                "requests were answered by the other arm than their unit's",
+                "requests were answered by the wrong arm for their unit",
             )
         )
     if last is not None:
@@ -91,7 +91,7 @@ def _sample_ratio(policy: ABPolicy, looks: Sequence[InterimAnalysis]) -> Check:
     p = min((anytime_p(_units(look), shares) for look in looks), default=1.0)
     champion, challenger = _units(looks[-1] if looks else None)
     split = (
-        f"{count(champion)} units saw the champion and {count(challenger)} the challenger, meant "
+        f"{count(champion)} units saw the champion and {count(challenger)} the challenger, planned "
         f"{shares[0]:.0%} to {shares[1]:.0%} (anytime p {amount(p)})"
     )
     if p >= _RATIO_LEVEL:
@@ -118,7 +118,7 @@ def _missing(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> li
     message = f"{message} lack {item.name}"
     lost = [who for who in arms if requests[who] and lacks[who] == requests[who]]
     if lost:
-        return [Check(name, False, f"{message}: the {lost[0]}'s log has lost the outcome")]
+        return [Check(name, False, f"{message}: the outcome is missing from the {lost[0]}'s log")]
     if item.missing == "zero":
         return []
     worst = max(shares, key=shares.__getitem__)
@@ -127,8 +127,8 @@ def _missing(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> li
             Check(
                 name,
                 False,
-                f"{message}, and the policy asks for {policy.min_outcome_coverage:.1%} with one; a "
-                "missing outcome is not 0 unless the policy says so by missing: zero",
+                f"{message}, and the policy requires {policy.min_outcome_coverage:.1%} with one; a "
+                "missing outcome counts as 0 only with missing: zero in the policy",
             )
         ]
     units = {who: (_lacks(item, arm, "units"), arm["units"]) for who, arm in arms.items()}
@@ -139,11 +139,11 @@ def _missing(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> li
             Check(
                 name,
                 False,
-                f"{message}: outcomes get lost more often in one arm, and what is left of the arms "
-                "cannot be compared",
+                f"{message}: outcomes are missing more often in one arm, so the arms cannot be "
+                "compared",
             )
         ]
-    return [Check(name, False, f"{message}; a PASS stands with them at their worst", None)]
+    return [Check(name, False, f"{message}; a PASS must hold with them at their worst", None)]
 
 
 def _lacks(item: OutcomeDemand, arm: Mapping[str, Any], what: str) -> int:
@@ -168,7 +168,7 @@ def _level(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> list
                         name,
                         False,
                         f"no unit of the {who} has {item.column}, and the {other}'s share leads to "
-                        f"expect {expected:.0f}: the outcome is gone from its log",
+                        f"expect {expected:.0f}: the outcome is missing from its log",
                     )
                 ]
     if item.kind == "proportion":

@@ -1,6 +1,6 @@
-"""Checks that every gate makes. A failed check makes the verdict INVALID, and is recorded.
+"""Checks of every gate. A failed check makes the verdict INVALID, and is recorded.
 
-Data that cannot be judged at all are an error instead: see :mod:`..data.columns`.
+Data that cannot be read as requests or labels are an error instead: see :mod:`..data.columns`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..report import Check, not_checked
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Column
 
-#: Under which keys a version may say when its training data ends, in tags or parameters.
+#: Tags or parameters in which a version may state the end of its training data.
 TRAINING_END = ("dataset.end", "dataset_end", "lifecycle.dataset.end", "lifecycle.dataset_end")
 
-#: Under which keys a version may say the digest of its training data.
+#: Tags or parameters in which a version may state the digest of its training data.
 TRAINING_DIGEST = tuple(key.replace("end", "digest") for key in TRAINING_END)
 
 #: Checks that depend on more than the sums: the ledger, and the clock.
@@ -40,8 +40,8 @@ def signature_check(
     *,
     may_drop: bool,
 ) -> Check:
-    """Whoever calls the champion can call the challenger: it still takes the champion's columns,
-    and as types that hold the same values. Models without a signature are not looked at."""
+    """A caller of the champion can call the challenger: it accepts the champion's columns, with
+    types that include the same values. Models without a signature are not checked."""
     if challenger is None or champion is None:
         return not_checked("signature", "a model has no signature to compare")
     taken = {item.name: item for item in challenger}
@@ -56,9 +56,9 @@ def signature_check(
         return Check(
             "signature",
             False,
-            f"the challenger does not take the champion's columns: {', '.join(problems)}",
+            f"the challenger does not accept the champion's columns: {', '.join(problems)}",
         )
-    return Check("signature", True, "the challenger takes the champion's columns")
+    return Check("signature", True, "the challenger accepts the champion's columns")
 
 
 def answers_check(bad: int, rows: int, who: str, failure: str = "") -> Check:
@@ -81,14 +81,14 @@ def answers_check(bad: int, rows: int, who: str, failure: str = "") -> Check:
 
 def training_check(who: str, declared: Mapping[str, str], window_start: datetime | None) -> Check:
     """The model was not trained on the window it is judged on. ``declared`` are its tags and
-    parameters; a model that does not say when its training data ends gets a warning."""
+    parameters; a model that does not state when its training data ends gets a warning."""
     name = f"{who} training data"
     text = next((declared[key] for key in TRAINING_END if declared.get(key)), None)
     end = _timestamp(text)
     if end is None or window_start is None:
         missing = "when its training data ends" if end is None else "the time of its rows"
         where = f"the {who} does" if end is None else "the data set does"
-        return not_checked(name, f"{where} not say {missing}; overlap was not checked")
+        return not_checked(name, f"{where} not state {missing}; overlap was not checked")
     if end > window_start:
         return Check(
             name,
@@ -106,21 +106,21 @@ def same_data_check(who: str, metadata: Mapping[str, str], data_digest: str) -> 
     declared = next((metadata[key] for key in TRAINING_DIGEST if metadata.get(key)), None)
     if declared is None:
         return not_checked(
-            name, f"the {who} does not say the digest of its training data (dataset.digest)"
+            name, f"the {who} does not state the digest of its training data (dataset.digest)"
         )
     if declared == data_digest:
         return Check(
             name,
             False,
             f"the {who} was trained on this data set: its dataset.digest is {declared}, the digest "
-            "of the rows judged; judge it on rows that it has not seen",
+            "of the rows judged; judge it on rows that it was not trained on",
         )
     return Check(name, True, f"the {who}'s training data has another digest")
 
 
 def required(checks: Sequence[Check], why: str) -> list[Check]:
-    """The checks, where one that could not be made is INVALID. A model's training data counts as
-    checked when any of its checks could be made."""
+    """The checks, with INVALID for one whose data are missing. A model's training data counts as
+    checked if any of its checks has its data."""
     checked_models = {check.name.split()[0] for check in checks if check.checked}
     return [
         check
@@ -131,21 +131,21 @@ def required(checks: Sequence[Check], why: str) -> list[Check]:
 
 
 def demands_check(demands: Sequence[object]) -> list[Check]:
-    """There is something to show: with no champion only limits are left of a policy."""
+    """At least one demand applies: without a champion only a policy's limits do."""
     if demands:
         return []
     return [
         Check(
             "demands",
             False,
-            "there is no champion to compare with, and the policy has no absolute limit: state one "
+            "there is no champion to compare with, and the policy has no absolute limit: add one "
             "for the first version",
         )
     ]
 
 
 def production_check(before: int | None, after: int | None) -> Check:
-    """The champion is still in production when the verdict is made."""
+    """The champion is still in production at the time of the verdict."""
     return Check(
         "champion unchanged",
         before == after,
@@ -156,24 +156,24 @@ def production_check(before: int | None, after: int | None) -> Check:
 
 
 def duration_check(longest: timedelta, max_duration_reached: bool) -> tuple[Check, ...]:
-    """A test of live traffic that has reached its longest duration says so."""
+    """A warning that a test of live traffic has reached its longest duration."""
     if not max_duration_reached:
         return ()
     allowed = f"{longest / timedelta(days=1):g} days" if longest != timedelta(days=1) else "one day"
     message = (
-        f"the longest duration, {allowed}, is over: this is the last word, and the version stays "
-        "in its stage"
+        f"the test ends here, since its longest duration, {allowed}, is over; the version stays in "
+        "its stage"
     )
     return (Check("duration", False, message, None),)
 
 
 def restart_check(starts: Sequence[str], start: str) -> tuple[Check, ...]:
-    """A test of live traffic whose policy was changed says from when it counts; ``starts`` are the
+    """A warning that the policy of a test of live traffic was changed; ``starts`` are the
     begins of its earlier attempts."""
     if not starts:
         return ()
     message = (
-        f"the policy was changed while the test was running: it started anew at {start}, as "
+        f"the policy was changed while the test was running: it restarted at {start}, as "
         f"attempt {len(starts) + 1}, and what was judged from {starts[0]} until then does not count"
     )
     return (Check("policy unchanged", False, message, None),)

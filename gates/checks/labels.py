@@ -57,7 +57,7 @@ def selection_check(table: Mapping[str, int], largest_gap: float = 0.05) -> Chec
 
 def conflict_check(policy: ShadowPolicy, conflicting: int, labelled: int) -> Check:
     """Requests have one label, or several that are the same. Where they differ the latest counts,
-    and too many of them say that the labels are not to be trusted."""
+    and with too many of them the labels cannot be trusted."""
     message = (
         f"{count(conflicting)} of {count(labelled)} labelled requests have labels that contradict "
         "each other"
@@ -75,7 +75,7 @@ def conflict_check(policy: ShadowPolicy, conflicting: int, labelled: int) -> Che
 def level_check(policy: ShadowPolicy, aggregate: ReplayAggregate) -> list[Check]:
     """Labels have the level of what the champion answers (the challenger, without one): percent
     against fractions, or a class that is gone, is no fault of a model. Bins of scores or
-    predictions hold the sums of both; nothing is said where there are none, or few."""
+    predictions contain the sums of both; there is no check where there are none, or few."""
     name = "level of labels"
     values = aggregate.distributions.values
     bins = values.get("champion") or values.get("challenger")

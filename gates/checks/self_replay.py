@@ -50,7 +50,7 @@ def self_replay(
     aggregate: ReplayAggregate,
     prefix: str = "",
 ) -> None:
-    """Put a sample of the requests to the model again and count the answers that are as recorded.
+    """Predict a sample of the requests again and count the answers that agree with the record.
     ``recorded`` are the answers and which of them are usable. ``prefix`` begins the names of what
     is counted; empty for the champion."""
     answered, usable = recorded
@@ -96,7 +96,7 @@ def replay_pairs(
 
 
 def columns_of_one(challenger: Predictor | None, champion: Predictor | None) -> list[str]:
-    """Columns that only the challenger uses: the champion's self-replay says nothing of them."""
+    """Columns that only the challenger uses: the champion's self-replay cannot verify them."""
     if challenger is None or challenger.columns is None:
         return []
     if champion is None or champion.columns is None:

@@ -1,4 +1,4 @@
-"""Demands that cannot tell a useless model from a good one: they are warned of, never judged."""
+"""Warnings about demands that a useless model meets as well as a good one."""
 
 from __future__ import annotations
 

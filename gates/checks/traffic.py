@@ -38,8 +38,8 @@ def shadow_checks(
     window: Window,
     training_ends: Mapping[str, Mapping[str, str]],
 ) -> tuple[Check, ...]:
-    """All of them, in the order in which the report shows them. ``training_ends`` is what each
-    model says of the end of its training data; without ``champion`` there is none."""
+    """All checks, in the order of the report. ``training_ends`` is what each model states about the
+    end of its training data; without ``champion`` there is none."""
     counts, compared = aggregate.counts, "champion" in training_ends
     answered = counts["requests"] - counts["champion_errors"]
     checks = [
@@ -137,7 +137,7 @@ def _coverage(policy: ShadowPolicy, labelled: int, answered: int) -> Check:
     return Check(
         "label coverage",
         False,
-        f"only {message}, and the policy asks for {policy.min_label_coverage:.1%}: those without "
+        f"only {message}, and the policy requires {policy.min_label_coverage:.1%}: those without "
         "may differ from those with one",
     )
 
@@ -170,7 +170,7 @@ def _join_rate(policy: ShadowPolicy, aggregate: ReplayAggregate) -> Check:
     return Check(
         "join rate",
         False,
-        f"only {message}, and the policy asks for {policy.min_join_rate:.1%}",
+        f"only {message}, and the policy requires {policy.min_join_rate:.1%}",
     )
 
 
@@ -178,9 +178,7 @@ def _pairs(unlike: int, compared: int) -> Check:
     """The two rows of a pair are of one request."""
     name = "pairs"
     if not compared:
-        return Check(
-            name, True, "the log holds the features of one version only: not compared", None
-        )
+        return Check(name, True, "the log has the features of one version only: not compared", None)
     message = f"{count(unlike)} of {count(compared)} pairs have features that differ"
     if unlike <= TOLERATED * compared:
         return Check(name, not unlike, message, None)
@@ -208,7 +206,7 @@ def _self_replay(policy: ShadowPolicy, aggregate: ReplayAggregate, who: str) -> 
     name, prefix = ("self-replay", "") if who == "champion" else ("challenger replay", f"{who} ")
     replayed = aggregate.counts[f"{prefix}replayed"]
     if not replayed and who == "challenger":
-        return Check(name, True, "the log lacks what the challenger was given: not replayed", None)
+        return Check(name, True, "the log lacks the challenger's features: not replayed", None)
     share = aggregate.counts[f"{prefix}replayed_alike"] / replayed if replayed else 0.0
     message = f"the {who} answers {share:.1%} of {count(replayed)} of its own requests as served"
     if share >= policy.min_replay_agreement:
@@ -222,9 +220,9 @@ def _self_replay(policy: ShadowPolicy, aggregate: ReplayAggregate, who: str) -> 
     return Check(
         name,
         False,
-        f"{message}, and the policy asks for {policy.min_replay_agreement:.1%}: features, model "
-        "files or libraries are not those that served, another model answered, or it is not "
-        "deterministic; where the log rounds its numbers, set replay_tolerance in the policy",
+        f"{message}, and the policy requires {policy.min_replay_agreement:.1%}: features, model "
+        "files or libraries differ from those that served, another model answered, or the model is "
+        "not deterministic; if the log rounds its numbers, set replay_tolerance in the policy",
     )
 
 
@@ -258,8 +256,8 @@ def _independence(hypotheses: tuple[Hypothesis, ...], aggregate: ReplayAggregate
     return Check(
         "independence",
         False,
-        f"requests of one block depend on each other {message}: single requests would prove too "
-        "much; set unit='block' in the policy",
+        f"requests of one block depend on each other {message}: as single observations they would "
+        "overstate the evidence; set unit='block' in the policy",
     )
 
 

@@ -60,7 +60,7 @@ def id_texts(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 def utc_timestamps(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     """Times as microseconds in UTC: timestamps of any unit and zone, dates, and ISO 8601 texts.
     Those without a zone are UTC. Parts of a microsecond are cut off; nulls stay null. Raises
-    :class:`InvalidDataset` for anything else: a number does not say its unit."""
+    :class:`InvalidDataset` for anything else: a number does not state its unit."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import types
@@ -81,7 +81,9 @@ def utc_timestamps(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
             array = pa.array(times.dt.as_unit("us").dt.tz_convert(None), pa.timestamp("us"))
             return pa.chunked_array([array.cast(target)])
     except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise InvalidDataset(f"{where} holds a value that is no time: {error!s:.200}") from error
+        raise InvalidDataset(
+            f"{where} contains a value that is not a time: {error!s:.200}"
+        ) from error
     raise InvalidDataset(
         f"{where} is of type {column.type}; write timestamps (any unit, any zone; without a zone "
         "they are UTC) or ISO 8601 texts"
@@ -89,7 +91,7 @@ def utc_timestamps(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 
 
 def integers(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Version numbers as 64-bit integers, from any type that holds whole numbers exactly. Raises
+    """Version numbers as 64-bit integers, from any type that holds integers exactly. Raises
     :class:`InvalidDataset`."""
     import pyarrow as pa
 
@@ -98,7 +100,8 @@ def integers(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         return column.cast(pa.int64())
     except (pa.ArrowException, ValueError) as error:
         raise InvalidDataset(
-            f"{where}, of type {column.type}, holds a value that is no whole number: {error!s:.200}"
+            f"{where}, of type {column.type}, contains a value that is not an integer: "
+            f"{error!s:.200}"
         ) from error
 
 

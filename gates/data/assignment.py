@@ -2,7 +2,7 @@
 
 ``SHA-256("{salt}:{unit}")``; its first 8 bytes as an unsigned big-endian integer, divided by 2**64,
 is the unit's position in [0, 1); below ``share`` is the challenger's. Any serving system can do
-this in two lines. Another salt shuffles all units anew. Standard library only."""
+this in two lines. Another salt shuffles all units. Standard library only."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _partition(root: str, file: StoredBytes) -> pa.Table:
 
 
 def _constant(value: str, rows: int) -> pa.Array:
-    """The value of a partition's column: a whole number where it looks like one."""
+    """The value of a partition's column: an integer where it looks like one."""
     import pyarrow as pa
 
     if value == "__HIVE_DEFAULT_PARTITION__":

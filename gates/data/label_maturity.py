@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 def labels_complete_until(at: datetime, horizon_hours: float, block: str) -> datetime:
-    """The end of the last whole ``hour`` or ``day`` (UTC) of which, at ``at``, all labels had
+    """The end of the last complete ``hour`` or ``day`` (UTC) of which, at ``at``, all labels had
     ``horizon_hours`` to come. A part of a block is no look: it would be counted as one unit, and
     counted again when it has grown."""
     old = at.astimezone(UTC) - timedelta(hours=horizon_hours)

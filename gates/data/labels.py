@@ -69,7 +69,7 @@ async def read_labels(
 
 
 async def labels_look(store: ArtifactFiles, tenant_id: str, model_id: str, day: datetime) -> str:
-    """The revision of the day's label files: what can be told without reading them."""
+    """The revision of the day's label files: what is known without reading them."""
     tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     return revision_of(await data_files(store, artifact_paths.labels_partition(tenant, model, day)))
 

@@ -1,7 +1,7 @@
-"""How long both models take for one request: asked in turn, in one process, after a warm-up.
+"""Latency of both models for single requests: interleaved, in one process, after a warm-up.
 
 What is measured in replay is not what users wait for: no network, no queue, other hardware. Only
-the ratio of two models says something, and the report says how it was measured.
+the ratio of two models is meaningful, and the report states how it was measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REPLAYED = "replay: one request a call, models in turn in one process, after a warm-up"
 SERVED = "as served, without the first minutes of the window"
-#: Each model is asked so often, one request a call, before the clock counts.
+#: Calls of each model, one request each, before the clock counts.
 _WARM_UP = 1
 
 

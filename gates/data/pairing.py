@@ -1,4 +1,4 @@
-"""Which recorded requests are judged, and what both models said to each."""
+"""Pairs of answers: which recorded requests are judged, with the answers of both models."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Mask = NDArray[np.bool_]
 
 @dataclass
 class Day:
-    """One day's labels by request, and the requests seen on it, in order of their keys: the only
-    state kept between batches, dropped with the day."""
+    """One day's labels by request, and the requests read so far, in order of their keys: the only
+    state between batches, dropped with the day."""
 
     index: pd.Index[Any] = field(default_factory=lambda: pd.Index([], dtype="uint64"))
     values: NDArray[Any] = field(default_factory=lambda: np.empty(0))
@@ -55,12 +55,12 @@ class Day:
 
     @property
     def begun(self) -> bool:
-        """Whether any of its requests were seen."""
+        """Whether any of its requests were read."""
         return bool(self.request_keys.size)
 
     def new(self, ids: Keys) -> Mask:
-        """Which of the requests come for the first time; they count as seen from now on.
-        Takes about as long as the batch is large, however many were seen before."""
+        """Which of the requests are new; they are not new from now on. The time depends on the
+        size of the batch, not on the number of requests before."""
         arrived = np.sort(ids)
         once = np.ones(ids.size, dtype=bool)
         once[1:] = arrived[1:] != arrived[:-1]
@@ -76,7 +76,7 @@ class Day:
         return fresh
 
     def labels_digest(self) -> str:
-        """Changes when a label of the requests seen comes, goes, or is another one."""
+        """Changes when a label of the requests read is added, removed or replaced."""
         positions = self.label_positions(self.request_keys)
         known = positions >= 0
         if not known.any():
@@ -101,8 +101,8 @@ class Day:
 
 @dataclass(frozen=True)
 class Paired:
-    """Requests with what each model said; ``failed`` marks requests that it did not answer, or
-    not usably. ``champion`` is None where there is none to compare with."""
+    """Requests with each model's answers; ``failed`` marks requests without a usable answer.
+    ``champion`` is None where there is none to compare with."""
 
     frame: pd.DataFrame
     ids: Keys

@@ -25,7 +25,7 @@ MODEL_FAILURES = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
     InvalidDataset,
 )
-#: A model that fails on some of many rows is asked again, for smaller parts, at most so often.
+#: A model that fails on some of many rows is called again for smaller parts, at most this often.
 MOST_CALLS = 4000
 #: A score may be outside of [0, 1] by so much: rounding of single precision.
 SCORE_TOLERANCE = 1e-6
@@ -131,7 +131,7 @@ def _ask(model: Predictor, frame: pd.DataFrame, needs: Needs) -> Answers:
     rows = len(frame)
     prediction = np.asarray(model.predict(frame))
     if prediction.shape != (rows,):
-        return _nothing(rows, f"it gives predictions of shape {prediction.shape} for {rows} rows")
+        return _nothing(rows, f"it returns predictions of shape {prediction.shape} for {rows} rows")
     fits: dict[str, Floats] = {}
     for name in needs.fits:
         values = model.cluster_fit(frame, name)
@@ -141,7 +141,7 @@ def _ask(model: Predictor, frame: pd.DataFrame, needs: Needs) -> Answers:
         return Answers(_plain(prediction), classes=_classes(model), fits=fits)
     scores = model.scores(frame)
     if scores is not None and np.shape(scores)[:1] != (rows,):
-        return _nothing(rows, f"it gives scores of shape {np.shape(scores)} for {rows} rows")
+        return _nothing(rows, f"it returns scores of shape {np.shape(scores)} for {rows} rows")
     score, probabilities = _scores(scores, rows, model.classes, needs.positive)
     return Answers(_plain(prediction), score, probabilities, _classes(model), fits)
 

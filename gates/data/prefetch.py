@@ -14,7 +14,7 @@ async def prefetch_next(
     items: Iterable[Item], read: Callable[[Item], Coroutine[Any, Any, Data]]
 ) -> AsyncGenerator[tuple[Item, Data]]:
     """Each item with what ``read`` makes of it, in order; meanwhile the next one is read, and no
-    further. An error of ``read`` is raised in its item's turn. To be closed by whoever leaves
+    further. An error of ``read`` is raised in its item's turn. To be closed by a caller that leaves
     early (``contextlib.aclosing``): nothing is being read any more then."""
     waiting = iter(items)
 

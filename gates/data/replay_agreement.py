@@ -1,9 +1,8 @@
 """Whether a model's answers to recorded requests are the recorded ones, as precisely as the log.
 
-A log may hold a score with six digits, or as a 16-bit number. Such a rounding says nothing of the
-features, so the tolerance follows from the recorded values themselves, where it is small beside
-their spread; a coarser log needs a tolerance in the policy.
-"""
+A log may have a score with six digits, or as a 16-bit number. Such a rounding says nothing about
+the features, so the tolerance follows from the recorded values themselves, where it is small beside
+their spread; a coarser log needs a tolerance in the policy."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ class Tolerance:
 def compare(
     recorded: Answers, again: Answers, *, rounded: bool, tolerance: float | None = None
 ) -> Agreement:
-    """The answers of one model twice. ``rounded`` says that predictions are numbers that a log may
+    """The answers of one model twice. ``rounded`` means that predictions are numbers that a log may
     round, and not classes. ``tolerance`` is that of the policy, in the unit of scores and
     predictions; None: from the precision of the recorded values."""
     rows = len(recorded.prediction)

@@ -67,7 +67,7 @@ REQUEST_COLUMNS = (
 REQUIRED_COLUMNS = ("request_id", "requested_at", "version", "role", "prediction")
 
 #: Small hours are read and replayed together, up to so many stored bytes, since a model takes
-#: about as long for ten requests as for a thousand, and is asked some times a batch.
+#: about as long for ten requests as for a thousand, and is called some times a batch.
 BATCH_BYTES = 16 * 2**20
 
 
@@ -135,7 +135,7 @@ async def partitions(
     store: ArtifactFiles, tenant_id: str, model_id: str, start: datetime, end: datetime
 ) -> tuple[Partition, ...]:
     """The hours that ``[start, end)`` touches and for which there is traffic, in order; lists a
-    day at a time. Raises :class:`InvalidDataset` for a file that lies in no hour."""
+    day at a time. Raises :class:`InvalidDataset` for a file outside of an hour's folder."""
     root = artifact_paths.traffic(identifiers.tenant_id(tenant_id), identifiers.model_id(model_id))
     first, last = utc(start, "start"), utc(end, "end")
     files_by_hour: dict[datetime, list[StoredFile]] = {}
@@ -242,8 +242,8 @@ def _hour_of(path: str, folder: str) -> int:
     text = name.removeprefix("hour=")
     if text == name or not (text.isascii() and text.isdigit() and int(text) < 24):
         raise InvalidDataset(
-            f"{path} lies in no hour of its day: requests belong in {folder}/hour=00/ to hour=23/; "
-            "move the file, or give it a name that begins with '_'",
+            f"{path} is outside of an hour's folder: requests belong in {folder}/hour=00/ to "
+            "hour=23/; move the file, or give it a name that begins with '_'",
             field="traffic",
         )
     return int(text)

@@ -36,7 +36,7 @@ async def write_traffic(
     Writing the same part again replaces it. ``frame`` has the feature columns and
     ``request_id``, ``requested_at`` (UTC), ``version``, ``role``, ``prediction``; ``score``,
     ``latency_ms`` and ``error`` are filled with nulls where they are missing. Raises
-    :class:`InvalidDataset` when it is empty, lacks a column, or holds rows of another hour.
+    :class:`InvalidDataset` when it is empty, lacks a column, or has rows of another hour.
     """
     tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
     at = utc(hour, "hour").replace(minute=0, second=0, microsecond=0)
@@ -77,7 +77,7 @@ def _request_bytes(frame: pd.DataFrame, hour: datetime) -> bytes:
         raise InvalidDataset(f"{what} is empty: there is nothing to write")
     at = pd.to_datetime(frame["requested_at"], utc=True)
     if not ((at >= hour) & (at < hour + timedelta(hours=1))).all():
-        raise InvalidDataset(f"{what} holds requests of another hour; write each to its own")
+        raise InvalidDataset(f"{what} has requests of another hour; write each hour separately")
     twice = frame.duplicated(["request_id", "role"]).any()
     if frame["request_id"].isna().any() or twice:
         raise InvalidDataset(

@@ -1,4 +1,4 @@
-"""One day of an A/B test: its requests as sums of units, kept so that no hour is read twice."""
+"""One day of an A/B test: its requests as sums of units, stored so that no hour is read twice."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def sum_day(
 
 
 def _with_left_out(state: UnitDay) -> ArmAggregate:
-    """The units with the counts of the label files, which are read as a whole at each look."""
+    """The units with the counts of the label files, which are read completely at each look."""
     state.units.counts.update(state.left_out)
     return state.units
 
@@ -88,7 +88,7 @@ async def _read(store: ArtifactFiles, folder: str, day: str) -> UnitDay | None:
 
 
 async def _write(store: ArtifactFiles, folder: str, day: str, state: UnitDay) -> None:
-    """The document last: it says how much the others must hold."""
+    """Write the document last: it states how much the other files must contain."""
     buffer = io.BytesIO()
     summed = state.units.days[day]
     summed.reset_index().to_parquet(buffer, index=False)

@@ -1,9 +1,8 @@
-"""The A/B gate: champion and challenger each answer a share of live traffic, and outcomes tell.
+"""The A/B gate: champion and challenger each answer a share of live traffic; outcomes decide.
 
 A unit (a user) stays in its arm; assignment is by hash (:mod:`.assignment`). The per-unit sums of
-the window are in memory, requests some hours at a time; each day's sums are kept beside the report,
-so that neither a retry nor the next look reads them again.
-"""
+the window are in memory, requests some hours at a time; each day's sums are stored beside the
+report, so that neither a retry nor the next look reads them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The champion's loss now against its loss when it was promoted: a jump is one of the data."""
+"""Compare the champion's loss with its loss when it was promoted: a jump means that labels
+changed."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from ..report import Check, MetricRow
 from .prior_attempts import PriorEvidence
 
 NAME = "level of the champion"
-#: Gates that record a version's loss; the last one that it passed is asked first.
+#: Gates that record a version's loss; the evidence of the first of them that it passed counts.
 _GATES = (Gate.SHADOW, Gate.VALIDATION)
 
 

@@ -1,6 +1,7 @@
-"""A day's sums on disk: what was read stays counted when a worker dies.
+"""Stored sums of a day, so that a worker that dies loses no hour that it has read.
 
-Beside the sums lie the keys of the requests seen, since a request may come twice on one day.
+The keys of the requests that were read are stored beside the sums, since a request may occur twice
+on one day.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class CoveredHour:
 class Coverage:
     """``covered`` holds the hours in a day's sums by name; ``request_keys`` which requests.
     ``labels`` is the revision of the day's label files, ``labels_digest`` that of the labels of the
-    requests seen, ``left_out`` counts rows of the label files."""
+    requests read, ``left_out`` counts rows of the label files."""
 
     identity: str
     labels: str = ""
@@ -147,10 +148,10 @@ def packed(request_keys: Keys) -> bytes:
 
 
 def unpacked(content: bytes) -> Keys:
-    """What :func:`packed` made. Raises :class:`ValueError`."""
+    """The keys in the bytes that :func:`packed` returned. Raises :class:`ValueError`."""
     request_keys = np.load(io.BytesIO(content), allow_pickle=False)
     if request_keys.dtype != np.uint64:
-        raise ValueError("these are no keys of requests")
+        raise ValueError("the array is not one of request keys")
     return np.asarray(request_keys)
 
 

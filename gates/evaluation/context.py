@@ -1,4 +1,4 @@
-"""What a gate judges: a version, the champion and the policy, as they are when the gate begins.
+"""The context of a gate's run: the version, the champion and the policy when the run begins.
 
 A gate's run has three steps: :func:`.record.find_report` looks up evidence that has the run's id
 already, :func:`load_context` reads what is to be judged, and :mod:`.record` writes the verdict.
@@ -106,7 +106,7 @@ class EvaluationContext:
             if not item.fits(self.model_type):
                 fitting = [name for name, each in METRICS.items() if each.fits(self.model_type)]
                 raise InvalidInput(
-                    f"the policy asks for {item.name}, a measure of "
+                    f"the policy requires {item.name}, a measure of "
                     f"{' and '.join(item.model_types)}, but {self.model} is a model of type "
                     f"{self.model_type}; its measures are {', '.join(fitting)}",
                     field=f"policy.{self.gate}",
@@ -133,7 +133,8 @@ async def load_context(
         raise VersionNotFound(model, number)
     if metadata.production_version == number:
         raise InvalidInput(
-            f"version {number} is in production already; a gate judges a candidate against it",
+            f"version {number} is in production already; a gate compares a candidate with it: pass "
+            "the number of a candidate",
             field="version",
         )
     champion_number = metadata.production_version if baseline is CURRENT else baseline
@@ -156,7 +157,8 @@ def _evidence_id(value: str | None) -> str:
     evidence_id = identifiers.operation_id(value)
     if len(evidence_id) > MAX_EVIDENCE_ID or "/" in evidence_id:
         raise InvalidInput(
-            f"evidence_id must be at most {MAX_EVIDENCE_ID} characters without '/'",
+            f"evidence_id must be at most {MAX_EVIDENCE_ID} characters without '/', not "
+            f"{evidence_id!r:.80}",
             field="evidence_id",
         )
     return evidence_id

@@ -1,6 +1,6 @@
-"""What a version shows on held-out rows: both models asked, checked and judged.
+"""Judge a version on held-out rows: both models predict, their answers are checked and compared.
 
-Pure of I/O: a data set and two models in, rows of numbers out.
+No I/O: accepts a data set and two models, returns rows of numbers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """What judging gave, before it is recorded. ``fingerprint`` identifies the rows by the columns
+    """The result before it is recorded. ``fingerprint`` identifies the rows by the columns
     that the models use."""
 
     rows: tuple[MetricRow, ...]
@@ -228,8 +228,8 @@ def _dependence(
         Check(
             "independence",
             False,
-            f"rows of one day depend on each other (design effect {amount(worst)}): single rows "
-            "would prove too much; set unit='day' in the policy",
+            f"rows of one day depend on each other (design effect {amount(worst)}): as single "
+            "observations they would overstate the evidence; set unit='day' in the policy",
         )
     ]
 

@@ -1,6 +1,6 @@
 """A shadow test in parts that many processes do: plan, replay each day, judge.
 
-It gives the same sums as :func:`.shadow_test.shadow_test_version`, and so the same verdict. A day
+Its sums equal those of :func:`.shadow_test.shadow_test_version`, and so does its verdict. A day
 is the smallest part, since a request may be repeated within one.
 """
 

@@ -1,4 +1,4 @@
-"""A test that follows live traffic: one look after the other, until a verdict falls."""
+"""Monitor live traffic: look after each block until the test has a verdict."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ async def monitor_traffic(
     gate: Gate = Gate.SHADOW,
     now: datetime | None = None,
 ) -> MonitorResult:
-    """Look at the traffic from ``start`` to the last whole block (hour or day, by the policy) whose
-    labels have come, and judge it by ``gate``: shadow or ab_test.
+    """Judge the traffic from ``start`` to the last complete block (hour or day, by the policy)
+    whose labels have arrived, by ``gate``: shadow or ab_test.
 
     Only hours that no earlier look with this ``evidence_id`` has read are read. A PASS or FAIL ends
     the test, and so does the policy's longest duration, with whatever verdict there is then, or
     that the champion has changed meanwhile (INVALID). When the gate's part of the policy has
-    changed since the last look, the test starts anew with the next block, as another attempt: data
+    changed since the last look, the test restarts with the next block, as another attempt: data
     by which a policy may have been chosen do not count for it. Raises like ``shadow_test_version``
     and ``ab_test_version``.
     """

@@ -119,7 +119,7 @@ def _replayed(
     replay: Replay, challenger: Predictor, frame: pd.DataFrame
 ) -> tuple[Answers, Mask | None]:
     """The challenger's answers. Where no demand needs its predictions, a sample of them is enough
-    for the report, and scores are asked for alone."""
+    for the report, and only scores are computed."""
     inputs = model_features(challenger, frame)
     scores_do = all(hypothesis.metric.uses == "score" for hypothesis in replay.hypotheses)
     if scores_do and replay.hypotheses and len(frame) > PREDICTED_SAMPLE:

@@ -1,4 +1,5 @@
-"""What a test of traffic fixes before it reads a request, so that any worker can judge its days."""
+"""Plans of tests on traffic: what is fixed before a request is read, so that any worker can judge
+a day."""
 
 from __future__ import annotations
 
@@ -97,7 +98,11 @@ class TrafficPlan:
             restarts = tuple(Restart(**item) for item in document.get("restarts", ()))
             return cls(**{**document, "days": tuple(document["days"]), "restarts": restarts})
         except (TypeError, KeyError, ValueError) as error:
-            raise InvalidInput(f"this is no plan of a test: {error}", field="plan") from None
+            raise InvalidInput(
+                f"the document is not the plan of a test: {error}; pass what "
+                "TrafficPlan.document() returned",
+                field="plan",
+            ) from None
 
     def content(self) -> bytes:
         return json.dumps(self.document(), sort_keys=True).encode()
@@ -141,7 +146,7 @@ async def fix_plan(
 
 
 def section_digest(context: EvaluationContext) -> str:
-    """Identifies the gate's part of the policy: a live test starts anew when it changes."""
+    """Identifies the gate's part of the policy: a live test restarts when it changes."""
     return digest(getattr(context.policy, context.gate.value), field="policy")
 
 
@@ -194,7 +199,7 @@ async def restart_plan(
 
 
 async def recorded_plan(store: ArtifactFiles, report: GateReport) -> TrafficPlan:
-    """The plan that a recorded report was made by. Raises ArtifactNotFound."""
+    """The plan of a recorded report. Raises ArtifactNotFound."""
     folder = report_folder(
         identifiers.tenant_id(report.tenant_id),
         identifiers.model_id(report.model_id),

@@ -45,7 +45,7 @@ class PriorEvidence:
 
     def attempts(self, same_data: Callable[[Summary], bool]) -> int:
         """How often the gate has judged this version, or any version on the same data, whichever is
-        more; this run included. ``same_data`` says whether a summary is about the same data."""
+        more; this run included. ``same_data`` decides whether a summary is about the same data."""
         judged = self.of_gate(self.context.gate)
         number = self.context.version.version
         of_version = sum(item.version == number for item in judged)

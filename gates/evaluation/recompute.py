@@ -1,8 +1,8 @@
-"""Making a verdict again from what its report holds, to see that the report says what it shows.
+"""Recompute a verdict from its report, to verify that the report agrees with its own numbers.
 
-Every gate is judged anew from the sums that its report holds: of blocks, of arms, of held-out rows.
-Partitions of traffic, where they can be reached, must have the digests that were read. What a
-validation says of its data (its checks) is taken as recorded.
+The verdict of every gate follows from sums in its report: of blocks, of arms, of held-out rows.
+Partitions of traffic that can still be read must have the digests that the report states. The data
+checks of a validation are taken as recorded.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Recomputed:
 
 
 def recompute(document: Mapping[str, Any]) -> Recomputed:
-    """The verdict from the report alone. Raises :class:`InvalidInput` for what is no report."""
+    """The verdict from the report alone. Raises :class:`InvalidInput` for other documents."""
     try:
         report = GateReport.from_document(document)
         rows, checks = report.metrics, report.checks
@@ -78,16 +78,17 @@ def recompute(document: Mapping[str, Any]) -> Recomputed:
         if isinstance(error, RegistryError):
             raise
         raise InvalidInput(
-            f"this is no report of a gate, or one of another release: {error!s:.200}",
+            f"the document is no report of a gate, or one of another release: {error!s:.200}; pass "
+            "the content of its report.json",
             field="report",
         ) from error
     verdict = combine(rows, checks)
     sentence = deciding_sentence(verdict, tuple(rows), tuple(checks))
     differences: list[str] = []
     if verdict is not report.verdict:
-        differences.append(f"the report says {report.verdict}, its numbers say {verdict}")
+        differences.append(f"the report states {report.verdict}, its numbers give {verdict}")
     if sentence != report.sentence:
-        differences.append(f"its numbers say: {sentence}")
+        differences.append(f"its numbers give the sentence: {sentence}")
     differences += _rows(report.metrics, rows)
     differences += _checks(report.checks, checks)
     return Recomputed(report.verdict, verdict, sentence, tuple(differences))
@@ -114,7 +115,9 @@ async def compare_digests(
         if hour.name in stated:
             read += 1
             if (await read_partition(store, hour)).digest != stated[hour.name]:
-                problems.append(f"the traffic of {hour.name} is not what was judged")
+                problems.append(
+                    f"the traffic of {hour.name} differs from the traffic that was judged"
+                )
         else:
             problems.append(f"there is traffic of {hour.name} that was not judged")
     return read, len(stated), problems
@@ -163,7 +166,7 @@ def _rows(recorded: Sequence[MetricRow], again: Sequence[MetricRow]) -> list[str
     if len(recorded) != len(again):
         return [f"the report has {len(recorded)} rows, its numbers give {len(again)}"]
     return [
-        f"{mine.title}: the report says {mine.sentence!r}, its numbers give {now.sentence!r}"
+        f"{mine.title}: the report states {mine.sentence!r}, its numbers give {now.sentence!r}"
         for mine, now in zip(recorded, again, strict=True)
         if not _alike(mine.document(), now.document())
     ]
@@ -181,5 +184,7 @@ def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 def _checks(recorded: Sequence[Check], again: Sequence[Check]) -> list[str]:
     return [
-        f"check {now.name}: its numbers say {now.message!r}" for now in again if now not in recorded
+        f"check {now.name}: its numbers give {now.message!r}"
+        for now in again
+        if now not in recorded
     ] + [f"check {mine.name} does not follow" for mine in recorded if mine not in again]

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Replay:
-    """What is the same for every batch of a test. Without a champion all recorded requests
-    are replayed, whoever answered. ``mature_until``: later requests are left out, their labels
+    """The settings of every batch of a test. Without a champion all recorded requests are replayed,
+    whichever version answered them. ``mature_until``: later requests are left out, their labels
     being early ones. ``challenger`` is None where its answers were recorded too (``candidate`` is
-    its version then). ``warm_until``: served latencies count from then on. ``timed_calls``: so
-    many single requests of each day's first batch are timed, or of every batch. ``classes`` are
-    those of the labels, ``positive`` the policy's positive label."""
+    its version then). ``warm_until``: served latencies count from then on. ``timed_calls``: so many
+    single requests of each day's first batch are timed, or of every batch. ``classes`` are those of
+    the labels, ``positive`` the policy's positive label."""
 
     hypotheses: tuple[Hypothesis, ...]
     block: str
@@ -47,13 +47,13 @@ class Replay:
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
     classes: Classes | None = None
     positive: Any = None
-    #: The challenger where its answers were recorded: a sample of them is put to it again.
+    #: The challenger where its answers were recorded: it predicts a sample of them again.
     recorded: Predictor | None = None
     tolerance: float | None = None
 
     @property
     def needs(self) -> Needs:
-        """What the challenger is asked for."""
+        """The kinds of answers that the challenger has to give."""
         names = {
             hypothesis.metric.name
             for hypothesis in self.hypotheses

@@ -1,4 +1,4 @@
-"""One day of a shadow test: replayed, or what is missing of it, and its sums kept."""
+"""One day of a shadow test: replay the hours that are missing from its stored sums."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ async def sum_day(
     operation_id: str | None = None,
 ) -> ReplayAggregate:
     """The day's sums. Hours that were replayed before are not read again unless one of their files,
-    or a label of their requests, has changed since: then the day is replayed anew, so that the sums
-    are those of the files as they are. While some hours are replayed, the next ones are read.
-    ``starting`` is called with each hour that is replayed.
-    With an ``operation_id``, only sums that this operation began are used again."""
+    or a label of their requests, has changed since: then the day is replayed again, so that the
+    sums are those of the files as they are. While some hours are replayed, the next ones are read.
+    ``starting`` is called with each hour that is replayed. With an ``operation_id``, only sums that
+    this operation began are used again."""
     folder = plan.folder
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
     hours = await plan.day_hours(store, day)
@@ -84,10 +84,10 @@ def _nothing_yet(plan: TrafficPlan, operation_id: str | None) -> DayState:
 
 
 def _with_left_out(state: DayState) -> ReplayAggregate:
-    """The sums with the counts of the label files, which are read as a whole at each look."""
+    """The sums with the counts of the label files, which are read completely at each look."""
     state.aggregate.counts.update(state.left_out)
     return state.aggregate
 
 
-#: Sums are kept within a day after so many bytes read.
+#: Sums are stored within a day after this many bytes of requests.
 _WORTH_KEEPING = 4 * 2**20

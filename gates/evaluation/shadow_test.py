@@ -103,7 +103,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
 
     def require_window(self, start: str | date, end: str | date) -> None:
         """Check that a window is long enough for a verdict. Raises :class:`InvalidInput` with the
-        window's length and what the policy asks for, before anything is read."""
+        window's length and the policy's minimums, before anything is read."""
         policy = self.policy
         first, last = parse_day(start, "start"), parse_day(end, "end")
         length = last - first
@@ -118,7 +118,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
             raise InvalidInput(
                 f"no verdict is possible on the window {start} to {end}: it is "
                 f"{length / timedelta(hours=1):g} hours long, at most {most} "
-                f"{plural(policy.block, most)}, and the policy asks for min_duration_hours "
+                f"{plural(policy.block, most)}, and the policy requires min_duration_hours "
                 f"{policy.min_duration_hours:g} and min_blocks {policy.min_blocks}; begin the "
                 f"window at {(last - needed).isoformat()} or earlier, or lower the policy's "
                 "minimums",
@@ -250,7 +250,7 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
         baseline = self.context.baseline
         answered = "" if baseline is None else f" answered by version {baseline}"
         raise InvalidDataset(
-            f"the traffic holds {sums.counts['read']} requests, but none{answered} as champion; "
+            f"the traffic has {sums.counts['read']} requests, but none{answered} as champion; "
             "judge a window in which the production version served",
             field="traffic",
         )

@@ -81,8 +81,8 @@ class TrafficGate(ABC, Generic[PolicyT, SumsT]):
 
     @classmethod
     async def open(cls, registry: EvaluationRegistry, request: EvaluationRequest) -> Self:
-        """The test as it is to be made now. Raises like :func:`.context.load_context` and
-        :meth:`of`."""
+        """The test against the current champion and policy. Raises like
+        :func:`.context.load_context` and :meth:`of`."""
         return cls.of(await load_context(registry, request))
 
     @classmethod
@@ -111,7 +111,7 @@ class TrafficGate(ABC, Generic[PolicyT, SumsT]):
     def request_of(
         cls, plan: TrafficPlan, *, actor: Principal | str, evidence_id: str | None = None
     ) -> EvaluationRequest:
-        """The request that a plan was made for, with another ``evidence_id`` where one is given."""
+        """The request that a plan was made for, with another ``evidence_id`` if you pass one."""
         return EvaluationRequest.of(
             cls.gate,
             plan.tenant_id,
@@ -142,8 +142,8 @@ class TrafficGate(ABC, Generic[PolicyT, SumsT]):
     async def judge(
         self, plan: TrafficPlan, sums: SumsT, *, max_duration_reached: bool = False
     ) -> GateReport:
-        """The report of the sums; nothing is written. ``max_duration_reached`` says that a test of
-        live traffic ends here, whatever its verdict."""
+        """The report of the sums; nothing is written. ``max_duration_reached`` marks the
+        end of a test of live traffic, whatever its verdict."""
         prior = await PriorEvidence.load(self.context)
         judgement = await self.infer(plan, sums, prior)
         checks = (

@@ -36,13 +36,13 @@ def rests_on_one(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -
         if weights.get("spread", 0.0) > _MOST_SPREAD:
             return (
                 f"one unit of the {who} makes {weights['spread']:.0%} of its variance: how often "
-                "such values come cannot be told yet; set a bound"
+                "such values occur is not known yet; set a bound"
             )
     return ""
 
 
 def unseen_values(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) -> float:
-    """By how much values that were not seen yet may make the difference worse, at most."""
+    """By how much values that have not occurred yet may make the difference worse, at most."""
     if item.kind == "proportion":
         return 0.0
     largest = {who: _largest(item, look, who) for who in ("champion", "challenger")}
@@ -62,16 +62,13 @@ def unseen_values(policy: ABPolicy, item: OutcomeDemand, look: InterimAnalysis) 
 
 
 def unseen_sentence(item: OutcomeDemand, allowance: float) -> str:
-    """Why a PASS is not said, where unseen values could undo it."""
-    bound = (
-        f"values up to {RARE_FACTOR:g} times the largest one seen; state a bound if there are none"
-        if item.bound is None
-        else f"values up to the bound of {amount(item.bound)}"
-    )
-    return (
-        f"rare {bound} that no unit has had so far could make the outcome worse by "
-        f"{amount(allowance)}"
-    )
+    """Why there is no PASS, where values that have not occurred yet could undo it."""
+    if item.bound is None:
+        values = f"rare values up to {RARE_FACTOR:g} times the largest so far"
+        advice = "; set a bound if such values cannot occur"
+    else:
+        values, advice = f"rare values up to the bound of {amount(item.bound)}", ""
+    return f"{values} could make the outcome worse by {amount(allowance)}{advice}"
 
 
 def _weights(item: OutcomeDemand, look: InterimAnalysis, who: str) -> Mapping[str, float]:

@@ -1,8 +1,8 @@
 """How bounds become a verdict, and how several become one.
 
 PASS and FAIL reject complementary hypotheses, so both cannot be true and neither needs a split
-error rate. PASS asks for all demands (an intersection-union test: no correction); FAIL is any of
-m demands, each tested at alpha / m. What cannot be computed never counts as shown.
+error rate. PASS needs all demands (an intersection-union test: no correction); FAIL is any of
+m demands, each tested at alpha / m. What cannot be computed never counts as proven.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def from_bounds(lower: float, upper: float, threshold: float) -> Verdict:
 def latch(verdicts: Iterable[Verdict]) -> tuple[Verdict, int | None]:
     """The verdict after a sequence of looks, and the index of the look at which it fell.
 
-    What was shown at one look stays shown. Should a later look show the opposite of an earlier
+    A verdict that one look reached stays. Should a later look show the opposite of an earlier
     PASS, the difference is not stable and the verdict is FAIL: that keeps both error rates, and a
     drifting candidate out.
     """

@@ -197,18 +197,18 @@ def _proportion(
 
 
 def _too_little(policy: ValidationPolicy, hypothesis: Hypothesis, sums: HoldoutSummary) -> str:
-    """Why no verdict may be made yet, in words; empty where it may."""
+    """Why no verdict is allowed yet, in words; empty where it is."""
     rows = sums.units if policy.unit == "row" else sums.rows
     if hypothesis.column is None and rows < policy.min_rows:
         different = "different " if rows < sums.rows else ""
-        return f"the policy asks for at least {count(policy.min_rows)} {different}rows"
+        return f"the policy requires at least {count(policy.min_rows)} {different}rows"
     if policy.unit != "row" and sums.units < policy.min_units:
         units = plural(policy.unit, policy.min_units)
-        return f"the policy asks for at least {policy.min_units} {units}"
+        return f"the policy requires at least {policy.min_units} {units}"
     counted = hypothesis.metric.binary and policy.unit == "row"
     differing = _differing(policy, sums)
     if not counted and least_variance(hypothesis.threshold, hypothesis.range, differing) is None:
-        return f"only {differing} rows tell anything; it takes {ENOUGH_DIFFERING}"
+        return f"only {differing} rows differ; a verdict needs {ENOUGH_DIFFERING}"
     return ""
 
 

@@ -42,7 +42,7 @@ def outlook(
     }
 
 
-#: Dates further away than so many blocks are not told.
+#: Dates further away than this many blocks are not reported.
 _FAR = 100_000
 
 

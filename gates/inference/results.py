@@ -1,4 +1,4 @@
-"""One hypothesis's numbers, and the row and sentence that tell them to a person."""
+"""Results of testing one hypothesis: its numbers, and the report's row and sentence."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..report import MetricRow
 
 @dataclass(frozen=True)
 class TestResult:
-    """What was found about the mean of a hypothesis's x, in x's orientation (larger is better).
+    """The estimate of the mean of a hypothesis's x, in x's orientation (larger is better).
 
     ``units`` of kind ``unit`` (row, hour, day, cluster) were counted as independent; ``things``
     names the rows (rows, requests). ``equal_weights`` says that the estimate is a mean of units,
     not of rows. ``decided_at`` is the unit at which the verdict was reached; where the last of
     ``all_units`` units does not show it alone, the numbers are those of ``decided_at``, and
     ``all_estimate`` is the estimate in the end. ``forecast`` is how many units a verdict would
-    take. ``unstable`` says that an earlier look had shown another verdict. ``too_little`` is why
+    take. ``unstable`` means that an earlier look reached another verdict. ``too_little`` is why
     no verdict may be reached yet.
     """
 
@@ -92,7 +92,7 @@ class TestResult:
                 if self.verdict is Verdict.FAIL
                 else "a verdict that the later data contradict"
             )
-            text += f"; an earlier look had shown {earlier}, so the difference is not stable"
+            text += f"; an earlier look reached {earlier}, so the difference is not stable"
         elif self.verdict is Verdict.INCONCLUSIVE and self.too_little:
             return f"No verdict ({self.too_little}): {text}"
         elif self.verdict is Verdict.INCONCLUSIVE:

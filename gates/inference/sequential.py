@@ -32,7 +32,7 @@ from .estimators import engine
 from .latency import latency_rows
 from .results import TestResult
 
-#: Intervals from fewer blocks are not drawn: they are too wide to be seen.
+#: Intervals from fewer blocks are not drawn: they are too wide for the figure.
 _FIRST_DRAWN = 5
 #: Fewer clusters than this do not make a sequence of means valid.
 _FEWEST_CLUSTERS = 30
@@ -144,7 +144,7 @@ def look_at(
         too_little = too_little or _too_little(policy, bounds.units, requests, sliced=sliced)
         too_little = too_little or _too_short(policy, cells[0][0], name)
         if not too_little and least is None and not _exact(policy, hypothesis):
-            too_little = f"only {differing} requests tell anything; it takes {ENOUGH_DIFFERING}"
+            too_little = f"only {differing} requests differ; a verdict needs {ENOUGH_DIFFERING}"
         looks.append(
             InterimAnalysis(
                 block=name,
@@ -235,7 +235,7 @@ def _unstable(verdict: Verdict, looks: Sequence[InterimAnalysis]) -> bool:
 def _too_few_blocks(policy: ShadowPolicy, blocks: int, effective: float) -> str:
     if effective >= policy.min_blocks:
         return ""
-    required = f"of the {policy.min_blocks} {policy.block}s that the policy asks for"
+    required = f"of the {policy.min_blocks} {policy.block}s that the policy requires"
     if effective == blocks:
         return f"{blocks} {required}"
     units = f"{blocks} {plural(policy.block, blocks)}"
@@ -245,11 +245,11 @@ def _too_few_blocks(policy: ShadowPolicy, blocks: int, effective: float) -> str:
 def _too_little(policy: ShadowPolicy, units: int, requests: int, *, sliced: bool) -> str:
     """Why this look may not decide, in words; empty where it may."""
     if policy.unit == "cluster" and units < _FEWEST_CLUSTERS:
-        return f"{units} clusters; it takes {_FEWEST_CLUSTERS}"
+        return f"{units} clusters; a verdict needs {_FEWEST_CLUSTERS}"
     if requests < policy.min_requests and not sliced:
         return (
             f"{count(requests)} of the {count(policy.min_requests)} requests that the policy "
-            "asks for"
+            "requires"
         )
     return ""
 
@@ -258,7 +258,7 @@ def _too_short(policy: ShadowPolicy, first: str, last: str) -> str:
     lasted = datetime.fromisoformat(last) - datetime.fromisoformat(first)
     hours = lasted / timedelta(hours=1) + (24 if policy.block == "day" else 1)
     if hours < policy.min_duration_hours:
-        return f"{hours:g} of the {policy.min_duration_hours:g} hours that the policy asks for"
+        return f"{hours:g} of the {policy.min_duration_hours:g} hours that the policy requires"
     return ""
 
 
@@ -270,7 +270,7 @@ def _exact(policy: ShadowPolicy, hypothesis: Hypothesis) -> bool:
 def _forecast(
     policy: ShadowPolicy, hypothesis: Hypothesis, last: InterimAnalysis, alpha_fail: float
 ) -> int | None:
-    """Units after which a verdict falls, mean and spread staying as they are."""
+    """Units after which a verdict is reached if mean and spread stay as they are."""
     better = last.mean > hypothesis.threshold
     alpha = policy.alpha if better else alpha_fail
     least = math.ceil(policy.min_blocks * last.units / last.effective)

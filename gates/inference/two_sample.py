@@ -137,11 +137,11 @@ def _doubt(
 def _too_little(policy: ABPolicy, days: int, look: InterimAnalysis) -> str:
     fewest = min(_units(look))
     if days < policy.min_days:
-        return f"{days} of the {policy.min_days} days with both arms that the policy asks for"
+        return f"{days} of the {policy.min_days} days with both arms that the policy requires"
     if fewest < policy.min_units:
         return (
             f"{count(fewest)} of the {count(policy.min_units)} units in each arm that the policy "
-            "asks for"
+            "requires"
         )
     return ""
 

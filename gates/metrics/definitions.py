@@ -3,9 +3,8 @@ and clustering.
 
 Most measures are a mean over requests, so that they can be judged from sums; those of a table of
 clusters are judged from its counts. Measures that are neither (area under the ROC curve) are shown
-in reports, and never decide. Some need no labels: they say how the two models differ, how often a
-model gave no answer, or what a clustering looks like.
-"""
+in reports, and never decide. Some need no labels: they measure how the two models differ, how often
+a model gave no answer, or what a clustering looks like."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ LOG_LOSS_RANGE = 13.815510557964274
 class Metric:
     """One measure.
 
-    ``uses`` says what it needs of a model: its ``score`` (probabilities of classes), its
+    ``uses`` is what it needs of a model: its ``score`` (probabilities of classes), its
     ``prediction``, its ``fit`` to each row (a clustering's inertia), the ``table`` of clusters
     that two sides give to the same rows, the ``share`` of each cluster, ``distances`` of rows from
     each other, or nothing but an ``answer``. ``best`` is the value at no loss of a measure where
@@ -44,7 +43,7 @@ class Metric:
     ``span_of_classes`` that of more than two classes. ``binary``: each request counts 0 or 1.
     ``labels``: it needs the truth. ``differs``: it is about how two models differ. ``compares``: a
     difference between two models means that one is better. ``model_types`` are those it is for,
-    empty where any will do. ``traffic``: it can be judged block by block. ``lacks`` says which
+    empty where any will do. ``traffic``: it can be judged block by block. ``lacks`` states which
     models have it, for those that do not.
     """
 
@@ -65,7 +64,7 @@ class Metric:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Between which values a mean of the measure lies, infinite where it has no end."""
+        """The range of a mean of the measure, infinite where it has no end."""
         if self.span is None:
             return (-math.inf if self.higher_is_better else 0.0, math.inf)
         most = max(self.span, self.span_of_classes or 0.0)
@@ -204,7 +203,7 @@ METRICS: dict[str, Metric] = {
 
 
 def metric(name: object, *, field: str = "metric") -> Metric:
-    """The measure of that name. Raises :class:`InvalidInput`, naming those there are."""
+    """The measure of that name. Raises :class:`InvalidInput` with the names that exist."""
     definition = METRICS.get(name) if isinstance(name, str) else None
     if definition is None:
         raise InvalidInput(

@@ -163,7 +163,7 @@ def _over_classes(
     if table is None:
         raise InvalidDataset(
             f"{metric.title} of {known.size} classes needs the probability of each class, and "
-            "there is none; the traffic's column score holds them as a list, one number for each "
+            "there is none; the traffic's column score has them as a list, one number for each "
             f"class in the order {known}; a model needs predict_proba",
             field="score",
         )
@@ -177,7 +177,7 @@ def _why_no_score(*answers: Answers) -> str:
     table = next((item.probabilities for item in answers if item.probabilities is not None), None)
     if table is not None:
         return f": there are probabilities of {table.shape[1]} classes"
-    return ": the model gives predictions only, or the traffic's column score is missing or empty"
+    return ": the model returns predictions only, or the traffic's column score is missing or empty"
 
 
 def _fit(metric: Metric, answers: Answers) -> Floats:

@@ -28,13 +28,13 @@ _FIRST = frozenset(
 
 @dataclass(frozen=True)
 class OutcomeDemand:
-    """One outcome: not worse than the champion's arm by ``margin`` or more; 0 asks for better.
+    """One outcome: not worse than the champion's arm by ``margin`` or more; 0 requires better.
 
     ``kind`` is ``proportion`` (the share of units with the outcome at least once), ``mean`` (the
     sum of ``column`` per unit) or ``ratio`` (sum of ``column`` over sum of ``per``, for example
     revenue per click). ``column`` is one of the outcomes' columns, or ``label``.
 
-    ``missing`` says what a request without the outcome is: ``unknown``, or ``zero`` where the log
+    ``missing`` is what a request without the outcome means: ``unknown``, or ``zero`` where the log
     writes nothing when nothing came of it. ``bound`` is the largest value that one unit can have,
     in the unit of ``column``: larger ones count as that. It says how much rare large values could
     change, and goes with ``mean`` and ``ratio``.
@@ -134,7 +134,9 @@ class ABPolicy:
                 field="ab_test.outcomes",
             )
         if len({item.name for item in self.outcomes}) < len(self.outcomes):
-            raise InvalidInput("ab_test.outcomes holds one outcome twice", field="ab_test.outcomes")
+            raise InvalidInput(
+                "ab_test.outcomes contains the same outcome twice", field="ab_test.outcomes"
+            )
         validate_column(self.unit, "ab_test.unit")
         if self.salt is not None:
             validate_column(self.salt, "ab_test.salt")
@@ -187,7 +189,7 @@ class ABPolicy:
         """A policy from plain JSON. Raises :class:`InvalidInput`."""
         if document == {}:
             raise InvalidInput(
-                "the model's policy says nothing about the A/B test; set one with set_policy",
+                "the model's policy has no section for the A/B test; add one with set_policy",
                 field="policy.ab_test",
             )
         values = no_unknown_fields(cls, document, "ab_test")

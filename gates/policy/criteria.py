@@ -24,13 +24,13 @@ from .fields import (
 
 APPLIES = ("always", "first_version")
 UNJUDGED = ("inconclusive", "ignore")
-#: At most so many values of a slice's column are judged, unless the policy says otherwise.
+#: At most so many values of a slice's column are judged by default.
 MOST_SLICES = 1000
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Not worse than the champion by ``margin`` or more; ``margin=0`` asks for better.
+    """Not worse than the champion by ``margin`` or more; ``margin=0`` requires better.
 
     ``margin`` is in the measure's own unit. ``bound`` clips the loss of one request, for measures
     without a largest loss (errors of a regression), so that one request cannot decide.
@@ -109,7 +109,7 @@ class SliceLimit:
     A slice that is shown to break its limit blocks the version. A slice with too little data to
     show anything does not, and is reported; slices of fewer than ``min_rows`` rows are counted in
     the report and not judged. Of more than ``max_values`` values the largest are judged, and the
-    gate stays ``inconclusive`` about the others, unless ``unjudged`` says to ``ignore`` them.
+    gate stays ``inconclusive`` about the others, unless ``unjudged`` is ``ignore``.
     """
 
     column: str
@@ -197,8 +197,8 @@ class LatencyLimit:
 
 def _not_which_is_better(measure: Metric) -> str:
     if measure.differs:
-        return f"{measure.title} says how the models differ, not which is better"
-    return f"{measure.title} says what a clustering looks like, not which is better"
+        return f"{measure.title} measures how the models differ, not which is better"
+    return f"{measure.title} describes a clustering, not which is better"
 
 
 def against(margin: float) -> str:
@@ -225,10 +225,12 @@ def check_claims(policy: Any, gate: str) -> None:
             )
         object.__setattr__(policy, name, tuple(criteria))
         if len(set(criteria)) < len(criteria):
-            raise InvalidInput(f"{gate}.{name} holds one demand twice", field=f"{gate}.{name}")
+            raise InvalidInput(
+                f"{gate}.{name} contains the same demand twice", field=f"{gate}.{name}"
+            )
     if not policy.comparisons and not policy.limits:
         raise InvalidInput(
-            f"{gate} needs at least one comparison or limit: a gate that asks for nothing "
+            f"{gate} needs at least one comparison or limit: a gate that requires nothing "
             "proves nothing",
             field=gate,
         )

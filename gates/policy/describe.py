@@ -1,4 +1,4 @@
-"""A gate's policy as sentences, for those who read a report before they read JSON."""
+"""A gate's policy as sentences, for readers of a report."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _of_validation(policy: ValidationPolicy) -> list[str]:
     if policy.identical_rows == "independent":
         sentences.append("rows with the same features and label count as separate observations")
     if policy.require_training_check:
-        sentences.append("it must be known that no model was trained on the rows")
+        sentences.append("the training data of both models must be known not to include the rows")
     if policy.may_drop_columns:
         sentences.append("the signature may lack columns of the champion's")
     return sentences
@@ -78,14 +78,14 @@ def _of_shadow(policy: ShadowPolicy) -> list[str]:
         sentences += _horizon(policy.label_horizon_hours)
         sentences.append(
             f"{policy.min_label_coverage:.0%} of requests must have a label, and that share may "
-            f"differ by {policy.max_label_gap:.0%} between decisions and scores; a PASS stands "
-            f"with the missing ones at their worst{_tolerated(policy.tolerated_unlabelled)}; "
+            f"differ by {policy.max_label_gap:.0%} between decisions and scores; a PASS must "
+            f"hold with the missing ones at their worst{_tolerated(policy.tolerated_unlabelled)}; "
             f"{policy.max_label_conflicts:.1%} of them may have labels that contradict each other"
         )
     if policy.mode == "mirrored":
         sentences.append(f"{policy.min_join_rate:.1%} of requests must have both answers")
     sentences.append(
-        f"{policy.min_replay_agreement:.1%} of the champion's answers must come out as recorded"
+        f"{policy.min_replay_agreement:.1%} of the champion's answers must be reproduced"
         + ("" if policy.replay_tolerance is None else f", to {amount(policy.replay_tolerance)}")
     )
     if policy.feature_time:
@@ -103,8 +103,8 @@ def _of_ab_test(policy: ABPolicy) -> list[str]:
         f"{count(policy.max_days)} days",
         *_horizon(policy.label_horizon_hours),
         f"{policy.min_outcome_coverage:.0%} of requests in each arm must have their outcome; a "
-        f"PASS stands with the missing ones at their worst{_tolerated(policy.tolerated_missing)}",
-        f"no verdict where one unit holds more than {policy.max_unit_share:.0%} of an outcome",
+        f"PASS must hold with missing ones at their worst{_tolerated(policy.tolerated_missing)}",
+        f"no verdict if one unit has more than {policy.max_unit_share:.0%} of an outcome",
     ]
 
 

@@ -42,10 +42,10 @@ def validate_float(
 
 
 def validate_int(value: Any, field: str, *, at_least: int) -> None:
-    """``value`` is a whole number from ``at_least``."""
+    """``value`` is an integer of at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise InvalidInput(
-            f"{field} must be a whole number from {at_least}, not {value!r:.80}", field=field
+            f"{field} must be an integer of at least {at_least}, not {value!r:.80}", field=field
         )
 
 

@@ -36,7 +36,7 @@ def read_policy(file: str | Path) -> PromotionPolicy:
     fingerprint of the same policy stated in Python.
 
     Raises :class:`InvalidInput` for a file that cannot be read, that names a field twice, that
-    holds NaN, or whose sections the gates do not understand; the message names the line.
+    contains NaN, or whose sections the gates do not understand; the message names the line.
     """
     try:
         text = Path(file).read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def complete_policy(document: Any) -> PromotionPolicy:
 
 
 def blamed(document: Any, error: InvalidInput) -> tuple[str | int, ...]:
-    """Where in the document the error is, as far as that can be told."""
+    """Path of the part of the document that the error is about, as far as it is known."""
     if not isinstance(document, Mapping):
         return ()
     for name, section in _SECTIONS.items():
@@ -108,7 +108,7 @@ def _demand(section: str, field: str, item: Any) -> None:
 
 
 def _raises(error: InvalidInput, check: Callable[..., Any], *given: Any) -> bool:
-    """Whether the check finds the same fault."""
+    """Whether the check raises the same error."""
     try:
         check(*given)
     except InvalidInput as other:

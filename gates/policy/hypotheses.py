@@ -1,9 +1,8 @@
 """A policy's demands as hypotheses about means: the mean of x lies above a threshold.
 
 Whatever the measure and its direction, x is oriented so that larger is better, and is 0 where a
-request tells nothing. A comparison's x is the champion's loss minus the challenger's; a limit's is
-the loss or its negative. So one judge serves all demands.
-"""
+request is not informative. A comparison's x is the champion's loss minus the challenger's; a
+limit's is the loss or its negative. So one judge serves all demands."""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ IDENTICAL_ROWS = ("cluster", "independent")
 
 @dataclass(frozen=True)
 class ValidationPolicy:
-    """What held-out labelled rows must show, judged once.
+    """Requirements on held-out labelled rows, judged once.
 
-    ``label`` is the label's column. ``unit`` says what counts as independent: each ``row``; all
+    ``label`` is the label's column. ``unit`` is what counts as independent: each ``row``; all
     rows of an ``hour`` or ``day`` (UTC) of the column ``time``; or all rows with one value of the
     column ``cluster``. ``alpha`` bounds both a wrong PASS and a wrong FAIL. Below ``min_rows``
     rows, or ``min_units`` units other than rows, the gate stays INCONCLUSIVE. A challenger whose
@@ -54,11 +54,10 @@ class ValidationPolicy:
     takes a column as another type is INVALID always.
 
     ``positive_label`` is the label whose probability scores are, where labels are not 0 and 1;
-    without it the model's own order of classes decides. ``identical_rows`` says what rows with the
-    same features and label count as: one observation (``cluster``), or each one
+    without it the model's own order of classes decides. ``identical_rows`` decides what rows with
+    the same features and label count as: one observation (``cluster``), or each one
     (``independent``), for features that take few values. ``require_training_check`` makes the gate
-    INVALID where nobody can tell whether a model was trained on the rows.
-    """
+    INVALID where it is unknown whether a model was trained on the rows."""
 
     comparisons: tuple[Comparison, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -108,7 +107,7 @@ class ValidationPolicy:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether anything is asked that only labels can tell."""
+        """Whether any demand needs labels."""
         names = [
             *(item.metric for item in self.comparisons),
             *(item.metric for item in self.limits),

@@ -1,7 +1,7 @@
 """A gate's policy as plain JSON, and back. Standard library only.
 
 Fields that came later than the first release are left out while they hold their defaults: the
-policies that were set before keep their fingerprints, and what was proven under them stays proven.
+policies that were set before keep their fingerprints, and evidence under them keeps counting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def policy_arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
     """Arguments of ``cls``. Raises :class:`InvalidInput`."""
     if isinstance(document, Mapping) and not document:
         raise InvalidInput(
-            f"the model's policy says nothing about the {gate} gate; set one with set_policy",
+            f"the model's policy has no section for the {gate} gate; add one with set_policy",
             field=f"policy.{gate}",
         )
     values = no_unknown_fields(cls, document, gate)

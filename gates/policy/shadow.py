@@ -35,7 +35,7 @@ class ShadowPolicy:
     value of the column ``cluster`` (a user). ``request``: each one, judged by an exact test; it is
     refused where requests turn out to depend on each other (a design effect above 1.5).
 
-    ``weighting`` says what the estimate is a mean of: ``requests``, each with the same weight, or
+    ``weighting`` is what the estimate is a mean of: ``requests``, each with the same weight, or
     ``blocks``, each with the same weight however many requests it has.
 
     No verdict before ``min_blocks`` blocks, ``min_requests`` requests and ``min_duration_hours``
@@ -149,7 +149,7 @@ class ShadowPolicy:
         blocks = f"{most} {self.block}{'' if most == 1 else 's'}"
         if self.min_blocks > most:
             raise InvalidInput(
-                f"this policy can never PASS: shadow.min_blocks {self.min_blocks} asks for more "
+                f"this policy can never PASS: shadow.min_blocks {self.min_blocks} requires more "
                 f"than the {blocks} of {days}; lower min_blocks, or raise max_duration_days",
                 field="shadow.min_blocks",
             )
@@ -193,7 +193,7 @@ class ShadowPolicy:
 
     @property
     def needs_labels(self) -> bool:
-        """Whether anything is asked that only labels can tell."""
+        """Whether any demand needs labels."""
         return any(metric(name).labels for name in self._stated())
 
     def _stated(self) -> set[str]:
@@ -205,7 +205,7 @@ class ShadowPolicy:
 
     def document(self) -> dict[str, Any]:
         """The policy as plain JSON, with every value: a later release's defaults do not change
-        what a stored policy says."""
+        the fields of a stored policy."""
         return policy_document(
             self, frozenset(item.name for item in fields(self)) - {"positive_label"}
         )

@@ -1,7 +1,7 @@
-"""Which values of a slice's column a gate judges, and what its report says of the others.
+"""Which values of a slice's column a gate judges, and how its report counts the others.
 
 No value is left out in silence: values below the policy's ``min_rows`` are counted, and values
-beyond its ``max_values`` keep the gate from PASS unless the policy says that they may be ignored.
+beyond its ``max_values`` keep the gate from PASS unless the policy ignores them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _check(selection: SliceSelection, things: str) -> Check:
     if selection.small:
         message += (
             f"; {count(selection.small)} with fewer than {count(hypothesis.min_rows)} {things} "
-            f"each ({count(selection.small_rows)} in all) not judged, as the policy says"
+            f"each ({count(selection.small_rows)} in all) not judged, as set by min_rows"
         )
     if not selection.beyond:
         return Check("slices", True, message)
@@ -71,7 +71,9 @@ def _check(selection: SliceSelection, things: str) -> Check:
         f"the policy's max_values is {count(hypothesis.max_values)}"
     )
     if hypothesis.unjudged == "ignore":
-        return Check("slices", False, f"{message}, and it says to ignore the others", None)
+        return Check(
+            "slices", False, f"{message}; the policy ignores the others (unjudged: ignore)", None
+        )
     return Check(
         "slices",
         False,

@@ -21,8 +21,8 @@ Position = tuple[int, int]
 
 
 class NotStrict(ValueError):
-    """The text is YAML, but says something that it must not; ``problem`` is what, at
-    ``position``."""
+    """The text is YAML with content that is not allowed; ``problem`` describes it, ``position`` is
+    its line and column."""
 
     def __init__(self, problem: str, position: Position | None = None) -> None:
         super().__init__(f"line {position[0]}: {problem}" if position else problem)

@@ -1,4 +1,4 @@
-"""What reports show beside the verdict, and what never decides: AUC, and who was right where."""
+"""Descriptive numbers of a report, which never decide: AUC, and where each model was right."""
 
 from __future__ import annotations
 
@@ -41,12 +41,14 @@ def auc_row(
     if compared is None:
         if area is None:
             return ()
-        return (_descriptive_row(f"AUC is {amount(area)}; shown, not judged", challenger=area),)
+        return (
+            _descriptive_row(f"AUC is {amount(area)}; descriptive, not judged", challenger=area),
+        )
     lower, upper = compared.bounds(alpha)
     return (
         _descriptive_row(
-            f"AUC changed by {amount(compared.difference)} {interval(lower, upper)}; shown, not "
-            "judged, and as if rows were independent",
+            f"AUC changed by {amount(compared.difference)} {interval(lower, upper)}; descriptive, "
+            "not judged, and computed as if rows were independent",
             estimate=compared.difference,
             lower=lower,
             upper=upper,

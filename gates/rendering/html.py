@@ -175,7 +175,7 @@ def _bar(row: MetricRow) -> dict[str, float] | None:
 
 
 def _missing_for_verdict(report: GateReport) -> list[str]:
-    """What is missing for a verdict, and from when there can be one; nothing with a verdict."""
+    """What is missing for a verdict, and its earliest date; empty for a report with a verdict."""
     if report.verdict is not Verdict.INCONCLUSIVE:
         return []
     lines = [
@@ -202,7 +202,7 @@ def _missing_for_verdict(report: GateReport) -> list[str]:
     if when and dates["ends"] < when:
         lines.append(
             f"A test of live traffic ends before that, on {_day(dates['ends'])}: raise "
-            "max_duration_days, or ask for less."
+            "max_duration_days, or require less."
         )
     return lines
 

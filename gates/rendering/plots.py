@@ -111,7 +111,7 @@ def _interval_over_time(looks: Mapping[str, Any]) -> SvgFigure:
     last = points[-1]
     return SvgFigure(
         f"{title}: {'improvement over the champion' if looks['comparative'] else 'the version'}",
-        f"The whole band has to come to lie {looks['passes']} the line at {amount(threshold)}. "
+        f"A PASS needs the complete band {looks['passes']} the line at {amount(threshold)}. "
         f"After {len(points)} blocks the mean is {amount(last['mean'])}. Larger points hold more "
         f"requests.{too_early(points)}",
         svg(canvas),
@@ -148,7 +148,7 @@ def _calibration(distributions: Mapping[str, Any]) -> SvgFigure:
     legend(axes)
     return SvgFigure(
         "Calibration",
-        "How often it happened, against how likely the model said it was; on the line is right. "
+        "Observed frequency against predicted probability; a calibrated model is on the line. "
         "Larger points hold more requests.",
         svg(canvas),
     )

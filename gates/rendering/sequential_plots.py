@@ -1,4 +1,4 @@
-"""Pictures of evidence: e-values with their line, latencies, and the slices beside each other."""
+"""Figures of evidence: e-values with their threshold, latencies, and slices side by side."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def e_values(looks: Mapping[str, Any]) -> SvgFigure:
         values = [min(max(point[f"log10_e_{key}"], _LEAST_LOG10), _MOST_LOG10) for point in points]
         axes.plot(at, values, color=colour, lw=1.6, label=name)
     axes.axhline(
-        line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="PASS is shown above (e = 1 / α)"
+        line, color=CHALLENGER, lw=1.1, ls=(0, (5, 3)), label="threshold for PASS (e = 1 / α)"
     )
     enough = math.log10(1 / looks["alpha_fail"])
     if enough != line:
         axes.axhline(
-            enough, color=THRESHOLD, lw=1.1, ls=(0, (5, 3)), label="FAIL is shown above (e = m / α)"
+            enough, color=THRESHOLD, lw=1.1, ls=(0, (5, 3)), label="threshold for FAIL (e = m / α)"
         )
     axes.set_xlim(0.3, len(points) + 0.7)
     shade_too_early(axes, points)
@@ -56,16 +56,16 @@ def e_values(looks: Mapping[str, Any]) -> SvgFigure:
     title = looks["title"][0].upper() + looks["title"][1:]
     return SvgFigure(
         f"{title}: evidence at every look",
-        "Above 0 the data speak for the claim, below 0 against it. A version as bad as the margin "
-        f"allows reaches the line for PASS in {looks['alpha']:.0%} of tests at most, however often "
-        f"one looks.{too_early(points)}",
+        "Above 0 the data support the hypothesis, below 0 they contradict it. A version as bad as "
+        f"the margin allows reaches the threshold for PASS in {looks['alpha']:.0%} of tests at "
+        f"most, whether you look once or after every block.{too_early(points)}",
         svg(canvas),
     )
 
 
 def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
-    """The mean outcome by days since a unit was first seen: novelty wears off. A picture for each
-    outcome that was seen on two such days at least."""
+    """The mean outcome by days since a unit's first request: novelty wears off. A figure for each
+    outcome with at least two such days."""
     pictures = []
     for name in dict.fromkeys(row["outcome"] for row in exposure):
         mine = [row for row in exposure if row["outcome"] == name and row["units"] >= _FEWEST]
@@ -84,7 +84,7 @@ def exposure_curves(exposure: Sequence[Mapping[str, Any]]) -> list[SvgFigure]:
                 label=who,
             )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("days since the unit was first seen")
+        axes.set_xlabel("days since the unit's first request")
         axes.set_ylabel(f"mean {name} of the day")
         legend(axes)
         pictures.append(
@@ -169,7 +169,7 @@ def _forest(rows: Sequence[MetricRow]) -> SvgFigure:
     what = "" if rows[0].champion is None else ": improvement over the champion"
     return SvgFigure(
         f"{title[0].upper()}{title[1:]} by {rows[0].slice_column}{what}",
-        f"A slice stands in the way when all of its interval lies on the wrong side of "
+        f"A slice blocks the version if its complete interval is on the wrong side of "
         f"{amount(threshold)}.",
         svg(canvas),
     )

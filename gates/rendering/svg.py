@@ -1,6 +1,6 @@
 """What all pictures of a report share: colours, axes, and SVG that needs nothing from outside.
 
-Figures are made without pyplot, so that they share no state and need no display.
+Figures are created without pyplot, so that they share no state and need no display.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STYLE: Any = {
     "ytick.color": INK,
     "text.color": INK,
 }
-#: matplotlib keeps its style for the whole process.
+#: matplotlib has one style for a process.
 _STYLING = Lock()
 
 
@@ -70,7 +70,7 @@ def legend(axes: Axes) -> None:
 
 
 def too_early(points: Sequence[Mapping[str, Any]]) -> str:
-    """What the caption says of the looks at which the policy allows no verdict."""
+    """The caption's sentence about the looks at which the policy allows no verdict."""
     early = _early(points)
     if not early:
         return ""

@@ -1,7 +1,7 @@
 """How much less independent requests are than they look: the design effect of blocks.
 
 Kish, "Survey Sampling" (1965): variance of the mean as it is, over that of as many independent
-requests. 1 = independent; 25 = 1000 requests tell as much as 40 would.
+requests. 1 = independent; 25 = 1000 requests carry the information of 40.
 """
 
 from __future__ import annotations

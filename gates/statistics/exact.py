@@ -92,7 +92,7 @@ class ExactSum:
         return float(self.fraction)
 
     def text(self) -> str:
-        """The sum as text that :meth:`parse` reads back whole."""
+        """The sum as text that :meth:`parse` reads back exactly."""
         sign = "-" if self.mantissa < 0 else ""
         return f"{sign}{abs(self.mantissa):x}p{self.exponent}"
 

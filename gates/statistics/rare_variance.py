@@ -9,7 +9,7 @@ without disagreements.
 
 from __future__ import annotations
 
-#: From this many requests that tell the models apart, the sample variance is trusted.
+#: From this many requests with different answers on, the sample variance is trusted.
 ENOUGH_DIFFERING = 20
 
 

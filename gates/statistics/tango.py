@@ -28,7 +28,7 @@ def null_variance(better: int, worse: int, n: int, difference: float) -> float:
 
 
 def score(better: int, worse: int, n: int, difference: float) -> float:
-    """Tango's Z of "p_better - p_worse = ``difference``"; 0 where there is nothing to tell."""
+    """Tango's Z of "p_better - p_worse = ``difference``"; 0 where no pair differs."""
     distance = better - worse - n * difference
     variance = n * null_variance(better, worse, n, difference)
     if variance <= 0:

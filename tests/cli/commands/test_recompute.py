@@ -65,7 +65,7 @@ def test_does_not_agree(report: Path) -> None:
     result = _run(report, "--no-traffic")
 
     assert result.exit_code == 8
-    assert "the report says FAIL, its numbers say PASS" in " ".join(result.output.split())
+    assert "the report states FAIL, its numbers give PASS" in " ".join(result.output.split())
 
 
 def test_no_report(report: Path) -> None:

@@ -147,7 +147,7 @@ def test_outcomes_that_are_gone_from_one_arm() -> None:
     _, checks, verdict = _judge(_policy(COMPLAINTS), _complaints(0.05, 0.0))
 
     assert verdict is Verdict.INVALID
-    assert "is gone from its log" in checks["level of complaints"].message
+    assert "is missing from its log" in checks["level of complaints"].message
 
 
 @pytest.mark.parametrize("arm", ["champion", "challenger"])
@@ -175,7 +175,7 @@ def test_values_that_nobody_has_had_yet() -> None:
     bounded = _judge(_policy(OutcomeDemand("spent", bound=100, **cost)), days)
 
     assert doubted[2] is Verdict.INCONCLUSIVE
-    assert "state a bound" in doubted[0][0].sentence
+    assert "set a bound" in doubted[0][0].sentence
     assert bounded[2] is Verdict.PASS, bounded[0][0].sentence
 
 

@@ -131,5 +131,5 @@ async def test_scores_that_are_missing(
     world: ModelFixture, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """Without the probabilities of three classes the error says what to log."""
-    with pytest.raises(InvalidDataset, match="column score holds them as a list"):
+    with pytest.raises(InvalidDataset, match="column score has them as a list"):
         await shadow_report(world, make_requests, 3, score=False)

@@ -201,7 +201,7 @@ async def test_a_report_that_was_touched(
     assert sound.agrees, sound.differences
     assert reached == (40, 40, [])
     assert [item["rows"] for item in document["reproduction"]["labels"]] == [24 * 60, 16 * 60]
-    assert touched.differences[0] == "the report says FAIL, its numbers say PASS"
+    assert touched.differences[0] == "the report states FAIL, its numbers give PASS"
     assert (read, stated, len(problems)) == (40, 40, 1)
     with pytest.raises(InvalidInput, match="no report"):
         recompute({"gate": "shadow"})

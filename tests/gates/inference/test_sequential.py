@@ -247,7 +247,7 @@ def test_not_before_the_minimum(blocks: int, requests: int) -> None:
     row, _ = _judge(x)
 
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert "that the policy asks for" in row.sentence
+    assert "that the policy requires" in row.sentence
 
 
 def test_forecast_is_about_right() -> None:

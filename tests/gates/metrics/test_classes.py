@@ -101,5 +101,5 @@ def test_missing_probabilities_are_named() -> None:
     """Several classes without probabilities: the error says what has to be logged."""
     labels = np.array(["a", "b", "c"], dtype=object)
 
-    with pytest.raises(InvalidDataset, match="column score holds them as a list"):
+    with pytest.raises(InvalidDataset, match="column score has them as a list"):
         losses(METRICS["brier"], labels, Answers(labels), classes=Classes(("a", "b", "c")))
