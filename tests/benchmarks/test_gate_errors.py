@@ -52,11 +52,11 @@ def test_it_simulates_what_the_gate_does(name: str, engine: str, unit: str) -> N
     x = setting.draw(rng, (3, 60, 60), 0.0)
     span = 1.0 if "disagree" in name else None
     metric = replace(METRICS["brier"], span=span)
-    claim = Hypothesis("c", "comparison", metric, -setting.margin, setting.margin)
+    hypothesis = Hypothesis("c", "comparison", metric, -setting.margin, setting.margin)
     policy = hourly(comparisons=(Comparison("brier", setting.margin),), unit=unit)
 
     def gate_passes(run: NDArray[np.float64]) -> list[bool]:
-        judge, verdicts = estimators.engine(policy, claim, 0.05), []
+        judge, verdicts = estimators.engine(policy, hypothesis, 0.05), []
         for number, block in enumerate(run, 1):
             judge.add(BlockSummary.of(block, None, block, span=span if unit == "request" else None))
             enough = unit == "request" or number >= FIRST_BLOCKS

@@ -32,7 +32,9 @@ def assert_golden(name: str, document: Any) -> None:
     document = json.loads(json.dumps(document, allow_nan=False))
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(
+            json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
+        )
         return
     differences = list(_differences("", json.loads(path.read_text("utf-8")), document))
     assert not differences, "\n".join(
