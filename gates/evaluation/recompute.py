@@ -21,6 +21,7 @@ from ..aggregates.holdout import HoldoutSummary
 from ..aggregates.replay import ReplayAggregate
 from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import RECORDED_CHECKS
+from ..checks.dependence import dependence_checks
 from ..checks.traffic import Window, shadow_checks
 from ..data.traffic import parse_day, partitions, read_partition
 from ..formatting import deciding_sentence
@@ -138,7 +139,10 @@ def _shadow(report: GateReport) -> tuple[tuple[MetricRow, ...], tuple[Check, ...
         datetime.fromisoformat(inputs["judged_at"]),
     )
     checks = with_worst_check(
-        shadow_checks(policy, demands, aggregate, window, inputs["training_ends"]),
+        (
+            *shadow_checks(policy, demands, aggregate, window, inputs["training_ends"]),
+            *dependence_checks(policy, demands, aggregate, rows),
+        ),
         policy,
         demands,
         rows,

@@ -22,6 +22,7 @@ from ..aggregates.distributions import Edges
 from ..aggregates.replay import ReplayAggregate, named
 from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import TRAINING_END
+from ..checks.dependence import dependence_checks
 from ..checks.traffic import Window, shadow_checks
 from ..data.label_maturity import block_length
 from ..data.pairing import Day
@@ -206,7 +207,10 @@ class ShadowTest(TrafficGate[ShadowPolicy, ReplayAggregate]):
             training_ends["champion"] = _training_end(context.champion)
         window = Window(first, last, datetime.fromisoformat(plan.mature_until))
         checks = with_worst_check(
-            shadow_checks(policy, hypotheses, sums, window, training_ends),
+            (
+                *shadow_checks(policy, hypotheses, sums, window, training_ends),
+                *dependence_checks(policy, hypotheses, sums, rows),
+            ),
             policy,
             hypotheses,
             rows,

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ..aggregates.block import BlockSummary
@@ -109,21 +110,34 @@ class Blocks(_Sequence):
         self.differing += cell.differing
         self.inverse_sizes += 1 / cell.sums.n
 
+    @property
+    def mean(self) -> float:
+        return float(self.total / sum(self.weights))
+
+    def residuals(self) -> NDArray[np.float64]:
+        """The deviation of each block from the mean, in the order of time, in units of a block of
+        average size; empty without blocks."""
+        if not self.weights:
+            return np.empty(0)
+        size = sum(self.weights) / len(self.weights)
+        return (np.array(self.parts) - self.mean * np.array(self.weights, dtype=float)) / size
+
     def bounds(self) -> Bounds:
-        n, weight = len(self.weights), sum(self.weights)
-        if not n:
-            return self._bounds(0, 0.0, math.inf)
-        mean = float(self.total / weight)
+        n = len(self.weights)
         if n < 2:
-            return self._bounds(n, mean, math.inf)
-        size = weight / n
-        residuals = (np.array(self.parts) - mean * np.array(self.weights, dtype=float)) / size
-        variance = float(residuals @ residuals) / (n - 1)
-        least = (
-            least_variance(self.hypothesis.threshold, self.hypothesis.range, self.differing) or 0.0
-        )
-        floor = least * (self.inverse_sizes / n if self.policy.weighting == "blocks" else 1 / size)
-        return self._bounds(n, mean, math.sqrt(max(variance, floor)))
+            return self._bounds(n, self.mean if n else 0.0, math.inf)
+        residuals = self.residuals()
+        return self.bounds_with(float(residuals @ residuals) / (n - 1))
+
+    def bounds_with(self, variance: float) -> Bounds:
+        """The bounds for this variance of one block, or for the least that rare differences allow,
+        if that is larger."""
+        n = len(self.weights)
+        size = sum(self.weights) / n
+        least = least_variance(self.hypothesis.threshold, self.hypothesis.range, self.differing)
+        weighted = self.inverse_sizes / n if self.policy.weighting == "blocks" else 1 / size
+        floor = (least or 0.0) * weighted
+        return self._bounds(n, self.mean, math.sqrt(max(variance, floor)))
 
 
 @dataclass
