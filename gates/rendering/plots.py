@@ -197,10 +197,10 @@ def _tick_count(names: Sequence[str]) -> int:
     return max(2, min(7, (_AXIS_CHARACTERS - 12) // max(len(name) for name in names)))
 
 
-def _fits(place: int, names: Sequence[str]) -> bool:
+def _fits(position: int, names: Sequence[str]) -> bool:
     """Whether the name below a block, which is centred on it, ends before the picture does."""
-    centre = _AXIS_CHARACTERS * place / (len(names) + 0.4)
-    return centre + len(names[place - 1]) / 2 <= _AXIS_CHARACTERS + 2
+    centre = _AXIS_CHARACTERS * position / (len(names) + 0.4)
+    return centre + len(names[position - 1]) / 2 <= _AXIS_CHARACTERS + 2
 
 
 def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
@@ -208,6 +208,6 @@ def _name_blocks(axes: Axes, names: Sequence[str]) -> None:
     ticks = [
         int(x) for x in MaxNLocator(_tick_count(names), integer=True).tick_values(1, len(names))
     ]
-    places = [place for place in places if 1 <= place <= len(names) and _fits(place, names)]
-    axes.xaxis.set_major_locator(FixedLocator(places))
-    axes.set_xticklabels([names[place - 1] for place in places])
+    ticks = [tick for tick in ticks if 1 <= tick <= len(names) and _fits(tick, names)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.set_xticklabels([names[tick - 1] for tick in ticks])

@@ -83,7 +83,7 @@ def test_another_identity() -> None:
 
 
 def test_written_and_read_back() -> None:
-    """A tally is written as plain JSON and read back whole."""
+    """A aggregate is written as plain JSON and read back whole."""
     total = _total([_part(number) for number in range(5)])
     total.tables["flips"] = Counter(a=2)
     total.histograms["latency"] = LogHistogram.of([1.0, 5.0])

@@ -128,7 +128,7 @@ def test_usable_answers(
         ({"dataset.end": "2024-03-02"}, None, "not checked"),
     ],
 )
-def test_training_data(said: dict[str, str], start: datetime | None, state: str) -> None:
+def test_training_data(declared: dict[str, str], start: datetime | None, state: str) -> None:
     """Training data that reaches into the window is found; what cannot be checked is not ok."""
     assert state == training_check("challenger", declared, start).state
 
@@ -141,7 +141,7 @@ def test_training_data(said: dict[str, str], start: datetime | None, state: str)
         ({}, "not checked"),
     ],
 )
-def test_training_digest(said: dict[str, str], state: str) -> None:
+def test_training_digest(declared: dict[str, str], state: str) -> None:
     """A model that declares the digest of the rows judged was trained on them."""
     assert state == same_data_check("challenger", declared, "sha256:a").state
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.aggregates.block import BlockSummary
-from model_lifecycle.gates.aggregates.replay import ReplayAggregate
+from model_lifecycle.gates.aggregates.replay import Key, ReplayAggregate
 from model_lifecycle.gates.checks.dependence import NAME, dependence_checks
 from model_lifecycle.gates.inference.sequential import judge_blocks
 from model_lifecycle.gates.policy.hypotheses import policy_hypotheses
@@ -26,7 +26,7 @@ def _means(phi: float, blocks: int, seed: int, mean: float) -> NDArray[np.float6
     values = noise.copy()
     for t in range(1, blocks):
         values[t] = phi * values[t - 1] + math.sqrt(1 - phi**2) * noise[t]
-    return mean + 0.1 * (values - values.mean())
+    return np.asarray(mean + 0.1 * (values - values.mean()))
 
 
 def _policy() -> ShadowPolicy:
@@ -37,7 +37,7 @@ def _check(means: NDArray[np.float64], policy: ShadowPolicy) -> tuple[Verdict | 
     """The verdict of the only demand, and the check, of blocks with these mean improvements."""
     hypotheses = policy_hypotheses(policy.comparisons, (), (), champion=True)
     spread = np.linspace(-0.01, 0.01, SIZE)
-    blocks = {
+    blocks: dict[str, dict[Key, BlockSummary]] = {
         f"{date(2024, 1, 1) + timedelta(day)}": {
             (hypotheses[0].key, None): BlockSummary.of(
                 np.asarray(mean + spread), np.zeros(SIZE), np.asarray(-mean - spread)

@@ -114,7 +114,7 @@ async def test_bad_slice_blocks(world: ModelFixture, champion: int, start: str) 
     assert all(row.units == 40 for row in slices)
 
 
-async def test_gaps_are_told(world: ModelFixture, champion: int, start: str) -> None:
+async def test_gaps_are_reported(world: ModelFixture, champion: int, start: str) -> None:
     """Hours without traffic are reported, and do not decide."""
     version = await world.register("good")
     await world.serve(champion, hours=35)

@@ -46,7 +46,7 @@ def _file(path: str, **columns: Any) -> StoredBytes:
         ("notes.txt", False),
     ],
 )
-def test_what_is_a_file_of_rows(path: str, holds_rows: bool) -> None:
+def test_what_is_a_file_of_rows(path: str, has_rows: bool) -> None:
     """Markers, checksums and unfinished files are no data."""
     assert is_data_path(path) is has_rows
 

@@ -39,10 +39,12 @@ def test_bad_rows_do_not_lose_the_others(
 
     good = np.ones(500, dtype=bool)
     good[bad] = False
-    assert (finite(found) == good).all()
-    assert present(found.score)[good].tolist() == pytest.approx(present(whole.score)[good].tolist())
-    assert (found.prediction[good] == whole.prediction[good]).all()
-    assert "contains NaN" in found.failure
+    assert (finite(result) == good).all()
+    assert present(result.score)[good].tolist() == pytest.approx(
+        present(complete.score)[good].tolist()
+    )
+    assert (result.prediction[good] == complete.prediction[good]).all()
+    assert "contains NaN" in result.failure
 
 
 def test_model_that_raises_on_every_row(
@@ -88,7 +90,7 @@ def test_rounded_scores_are_clipped() -> None:
 
     result, number = clipped(given)
 
-    assert present(found.score).tolist() == [1.0, 0.0, 1.1, 0.5]
+    assert present(result.score).tolist() == [1.0, 0.0, 1.1, 0.5]
     assert number == 2
     assert finite(result).tolist() == [True, True, False, True]
 
@@ -99,8 +101,8 @@ def test_recorded_probabilities() -> None:
 
     result = recorded(frame, ("a", "b", "c"))
 
-    assert present(found.probabilities)[0].tolist() == [0.5, 0.3, 0.2]
-    assert finite(found).tolist() == [True, False]
+    assert present(result.probabilities)[0].tolist() == [0.5, 0.3, 0.2]
+    assert finite(result).tolist() == [True, False]
 
 
 def test_recorded_probabilities_of_other_classes() -> None:

@@ -19,7 +19,7 @@ class Disk:
     def __init__(self, broken: Collection[int] = ()) -> None:
         self.broken = broken
         self.begun: list[int] = []
-        self.read_whole = [threading.Event() for _ in range(5)]
+        self.read_all = [threading.Event() for _ in range(5)]
         self.free = threading.Event()
         self.free.set()
 
@@ -33,7 +33,7 @@ class Disk:
 
     @property
     def ended(self) -> list[int]:
-        return [item for item, event in enumerate(self.read_whole) if event.is_set()]
+        return [item for item, event in enumerate(self.read_all) if event.is_set()]
 
     def _read(self, item: int) -> int:
         assert self.free.wait(10)

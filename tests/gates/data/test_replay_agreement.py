@@ -15,8 +15,8 @@ SCORES = np.random.default_rng(3).beta(2, 5, 400)
 
 def _share(recorded: np.ndarray, again: np.ndarray = SCORES, **more: Any) -> float:
     labels = np.zeros(len(again), dtype=int)
-    found = compare(Answers(labels, recorded), Answers(labels, again), rounded=False, **more)
-    return float(found.alike.mean())
+    comparison = compare(Answers(labels, recorded), Answers(labels, again), rounded=False, **more)
+    return float(comparison.alike.mean())
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ async def test_conflicting_labels(store: LocalArtifacts) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_time_zone_of_a_window_end_is_kept(value: str | datetime) -> None:
+def test_time_zone_of_a_window_end_is_respected(value: str | datetime) -> None:
     """Whatever object says it, midnight in Berlin is an hour before UTC's."""
     assert parse_day(value, "start") == datetime(2024, 2, 29, 23, tzinfo=UTC)
 

@@ -233,8 +233,8 @@ async def test_look_after_look(
     assert [present(look.report).counts["days"] for look in looks[1:]] == [4, 6, 7]
     assert len(read) == 7 + 7
     assert present(looks[-1].report).verdict is Verdict.PASS
-    assert present(looks[-1].report).metrics == whole.metrics
-    assert whole.attempts == 2
+    assert present(looks[-1].report).metrics == single.metrics
+    assert single.attempts == 2
 
 
 async def test_the_longest_an_ab_test_may_take(
@@ -247,7 +247,7 @@ async def test_the_longest_an_ab_test_may_take(
     look = await _look(world, versions, 24 * 7)
 
     assert (look.done, present(look.report).verdict) == (True, Verdict.INCONCLUSIVE)
-    assert "the longest duration, 7 days, is over" in present(look.report).sentence
+    assert "its longest duration, 7 days, is over" in present(look.report).sentence
     assert recompute(present(look.report).document()).agrees
 
 

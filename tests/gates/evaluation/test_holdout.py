@@ -37,7 +37,7 @@ async def _register(
     model_type: str = "classification",
     **more: Any,
 ) -> int:
-    found = await world.registry.register_model(
+    registration = await world.registry.register_model(
         world.tenant,
         world.model,
         model,

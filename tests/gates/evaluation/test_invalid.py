@@ -39,7 +39,7 @@ async def _relabel(
     for day in sorted({hour.hour.date() for hour in stored}):
         at = begin.replace(year=day.year, month=day.month, day=day.day, hour=0)
         labels = present(await read_labels(store, world.tenant, world.model, at)).frame
-        rows = [(await read_partition(store, h)).frame for h in found if h.hour.date() == day]
+        rows = [(await read_partition(store, h)).frame for h in stored if h.hour.date() == day]
         joined = labels.merge(pd.concat(rows), on="request_id")
         await write_labels(store, world.tenant, world.model, at, change(joined))
 

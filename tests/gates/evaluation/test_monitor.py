@@ -78,7 +78,7 @@ async def test_each_look_reads_what_is_new(
     assert (again.done, present(again.report).evidence_id) == (True, evidence.evidence_id)
 
 
-async def test_days_are_judged_whole(world: ModelFixture, start: str) -> None:
+async def test_only_complete_days_are_judged(world: ModelFixture, start: str) -> None:
     """Where a day is a block, the day that is going on is no look yet."""
     champion, version = await _ready(world, block="day", min_blocks=10)
     await world.serve(champion, hours=40)
@@ -103,7 +103,7 @@ async def test_the_longest_a_test_may_take(world: ModelFixture, start: str) -> N
     assert present(look.report).verdict is Verdict.INCONCLUSIVE
     assert present(look.report).counts["blocks"] == 24
     assert "1 440 of the 2 000 requests" in present(look.report).sentence
-    assert "the longest duration, one day, is over" in present(look.report).sentence
+    assert "its longest duration, one day, is over" in present(look.report).sentence
 
 
 async def test_champion_that_changed(world: ModelFixture, start: str) -> None:
@@ -143,8 +143,8 @@ async def test_labels_that_are_corrected(world: ModelFixture, start: str) -> Non
     before, after = (present(present(look.report).metrics[0].estimate) for look in (first, second))
 
     assert before > 0 > after
-    assert present(second.report).metrics == whole.metrics
-    assert present(second.report).counts == whole.counts
+    assert present(second.report).metrics == single.metrics
+    assert present(second.report).counts == single.counts
 
 
 async def test_requests_that_are_replaced(world: ModelFixture, start: str) -> None:
@@ -181,7 +181,7 @@ async def test_a_changed_policy_starts_the_test_anew(world: ModelFixture, start:
     assert present(soon.report).counts["blocks"] == 18
     assert present(soon.report).attempts == 2
     (check,) = [item for item in present(soon.report).checks if item.name == "policy unchanged"]
-    assert "started anew at 2024-03-02T08:00:00+00:00, as attempt 2" in check.message
+    assert "restarted at 2024-03-02T08:00:00+00:00, as attempt 2" in check.message
     assert late.done
     assert present(late.report).verdict is Verdict.PASS
     assert present(late.report).attempts == 2

@@ -39,7 +39,9 @@ def _judge(
     challenger: Answers,
     units: np.ndarray | None = None,
 ) -> tuple[MetricRow, ...]:
-    found = claims(policy.comparisons, policy.limits, policy.slices, champion=champion is not None)
+    hypotheses = policy_hypotheses(
+        policy.comparisons, policy.limits, policy.slices, champion=champion is not None
+    )
     data = HeldOut(labels, challenger, champion, units)
     return judge_rows(policy, hypotheses, row_sums(hypotheses, data)[0])
 

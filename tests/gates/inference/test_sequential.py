@@ -145,9 +145,9 @@ def _unequal(better: float, worse: float, days: int = 28) -> list[tuple[str, np.
 
 def _judge_unequal(**values: Any) -> tuple[MetricRow, dict[str, Any]]:
     policy = hourly(comparisons=(Comparison("brier", 0.01),), **values)
-    found = claims(policy.comparisons, (), (), champion=True)
+    hypotheses = policy_hypotheses(policy.comparisons, (), (), champion=True)
     blocks: dict[str, Block] = {
-        name: {(found[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)}
+        name: {(hypotheses[0].key, None): BlockSummary.of(x, np.zeros(x.size), -x)}
         for name, x in _unequal(0.3, -0.05)
     }
     rows, detail = judge_blocks(policy, hypotheses, ReplayAggregate(blocks=blocks))

@@ -21,7 +21,7 @@ CHAMPION, CHALLENGER = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0, 
         (Limit("zero_one", maximum=0.3), 0.25, True),
     ],
 )
-def test_limits(limit: Limit, shown: float, holds: bool) -> None:
+def test_limits(limit: Limit, displayed: float, holds: bool) -> None:
     """Whatever its direction, a limit holds when the mean of x lies above the threshold, and a
     person reads the measure and the limit as stated."""
     (hypothesis,) = policy_hypotheses((), (limit,), (), champion=True)

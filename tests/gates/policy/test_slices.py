@@ -10,7 +10,7 @@ from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregat
 from model_lifecycle.gates.formatting import deciding_sentence
 from model_lifecycle.gates.inference.decision import combine
 from model_lifecycle.gates.inference.sequential import judge_blocks, slice_selections
-from model_lifecycle.gates.policy.hypotheses import Hypothesis, claims
+from model_lifecycle.gates.policy.hypotheses import Hypothesis, policy_hypotheses
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
 from model_lifecycle.gates.policy.slices import select_slices, slice_checks
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -20,8 +20,8 @@ LIMIT = SliceLimit("shop", "brier", margin=0.02)
 
 
 def _claim(limit: SliceLimit = LIMIT) -> Hypothesis:
-    (claim,) = claims((), (), (limit,), champion=True)
-    return claim
+    (hypothesis,) = policy_hypotheses((), (), (limit,), champion=True)
+    return hypothesis
 
 
 def test_all_values_are_judged_up_to_the_policys_number() -> None:
@@ -39,7 +39,7 @@ def test_all_values_are_judged_up_to_the_policys_number() -> None:
 @pytest.mark.parametrize(
     ("unjudged", "otherwise"), [("inconclusive", Verdict.INCONCLUSIVE), ("ignore", None)]
 )
-def test_values_beyond_the_number_are_told_and_the_policy_decides(
+def test_values_beyond_the_number_are_reported_and_the_policy_decides(
     unjudged: str, otherwise: Verdict | None
 ) -> None:
     """Values that are not judged are counted, and keep the gate from PASS by default."""

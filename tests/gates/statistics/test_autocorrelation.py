@@ -21,7 +21,7 @@ def _process(phi: float, n: int, seed: int) -> NDArray[np.float64]:
     values = noise.copy()
     for t in range(1, n):
         values[t] = phi * values[t - 1] + math.sqrt(1 - phi**2) * noise[t]
-    return values - values.mean()
+    return np.asarray(values - values.mean())
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.3, 0.6, 0.9])

@@ -29,7 +29,7 @@ def test_requests_that_repeat() -> None:
     assert _effect(x, 200) == pytest.approx(25, rel=0.02)
 
 
-def test_cannot_be_told() -> None:
+def test_effect_that_is_undefined() -> None:
     """One block, or requests that do not vary, tell nothing."""
     assert design_effect([0.1], [10], 1.0) is None
     assert design_effect([0.1, 0.1], [10, 10], 0.0) is None

@@ -60,9 +60,9 @@ def test_moments() -> None:
 
     moments = Sums.of(x).moments
 
-    assert found.n == 5000
-    assert found.mean == pytest.approx(x.mean(), rel=1e-14)
-    assert found.variance == pytest.approx(x.var(ddof=1), rel=1e-6)
+    assert moments.n == 5000
+    assert moments.mean == pytest.approx(x.mean(), rel=1e-14)
+    assert moments.variance == pytest.approx(x.var(ddof=1), rel=1e-6)
 
 
 def test_shuffled_parts_of_sums() -> None:

@@ -17,6 +17,6 @@ def test_enough_disagreement() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "span"), [(0.0, 1.0), (-0.01, None)])
-def test_nothing_can_be_said(threshold: float, span: float | None) -> None:
+def test_variance_that_is_undefined(threshold: float, span: float | None) -> None:
     """Without a margin, or a largest value, few disagreements say nothing."""
     assert least_variance(threshold, span, ENOUGH_DIFFERING - 1) is None
