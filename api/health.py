@@ -1,4 +1,4 @@
-"""Whether the stores answer, each by name; asked at most once a second."""
+"""Whether the stores answer, each by name; checked at most once a second."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Health:
         )
         mlflow = all_three if ledger is None and artifacts is None else None
         if ledger is not None:
-            mlflow = "not asked, as the ledger does not answer"
+            mlflow = "not checked, as the ledger does not answer"
         self._warnings = []
         if ledger is None:
             warning = (await self._opened.registry()).clock_warning()

@@ -9,7 +9,7 @@ import typer
 
 def require_consent(question: str, *, yes: bool) -> None:
     """Return if the caller has consented. Raises Abort for a person who declines, and a usage
-    error where nobody can be asked."""
+    error where there is no terminal."""
     if yes:
         return
     if not sys.stdin.isatty():

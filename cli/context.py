@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]) -> T:
+def with_registry(
+    home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, Any, T]]
+) -> T:
     """The result of ``question``, called with the registry, which is closed afterwards.
 
     Raises what the registry raises, and InvalidInput where there is no registry: nobody who
@@ -39,7 +41,7 @@ def ask(home: Path | None, question: Callable[[ModelRegistry], Coroutine[Any, An
     return run_sync(asking())
 
 
-def acting(actor: str | None) -> Principal:
+def acting_principal(actor: str | None) -> Principal:
     """Who acts: ``actor``, else the person logged in, with the roles of MODEL_LIFECYCLE_ROLES
     (default: every role, since direct access to the database is trusted anyway)."""
     names = os.environ.get(f"{PREFIX}ROLES", "")

@@ -17,7 +17,7 @@ from model_lifecycle.registry.settings import PREFIX
 
 from .exit_codes import ExitCode, exit_code
 from .logging import own_warnings
-from .output import harmless
+from .output import printable
 
 
 class LifecycleGroup(TyperGroup):
@@ -50,7 +50,7 @@ def report(error: Exception, as_json: bool) -> int:
         document = {**problem, **({"hint": hint} if hint else {})}
         sys.stderr.write(json.dumps(document) + "\n")
     elif problem["message"]:
-        sys.stderr.write(f"error: {harmless(problem['message'])}\n")
+        sys.stderr.write(f"error: {printable(problem['message'])}\n")
         if hint:
             sys.stderr.write(f"{hint}\n")
     return code

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.DONE: "done",
-    ExitCode.UNEXPECTED: "unexpected: a mistake in this program; or a person said no",
+    ExitCode.UNEXPECTED: "unexpected: a mistake in this program; or a person declined",
     ExitCode.BAD_INPUT: "bad input or usage; also a registry that is not there",
     ExitCode.NOT_FOUND: "not found: the tenant has no such model or version",
     ExitCode.REFUSED: "refused by a gate, or no such transition; `readiness`: not ready",

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .output import harmless
+from .output import printable
 
 #: MLflow reports its use over the network when it is imported; an answer here must not wait.
 _QUIET_MLFLOW = {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -20,7 +20,7 @@ _set_here: set[str] = set()
 
 def hush_libraries() -> None:
     """For a process of our own: libraries log errors only, and Python's warnings, which speak of
-    their code, are off unless somebody asked for them."""
+    their code, are off unless the environment turns them on."""
     for name, value in _QUIET_MLFLOW.items():
         if name not in os.environ:
             os.environ[name] = value
@@ -61,6 +61,6 @@ class _Handler(logging.Handler):
         text = (
             json.dumps({"code": "warning", "message": message})
             if self._as_json
-            else f"warning: {harmless(message)}"
+            else f"warning: {printable(message)}"
         )
         sys.stderr.write(f"{text}\n")

@@ -53,14 +53,25 @@ Limit = Annotated[
 ]
 Actor = Annotated[
     str | None,
-    typer.Option("--actor", help="Who acts; the ledger shows it. cli:<login name> by default."),
+    typer.Option(
+        "--actor",
+        help="The name that the ledger shows for this change. cli:<login name> by default.",
+    ),
+]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        metavar="N|none",
+        help="Only if this version is in production now ('none': only if there is none).",
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
 OperationId = Annotated[
     str | None,
     typer.Option(
         "--operation-id",
-        help="Makes a repetition harmless: the same id gives the same answer and one effect.",
+        help="Makes the command idempotent: the same id gives the same answer and one effect.",
     ),
 ]
 

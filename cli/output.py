@@ -37,9 +37,9 @@ def _print(console: Console, items: Iterable[RenderableType]) -> None:
 
 def line(value: object, style: str = "") -> Text:
     """``value`` as text that cannot steer the terminal: names and reasons are other people's."""
-    return Text(harmless(str(value)), style=style, overflow="fold")
+    return Text(printable(str(value)), style=style, overflow="fold")
 
 
-def harmless(text: str) -> str:
+def printable(text: str) -> str:
     """``text`` with what is neither printable nor a line break shown as '�'."""
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)

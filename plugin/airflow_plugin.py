@@ -18,7 +18,7 @@ class ModelLifecyclePlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # read as a value
-        """Asked for by the API server alone, so only there is the app made; without the extra
+        """The API server alone reads this, so the app is created only there. Without the extra
         ``api`` there is none."""
         try:
             from .mounting import mounted_app

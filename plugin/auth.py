@@ -1,4 +1,4 @@
-"""From Airflow's login to a caller of the API: who an Airflow user is here is said by a setting.
+"""From Airflow's login to a caller of the API: a setting maps Airflow's users to callers.
 
 Airflow gives mounted apps no login by itself; this asks its auth manager for every request.
 ``airflow.api_fastapi.core_api.security`` is not declared public: this module alone knows it.
@@ -38,8 +38,8 @@ class AirflowAccess:
     """Maps Airflow's users and roles to tenants and roles. Unlisted users have no access.
 
     Written as JSON: ``{"users": {"ann": {"tenant": "acme", "roles": ["admin"]}},
-    "roles": {"Op": {"tenant": "acme", "roles": ["viewer"]}}}``. What is said of a user goes
-    before what is said of a role; roles that lead to two tenants lead to none.
+    "roles": {"Op": {"tenant": "acme", "roles": ["viewer"]}}}``. The entry of a user goes before
+    those of its roles; roles that lead to two tenants lead to none.
     """
 
     def __init__(self, users: Mapping[str, Grant], roles: Mapping[str, Grant]) -> None:

@@ -29,7 +29,7 @@ Authenticate = Callable[[Request], Awaitable[Caller]]
 
 
 def permitted(action: Action) -> Callable[[Request], Awaitable[Caller]]:
-    """The dependency of routes that need a role: it runs before a body is read or a store asked.
+    """The dependency of routes that need a role: it runs before a body is read or a store queried.
 
     The core asks again for what it writes; for reads this is the check.
     """

@@ -1,4 +1,4 @@
-"""``models``, ``show``, ``evidence``: what there is, and what was said about it."""
+"""``models``, ``show``, ``evidence``: models, versions, and the verdicts on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_lifecycle.registry.domain.identifiers import parse_version
 from model_lifecycle.registry.domain.models import Framework
 from model_lifecycle.registry.domain.stages import LIVE_STAGES
 
-from ..context import ask
+from ..context import with_registry
 from ..options import AsJson, Home, Limit, Model, Tenant, VersionNumber
 from ..output import answer
 from ..pages import Page
@@ -37,7 +37,7 @@ def models(
 ) -> None:
     """List the tenant's models by name, each with its current version."""
     page = Page.cut(
-        ask(
+        with_registry(
             home,
             lambda registry: registry.list_models(
                 tenant, stage, framework, limit=limit + 1, after=after
@@ -79,10 +79,10 @@ def show(
         return metadata, await registry.list_versions(tenant, model)
 
     if version is not None:
-        single = ask(home, lambda registry: one(registry, version))
+        single = with_registry(home, lambda registry: one(registry, version))
         answer(as_json, single.document(), version_view(single))
         return
-    metadata, versions = ask(home, whole)
+    metadata, versions = with_registry(home, whole)
     document = {"model": metadata.document(), "versions": [item.document() for item in versions]}
     answer(as_json, document, *model_view(metadata, versions))
 
@@ -94,8 +94,8 @@ def evidence(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the gates said about a version, oldest first, with their numbers."""
-    items = ask(home, lambda registry: registry.list_evidence(tenant, model, version))
+    """Show the gates' verdicts on a version, oldest first, with their numbers."""
+    items = with_registry(home, lambda registry: registry.list_evidence(tenant, model, version))
     document = {
         "model_id": model,
         "version": version,

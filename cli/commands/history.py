@@ -12,12 +12,12 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Evidence
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, timestamp
 
-from ..context import ask
+from ..context import with_registry
 from ..options import AsJson, Home, Limit, Model, Tenant
 from ..output import answer, line
 from ..pages import Page
-from ..rendering.formatting import instant, lines, move, version_name, who
-from ..rendering.table import Column, Sheet
+from ..rendering.formatting import format_actor, format_timestamp, lines, move, version_name
+from ..rendering.table import Column, ResponsiveTable
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
@@ -44,7 +44,7 @@ def history(
         page = Page.cut(entries, limit, lambda entry: entry.sequence)
         return page, [] if as_json else await _verdicts_between(registry, tenant, model, page)
 
-    page, verdicts = ask(home, read)
+    page, verdicts = with_registry(home, read)
     document = {
         "tenant_id": tenant,
         "model_id": model,
@@ -61,7 +61,8 @@ def production(
     at: Annotated[
         str | None,
         typer.Option(
-            metavar="ISO", help="An instant with its time zone: 2026-03-01T12:00:00Z. Default: now."
+            metavar="ISO",
+            help="A timestamp with its time zone: 2026-03-01T12:00:00Z. Default: now.",
         ),
     ] = None,
     home: Home = None,
@@ -69,7 +70,7 @@ def production(
 ) -> None:
     """Show the version that was in production at a timestamp."""
     when = _instant(at)
-    version = ask(home, lambda registry: registry.production_at(tenant, model, when))
+    version = with_registry(home, lambda registry: registry.production_at(tenant, model, when))
     answer(
         as_json,
         {"tenant_id": tenant, "model_id": model, "at": timestamp(when), "version": version},
@@ -77,7 +78,7 @@ def production(
     )
 
 
-def history_view(entries: Sequence[LedgerEntry], verdicts: Sequence[Evidence]) -> Sheet:
+def history_view(entries: Sequence[LedgerEntry], verdicts: Sequence[Evidence]) -> ResponsiveTable:
     """Entries and verdicts in the order of time."""
     columns = (
         Column("#"),
@@ -91,7 +92,7 @@ def history_view(entries: Sequence[LedgerEntry], verdicts: Sequence[Evidence]) -
     )
     rows = [(entry.at, _row(entry)) for entry in entries]
     rows += [(item.recorded_at, _verdict_row(item)) for item in verdicts if item.recorded_at]
-    return Sheet(columns, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
+    return ResponsiveTable(columns, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
 def what(entry: LedgerEntry) -> str:
@@ -113,8 +114,8 @@ def _row(entry: LedgerEntry) -> Sequence[object]:
     proofs = [f"{item['gate']} {item['verdict']}" for item in entry.evidence]
     return (
         entry.sequence,
-        instant(entry.at),
-        who(entry.actor),
+        format_timestamp(entry.at),
+        format_actor(entry.actor),
         what(entry),
         "none" if entry.production is None else f"v{entry.production}",
         entry.reason,
@@ -126,8 +127,8 @@ def _row(entry: LedgerEntry) -> Sequence[object]:
 def _verdict_row(item: Evidence) -> Sequence[object]:
     return (
         "·",
-        instant(item.recorded_at),
-        who(item.recorded_by or ""),
+        format_timestamp(item.recorded_at),
+        format_actor(item.recorded_by or ""),
         f"v{item.version} judged",
         "",
         item.summary.get("sentence", ""),

@@ -12,10 +12,10 @@ from model_lifecycle.registry.domain.authorization import Action, Role, require
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 
-from ..context import acting
+from ..context import acting_principal
 from ..options import Actor, AsJson, Home, Tenant
 from ..output import answer
-from ..rendering.table import Column, Sheet
+from ..rendering.table import Column, ResponsiveTable
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.administration import ApiKey, ApiKeys
@@ -39,8 +39,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown this once: only its hash is kept."""
-    who = acting(actor)
-    require(who, Action.FORCE)
+    principal = acting_principal(actor)
+    require(principal, Action.FORCE)
     key, made = _with_keys(
         home,
         lambda store: store.create(
@@ -48,7 +48,7 @@ def create(
             name,
             [item.value for item in role],
             life=timedelta(days=days),
-            created_by=str(who),
+            created_by=str(principal),
         ),
     )
     answer(
@@ -68,7 +68,7 @@ def list_keys(tenant: Tenant, home: Home = None, as_json: AsJson = False) -> Non
     answer(
         as_json,
         {"keys": [item.document() for item in listed]},
-        Sheet(tuple(columns), [_row(item) for item in listed]) if listed else "No keys.",
+        ResponsiveTable(tuple(columns), [_row(item) for item in listed]) if listed else "No keys.",
     )
 
 
@@ -81,7 +81,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a key out of use for good. Servers stop taking it within seconds."""
-    require(acting(actor), Action.FORCE)
+    require(acting_principal(actor), Action.FORCE)
     gone = _with_keys(home, lambda store: store.revoke(tenant, key_id))
     answer(as_json, gone.document(), f"Key {gone.key_id} of {gone.name} is revoked.")
 

@@ -11,11 +11,11 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 
-from ..context import acting, ask
+from ..context import acting_principal, with_registry
 from ..exit_codes import ExitCode
 from ..options import Actor, AnyTenant, AsJson, Home
 from ..output import answer, line
-from ..rendering.table import Column, Sheet
+from ..rendering.table import Column, ResponsiveTable
 
 
 def reconcile(
@@ -31,8 +31,10 @@ def reconcile(
     """
     if tenant is None and not all_tenants:
         raise typer.BadParameter("say whose models: --tenant NAME, or --all")
-    require(acting(actor), Action.RECONCILE)
-    findings = ask(home, lambda registry: registry.reconcile(None if all_tenants else tenant))
+    require(acting_principal(actor), Action.RECONCILE)
+    findings = with_registry(
+        home, lambda registry: registry.reconcile(None if all_tenants else tenant)
+    )
     columns = (Column("model"), Column("version"), Column("state"), Column("what", wraps=True))
     rows = [
         (
@@ -46,7 +48,7 @@ def reconcile(
     answer(
         as_json,
         {"findings": [item.document() for item in findings]},
-        Sheet(columns, rows) if findings else "MLflow shows what the ledger says.",
+        ResponsiveTable(columns, rows) if findings else "MLflow shows what the ledger says.",
     )
     if not all(item.healed for item in findings):
         raise typer.Exit(ExitCode.DAMAGE)

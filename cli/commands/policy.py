@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..context import acting, ask, repeatable
+from ..context import acting_principal, repeatable, with_registry
 from ..exit_codes import ExitCode
 from ..options import Actor, AsJson, Home, Model, OperationId, Tenant, VersionNumber
 from ..output import answer, line
@@ -33,7 +33,9 @@ def readiness(
 
     Exit code 0 when it is ready, 4 when it is not.
     """
-    report = ask(home, lambda registry: registry.readiness(tenant, model, version, target.value))
+    report = with_registry(
+        home, lambda registry: registry.readiness(tenant, model, version, target.value)
+    )
     state = f"{model} version {version} is in {report.stage}; production is "
     answer(
         as_json,
@@ -75,17 +77,19 @@ def policy(
     if (file is None) is not (reason is None):
         raise typer.BadParameter("--set and --reason go together: the ledger keeps why")
     if file is None or reason is None:
-        _tell(as_json, model, ask(home, lambda registry: registry.get_policy(tenant, model)))
+        _tell(
+            as_json, model, with_registry(home, lambda registry: registry.get_policy(tenant, model))
+        )
         return
-    new_policy, why, who = read_policy(file), reason, acting(actor)
+    new_policy, why, principal = read_policy(file), reason, acting_principal(actor)
 
     async def change(registry: ModelRegistry) -> PromotionPolicy:
         return await registry.set_policy(
-            tenant, model, new_policy, actor=who, reason=why, operation_id=chosen
+            tenant, model, new_policy, actor=principal, reason=why, operation_id=chosen
         )
 
     with repeatable(operation_id) as chosen:
-        _tell(as_json, model, ask(home, change))
+        _tell(as_json, model, with_registry(home, change))
 
 
 def _tell(as_json: bool, model: str, current: PromotionPolicy) -> None:

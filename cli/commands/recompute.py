@@ -11,7 +11,7 @@ import typer
 
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-from ..context import ask
+from ..context import with_registry
 from ..exit_codes import ExitCode
 from ..options import AsJson, Home
 from ..output import answer, line
@@ -41,7 +41,7 @@ def recompute(
         document = _read(local.read_bytes())
         read, stated, problems = 0, 0, list[str]()
     else:
-        document, read, stated, problems = ask(
+        document, read, stated, problems = with_registry(
             home, lambda stored: _with(stored, report, _content(local))
         )
     from model_lifecycle.gates.evaluation.recompute import recompute as again

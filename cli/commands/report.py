@@ -12,7 +12,7 @@ import typer
 from model_lifecycle.registry.domain.artifact_paths import REPORT_HTML, REPORT_JSON
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 
-from ..context import ask
+from ..context import with_registry
 from ..options import AsJson, Home, Model, Tenant, VersionNumber
 from ..output import answer
 
@@ -51,7 +51,7 @@ def report(
             item = await registry.get_evidence(tenant, model, version, evidence_id)
         return item, await registry.read_report(tenant, model, version, item.evidence_id, file)
 
-    item, content = ask(home, read)
+    item, content = with_registry(home, read)
     if as_json:
         answer(as_json, json.loads(content))
         return

@@ -12,7 +12,7 @@ import typer
 from model_lifecycle.registry.domain.errors import FrameworkUnavailable
 from model_lifecycle.registry.settings import PREFIX, Settings
 
-from ..context import ask
+from ..context import with_registry
 from ..logging import environment_of_the_caller
 from ..options import Home
 
@@ -32,7 +32,7 @@ def serve(
             "the HTTP API", "pip install 'airflow-provider-model-lifecycle[api]'"
         )
     settings = Settings(home=home)
-    ask(home, _nothing)
+    with_registry(home, _nothing)
     options = ("--host", host, "--port", str(port), "--workers", str(workers))
     environment = {**environment_of_the_caller(), f"{PREFIX}HOME": str(settings.home)}
     sys.stdout.flush()

@@ -15,10 +15,11 @@ from model_lifecycle.registry.domain.models import LedgerEntry, Receipt
 from model_lifecycle.registry.domain.stages import Stage
 
 from ..confirmation import require_consent
-from ..context import acting, ask, repeatable
+from ..context import acting_principal, repeatable, with_registry
 from ..options import (
     Actor,
     AsJson,
+    Expect,
     Home,
     Model,
     OperationId,
@@ -48,13 +49,7 @@ def promote(
     tenant: Tenant,
     to: Annotated[Target, typer.Option("--to", help="The stage to go to.")] = Target.production,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "",
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|none",
-            help="Only if this version is in production now ('none': only if there is none).",
-        ),
-    ] = None,
+    expect: Expect = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Break glass: waive missing evidence. Needs a reason."),
@@ -65,7 +60,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Promote a version, if its evidence allows it; the version it replaces is archived."""
-    expected, who = expected_production(expect), acting(actor)
+    expected, principal = expected_production(expect), acting_principal(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
         moved = await registry.transition_stage(
@@ -73,7 +68,7 @@ def promote(
             model,
             version,
             to.value,
-            actor=who,
+            actor=principal,
             reason=reason,
             expected_production=expected,
             force=force,
@@ -96,13 +91,7 @@ def rollback(
             parser=parse_version,
         ),
     ] = None,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|none",
-            help="Only if this version is in production now ('none': only if there is none).",
-        ),
-    ] = None,
+    expect: Expect = None,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,
@@ -113,14 +102,14 @@ def rollback(
     The present one goes to development. The files of the earlier one are verified first. A version
     that was retired for a reason comes back only by its number.
     """
-    expected, who = expected_production(expect), acting(actor)
+    expected, principal = expected_production(expect), acting_principal(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
         moved = await registry.rollback(
             tenant,
             model,
             to_version=to_version,
-            actor=who,
+            actor=principal,
             reason=reason,
             expected_production=expected,
             operation_id=operation,
@@ -140,7 +129,7 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Take the production version out of service; afterwards nothing is in production."""
-    who = acting(actor)
+    principal = acting_principal(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> Receipt | None:
         version = await _version_to_retire(registry, tenant, model, operation)
@@ -149,7 +138,7 @@ def retire(
             model,
             version,
             Stage.ARCHIVED,
-            actor=who,
+            actor=principal,
             reason=reason,
             expected_production=version,
             operation_id=operation,
@@ -180,7 +169,7 @@ def delete(
 ) -> None:
     """Delete a version, or a whole model, that was never in production. Its history stays.
 
-    A person at a terminal is asked first; a script has to say --yes.
+    Asks for consent at a terminal; a script passes --yes.
     """
     if (version is None) is not every_version:
         raise typer.BadParameter(
@@ -189,11 +178,11 @@ def delete(
         )
     what = "all versions" if version is None else f"version {version}"
     require_consent(f"Delete {what} of {model}, with the files?", yes=yes)
-    who = acting(actor)
+    principal = acting_principal(actor)
 
     async def change(registry: ModelRegistry, operation: str) -> Receipt:
         return await registry.delete_model(
-            tenant, model, version, actor=who, reason=reason, operation_id=operation
+            tenant, model, version, actor=principal, reason=reason, operation_id=operation
         )
 
     _change(home, as_json, tenant, model, operation_id, change)
@@ -209,7 +198,7 @@ def _change(
 ) -> None:
     """Make the change and print its ledger entry: for a repetition, that of the first call."""
     with repeatable(operation_id) as operation:
-        receipt = ask(home, lambda registry: change(registry, operation))
+        receipt = with_registry(home, lambda registry: change(registry, operation))
     assert receipt is not None, "a write returns its receipt"
     entry = receipt.entry
     answer(as_json, {"entry": entry.document()}, *_message(entry))

@@ -10,11 +10,11 @@ import typer
 from model_lifecycle.registry.domain.authorization import Action, require
 from model_lifecycle.registry.domain.errors import BundleCorrupt, LedgerCorrupt, ModelNotFound
 
-from ..context import acting, ask
+from ..context import acting_principal, with_registry
 from ..exit_codes import ExitCode
 from ..options import AnyTenant, AsJson, Home
 from ..output import answer, line
-from ..rendering.table import Column, Sheet
+from ..rendering.table import Column, ResponsiveTable
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.model_registry import ModelRegistry
@@ -57,7 +57,7 @@ def verify(
     if tenant is None and not all_tenants:
         raise typer.BadParameter("say whose models: --tenant NAME, or --all for every tenant")
     if all_tenants:
-        require(acting(None), Action.VERIFY_ALL)
+        require(acting_principal(None), Action.VERIFY_ALL)
     owner = None if all_tenants else tenant
 
     async def check(registry: ModelRegistry) -> list[CheckedModel]:
@@ -68,7 +68,7 @@ def verify(
             for names in await registry.recorded_models(owner)
         ]
 
-    checked = ask(home, check)
+    checked = with_registry(home, check)
     answer(
         as_json,
         {"tenant_id": owner, "models": [asdict(item) for item in checked]},
@@ -120,7 +120,7 @@ async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> 
     return problems
 
 
-def _view(checked: list[CheckedModel], *, files: bool, all_tenants: bool) -> Sheet:
+def _view(checked: list[CheckedModel], *, files: bool, all_tenants: bool) -> ResponsiveTable:
     columns = (
         Column("model", wraps=True),
         Column("ledger entries"),
@@ -136,7 +136,7 @@ def _view(checked: list[CheckedModel], *, files: bool, all_tenants: bool) -> She
         )
         for item in checked
     ]
-    return Sheet(columns, rows)
+    return ResponsiveTable(columns, rows)
 
 
 def _no_models(tenant: str | None) -> str:

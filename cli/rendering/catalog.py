@@ -11,8 +11,8 @@ from model_lifecycle.registry.domain.evidence import Evidence
 from model_lifecycle.registry.domain.models import ModelMetadata, VersionMetadata
 
 from ..output import line
-from .formatting import instant, numbers, pairs, verdict, version_name, who
-from .table import Column, Sheet, facts
+from .formatting import format_actor, format_timestamp, numbers, pairs, verdict, version_name
+from .table import Column, ResponsiveTable, facts
 
 
 def models_view(
@@ -36,12 +36,12 @@ def models_view(
             item.stage,
             item.production_version or "none",
             item.framework,
-            instant(item.updated_at),
+            format_timestamp(item.updated_at),
             item.description,
         )
         for item in models
     ]
-    return [Sheet(columns, rows)]
+    return [ResponsiveTable(columns, rows)]
 
 
 def model_view(model: ModelMetadata, versions: Sequence[VersionMetadata]) -> list[RenderableType]:
@@ -57,11 +57,11 @@ def model_view(model: ModelMetadata, versions: Sequence[VersionMetadata]) -> lis
                 ("tenant", model.tenant_id),
                 ("description", model.description),
                 ("type", model.model_type),
-                ("created", f"{instant(model.created_at)} UTC by {model.created_by}"),
-                ("updated", f"{instant(model.updated_at)} UTC"),
+                ("created", f"{format_timestamp(model.created_at)} UTC by {model.created_by}"),
+                ("updated", f"{format_timestamp(model.updated_at)} UTC"),
             )
         ),
-        Sheet(
+        ResponsiveTable(
             (
                 Column("version"),
                 Column("stage"),
@@ -75,8 +75,8 @@ def model_view(model: ModelMetadata, versions: Sequence[VersionMetadata]) -> lis
                     item.version,
                     item.stage,
                     item.framework,
-                    instant(item.created_at),
-                    who(item.created_by),
+                    format_timestamp(item.created_at),
+                    format_actor(item.created_by),
                     numbers(item.metrics),
                 )
                 for item in versions
@@ -92,8 +92,8 @@ def version_view(version: VersionMetadata) -> Table:
             ("tenant", version.tenant_id),
             ("stage", version.stage),
             ("framework", version.framework),
-            ("created", f"{instant(version.created_at)} UTC by {version.created_by}"),
-            ("updated", f"{instant(version.updated_at)} UTC"),
+            ("created", f"{format_timestamp(version.created_at)} UTC by {version.created_by}"),
+            ("updated", f"{format_timestamp(version.updated_at)} UTC"),
             ("metrics", pairs(version.metrics)),
             ("parameters", pairs(version.parameters)),
             ("tags", pairs(version.tags)),
@@ -119,14 +119,14 @@ def evidence_view(items: Sequence[Evidence], model: str, version: int) -> Render
     )
     rows = [
         (
-            instant(item.recorded_at),
+            format_timestamp(item.recorded_at),
             item.gate,
             verdict(item.verdict.value),
             version_name(item.baseline),
             item.summary.get("sentence", ""),
-            who(item.recorded_by or ""),
+            format_actor(item.recorded_by or ""),
             item.report_uri or "",
         )
         for item in items
     ]
-    return Sheet(columns, rows)
+    return ResponsiveTable(columns, rows)

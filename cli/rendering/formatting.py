@@ -24,7 +24,7 @@ _LONG_NAME = 30
 _WHOLE = 1000
 
 
-def instant(at: datetime | None) -> str:
+def format_timestamp(at: datetime | None) -> str:
     """To the minute, in UTC; columns and labels say so. JSON has the microseconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if at else ""
 
@@ -41,7 +41,7 @@ def numbers(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {_number(value)}" for name, value in sorted(values.items()))
 
 
-def who(actor: str) -> str:
+def format_actor(actor: str) -> str:
     """An actor in a narrow column: an Airflow task is named for its DAG and its run."""
     return actor.replace("/", "/\n", 1) if len(actor) > _LONG_NAME else actor
 

@@ -29,7 +29,7 @@ class Column:
     wraps: bool = False
 
 
-class Sheet:
+class ResponsiveTable:
     """Rows under columns; a column without any content is left out."""
 
     def __init__(self, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
