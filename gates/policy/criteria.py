@@ -7,7 +7,7 @@ library only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 
 from ..metrics.definitions import Metric, metric
 from .fields import (
-    no_unknown_fields,
     validate_choice,
     validate_column,
     validate_float,
@@ -213,9 +212,9 @@ def _within(minimum: float | None, maximum: float | None) -> str:
     return f"above {minimum:g}" if minimum is not None else f"below {maximum:g}"
 
 
-def check_claims(policy: Any, gate: str) -> None:
+def check_criteria(policy: Any, gate: str) -> None:
     """The policy's demands are of their types, not repeated, and there is at least one."""
-    for name, kind in _KINDS.items():
+    for name, kind in CRITERIA.items():
         criteria = getattr(policy, name)
         if not isinstance(criteria, Sequence) or not all(
             isinstance(item, kind) for item in criteria
@@ -308,35 +307,6 @@ def _subject(item: Limit | SliceLimit) -> tuple[str | None, str]:
     return (item.column if isinstance(item, SliceLimit) else None, item.metric)
 
 
-def criteria_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:
-    """The demands in a policy's document, as values of their types."""
-    criteria: dict[str, tuple[Any, ...]] = {}
-    for name, kind in _KINDS.items():
-        items = values.get(name, ())
-        if not isinstance(items, Sequence) or isinstance(items, str):
-            raise InvalidInput(f"{gate}.{name} must be a list", field=f"{gate}.{name}")
-        criteria[name] = tuple(_criterion(kind, item, f"{gate}.{name}") for item in items)
-    return criteria
-
-
-def latency_from_document(items: Any, gate: str) -> tuple[LatencyLimit, ...]:
-    """Limits of latency in a policy's document."""
-    if not isinstance(items, Sequence) or isinstance(items, str):
-        raise InvalidInput(f"{gate}.latency must be a list", field=f"{gate}.latency")
-    return tuple(
-        LatencyLimit(**no_unknown_fields(LatencyLimit, item, f"{gate}.latency")) for item in items
-    )
-
-
-def _criterion(kind: type, item: Any, where: str) -> Any:
-    values = no_unknown_fields(kind, item, where)
-    required = {"comparisons": ("metric", "margin"), "limits": ("metric",)}
-    for name in required.get(where.rpartition(".")[2], ("column", "metric")):
-        if name not in values:
-            raise InvalidInput(f"{where} needs {name!r}", field=where)
-    return kind(**values)
-
-
 def _one_of(criterion: Any, names: Sequence[str], where: str) -> None:
     stated = [name for name in names if getattr(criterion, name) is not None]
     if len(stated) != 1:
@@ -351,4 +321,5 @@ def _floats(criterion: Any, *names: str) -> None:
         object.__setattr__(criterion, name, None if value is None else float(value))
 
 
-_KINDS: dict[str, type] = {"comparisons": Comparison, "limits": Limit, "slices": SliceLimit}
+#: The types of the demands in each field of a policy.
+CRITERIA: dict[str, type] = {"comparisons": Comparison, "limits": Limit, "slices": SliceLimit}

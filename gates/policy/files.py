@@ -17,8 +17,8 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from .ab_test import ABPolicy, outcome_from_document
-from .criteria import criteria_from_document, latency_from_document
 from .promotion import ShadowPolicy, ValidationPolicy
+from .serialization import criteria_from_document, latency_from_document
 from .strict_yaml import NotStrict, read_yaml
 
 _SECTIONS: Mapping[str, Any] = {

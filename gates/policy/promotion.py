@@ -14,7 +14,7 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 from ..metrics.definitions import metric
 from .ab_test import ABPolicy, OutcomeDemand
-from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
+from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_criteria
 from .fields import (
     validate_bool,
     validate_choice,
@@ -75,7 +75,7 @@ class ValidationPolicy:
     require_training_check: bool = False
 
     def __post_init__(self) -> None:
-        check_claims(self, "validation")
+        check_criteria(self, "validation")
         validate_column(self.label, "validation.label")
         validate_choice(self.unit, UNITS, "validation.unit")
         for name in ("time", "cluster"):

@@ -6,13 +6,13 @@ policies that were set before keep their fingerprints, and evidence under them k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-from .criteria import criteria_from_document, latency_from_document
+from .criteria import CRITERIA, LatencyLimit
 from .fields import no_unknown_fields
 
 
@@ -40,3 +40,32 @@ def policy_arguments(cls: type, document: Any, gate: str) -> dict[str, Any]:
     if "latency" in values:
         arguments["latency"] = latency_from_document(values["latency"], gate)
     return arguments
+
+
+def criteria_from_document(values: Mapping[str, Any], gate: str) -> dict[str, tuple[Any, ...]]:
+    """The demands in a policy's document, as values of their types."""
+    criteria: dict[str, tuple[Any, ...]] = {}
+    for name, kind in CRITERIA.items():
+        items = values.get(name, ())
+        if not isinstance(items, Sequence) or isinstance(items, str):
+            raise InvalidInput(f"{gate}.{name} must be a list", field=f"{gate}.{name}")
+        criteria[name] = tuple(_criterion(kind, item, f"{gate}.{name}") for item in items)
+    return criteria
+
+
+def latency_from_document(items: Any, gate: str) -> tuple[LatencyLimit, ...]:
+    """Limits of latency in a policy's document."""
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise InvalidInput(f"{gate}.latency must be a list", field=f"{gate}.latency")
+    return tuple(
+        LatencyLimit(**no_unknown_fields(LatencyLimit, item, f"{gate}.latency")) for item in items
+    )
+
+
+def _criterion(kind: type, item: Any, where: str) -> Any:
+    values = no_unknown_fields(kind, item, where)
+    required = {"comparisons": ("metric", "margin"), "limits": ("metric",)}
+    for name in required.get(where.rpartition(".")[2], ("column", "metric")):
+        if name not in values:
+            raise InvalidInput(f"{where} needs {name!r}", field=where)
+    return kind(**values)

@@ -10,7 +10,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 
 from ..data.label_maturity import block_length
 from ..metrics.definitions import metric
-from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_claims
+from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_criteria
 from .fields import validate_choice, validate_column, validate_float, validate_int, validate_label
 from .serialization import policy_arguments, policy_document
 
@@ -95,7 +95,7 @@ class ShadowPolicy:
     max_level_ratio: float = 10.0
 
     def __post_init__(self) -> None:
-        check_claims(self, "shadow")
+        check_criteria(self, "shadow")
         object.__setattr__(self, "latency", tuple(self.latency))
         if not all(isinstance(item, LatencyLimit) for item in self.latency):
             raise InvalidInput(

@@ -95,7 +95,7 @@ async def test_an_error_of_reading() -> None:
 async def test_an_error_of_the_work(
     broken: Collection[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is being read then is waited for and dropped, whatever becomes of it: nothing goes on
+    """The item that is being read then is awaited and dropped, whatever its result: nothing goes on
     behind the error, and nothing is told of it."""
     disk, before = Disk(broken), asyncio.all_tasks()
 

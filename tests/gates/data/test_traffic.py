@@ -149,31 +149,6 @@ def test_batches_end_with_the_day() -> None:
     assert [len(batch) for batch in batches(hours)] == [19, 24, 5]
 
 
-async def test_labels(store: LocalArtifacts) -> None:
-    """The latest label of each request counts, and rows without one do not."""
-    labels = pd.DataFrame(
-        {
-            "request_id": ["a", "b", "c"],
-            "label": [0.0, 1.0, None],
-            "labelled_at": [HOUR, HOUR, HOUR],
-        }
-    )
-    await write_labels(store, "acme", "churn", HOUR, labels)
-    later = pd.DataFrame(
-        {"request_id": ["a"], "label": [1.0], "labelled_at": [HOUR + timedelta(days=3)]}
-    )
-    await write_labels(store, "acme", "churn", HOUR, later, part=1)
-
-    read = await read_labels(store, "acme", "churn", HOUR)
-
-    assert read is not None
-    assert dict(zip(read.frame["request_id"], read.frame["label"], strict=True)) == {
-        "a": 1.0,
-        "b": 1.0,
-    }
-    assert await read_labels(store, "acme", "churn", HOUR + timedelta(days=1)) is None
-
-
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -288,26 +263,6 @@ async def test_ids_of_two_types(store: LocalArtifacts) -> None:
     positions = pd.Index(read.keys).get_indexer(pd.Index(hash_request_ids(requests["request_id"])))
     assert positions.tolist() == [-1, 0, -1]
     assert read.left_out == {"labels_without_id": 1, "labels_without_value": 1}
-
-
-async def test_conflicting_labels(store: LocalArtifacts) -> None:
-    """A request with two different labels is marked; the same label twice is no conflict, and a
-    label without a time is not taken for the latest."""
-    labels = pd.DataFrame(
-        {
-            "request_id": ["a", "a", "b", "b", "c"],
-            "label": [0, 1, 1, 1, 0],
-            "labelled_at": [HOUR, pd.NaT, HOUR, HOUR + timedelta(hours=1), HOUR],
-        }
-    )
-    await write_labels(store, "acme", "churn", HOUR, labels)
-
-    read = await read_labels(store, "acme", "churn", HOUR)
-
-    assert read is not None
-    marked = dict(zip(read.frame["request_id"], read.conflicting.tolist(), strict=True))
-    assert marked == {"a": True, "b": False, "c": False}
-    assert read.frame.set_index("request_id")["label"]["a"] == 0
 
 
 @pytest.mark.parametrize(

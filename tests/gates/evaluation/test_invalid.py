@@ -81,7 +81,7 @@ async def test_labels_that_are_still_coming(world: ModelFixture, champion: int) 
 
 
 async def test_late_labels_of_old_requests(world: ModelFixture, champion: int, start: str) -> None:
-    """Delays tied to the outcome are told, and harmless once all labels had time to come."""
+    """Delays tied to the outcome are reported, and harmless once all labels had time to come."""
     version = await world.register("good")
     end = await world.serve(champion)
     await _relabel(

@@ -53,7 +53,7 @@ async def _look(world: ModelFixture, version: int, start: str, hours: int) -> Mo
 async def test_each_look_reads_what_is_new(
     world: ModelFixture, start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looks go on until the verdict falls, and no hour is read twice once its labels have come."""
+    """Looks go on until there is a verdict, and no hour is read twice once its labels have come."""
     champion, version = await _ready(world, label_horizon_hours=1)
     read: list[str] = []
 

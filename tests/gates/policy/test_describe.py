@@ -45,7 +45,7 @@ def test_demands_in_words() -> None:
 
 
 def test_other_gates_in_words() -> None:
-    """Validation and A/B test are told as well; a policy that is not understood is not."""
+    """Validation and A/B test are described as well; a policy of another release is not."""
     validation = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
     ab_test = ABPolicy(outcomes=(OutcomeDemand("spent", "ratio", per="clicks"),), salt="spring")
 
@@ -57,7 +57,7 @@ def test_other_gates_in_words() -> None:
 
 
 def test_a_policy_that_lets_columns_go_says_so() -> None:
-    """Whoever reads the report sees that the challenger may do with fewer columns."""
+    """The report states that the challenger may do with fewer columns."""
     strict = ValidationPolicy(limits=(Limit("accuracy", minimum=0.6),))
     lenient = replace(strict, may_drop_columns=True)
     sentence = "the signature may lack columns of the champion's"

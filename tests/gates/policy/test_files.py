@@ -99,7 +99,7 @@ def test_yaml_json_and_python_are_one_policy(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_have_their_line(before: str, after: str, line: int, problem: str) -> None:
-    """Every mistake is told with the line it is on, or that of what lacks something."""
+    """Every mistake is reported with its line, or that of the part that lacks something."""
     assert before in YAML
     text = YAML.replace(before, after)
 
@@ -117,7 +117,7 @@ def test_what_is_no_policy(text: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """A file that is missing, or no text, is told by its name."""
+    """A file that is missing, or no text, is reported by its name."""
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
 
