@@ -68,3 +68,15 @@ def test_links_of_the_root_exist(page: str) -> None:
     assert [
         target for target in targets if "://" not in target and not (ROOT / target).exists()
     ] == []
+
+
+def test_decisions_are_numbered() -> None:
+    """Decision records have consecutive numbers, each its own, and the title has the same."""
+    names = [page.rpartition("/")[2] for page in PAGES if page.startswith("docs/decisions/")]
+    titles = [
+        (ROOT / "docs/decisions" / name).read_text(encoding="utf-8").partition("\n")[0]
+        for name in names
+    ]
+
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    assert [title[2:6] for title in titles] == [name[:4] for name in names]
