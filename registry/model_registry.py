@@ -269,8 +269,8 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
         comes back only by its number. Its bundle is verified first. ``expected_production`` is the
         version that the caller saw in production: of two who roll back what both saw, the second
         gets StaleProduction, and production does not go back two versions. Role: promoter. Raises
-        BundleCorrupt, NoEarlierProduction, InvalidTransition, StaleProduction also when somebody
-        else changed production meanwhile.
+        BundleCorrupt, NoEarlierProduction, InvalidTransition, StaleProduction also where another
+        writer changed production meanwhile.
         """
         command = RollBack(
             actor=principal(actor),

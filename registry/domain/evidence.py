@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 
 class Origin(StrEnum):
-    """Whose verdict evidence is: the gate's own, with its report, or somebody else's."""
+    """The origin of a verdict: the gate itself, with its report, or an external source."""
 
     GATE = "gate"
     EXTERNAL = "external"

@@ -12,7 +12,7 @@ from .evidence import Missing
 from .stages import Stage
 
 #: Tag of a version whose bundle has a ``model.onnx`` that answers as the model does: the largest
-#: difference. The registry sets it, and takes it from nobody.
+#: difference. Only the registry sets it.
 ONNX_PARITY = "onnx.parity"
 
 

@@ -162,7 +162,7 @@ class Ledger:
     ) -> None:
         """Leave the note of a change whose showing is in doubt, if it is not there any more."""
         async with writing(self._engine) as connection:
-            await outbox.leave(connection, tenant, model, versions, token, self.clock())
+            await outbox.add(connection, tenant, model, versions, token, self.clock())
 
     async def projected(
         self, tenant: TenantId, model: ModelId, tokens: Sequence[str], epoch: int
@@ -173,7 +173,7 @@ class Ledger:
             async with single(self._engine) as connection:
                 if await outbox.remove(connection, tenant, model, tokens, epoch):
                     return True
-        # Nothing removed: somebody else has shown the change as well, or the model went on.
+        # Nothing removed: another writer has written the change as well, or the model has changed.
         row = await self.read.row(tenant, model)
         return row is not None and row.epoch == epoch
 

@@ -27,7 +27,7 @@ _REMOVE = delete(projections).where(
 )
 
 
-async def leave(
+async def add(
     connection: AsyncConnection,
     tenant: str,
     model: str,
@@ -35,7 +35,7 @@ async def leave(
     token: str,
     now: datetime,
 ) -> None:
-    """Leave the note ``token``, unless it is there."""
+    """Add the row ``token``, unless it is there."""
     await connection.execute(
         insert_into(connection, projections).on_conflict_do_nothing(),
         {
@@ -51,7 +51,7 @@ async def leave(
 async def remove(
     connection: AsyncConnection, tenant: str, model: str, tokens: Iterable[str], epoch: int
 ) -> bool:
-    """Remove these notes if the model is still at ``epoch``; whether any was removed."""
+    """Remove these rows if the model is still at ``epoch``; whether any was removed."""
     removed = await connection.execute(
         _REMOVE, {"tenant": tenant, "model": model, "tokens": list(tokens), "epoch": epoch}
     )

@@ -187,7 +187,7 @@ operations = Table(
     Column("started_at", UtcDateTime, nullable=False),
     # Null until the operation has committed; then what every repetition of it is answered.
     Column("answer", JSON(none_as_null=True)),
-    # What an interrupted registration needs to be finished by somebody else.
+    # What an interrupted registration needs to be finished by another process.
     Column("plan", JSON(none_as_null=True)),
     Index(
         "pending_operations",

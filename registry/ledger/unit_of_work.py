@@ -216,7 +216,7 @@ class ModelUnitOfWork:
     async def enqueue_sync(self) -> Change:
         """What was changed, with a note in the ledger that MLflow has to follow."""
         token = str(uuid.uuid4())
-        await outbox.leave(
+        await outbox.add(
             self._connection,
             self.model.tenant_id,
             self.model.model_id,

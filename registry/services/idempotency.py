@@ -1,4 +1,4 @@
-"""Operation ids: what makes a repeated call harmless."""
+"""Operation ids: they make writes idempotent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ..ledger.unit_of_work import ModelUnitOfWork
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """One call that changes something: its operation id, and the fingerprint of what it asks.
+    """One write: its operation id, and the fingerprint of its command.
 
-    ``named`` is false where the caller gave no id; nobody can then repeat the call, so nothing
-    has to be looked up for it.
+    ``named`` is false where the caller gave no id: the call cannot be repeated then, so no stored
+    response is looked up.
     """
 
     operation_id: str
@@ -44,7 +44,7 @@ def idempotent_request(operation_id: str | None, command: Command) -> Idempotent
 async def stored_response(
     ledger: Ledger, tenant: TenantId, request: IdempotentRequest
 ) -> Mapping[str, Any] | None:
-    """What this request was answered before; None if it has not committed.
+    """The response that was stored for this request; None if it has not committed.
 
     Raises :class:`OperationConflict` if its id belongs to another request.
     """
@@ -61,14 +61,14 @@ async def stored_response(
 async def stored_response_locked(
     work: ModelUnitOfWork, request: IdempotentRequest
 ) -> Mapping[str, Any] | None:
-    """:func:`stored_response`, seen with the model locked: two of the same call cannot both act."""
+    """:func:`stored_response` while the model is locked: of two equal calls at once, one acts."""
     if not request.named:
         return None
     return await work.stored_response(request.operation_id, request.fingerprint)
 
 
 def model_response(metadata: ModelMetadata) -> dict[str, Any]:
-    """The answer to keep for an operation that returns a model.
+    """The response to store for an operation that returns a model.
 
     The list of versions is left out: it grows without bound, and a repetition takes today's.
     """

@@ -15,7 +15,7 @@
     │   ├── RunNotFound
     │   ├── EvidenceNotFound
     │   └── ArtifactNotFound
-    ├── Conflict                    somebody else was first; read again, then decide again
+    ├── Conflict                    the state has changed; read it again, then decide again
     │   ├── StaleModel              the model is no longer in the state the caller has seen
     │   ├── StaleProduction         production is no longer the version the caller expected
     │   ├── NoEarlierProduction     there is nothing to roll back to

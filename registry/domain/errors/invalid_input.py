@@ -45,7 +45,7 @@ class UnknownFramework(InvalidInput):
 
 
 class UntrustedModel(InvalidInput):
-    """A model payload that would need code or types nobody reviewed. Nothing was executed."""
+    """A model payload that needs code or types that are not reviewed. Nothing was executed."""
 
     code = "untrusted_model"
 

@@ -8,7 +8,7 @@ from .base import RegistryError
 
 
 class NotFound(RegistryError):
-    """It does not exist for this tenant. Another tenant's thing is told in the same words."""
+    """It does not exist for this tenant. Another tenant's resource gets the same message."""
 
     code = "not_found"
     noun: ClassVar[str] = "object"

@@ -40,7 +40,7 @@ def differences(comparison: ModelComparison) -> list[Finding]:
 
 
 def _lost(comparison: ModelComparison) -> list[Finding]:
-    """Versions that somebody deleted in MLflow. They cannot be brought back under their number,
+    """Versions that were deleted in MLflow. They cannot be brought back under their number,
     so this is damage: told every time, never hidden."""
     return [
         Finding(

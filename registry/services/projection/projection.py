@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 #: At most so many versions are read one by one; more come from one search.
 _ONE_BY_ONE = 8
 #: So long a record that was read before a change says which version MLflow has after it. Reading a
-#: large bundle takes longer, and meanwhile somebody may make the version in MLflow again.
+#: large bundle takes longer, and meanwhile the version may be created anew in MLflow.
 _RECENT_SECONDS = 2.0
 
 
@@ -76,8 +76,7 @@ class Projection:
         await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Wait for the changes that cancelled callers have left to be shown; each takes no longer
-        than a few calls to MLflow."""
+        """Wait for changes whose callers were cancelled; each takes a few calls to MLflow."""
         if self._following:
             await asyncio.wait(self._following)
 
@@ -89,11 +88,11 @@ class Projection:
     async def _follow(
         self, tenant: TenantId, model: ModelId, change: Change, records: VersionRecords
     ) -> None:
-        """Show a committed change.
+        """Write a committed change to MLflow.
 
-        It is committed, so trouble here is no failure of it: its note stays, and the next
-        operation on the model or ``reconcile`` shows it. It stays also where somebody else has
-        meanwhile shown the change: what was sent from here and not answered may still arrive.
+        An error here is no failure of the change: its row stays in the outbox, and the next
+        operation on the model or ``reconcile`` writes it. The row stays also where another writer
+        has meanwhile written the change, since a request without an answer may still arrive.
         """
         try:
             await self._write(tenant, model, mirror_change(change), records)
@@ -103,10 +102,10 @@ class Projection:
                     tenant, model, change.versions, [change.token], since=epoch
                 )
         except BackendUnavailable as error:
-            log.warning("model %s: MLflow will follow later: %s", model, error)
+            log.warning("model %s: MLflow will show the change later: %s", model, error)
             await self._requeue(tenant, model, change)
         except asyncio.CancelledError:
-            # The event loop ends: what was sent may still arrive, after somebody else's change.
+            # The event loop ends: a request that was sent may still arrive, after a newer change.
             await self._requeue(tenant, model, change)
             raise
 
@@ -156,7 +155,7 @@ class Projection:
             log.warning("model %s: MLflow will follow later: %s", model, error)
 
     async def apply_pending(self, tenant: TenantId, model: ModelId) -> list[int]:
-        """Finish what others left: the versions whose change MLflow may not have shown."""
+        """Finish the changes that are left in the outbox; the versions that they are about."""
         notes = await self._stores.ledger.read.projections(tenant, model)
         if not notes:
             return []
@@ -173,8 +172,8 @@ class Projection:
         *,
         since: int | None = None,
     ) -> None:
-        """Write alias and tags from the ledger until it stands still, then remove the notes.
-        With ``since``, also what was moved after that epoch."""
+        """Write alias and tags from the ledger until it does not change meanwhile, then remove the
+        rows ``tokens`` from the outbox. With ``since``, also what was moved after that epoch."""
         read = self._stores.ledger.read
         numbers = set(versions)
         while True:
@@ -272,7 +271,7 @@ class Projection:
 
 
 async def _all_of(writes: Iterable[Awaitable[bool]]) -> None:
-    """Do them side by side. Raises the first error once all have ended: none is left on its way."""
+    """Await all at once. Raises the first error once all have ended: none is still on its way."""
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -280,8 +279,8 @@ async def _all_of(writes: Iterable[Awaitable[bool]]) -> None:
 
 
 async def _unless_lost(write: Awaitable[None]) -> bool:
-    """Do ``write``, and tell whether it could be done. What somebody deleted in MLflow cannot be
-    shown there, and must not keep the rest from being shown; ``reconcile`` tells it as damage."""
+    """Await ``write``; whether it succeeded. What was deleted in MLflow cannot be written, and must
+    not keep the rest from being written; ``reconcile`` reports it as damage."""
     try:
         await write
     except NotFound as error:

@@ -118,7 +118,7 @@ class MlflowVersions:
     ) -> bool:
         """Whether the number is free in the ledger, or was entered for this very request.
 
-        MLflow counts from 1 again after somebody deleted its registered model: the numbers that
+        MLflow counts from 1 again after its registered model was deleted: the numbers that
         the ledger knows belong to other files then, and are passed over.
         """
         read = self._stores.ledger.read

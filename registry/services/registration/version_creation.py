@@ -206,7 +206,7 @@ class VersionCreation:
         actor: str | None = None,
         reason: str = "",
     ) -> ModelMetadata:
-        """Enter the version into the ledger, or find that somebody has."""
+        """Enter the version into the ledger, or return the response of an earlier attempt."""
         ledger: Ledger = self._stores.ledger
         async with ledger.begin_new(
             tenant,
