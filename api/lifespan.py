@@ -1,4 +1,4 @@
-"""One registry a process, opened with the app; while a store is away, opened when it is back."""
+"""One registry a process, opened with the app, or when an unavailable backend answers again."""
 
 from __future__ import annotations
 

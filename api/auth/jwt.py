@@ -68,7 +68,7 @@ class KeySet:
         except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
             if not self._keys:
                 raise BackendUnavailable("identity provider", type(error).__name__) from None
-            # The keys that are known stay good while the provider is away.
+            # The keys that are known stay good while the provider is unavailable.
         else:
             self._keys = {key.key_id: key for key in keys if key.key_id}
             self._fetched = time.monotonic()
