@@ -19,12 +19,15 @@ from .etags import names
 
 def model_document(model: ModelMetadata) -> dict[str, Any]:
     """The model as the API answers it: the two fields that the specification types as text are
-    text; a version of its own, such as ``production_version``, is a number."""
-    return {
+    text; a version of its own, such as ``production_version``, is a number. The receipt of a write
+    is not part of the model."""
+    document = {
         **vars(model),
         "current_version": str(model.current_version),
         "versions": [str(number) for number in model.versions],
     }
+    del document["receipt"]
+    return document
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar, cast, get_args, get_type_hints
@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 M = TypeVar("M", bound=BaseModel)
 
 
-def model_of(source: type[Any]) -> Callable[[type[M]], type[M]]:
-    """Give a response model the fields of the dataclass ``source``, in its order.
+def model_of(source: type[Any], without: Collection[str] = ()) -> Callable[[type[M]], type[M]]:
+    """Give a response model the fields of the dataclass ``source``, in its order, ``without``
+    those that are no part of an answer.
 
     What the decorated class declares itself goes before: a field that is another type in JSON, or
     that an answer adds. All fields are required, as an answer has all of them, and every timestamp
@@ -29,6 +30,7 @@ def model_of(source: type[Any]) -> Callable[[type[M]], type[M]]:
         derived = {
             item.name: own.pop(item.name, (_in_json(hints[item.name]), FieldInfo()))
             for item in fields(source)
+            if item.name not in without
         }
         built = create_model(
             model.__name__,

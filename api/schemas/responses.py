@@ -29,7 +29,7 @@ class Page(BaseModel, Generic[T]):
     next: str | None
 
 
-@model_of(ModelMetadata)
+@model_of(ModelMetadata, without=("receipt",))
 class Model(BaseModel):
     """A model; stage, metrics and so on are those of its current version: the one in production,
     else the newest in staging, else the newest. ``epoch`` grows with every change."""
