@@ -25,9 +25,9 @@ def reconcile(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare MLflow with the ledger; heal what differs, and tell it.
+    """Compare MLflow with the ledger, repair what differs, and report it.
 
-    Exit code 8 when something is left that only a person can repair.
+    Exit code 8 if damage is left that only a person can repair.
     """
     if tenant is None and not all_tenants:
         raise typer.BadParameter("say whose models: --tenant NAME, or --all")

@@ -29,7 +29,7 @@ def readiness(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a version still lacks for a stage. Changes nothing.
+    """Show the evidence that a version still lacks for a stage. Changes nothing.
 
     Exit code 0 when it is ready, 4 when it is not.
     """

@@ -31,7 +31,7 @@ def recompute(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a gate's verdict again from its report, and say whether it agrees.
+    """Recompute a gate's verdict from its report, and compare the two.
 
     With the registry at hand, the digests of the traffic that was judged are compared as well;
     without it, --no-traffic works on a copy of the report alone. Exit code 8 when it disagrees.

@@ -36,7 +36,7 @@ class CheckedModel:
 
 def verify(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="One model; all models if left out.")
+        str | None, typer.Argument(metavar="MODEL", help="One model; all models if left out.")
     ] = None,
     tenant: AnyTenant = None,
     all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
