@@ -135,7 +135,7 @@ async def trigger_runner(seconds: float, wait: float) -> None:
         await asyncio.sleep(0.01)
         stood_still = max(stood_still, time.monotonic() - now - 0.01)
     tell(
-        asked_per_minute=queries[0] * 60 / seconds,
+        queries_per_minute=queries[0] * 60 / seconds,
         waiting=sum(not item["task"].done() for item in runner.triggers.values()),
         stood_still=stood_still,
         idle=before,
@@ -228,7 +228,7 @@ def print_report(
     table = Table("", "1 sensor", f"{given.sensors} sensors")
     for title, name, form in (
         ("waiting", "waiting", ",d"),
-        ("statements to the ledger's database a minute", "asked_per_minute", ",.1f"),
+        ("statements to the ledger's database a minute", "queries_per_minute", ",.1f"),
         ("triggerer's memory before, MB", "idle", ",.0f"),
         ("triggerer's memory while they wait, MB", "memory", ",.0f"),
         ("longest that the event loop stood still, s", "stood_still", ".3f"),
@@ -236,7 +236,7 @@ def print_report(
         table.add_row(title, f"{one[name]:{form}}", f"{many[name]:{form}}")
     console = Console()
     console.print(table)
-    ratio = many["asked_per_minute"] / one["asked_per_minute"]
+    ratio = many["queries_per_minute"] / one["asked_per_minute"]
     console.print(f"polls every {given.interval:g} s, measured for {given.seconds:g} s each")
     console.print(f"worker slots held: {held}; a sensor left its worker after "
                   f"{1000 * left / given.sensors:.0f} ms")  # fmt: skip

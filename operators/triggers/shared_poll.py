@@ -41,7 +41,7 @@ class SharedPoll:
         self._opening = opening
         self._interval = interval
         self._waiting: dict[tuple[str, str], list[asyncio.Queue[PollResult]]] = {}
-        self._seen: dict[tuple[str, str], int | None] = {}
+        self._epochs: dict[tuple[str, str], int | None] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def versions(
@@ -54,7 +54,7 @@ class SharedPoll:
         subject = (tenant_id, model_id)
         queue: asyncio.Queue[PollResult] = asyncio.Queue()
         self._waiting.setdefault(subject, []).append(queue)
-        self._seen.pop(subject, None)
+        self._epochs.pop(subject, None)
         if self._task is None or self._task.done():
             # In a context of its own: what it logs is not of the trigger that came first.
             self._task = asyncio.create_task(self._ask(), context=contextvars.Context())
@@ -72,7 +72,7 @@ class SharedPoll:
         others.remove(queue)
         if not others:
             del self._waiting[subject]
-            self._seen.pop(subject, None)
+            self._epochs.pop(subject, None)
         if not self._waiting and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -96,12 +96,12 @@ class SharedPoll:
     async def _look(self, registry: ModelRegistry) -> None:
         subjects = list(self._waiting)
         epochs = await registry.epochs(subjects)
-        news = [item for item in subjects if self._seen.get(item, -1) != epochs.get(item)]
+        news = [item for item in subjects if self._epochs.get(item, -1) != epochs.get(item)]
         if not news:
             return
         versions = await registry.versions_of(news)
         for subject in news:
-            self._seen[subject] = epochs.get(subject)
+            self._epochs[subject] = epochs.get(subject)
             for queue in self._waiting.get(subject, ()):
                 queue.put_nowait(versions.get(subject, []))
 

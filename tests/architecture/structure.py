@@ -20,8 +20,8 @@ PRODUCT = ("api", "cli", "client", "dags", "gates", "operators", "plugin", "regi
 MAX_MODULES, MAX_LINES = 20, 350
 #: Words that the glossary retires, as words of an identifier.
 RETIRED_NAMES = frozenset({"told", "said", "asked", "found", "wanted", "seen", "shown", "kept"})
-#: Names of the field that contain one of these words.
-_FIELD_TERMS = frozenset({"not_found", "notfound"})
+#: A term of the field that contains one of these words.
+_FIELD_TERM = re.compile(r"Not_?Found", re.IGNORECASE)
 #: Phrases that the glossary retires, in docstrings, comments, messages and documentation.
 RETIRED_PHRASES = re.compile(
     r"\b(whoever|harmless to repeat|of then|of now|takes? back|held back|(?:is|are|was|were) told"
@@ -67,9 +67,7 @@ def identifiers(path: Path) -> Iterator[tuple[int, str]]:
 def retired_names(path: Path) -> list[str]:
     """Identifiers of a file that contain a retired word, with their lines."""
     return [
-        f"{path}:{line}: {name}"
-        for line, name in identifiers(path)
-        if name.lower() not in _FIELD_TERMS and RETIRED_NAMES & _words(name)
+        f"{path}:{line}: {name}" for line, name in identifiers(path) if RETIRED_NAMES & _words(name)
     ]
 
 
@@ -77,7 +75,8 @@ def _words(name: str) -> set[str]:
     """The words of an identifier; the name of a test is a sentence, and is checked as prose."""
     if name.startswith("test_"):
         return set()
-    return {word.lower() for word in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)}
+    words = re.split(r"_|(?<=[a-z])(?=[A-Z])", _FIELD_TERM.sub("", name))
+    return {word.lower() for word in words}
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:

@@ -29,7 +29,7 @@ class FaultPoints:
 
     def __init__(self, stores: Backends, fatal: int, tell: Callable[[str], None]) -> None:
         self._fatal = fatal
-        self._told = tell
+        self._tell = tell
         self._guard = threading.Lock()
         self._enters = False
         self.count = 0
@@ -42,7 +42,7 @@ class FaultPoints:
         with self._guard:
             self.count += 1
             if self.count == self._fatal:
-                self._told(name)
+                self._tell(name)
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def _watch_ledger(self, stores: Backends) -> None:
@@ -62,7 +62,7 @@ class FaultPoints:
             commit(connection)
             if self._enters:
                 self._enters = False
-                self._told("committed")
+                self._tell("committed")
             self.reach("after ledger COMMIT")
 
         dialect.do_commit = do_commit
