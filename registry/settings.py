@@ -64,8 +64,8 @@ class Settings:
         for name, item in known.items():
             value = values.get(name)
             if value is None:
-                said = None if name in PROGRAM_ONLY else environ.get(PREFIX + name.upper())
-                value = said or item.default
+                text = None if name in PROGRAM_ONLY else environ.get(PREFIX + name.upper())
+                value = text or item.default
             object.__setattr__(self, name, _parse(name, value))
         for name, place in _places(self.home).items():
             object.__setattr__(self, name, getattr(self, name) or place)
@@ -76,21 +76,21 @@ class Settings:
     def with_values(self, **values: Any) -> Settings:
         """These settings with some replaced; a derived place follows a replaced ``home``."""
         current = {item.name: getattr(self, item.name) for item in fields(self)}
-        said = {
+        chosen = {
             name: value
             for name, value in current.items()
             if value != _places(self.home).get(name, object())
         }
-        return Settings({}, **{**said, **values})
+        return Settings({}, **{**chosen, **values})
 
-    def shown(self) -> dict[str, str]:
+    def redacted(self) -> dict[str, str]:
         """The settings as text for people, passwords replaced."""
         return {
             item.name: without_passwords(str(getattr(self, item.name))) for item in fields(self)
         }
 
     def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{k}={v!r}' for k, v in self.shown().items())})"
+        return f"Settings({', '.join(f'{k}={v!r}' for k, v in self.redacted().items())})"
 
 
 def _parse(name: str, value: Any) -> Any:

@@ -35,9 +35,9 @@ class Paging(Generic[P]):
     ) -> dict[str, Any]:
         """The page of ``items``, of which the core returned one more than the page holds, if there
         is one; ``next`` is the token of the next page."""
-        shown = items[: self._limit]
+        visible = items[: self._limit]
         more = len(items) > self._limit
         return {
-            "items": [document(item) for item in shown],
-            "next": page_token.encode(self._query, position(shown[-1])) if more else None,
+            "items": [document(item) for item in visible],
+            "next": page_token.encode(self._query, position(visible[-1])) if more else None,
         }

@@ -62,7 +62,7 @@ def upgrade(home: Home = None, as_json: AsJson = False) -> None:
     from model_lifecycle.registry.administration import upgrade_ledger
 
     settings = Settings(home=home)
-    database = settings.shown()["database_url"]
+    database = settings.redacted()["database_url"]
     try:
         migration = run_sync(upgrade_ledger(settings.database_url))
     except OSError as error:

@@ -128,13 +128,13 @@ def test_passwords_are_not_shown(url: str) -> None:
 
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
-    assert "s3cret" not in str(settings.shown())
+    assert "s3cret" not in str(settings.redacted())
     assert settings.database_url == url
 
 
 def test_what_is_no_secret_is_shown() -> None:
     """The list tells where the stores are."""
-    shown = Settings({}, home="/srv/a", database_url="postgresql://kim:x@db/ledger").shown()
+    redacted = Settings({}, home="/srv/a", database_url="postgresql://kim:x@db/ledger").redacted()
 
-    assert shown["database_url"] == "postgresql://kim:***@db/ledger"
-    assert shown["tracking_uri"] == "sqlite:////srv/a/mlflow.db"
+    assert redacted["database_url"] == "postgresql://kim:***@db/ledger"
+    assert redacted["tracking_uri"] == "sqlite:////srv/a/mlflow.db"

@@ -59,11 +59,11 @@ def trained(kind: str) -> Any:
 
     frame = requests(2000, 1)
     columns = ["recent", "older"]
-    seen = ["older"] if kind == "weak" else columns
+    selected = ["older"] if kind == "weak" else columns
     labels = 1 - frame["label"] if kind == "bad" else frame["label"]
     if kind == "minutes":
         return LinearRegression().fit(frame[columns], frame["recent"] * 3 + labels)
-    pick = ColumnTransformer([("seen", "passthrough", seen)])
+    pick = ColumnTransformer([("seen", "passthrough", selected)])
     return Pipeline([("pick", pick), ("model", LogisticRegression())]).fit(frame[columns], labels)
 
 
@@ -100,13 +100,13 @@ def hour_log(
 def hour_file(model: Any, version: int, rows: int, hour: int) -> tuple[bytes, pd.DataFrame]:
     """The same as the file that the writer makes of it, for the usual window."""
     log, known = hour_log(model, version, rows, hour, START + timedelta(hours=hour))
-    store = Kept()
+    store = OneFileStore()
     at = START + timedelta(hours=hour)
     asyncio.run(write_traffic(cast(ArtifactFiles, store), "any", "any", at, log))
     return store.content, known
 
 
-class Kept:
+class OneFileStore:
     """A store of one file."""
 
     content: bytes
@@ -148,7 +148,7 @@ class ModelFixture:
                 created_by="tests",
             )
             _LOGGED[kind] = logged.document()["model_uri"]
-        found = await self.registry.register_model(
+        registered = await self.registry.register_model(
             self.tenant,
             self.model,
             _LOGGED[kind],
@@ -159,7 +159,7 @@ class ModelFixture:
             created_by="tests",
             **more,
         )
-        version = max(found.versions)
+        version = max(registered.versions)
         self.serving[version] = model
         return version
 

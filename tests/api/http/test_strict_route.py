@@ -21,8 +21,8 @@ PUBLIC = {"fastapi", "fastapi.exceptions", "fastapi.openapi.utils", "fastapi.rou
 @pytest.fixture(scope="module")
 def inputs() -> DeclaredInputs:
     app = create_app(Settings({}, home="unused"), api=ApiSettings({}))
-    found: DeclaredInputs = app.state.inputs
-    return found
+    operations: DeclaredInputs = app.state.inputs
+    return operations
 
 
 @pytest.mark.parametrize(

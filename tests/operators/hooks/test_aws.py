@@ -88,7 +88,7 @@ def test_settings_show_the_name_of_the_connection_alone(
     """What is printed of the settings holds no key."""
     settings = connect(aws_conn_id="lake")
 
-    assert "'lake'" in settings.shown()["s3_client"]
+    assert "'lake'" in settings.redacted()["s3_client"]
     assert s3.secret_key not in repr(settings)
 
 

@@ -56,12 +56,12 @@ def _drawn() -> dict[str, str]:
     tree: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"^    ((?:[│ ]   )*)(?:[├└]── )?([A-Z]\w+)(?:\s{2,}.*)?$", line)
-        if found:
-            depth = len(found[1]) // 4 + ("──" in line)
-            path[depth:] = [found[2]]
+        match = re.match(r"^    ((?:[│ ]   )*)(?:[├└]── )?([A-Z]\w+)(?:\s{2,}.*)?$", line)
+        if match:
+            depth = len(match[1]) // 4 + ("──" in line)
+            path[depth:] = [match[2]]
             if depth:
-                tree[found[2]] = path[depth - 1]
+                tree[match[2]] = path[depth - 1]
     return tree
 
 

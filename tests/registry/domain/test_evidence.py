@@ -258,12 +258,12 @@ def test_additional_checks_join_the_gates() -> None:
     """Each check that the policy names needs a PASS of its own, and none stands for a gate."""
     audit = replace(FITTING, evidence_id="a", gate=Gate.CHECK, check="fairness-audit")
     other = replace(audit, evidence_id="b", check="latency-lab")
-    asked = {"required_checks": ("fairness-audit", "latency-lab")}
+    policy_fields = {"required_checks": ("fairness-audit", "latency-lab")}
 
-    assert _judge(FITTING, audit, **asked) == (["e1", "a"], ["no_evidence"])
-    assert _judge(audit, other, **asked) == (["a", "b"], ["no_evidence"])
-    assert _judge(FITTING, audit, other, **asked) == (["e1", "a", "b"], [])
-    assert _judge(FITTING, audit, replace(other, verdict=Verdict.FAIL), **asked) == (
+    assert _judge(FITTING, audit, **policy_fields) == (["e1", "a"], ["no_evidence"])
+    assert _judge(audit, other, **policy_fields) == (["a", "b"], ["no_evidence"])
+    assert _judge(FITTING, audit, other, **policy_fields) == (["e1", "a", "b"], [])
+    assert _judge(FITTING, audit, replace(other, verdict=Verdict.FAIL), **policy_fields) == (
         ["e1", "a"],
         ["not_passed"],
     )

@@ -48,11 +48,11 @@ def test_the_fingerprint_of_the_default_is_known() -> None:
 
 def test_requiring_onnx_changes_the_fingerprint_and_not_requiring_it_does_not() -> None:
     """Policies that were set before there was the field keep their fingerprints."""
-    wanted = PromotionPolicy(require_onnx=True)
+    requiring = PromotionPolicy(require_onnx=True)
 
     assert PromotionPolicy(require_onnx=False).fingerprint == PromotionPolicy().fingerprint
-    assert wanted.fingerprint != PromotionPolicy().fingerprint
-    assert PromotionPolicy.from_document(wanted.document()) == wanted
+    assert requiring.fingerprint != PromotionPolicy().fingerprint
+    assert PromotionPolicy.from_document(requiring.document()) == requiring
 
 
 def test_whole_days_and_their_float_are_one_policy() -> None:

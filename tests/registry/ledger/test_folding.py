@@ -106,8 +106,8 @@ async def test_production_is_known_at_any_time(pages: Pages) -> None:
     for entry in entries:
         for shift, expected in ((0, entry.production), (-1, entry.previous_production)):
             when = entry.at + timedelta(microseconds=shift)
-            found = await pages.ledger.read.entry_at(pages.tenant, pages.model, when)
-            assert (found.production if found else None) == expected
+            newest = await pages.ledger.read.entry_at(pages.tenant, pages.model, when)
+            assert (newest.production if newest else None) == expected
     long_ago = datetime(1970, 1, 1, tzinfo=UTC)
 
     assert await pages.ledger.read.entry_at(pages.tenant, pages.model, long_ago) is None

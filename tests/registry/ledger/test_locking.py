@@ -31,17 +31,19 @@ async def test_entries_of_many_writers_form_one_chain(pages: Pages) -> None:
 async def test_a_book_is_open_for_one_writer_at_a_time(pages: Pages) -> None:
     """Each sees the number that the one before has written, although all read before they write."""
     await pages.register(1)
-    seen: list[int] = []
+    epochs: list[int] = []
 
     async def write() -> None:
         async with pages.ledger.begin(pages.tenant, pages.model) as work:
-            seen.append(work.model.epoch)
+            epochs.append(work.model.epoch)
             await asyncio.sleep(0)
-            await work.append(EntryKind.MOVED, actor="kim", reason="", operation_id=str(len(seen)))
+            await work.append(
+                EntryKind.MOVED, actor="kim", reason="", operation_id=str(len(epochs))
+            )
 
     await asyncio.gather(*(write() for _ in range(WRITERS)))
 
-    assert seen == list(range(1, WRITERS + 1))
+    assert epochs == list(range(1, WRITERS + 1))
 
 
 async def test_another_models_book_can_be_open_beside(database: str, pages: Pages) -> None:
@@ -148,11 +150,11 @@ async def test_an_abandoned_operation_can_begin_again(pages: Pages) -> None:
     async with pages.ledger.begin(pages.tenant, pages.model) as work:
         await work.store_response("op", "sha256:2", {"number": 1})
     await pages.ledger.abandon_operation(pages.tenant, "op")
-    found = await pages.ledger.read.operation(pages.tenant, "op")
+    operation = await pages.ledger.read.operation(pages.tenant, "op")
 
     assert begun.repeated is False
-    assert found is not None
-    assert found.answer == {"number": 1}
+    assert operation is not None
+    assert operation.answer == {"number": 1}
 
 
 @pytest.mark.parametrize("steps", [*range(0, 40, 3), 60, 100])

@@ -71,15 +71,15 @@ async def test_indexes_are_those_of_the_code(database: str) -> None:
             for index in inspector.get_indexes(table)
         }
 
-    found = await _look(database, conditions)
+    indexes = await _look(database, conditions)
     expected = {
         index.name: index for table in tables.metadata.sorted_tables for index in table.indexes
     }
 
-    assert set(found) == set(expected)
-    assert "production" in found["one_production_version"]
-    assert "NULL" in found["pending_operations"]
-    assert {name for name, condition in found.items() if condition} == {
+    assert set(indexes) == set(expected)
+    assert "production" in indexes["one_production_version"]
+    assert "NULL" in indexes["pending_operations"]
+    assert {name for name, condition in indexes.items() if condition} == {
         name
         for name, index in expected.items()
         if index.dialect_options["sqlite"]["where"] is not None

@@ -21,12 +21,12 @@ async def _notes(pages: Pages) -> list[str]:
 async def test_a_shown_change_is_noted_no_more(pages: Pages) -> None:
     """Removing its note again is fine: somebody else may have shown it as well."""
     epoch, noted = await _noted(pages)
-    shown = [
+    pending = [
         await pages.ledger.projected(pages.tenant, pages.model, ["a-note"], epoch) for _ in range(2)
     ]
 
     assert noted == ["a-note"]
-    assert shown == [True, True]
+    assert pending == [True, True]
     assert await _notes(pages) == []
 
 

@@ -110,7 +110,7 @@ async def test_versions_of_a_model_come_as_numbers_in_order(pages: Pages) -> Non
     """Also beyond nine, where their order as texts is another one."""
     for version in range(3, 13):
         await pages.register(version)
-    found = await pages.ledger.read.model(pages.tenant, pages.model)
+    loaded = await pages.ledger.read.model(pages.tenant, pages.model)
 
-    assert found is not None
-    assert found.versions == tuple(range(1, 13))
+    assert loaded is not None
+    assert loaded.versions == tuple(range(1, 13))

@@ -98,13 +98,13 @@ class LifeOfAModel(ModelMachine):
     async def _record(
         self, version: int, gate: str, verdict: str, baseline: int | None, policy: PromotionPolicy
     ) -> None:
-        found = await self.registry.get_version(self.tenant, self.model, version)
-        assert found is not None
+        metadata = await self.registry.get_version(self.tenant, self.model, version)
+        assert metadata is not None
         item = Evidence(
             evidence_id=new_name("e"),
             gate=Gate(gate),
             verdict=Verdict(verdict),
-            bundle_digest=found.bundle_digest,
+            bundle_digest=metadata.bundle_digest,
             baseline=baseline,
             policy_fingerprint=policy.fingerprint,
         )
@@ -258,11 +258,11 @@ class LifeOfAModel(ModelMachine):
             self.run(self._compare())
 
     async def _compare(self) -> None:
-        found = await self.stage.ledger.read.versions(self.tenant, self.model)
+        versions = await self.stage.ledger.read.versions(self.tenant, self.model)
         model = await self.registry.get_model(self.tenant, self.model)
         history = await self.registry.history(self.tenant, self.model)
 
-        assert {item.version: item.stage.value for item in found} == self.plain.stages
+        assert {item.version: item.stage.value for item in versions} == self.plain.stages
         assert [entry.production for entry in history] == self.plain.productions
         assert (model.current_version if model else None) == self.plain.current
         assert (model.production_version if model else None) == self.plain.production

@@ -65,10 +65,10 @@ async def test_a_stopped_process_delays_others_for_seconds(
         took = time.monotonic() - started
         stopped.send_signal(signal.SIGCONT)
         assert stopped.stdout is not None
-        said = await asyncio.to_thread(stopped.stdout.readline)
+        line = await asyncio.to_thread(stopped.stdout.readline)
 
     assert 1 < took < 10
-    assert said.startswith("refused: ledger is not available: ")
+    assert line.startswith("refused: ledger is not available: ")
     assert [entry.actor for entry in await pages.entries()] == ["kim", "kim"]
 
 
@@ -134,7 +134,7 @@ async def test_every_connection_has_its_limits(on_postgresql: str) -> None:
     """The server knows them, so that they hold when the client cannot act."""
     engine = open_engine(on_postgresql)
     async with reading(engine) as connection:
-        shown = {
+        limits = {
             name: await connection.scalar(text(f"SHOW {name}"))
             for name in (
                 "idle_in_transaction_session_timeout",
@@ -145,7 +145,7 @@ async def test_every_connection_has_its_limits(on_postgresql: str) -> None:
         }
     await engine.dispose()
 
-    assert shown == {
+    assert limits == {
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "7s",
         "statement_timeout": "8s",

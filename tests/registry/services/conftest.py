@@ -91,8 +91,8 @@ def service_settings(
 )
 def settings(request: pytest.FixtureRequest) -> Settings:
     """Each backend in turn."""
-    found: Settings = request.getfixturevalue(f"{request.param}_settings")
-    return found
+    chosen: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return chosen
 
 
 @pytest.fixture(scope="session")

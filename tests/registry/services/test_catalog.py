@@ -40,8 +40,8 @@ async def shelf(registry: ModelRegistry) -> RegistryFixture:
 
 
 async def _names(world: RegistryFixture, *arguments: Any, **options: Any) -> list[str]:
-    found = await world.registry.list_models(world.tenant, *arguments, **options)
-    return [item.model_id for item in found]
+    models = await world.registry.list_models(world.tenant, *arguments, **options)
+    return [item.model_id for item in models]
 
 
 async def test_models_are_listed_by_name(shelf: RegistryFixture) -> None:
@@ -260,8 +260,8 @@ async def test_versions_come_in_pages(world: RegistryFixture, model_id: str) -> 
     await registry.delete_model(tenant, model_id, 2, actor="kim", reason="a mistake")
 
     async def numbers(**options: Any) -> list[int]:
-        found = await registry.list_versions(tenant, model_id, **options)
-        return [item.version for item in found]
+        versions = await registry.list_versions(tenant, model_id, **options)
+        return [item.version for item in versions]
 
     assert await numbers() == [1, 3]
     assert await numbers(limit=1) == [1]

@@ -35,13 +35,13 @@ async def test_versions_of_many_models_come_together(world: RegistryFixture) -> 
     await world.version(names[1])
     await world.registry.delete_model(world.tenant, names[1], 1, actor="kim", reason="wrong data")
     keys = [(world.tenant, name) for name in names]
-    found = await world.registry.versions_of(keys)
+    versions = await world.registry.versions_of(keys)
 
-    assert {key: [item.version for item in items] for key, items in found.items()} == {
+    assert {key: [item.version for item in items] for key, items in versions.items()} == {
         keys[0]: [1],
         keys[1]: [2],
     }
-    assert found[keys[0]] == await world.registry.list_versions(*keys[0])
+    assert versions[keys[0]] == await world.registry.list_versions(*keys[0])
 
 
 async def test_another_tenant_s_model_is_not_there(world: RegistryFixture) -> None:
@@ -55,11 +55,11 @@ async def test_another_tenant_s_model_is_not_there(world: RegistryFixture) -> No
 
 async def test_a_thousand_models_are_one_query(registry: ModelRegistry) -> None:
     """However many wait, the database is asked once."""
-    said: list[str] = []
+    statements: list[str] = []
     engine = registry._stores.ledger._engine.sync_engine
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        said.append(statement)
+        statements.append(statement)
 
     event.listen(engine, "before_cursor_execute", hear)
     try:
@@ -67,7 +67,7 @@ async def test_a_thousand_models_are_one_query(registry: ModelRegistry) -> None:
     finally:
         event.remove(engine, "before_cursor_execute", hear)
 
-    assert len([line for line in said if line.startswith("SELECT models.")]) == 1
+    assert len([line for line in statements if line.startswith("SELECT models.")]) == 1
 
 
 async def test_an_impossible_name_is_refused(registry: ModelRegistry) -> None:

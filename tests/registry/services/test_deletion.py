@@ -39,8 +39,8 @@ async def test_a_deleted_version_is_gone(
     assert (model.current_version, model.versions) == (1, (1,))
     assert await world.registry.get_version(world.tenant, model_id, 2) is None
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/2") == []
-    shown = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
-    assert [int(item.version) for item in shown] == [1]
+    projected = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
+    assert [int(item.version) for item in projected] == [1]
     assert (entry.kind, entry.reason) == (EntryKind.DELETED, "a mistake")
     assert await world.registry.verify_ledger(world.tenant, model_id) == 4
 

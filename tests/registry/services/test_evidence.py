@@ -92,10 +92,10 @@ async def test_an_evidence_id_belongs_to_one_version(local: RegistryFixture, mod
     evidence = await local.judged(model_id, version, Gate.VALIDATION)
     other = new_name()
     await local.version(other)
-    found = await local.registry.get_version(local.tenant, other, 1)
-    assert found is not None
+    metadata = await local.registry.get_version(local.tenant, other, 1)
+    assert metadata is not None
     unbound = replace(
-        evidence, model_id=None, version=None, tenant_id=None, bundle_digest=found.bundle_digest
+        evidence, model_id=None, version=None, tenant_id=None, bundle_digest=metadata.bundle_digest
     )
     with pytest.raises(InvalidInput):
         await local.registry.record_evidence(local.tenant, other, 1, evidence, actor="kim")
@@ -206,22 +206,22 @@ async def test_readiness_tells_what_the_write_would_say(
     version = await world.version(model_id)
 
     async def missing(target: str) -> list[str]:
-        found = await world.registry.readiness(world.tenant, model_id, version, target)
-        return [item.code for item in found.missing]
+        readiness = await world.registry.readiness(world.tenant, model_id, version, target)
+        return [item.code for item in readiness.missing]
 
     before = await world.history(model_id)
-    told = [await missing("staging"), await missing("production")]
+    announced = [await missing("staging"), await missing("production")]
     await world.judged(model_id, version, Gate.VALIDATION)
-    told.append(await missing("staging"))
+    announced.append(await missing("staging"))
     await world.move(model_id, version, "staging")
-    told.append(await missing("production"))
+    announced.append(await missing("production"))
     await world.judged(model_id, version, verdict=Verdict.INCONCLUSIVE)
-    told.append(await missing("production"))
+    announced.append(await missing("production"))
     await world.judged(model_id, version)
-    told.append(await missing("production"))
-    found = await world.registry.readiness(world.tenant, model_id, version, "production")
+    announced.append(await missing("production"))
+    readiness = await world.registry.readiness(world.tenant, model_id, version, "production")
 
-    assert told == [
+    assert announced == [
         ["no_evidence"],
         ["invalid_transition"],
         [],
@@ -229,7 +229,7 @@ async def test_readiness_tells_what_the_write_would_say(
         ["not_passed"],
         [],
     ]
-    assert found.document() == {
+    assert readiness.document() == {
         "model_id": model_id,
         "version": version,
         "stage": "staging",
@@ -270,12 +270,12 @@ async def test_what_is_recorded_later_is_newer(
         embedded_settings, clock=lambda: utc_now() - timedelta(hours=1)
     ) as behind:
         second = await behind.record_evidence(local.tenant, model_id, version, fail, actor="kim")
-    found = await local.registry.readiness(local.tenant, model_id, version, Stage.STAGING)
+    readiness = await local.registry.readiness(local.tenant, model_id, version, Stage.STAGING)
 
     assert first.recorded_at is not None
     assert second.recorded_at is not None
     assert second.recorded_at > first.recorded_at
-    assert [item.code for item in found.missing] == ["not_passed"]
+    assert [item.code for item in readiness.missing] == ["not_passed"]
 
 
 @pytest.mark.parametrize("days", [-400, 400])
@@ -295,7 +295,7 @@ async def test_a_wrong_clock_makes_no_evidence_count_longer(
         embedded_settings, clock=lambda: utc_now() + timedelta(days=days)
     ) as wrong:
         recorded = await wrong.record_evidence(*where, evidence, actor="kim")
-        found = await wrong.readiness(*where, "staging")
+        readiness = await wrong.readiness(*where, "staging")
     async with open_registry(
         embedded_settings, clock=lambda: utc_now() + timedelta(days=200)
     ) as later:
@@ -303,6 +303,6 @@ async def test_a_wrong_clock_makes_no_evidence_count_longer(
 
     assert recorded.recorded_at is not None
     assert recorded.recorded_at < utc_now() + timedelta(minutes=1)
-    assert "400 days" in found.warnings[0]
+    assert "400 days" in readiness.warnings[0]
     assert [item.code for item in then.missing] == ["expired"]
     assert (await local.registry.readiness(*where, "staging")).warnings == ()

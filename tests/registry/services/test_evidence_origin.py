@@ -56,13 +56,13 @@ async def test_a_pass_by_hand_takes_no_verdict_of_the_gate_back(
     version = await world.version(model_id)
     own = await _own_verdict(world, model_id, version, verdict)
     by_hand = await world.judged(model_id, version, Gate.VALIDATION)
-    found = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
+    readiness = await world.registry.readiness(world.tenant, model_id, version, Stage.STAGING)
     with pytest.raises(GateRefused, match=f"the validation gate itself said {verdict}"):
         await world.move(model_id, version, "staging")
     forced = await world.move(model_id, version, "staging", force=True, reason="the lab is down")
 
     assert (own.origin, by_hand.origin) == (Origin.GATE, Origin.EXTERNAL)
-    assert [item.code for item in found.missing] == ["external_evidence"]
+    assert [item.code for item in readiness.missing] == ["external_evidence"]
     assert forced.current_version == version
     assert (await world.history(model_id))[-1].forced
 

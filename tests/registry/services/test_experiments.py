@@ -31,12 +31,12 @@ async def test_experiments_are_those_of_the_models(
 ) -> None:
     """One a model, by name, with its files in the tenant's folder."""
     world, _ = laboratory
-    found = await world.registry.list_experiments(world.tenant)
+    experiments = await world.registry.list_experiments(world.tenant)
 
-    assert [(item.model_id, item.name) for item in found] == [
+    assert [(item.model_id, item.name) for item in experiments] == [
         (model, f"tenants/{world.tenant}/models/{model}") for model in ("churn", "fraud")
     ]
-    assert {item.artifact_location for item in found} == {
+    assert {item.artifact_location for item in experiments} == {
         world.registry.artifacts.uri(f"{world.tenant}/runs")
     }
 
@@ -47,26 +47,26 @@ async def test_runs_are_those_of_the_experiment(
     """With what was logged; finished, since the registry ends the runs that it makes."""
     world, runs = laboratory
     churn, _ = await world.registry.list_experiments(world.tenant)
-    found = await world.registry.list_runs(world.tenant, churn.experiment_id)
+    listed = await world.registry.list_runs(world.tenant, churn.experiment_id)
 
-    assert {item.run_id for item in found} == set(runs[:2])
-    assert {item.status for item in found} == {"FINISHED"}
-    assert {item.metrics["auc"] for item in found} == {0.7, 0.8}
+    assert {item.run_id for item in listed} == set(runs[:2])
+    assert {item.status for item in listed} == {"FINISHED"}
+    assert {item.metrics["auc"] for item in listed} == {0.7, 0.8}
 
 
 async def test_runs_stand_side_by_side(laboratory: tuple[RegistryFixture, list[str]]) -> None:
     """In the order asked for, across experiments; a metric that a run has not is None."""
     world, runs = laboratory
-    asked = [runs[2], runs[0], runs[2]]
-    found = await world.registry.compare_runs(world.tenant, asked, ["auc", "brier"])
+    run_ids = [runs[2], runs[0], runs[2]]
+    comparison = await world.registry.compare_runs(world.tenant, run_ids, ["auc", "brier"])
 
-    assert [item["run_id"] for item in found] == asked
-    assert [item["metrics"] for item in found] == [
+    assert [item["run_id"] for item in comparison] == run_ids
+    assert [item["metrics"] for item in comparison] == [
         {"auc": 0.9, "brier": None},
         {"auc": 0.7, "brier": None},
         {"auc": 0.9, "brier": None},
     ]
-    assert found[0]["parameters"] == {"C": "1.0"}
+    assert comparison[0]["parameters"] == {"C": "1.0"}
 
 
 async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegistry) -> None:
@@ -77,9 +77,9 @@ async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegi
     for model in ("churn", "fraud"):
         logged = await registry.log_model(world.tenant, model, trained(), created_by="kim")
         runs.append(logged.run_id)
-        found = await registry.compare_runs(world.tenant, runs, ["auc"])
+        comparison = await registry.compare_runs(world.tenant, runs, ["auc"])
 
-        assert [item["run_id"] for item in found] == runs
+        assert [item["run_id"] for item in comparison] == runs
 
 
 async def test_remembered_experiments_are_not_asked_for_again(
@@ -94,9 +94,9 @@ async def test_remembered_experiments_are_not_asked_for_again(
         raise AssertionError("experiments were asked for again")
 
     monkeypatch.setattr(tracking, "experiments", refused)
-    found = await world.registry.compare_runs(world.tenant, runs[:1], ["auc"])
+    comparison = await world.registry.compare_runs(world.tenant, runs[:1], ["auc"])
 
-    assert [item["run_id"] for item in found] == runs[:1]
+    assert [item["run_id"] for item in comparison] == runs[:1]
 
 
 @pytest.mark.parametrize(

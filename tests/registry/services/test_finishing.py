@@ -84,8 +84,8 @@ async def test_a_logged_model_with_the_tag_is_not_taken(
     )
     own = trained()
     arguments: dict[str, Any] = {"created_by": "kim", "operation_id": operation_id}
-    asked = registry._registration
-    begin = asked._stores.ledger.begin_operation
+    registration = registry._registration
+    begin = registration._stores.ledger.begin_operation
 
     class Stopped(Exception):
         pass
@@ -94,7 +94,7 @@ async def test_a_logged_model_with_the_tag_is_not_taken(
         await begin(*values, **named)
         raise Stopped
 
-    object.__setattr__(asked._stores.ledger, "begin_operation", stop)
+    object.__setattr__(registration._stores.ledger, "begin_operation", stop)
     try:
         await registry.register_model(
             tenant, model_id, own.model, "sklearn", {"auc": 0.9}, None, **arguments
@@ -102,7 +102,7 @@ async def test_a_logged_model_with_the_tag_is_not_taken(
     except Stopped:
         pass
     finally:
-        object.__delattr__(asked._stores.ledger, "begin_operation")
+        object.__delattr__(registration._stores.ledger, "begin_operation")
     await registry.register_model(
         tenant, model_id, own.model, "sklearn", {"auc": 0.9}, None, **arguments
     )

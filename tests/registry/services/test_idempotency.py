@@ -19,8 +19,8 @@ from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 
 
 def _in_mlflow(by_hand: Any, world: RegistryFixture, model_id: str) -> list[int]:
-    found = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
-    return sorted(int(item.version) for item in found)
+    versions = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
+    return sorted(int(item.version) for item in versions)
 
 
 @pytest.mark.parametrize("kind", ["object", "source"])
@@ -30,11 +30,11 @@ async def test_registering_again_makes_no_second_version(
     """Neither in the ledger nor in MLflow, for an object as for a source."""
 
     async def register() -> Any:
-        told = trained()
+        trained_model = trained()
         return await world.registry.register_model(
             world.tenant,
             model_id,
-            told.model if kind == "object" else world.sources[0],
+            trained_model.model if kind == "object" else world.sources[0],
             "sklearn",
             {"auc": 0.9},
             {"C": 1},
@@ -222,9 +222,9 @@ async def test_ids_of_tenants_do_not_meet(local: RegistryFixture, model_id: str)
     await local.version(model_id, operation_id="shared-" + model_id)
 
     assert await local.registry.find_operation("umbrella", "shared-" + model_id) is None
-    found = await local.registry.find_operation(local.tenant, "shared-" + model_id)
-    assert found is not None
-    assert found.model_id == model_id
+    operation = await local.registry.find_operation(local.tenant, "shared-" + model_id)
+    assert operation is not None
+    assert operation.model_id == model_id
 
 
 async def test_what_is_not_known_was_not_done(local: RegistryFixture, model_id: str) -> None:

@@ -38,13 +38,13 @@ async def _is_whole(world: RegistryFixture, by_hand: Any, model_id: str) -> None
     model = await world.registry.get_model(world.tenant, model_id)
     history = await world.history(model_id)
     name = f"{world.tenant}.{model_id}"
-    shown = by_hand.get_registered_model(name)
+    projected = by_hand.get_registered_model(name)
     in_mlflow = {
         int(item.version): item.tags["lifecycle.stage"]
         for item in by_hand.search_model_versions(f"name = '{name}'")
     }
     stages = await world.stages(model_id) if model is not None else {}
-    aliases = {alias: int(version) for alias, version in shown.aliases.items()}
+    aliases = {alias: int(version) for alias, version in projected.aliases.items()}
 
     assert in_mlflow == stages
     assert list(stages.values()).count("production") <= 1
@@ -72,17 +72,17 @@ async def alone(local: RegistryFixture) -> RegistryFixture:
 
 
 def _registration(world: RegistryFixture, model_id: str, kind: str) -> Operation:
-    told = trained()
+    trained_model = trained()
 
     async def register(registry: ModelRegistry) -> Any:
         return await registry.register_model(
             world.tenant,
             model_id,
-            told.model if kind == "object" else world.sources[0],
+            trained_model.model if kind == "object" else world.sources[0],
             "sklearn",
-            told.metrics,
-            told.parameters,
-            input_example=told.input_example,
+            trained_model.metrics,
+            trained_model.parameters,
+            input_example=trained_model.input_example,
             training_log="epoch 1\n",
             created_by="kim",
             operation_id=f"{model_id}/register",
@@ -91,11 +91,11 @@ def _registration(world: RegistryFixture, model_id: str, kind: str) -> Operation
     return register
 
 
-def _sample(points: int, wanted: int) -> list[tuple[int, str]]:
+def _sample(points: int, count: int) -> list[tuple[int, str]]:
     """``wanted`` points spread over all of them, each with a way to go on afterwards: the call is
     repeated, or reconcile runs before it is. Another sample each day would be no test."""
-    step = max(1, points / wanted)
-    chosen = sorted({min(points, 1 + int(number * step)) for number in range(wanted)})
+    step = max(1, points / count)
+    chosen = sorted({min(points, 1 + int(number * step)) for number in range(count)})
     return [(at, ("repeat", "reconcile")[number % 2]) for number, at in enumerate(chosen)]
 
 
@@ -111,12 +111,12 @@ QUICK_OR_ALL = pytest.mark.parametrize(
 @QUICK_OR_ALL
 @pytest.mark.parametrize("kind", ["object", "source"])
 async def test_an_interrupted_registration_ends_with_one_version(
-    alone: RegistryFixture, by_local_hand: Any, kind: str, wanted: int
+    alone: RegistryFixture, by_local_hand: Any, kind: str, count: int
 ) -> None:
     """Wherever it stopped, the same call again gives one version, and one entry; where reconcile
     came first, it found one version or none."""
     points = await _points(alone, _registration(alone, new_name(), kind))
-    for at, heal in _sample(points, wanted):
+    for at, heal in _sample(points, count):
         model_id = new_name()
         operation = _registration(alone, model_id, kind)
         fault = await _interrupted(alone, operation, at)
@@ -192,7 +192,7 @@ LIVES: dict[str, tuple[Callable[[RegistryFixture, str], Awaitable[None]], Any, d
 @QUICK_OR_ALL
 @pytest.mark.parametrize("life", LIVES)
 async def test_an_interrupted_change_happened_or_did_not(
-    alone: RegistryFixture, by_local_hand: Any, life: str, wanted: int
+    alone: RegistryFixture, by_local_hand: Any, life: str, count: int
 ) -> None:
     """Wherever it stopped, readers see one state or the other, never a third; the same call again
     gives the change exactly once, and reconcile makes MLflow follow."""
@@ -204,7 +204,7 @@ async def test_an_interrupted_change_happened_or_did_not(
     model_id = new_name()
     await prepare(alone, model_id)
     points = await _points(alone, operation(model_id))
-    for at, heal in _sample(points, wanted):
+    for at, heal in _sample(points, count):
         model_id = new_name()
         await prepare(alone, model_id)
         before = await alone.stages(model_id)

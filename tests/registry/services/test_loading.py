@@ -17,9 +17,9 @@ from model_lifecycle.registry.domain.errors import (
 )
 
 
-async def _slope(world: RegistryFixture, model_id: str, **asked: Any) -> float:
+async def _slope(world: RegistryFixture, model_id: str, **selection: Any) -> float:
     """What tells the two models of the world apart."""
-    predictor: Any = await world.registry.load_model(world.tenant, model_id, **asked)
+    predictor: Any = await world.registry.load_model(world.tenant, model_id, **selection)
     return float(abs(predictor.model.coef_).sum())
 
 

@@ -56,10 +56,10 @@ async def _made_again(apart: RegistryFixture, by_hand: Any, model_id: str, repla
 
 
 def _own_tags(by_hand: Any, name: str, number: int = 1) -> dict[str, str]:
-    shown = by_hand.get_model_version(name, str(number)).tags
+    tags = by_hand.get_model_version(name, str(number)).tags
     return {
         key: value
-        for key, value in shown.items()
+        for key, value in tags.items()
         if key.startswith("lifecycle.") and key != "lifecycle.logged_model_id"
     }
 
@@ -138,7 +138,9 @@ async def test_the_next_registration_passes_the_numbers_by(
     """A new version gets a number that neither side has, and is served from its own bundle."""
     name = await _made_again(apart, by_hand, model_id, _from_other_files)
     number = await apart.version(model_id)
-    shown = by_hand.get_model_version(name, str(number))
+    projected = by_hand.get_model_version(name, str(number))
 
     assert number == 2
-    assert apart.registry.artifacts.path_of(shown.source) == f"{apart.tenant}/models/{model_id}/2"
+    assert (
+        apart.registry.artifacts.path_of(projected.source) == f"{apart.tenant}/models/{model_id}/2"
+    )

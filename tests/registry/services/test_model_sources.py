@@ -37,11 +37,11 @@ async def test_a_registered_source_tells_what_it_was_trained_on(
         created_by="kim",
     )
 
-    found = await local.registry.register_model(
+    registered = await local.registry.register_model(
         local.tenant, model_id, logged.model_uri, None, None, None, created_by="kim"
     )
 
-    assert found.tags["dataset.end"] == "2013-02-01"
+    assert registered.tags["dataset.end"] == "2013-02-01"
 
 
 async def test_metrics_of_a_run_that_are_no_numbers_are_left_out(

@@ -73,10 +73,10 @@ async def test_a_policy_may_require_onnx(world: RegistryFixture, model_id: str) 
     logged = await world.registry.log_model(
         world.tenant, model_id, trained(input_example=None), created_by="kim"
     )
-    found = await world.registry.register_model(
+    registered = await world.registry.register_model(
         world.tenant, model_id, logged.model_uri, "sklearn", None, None, created_by="kim"
     )
-    version = found.current_version
+    version = registered.current_version
     await world.registry.set_policy(
         world.tenant, model_id, replace(POLICY, require_onnx=True), actor="kim"
     )

@@ -14,24 +14,24 @@ from model_lifecycle.registry.domain.errors import InvalidInput, ModelNotFound, 
 Write = Callable[..., Awaitable[Any]]
 
 
-async def _move(world: RegistryFixture, model_id: str, **said: Any) -> Any:
-    return await world.move(model_id, 3, "development", reason="drill", **said)
+async def _move(world: RegistryFixture, model_id: str, **fields: Any) -> Any:
+    return await world.move(model_id, 3, "development", reason="drill", **fields)
 
 
-async def _roll_back(world: RegistryFixture, model_id: str, **said: Any) -> Any:
-    return await world.roll_back(model_id, **said)
+async def _roll_back(world: RegistryFixture, model_id: str, **fields: Any) -> Any:
+    return await world.roll_back(model_id, **fields)
 
 
-async def _set_policy(world: RegistryFixture, model_id: str, **said: Any) -> Any:
-    policy = said.pop("policy", {"require_approval": True})
+async def _set_policy(world: RegistryFixture, model_id: str, **fields: Any) -> Any:
+    policy = fields.pop("policy", {"require_approval": True})
     return await world.registry.set_policy(
-        world.tenant, model_id, policy, actor=world.actor, reason="audit", **said
+        world.tenant, model_id, policy, actor=world.actor, reason="audit", **fields
     )
 
 
-async def _delete(world: RegistryFixture, model_id: str, **said: Any) -> Any:
+async def _delete(world: RegistryFixture, model_id: str, **fields: Any) -> Any:
     return await world.registry.delete_model(
-        world.tenant, model_id, 3, actor=world.actor, reason="drill", **said
+        world.tenant, model_id, 3, actor=world.actor, reason="drill", **fields
     )
 
 
@@ -91,11 +91,11 @@ async def test_a_repetition_is_answered_although_the_model_went_on(
     local: RegistryFixture, model_id: str, name: str
 ) -> None:
     """The first call changed the state that it names, so a repetition cannot meet it again."""
-    said = {"expected_epoch": await _settled(local, model_id), "operation_id": new_name("again")}
-    first = await WRITES[name](local, model_id, **said)
+    fields = {"expected_epoch": await _settled(local, model_id), "operation_id": new_name("again")}
+    first = await WRITES[name](local, model_id, **fields)
     epoch = await _epoch(local, model_id)
 
-    assert await WRITES[name](local, model_id, **said) == first
+    assert await WRITES[name](local, model_id, **fields) == first
     assert await _epoch(local, model_id) == epoch
 
 

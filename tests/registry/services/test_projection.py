@@ -10,7 +10,7 @@ from support.registry_fixture import RegistryFixture
 from model_lifecycle.registry.services.projection.plan import ProjectionPlan, mirror_change
 
 
-class Told:
+class RecordedWrites:
     """Keeps what the registry has MLflow told of each change."""
 
     def __init__(self, world: RegistryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,10 +31,10 @@ async def test_a_promotion_tells_three_things(
     await local.promoted(model_id)
     await local.staged(model_id)
     await local.judged(model_id, 2)
-    told = Told(local, monkeypatch)
+    writes = RecordedWrites(local, monkeypatch)
     await local.move(model_id, 2, "production")
 
-    assert told.mirrorings == [
+    assert writes.mirrorings == [
         ProjectionPlan(
             epoch=len(await local.history(model_id)),
             production=2,
@@ -54,10 +54,10 @@ async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
 ) -> None:
     """A registration tells all about its version; a step to staging its stage, and the model's
     where that is its current version; a deletion that the version goes."""
-    told = Told(local, monkeypatch)
+    writes = RecordedWrites(local, monkeypatch)
     await local.staged(model_id)
     await local.registry.delete_model(local.tenant, model_id, 1, actor="kim", reason="unused")
-    made, staged, deleted = told.mirrorings
+    made, staged, deleted = writes.mirrorings
 
     assert sorted(made.version_tags[1]) == [
         "framework",
@@ -68,7 +68,7 @@ async def test_a_step_that_leaves_production_alone_leaves_the_alias_alone(
     assert staged.version_tags == {1: {"lifecycle.stage": "staging"}}
     assert staged.model_tags == {"stage": "staging"}
     assert (deleted.version_tags, deleted.model_tags, deleted.deleted) == ({}, {}, (1,))
-    assert [item.alias for item in told.mirrorings] == [False] * 3
+    assert [item.alias for item in writes.mirrorings] == [False] * 3
 
 
 async def test_a_retirement_takes_the_alias_away(
@@ -76,8 +76,8 @@ async def test_a_retirement_takes_the_alias_away(
 ) -> None:
     """It points to no version then."""
     await local.promoted(model_id)
-    told = Told(local, monkeypatch)
+    writes = RecordedWrites(local, monkeypatch)
     await local.move(model_id, 1, "archived", reason="no flights")
 
-    assert [(item.alias, item.production) for item in told.mirrorings] == [(True, None)]
-    assert told.mirrorings[0].model_tags == {"stage": "archived"}
+    assert [(item.alias, item.production) for item in writes.mirrorings] == [(True, None)]
+    assert writes.mirrorings[0].model_tags == {"stage": "archived"}

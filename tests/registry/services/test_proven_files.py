@@ -112,8 +112,8 @@ async def test_the_alias_leads_to_the_bundle(local: RegistryFixture, model_id: s
     assert served.C == 1.0
     await local.registry.verify_files(local.tenant, model_id, version)
     assert await local.registry.load_model(local.tenant, model_id)
-    found = await local.registry.reconcile(local.tenant)
-    assert [item for item in found if item.model_id == model_id] == []
+    findings = await local.registry.reconcile(local.tenant)
+    assert [item for item in findings if item.model_id == model_id] == []
 
 
 async def test_what_production_serves_is_read_by_reconcile(
@@ -124,8 +124,8 @@ async def test_what_production_serves_is_read_by_reconcile(
     folder = f"{local.tenant}/models/{model_id}/{version}"
     named = await _damage(local, folder, "changed")
     for _ in range(2):
-        found = await local.registry.reconcile(local.tenant)
-        damage = [item for item in found if item.model_id == model_id]
+        findings = await local.registry.reconcile(local.tenant)
+        damage = [item for item in findings if item.model_id == model_id]
         assert [(item.code, item.version, item.healed) for item in damage] == [
             ("files_differ", version, False)
         ]
@@ -173,8 +173,8 @@ async def test_a_copy_that_changes_in_production_is_damage(
     await apart.move(model_id, 1, "production")
     quiet = await apart.registry.reconcile(apart.tenant)
     named = await _damage(apart, folder, "changed")
-    found = await apart.registry.reconcile(apart.tenant)
+    findings = await apart.registry.reconcile(apart.tenant)
 
     assert quiet == []
-    assert [(item.code, item.healed) for item in found] == [("files_differ", False)]
-    assert named in found[0].message
+    assert [(item.code, item.healed) for item in findings] == [("files_differ", False)]
+    assert named in findings[0].message

@@ -14,12 +14,12 @@ from model_lifecycle.registry.settings import Settings
 
 async def _reconcile(apart: RegistryFixture, model_id: str) -> list[Finding]:
     """What is found about the model; and what is found right after has to be the damage alone."""
-    found = await apart.registry.reconcile(apart.tenant)
+    findings = await apart.registry.reconcile(apart.tenant)
     before = await apart.snapshot(model_id)
     again = await apart.registry.reconcile(apart.tenant)
     assert [item for item in again if item.healed] == []
     assert await apart.snapshot(model_id) == before
-    return [item for item in found if item.model_id == model_id]
+    return [item for item in findings if item.model_id == model_id]
 
 
 def _codes(findings: list[Finding]) -> list[tuple[str, int | None, bool]]:
@@ -56,8 +56,8 @@ async def test_a_moved_alias_is_put_back(
     assert model.production_version == 2
     assert _codes(findings) == [("alias_moved", 2, True)]
     assert "version 1" in findings[0].message
-    found = by_hand.get_model_version_by_alias(_name(apart, model_id), "production")
-    assert int(found.version) == 2
+    projected = by_hand.get_model_version_by_alias(_name(apart, model_id), "production")
+    assert int(projected.version) == 2
 
 
 async def test_an_alias_where_nothing_is_in_production_goes(
@@ -87,12 +87,12 @@ async def test_edited_tags_are_restored(
     by_hand.set_model_version_tag(name, "1", "reviewed", "yes")
     by_hand.set_registered_model_tag(name, "stage", "archived")
     findings = await _reconcile(apart, model_id)
-    shown = by_hand.get_model_version(name, "1")
+    projected = by_hand.get_model_version(name, "1")
 
     assert _codes(findings) == [("tags_edited", 1, True), ("tags_edited", None, True)]
-    assert shown.tags["lifecycle.stage"] == "production"
-    assert shown.tags["lifecycle.bundle_digest"].startswith("sha256:")
-    assert shown.tags["reviewed"] == "yes"
+    assert projected.tags["lifecycle.stage"] == "production"
+    assert projected.tags["lifecycle.bundle_digest"].startswith("sha256:")
+    assert projected.tags["reviewed"] == "yes"
     assert by_hand.get_registered_model(name).tags["stage"] == "production"
 
 

@@ -23,17 +23,17 @@ from model_lifecycle.registry.domain.models import ModelMetadata
 
 async def _register(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
     """Register a fitted object with all that may be told about it."""
-    told = trained()
+    trained_model = trained()
     arguments: dict[str, Any] = {
-        "model": told.model,
-        "framework": told.framework,
-        "metrics": told.metrics,
-        "parameters": told.parameters,
-        "tags": told.tags,
+        "model": trained_model.model,
+        "framework": trained_model.framework,
+        "metrics": trained_model.metrics,
+        "parameters": trained_model.parameters,
+        "tags": trained_model.tags,
         "description": "late flights",
-        "input_example": told.input_example,
-        "training_log": told.training_log,
-        "dataset": told.dataset,
+        "input_example": trained_model.input_example,
+        "training_log": trained_model.training_log,
+        "dataset": trained_model.dataset,
         "created_by": "kim",
     }
     return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})
@@ -124,8 +124,8 @@ async def test_a_model_with_code_of_its_own_is_refused(
     class Homemade(LogisticRegression):  # type: ignore[misc]  # scikit-learn ships no types
         pass
 
-    told = trained()
-    frame = told.input_example.assign(late=[0, 1, 1])
+    trained_model = trained()
+    frame = trained_model.input_example.assign(late=[0, 1, 1])
     with pytest.raises((UntrustedModel, InvalidInput)):
         await _register(
             local, model_id, model=Homemade().fit(frame[["delay", "wind"]], frame["late"])
@@ -142,7 +142,7 @@ async def test_another_model_type_needs_another_name(world: RegistryFixture, by_
     with pytest.raises(InvalidInput, match="a name of its own"):
         await world.version(model_id, source=1, model_type="regression")
 
-    shown = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
+    projected = by_hand.search_model_versions(f"name = '{world.tenant}.{model_id}'")
     assert await world.snapshot(model_id) == before
-    assert [int(item.version) for item in shown] == [1]
+    assert [int(item.version) for item in projected] == [1]
     assert await world.registry.artifacts.files(f"{world.tenant}/models/{model_id}/2") == []

@@ -22,17 +22,17 @@ from model_lifecycle.registry.domain.stages import Stage
 
 async def _register(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
     """Register a fitted object with all that may be told about it."""
-    told = trained()
+    trained_model = trained()
     arguments: dict[str, Any] = {
-        "model": told.model,
-        "framework": told.framework,
-        "metrics": told.metrics,
-        "parameters": told.parameters,
-        "tags": told.tags,
+        "model": trained_model.model,
+        "framework": trained_model.framework,
+        "metrics": trained_model.metrics,
+        "parameters": trained_model.parameters,
+        "tags": trained_model.tags,
         "description": "late flights",
-        "input_example": told.input_example,
-        "training_log": told.training_log,
-        "dataset": told.dataset,
+        "input_example": trained_model.input_example,
+        "training_log": trained_model.training_log,
+        "dataset": trained_model.dataset,
         "created_by": "kim",
     }
     return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})
@@ -96,13 +96,13 @@ async def test_mlflow_shows_the_version_with_its_lineage(
     await _register(world, model_id, operation_id=f"{model_id}/register")
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
-    shown = by_hand.get_model_version(f"{world.tenant}.{model_id}", "1")
+    projected = by_hand.get_model_version(f"{world.tenant}.{model_id}", "1")
     model = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
 
-    assert shown.run_id == version.run_id
-    assert shown.tags["lifecycle.stage"] == "development"
-    assert shown.tags["lifecycle.bundle_digest"] == version.bundle_digest
-    assert shown.tags["lifecycle.operation_id"] == f"{model_id}/register"
+    assert projected.run_id == version.run_id
+    assert projected.tags["lifecycle.stage"] == "development"
+    assert projected.tags["lifecycle.bundle_digest"] == version.bundle_digest
+    assert projected.tags["lifecycle.operation_id"] == f"{model_id}/register"
     assert (model.tags["stage"], model.tags["framework"]) == ("development", "sklearn")
     assert model.aliases == {}
     assert by_hand.get_run(version.run_id).data.metrics["accuracy"] == 0.95

@@ -37,8 +37,8 @@ def backed_up(
 def _sqlite(settings: Settings, folder: Path) -> Restore:
     copy = folder / "restored.db"
     file = make_url(settings.database_url).database
-    with closing(sqlite3.connect(str(file))) as ledger, closing(sqlite3.connect(copy)) as kept:
-        ledger.backup(kept)
+    with closing(sqlite3.connect(str(file))) as ledger, closing(sqlite3.connect(copy)) as backup:
+        ledger.backup(backup)
     return lambda: f"sqlite:///{copy}"
 
 
@@ -95,11 +95,11 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
         restored = replace(apart, registry=registry)
         intact = await registry.verify_ledger(apart.tenant, model_id)
         at_first = await restored.stages(model_id)
-        found = await registry.reconcile(apart.tenant)
+        findings = await registry.reconcile(apart.tenant)
         again = await registry.reconcile(apart.tenant)
         after = by_hand.get_model_version_by_alias(name, "production")
         stages = await restored.stages(model_id)
-        kept = await _bundles(restored, model_id)
+        stored_bundles = await _bundles(restored, model_id)
         predictor = await registry.load_model(apart.tenant, model_id, stage="production")
         await restored.judged(model_id, 2, "validation")
         await restored.move(model_id, 2, "staging")
@@ -112,7 +112,7 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
     assert (int(before.version), int(after.version)) == (2, 1)
     assert at_first == {1: "production"}
     assert intact > 0
-    assert [(item.code, item.version, item.healed) for item in found] == [
+    assert [(item.code, item.version, item.healed) for item in findings] == [
         ("adopted", 2, True),
         ("adopted", 3, True),
         ("alias_moved", 1, True),
@@ -120,7 +120,7 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
     ]
     assert again == []
     assert stages == {1: "production", 2: "development", 3: "development"}
-    assert kept == bundles
+    assert stored_bundles == bundles
     assert predictor is not None
     assert promoted.production_version == 2
 
@@ -142,8 +142,8 @@ async def test_a_bundle_of_other_files_is_not_adopted(
     source = by_hand.get_logged_model(second.model_uri.removeprefix("models:/")).artifact_location
     by_hand.create_model_version(f"{apart.tenant}.{model_id}", source=source, run_id=second.run_id)
 
-    found = await apart.registry.reconcile(apart.tenant)
+    findings = await apart.registry.reconcile(apart.tenant)
 
-    assert [(item.code, item.version) for item in found] == [("cannot_adopt", 2)]
-    assert "bundle of other content" in found[0].message
+    assert [(item.code, item.version) for item in findings] == [("cannot_adopt", 2)]
+    assert "bundle of other content" in findings[0].message
     assert await apart.stages(model_id) == {1: "development"}

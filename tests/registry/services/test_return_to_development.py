@@ -122,6 +122,6 @@ async def test_old_proof_does_not_count_after_any_return(
     if way == "superseded":
         await local.promoted(model_id)
     await local.move(model_id, version, "development", reason="again")
-    found = await local.registry.readiness(local.tenant, model_id, version, "staging")
+    readiness = await local.registry.readiness(local.tenant, model_id, version, "staging")
 
-    assert [item.code for item in found.missing] == ["before_last_exit"]
+    assert [item.code for item in readiness.missing] == ["before_last_exit"]

@@ -37,7 +37,7 @@ async def test_the_previous_version_is_back(
     first, second, third = await _three(world, model_id)
     answer = await world.roll_back(model_id, reason="late flights", operation_id=f"{model_id}/undo")
     entry = (await world.history(model_id))[-1]
-    shown = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
+    projected = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
 
     assert answer.production_version == second
     assert await world.stages(model_id) == {
@@ -51,7 +51,9 @@ async def test_the_previous_version_is_back(
         f"{model_id}/undo",
     )
     assert (entry.production, entry.previous_production) == (second, third)
-    assert {name: int(version) for name, version in shown.aliases.items()} == {"production": second}
+    assert {name: int(version) for name, version in projected.aliases.items()} == {
+        "production": second
+    }
 
 
 async def test_rolling_back_again_goes_further_back(world: RegistryFixture, model_id: str) -> None:

@@ -115,7 +115,7 @@ NOT_FOUND: dict[str, Call] = {
 @pytest.mark.parametrize("method", NOT_FOUND)
 async def test_a_strangers_thing_is_not_found(neighbours: Neighbours, method: str) -> None:
     """Same class, same details, same words as for what nobody has; and nothing is changed."""
-    call, told = NOT_FOUND[method], []
+    call, messages = NOT_FOUND[method], []
     before = await neighbours.owner.snapshot("churn")
     for things in (neighbours.theirs, neighbours.theirs.absent()):
         with pytest.raises(NotFound) as caught:
@@ -125,9 +125,9 @@ async def test_a_strangers_thing_is_not_found(neighbours: Neighbours, method: st
             # An experiment's id may be a number that a version has, too.
             quoted = name.isdecimal()
             words = words.replace(repr(name) if quoted else name, f"<{field}>")
-        told.append((type(caught.value), words))
+        messages.append((type(caught.value), words))
 
-    assert told[0] == told[1]
+    assert messages[0] == messages[1]
     assert await neighbours.owner.snapshot("churn") == before
 
 

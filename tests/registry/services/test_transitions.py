@@ -26,13 +26,15 @@ async def test_promotion_archives_the_version_it_replaces(
     """Exactly one version is in production, in the ledger and by alias; the old one is kept."""
     first = await world.promoted(model_id)
     second = await world.promoted(model_id, source=1)
-    shown = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
+    projected = by_hand.get_registered_model(f"{world.tenant}.{model_id}")
 
     assert await world.stages(model_id) == {first: "archived", second: "production"}
-    assert {name: int(version) for name, version in shown.aliases.items()} == {"production": second}
-    assert shown.tags["stage"] == "production"
+    assert {name: int(version) for name, version in projected.aliases.items()} == {
+        "production": second
+    }
+    assert projected.tags["stage"] == "production"
     assert [
-        by_hand.get_model_version(shown.name, str(number)).tags["lifecycle.stage"]
+        by_hand.get_model_version(projected.name, str(number)).tags["lifecycle.stage"]
         for number in (first, second)
     ] == ["archived", "production"]
 

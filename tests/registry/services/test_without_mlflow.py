@@ -49,7 +49,7 @@ async def tenant(served: ModelRegistry) -> RegistryFixture:
 def imported_by(call: str, world: RegistryFixture, model: str, version: int) -> list[str]:
     """Do ``call`` in a process of its own; the packages that it has imported."""
     settings = world.registry.settings
-    told = {
+    process = {
         "MODEL_LIFECYCLE_HOME": str(settings.home),
         "MODEL_LIFECYCLE_DATABASE_URL": settings.database_url,
         "MODEL_LIFECYCLE_TRACKING_URI": settings.tracking_uri,
@@ -61,22 +61,22 @@ def imported_by(call: str, world: RegistryFixture, model: str, version: int) -> 
             *(sys.executable, "-c", _PROGRAM.format(call=call)),
             json.dumps([world.tenant, model, version]),
         ],
-        env={**os.environ, **told},
+        env={**os.environ, **process},
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    modules: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return modules
 
 
 async def alias(world: RegistryFixture, model: str) -> int | None:
     """Where MLflow's alias of production points."""
     tracking = world.registry._stores.tracking
-    found = await tracking.registered_model(f"{world.tenant}.{model}")
-    assert found is not None
-    return found.aliases.get("production")
+    registered = await tracking.registered_model(f"{world.tenant}.{model}")
+    assert registered is not None
+    return registered.aliases.get("production")
 
 
 async def test_a_promotion(tenant: RegistryFixture) -> None:
