@@ -5,8 +5,9 @@ run is looked at after every day from day 14 to day 60, as a test of live traffi
 the same data, the same sequence without the check of dependence. Then the days until a PASS on
 independent days with a true improvement of 0.65 standard deviations.
 
-Exit code 1 when the gate passes wrongly in more than 8 % of runs plus two standard errors of the
-simulation, or when the check makes the median time to PASS on independent days longer by a fifth.
+Exit code 1 when the gate passes wrongly in more than alpha (5 %) of runs plus two standard errors
+of the simulation, or when the check makes the median time to PASS on independent days longer by a
+fifth.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from model_lifecycle.gates.statistics.autocorrelation import (
 Floats = NDArray[np.float64]
 
 ALPHA, EXPECTED, FIRST, DAYS = 0.05, 60, 14, 60
-ALLOWED, ALLOWED_DELAY = 0.08, 1.2
+ALLOWED, ALLOWED_DELAY = ALPHA, 1.2
 #: Autocorrelations of days, and the improvement of the independent ones in standard deviations.
 AUTOCORRELATIONS, IMPROVEMENT = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95), 0.65
 
