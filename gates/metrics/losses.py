@@ -65,8 +65,10 @@ def losses(
         result = _by_score(metric, labels, answers, classes)
     elif metric.uses == "fit":
         result = metric.loss(_fit(metric, answers))
-    else:
+    elif metric.uses == "prediction":
         result = _by_prediction(metric, labels, answers.prediction)
+    else:
+        raise ValueError(f"{metric.name} is a measure of a table, without a loss of each row")
     return result if bound is None else np.minimum(result, bound)
 
 
@@ -127,6 +129,12 @@ def squared_error(labels: Floats, predictions: Floats) -> Floats:
     return (predictions - labels) ** 2
 
 
+# By name, so that a metric without a function of its own fails instead of getting another's loss.
+_LOSSES_OF_SCORES = {"brier": brier, "log_loss": log_loss}
+_LOSSES_OF_CLASSES = {"brier": brier_of_classes, "log_loss": log_loss_of_classes}
+_ERRORS = {"absolute_error": absolute_error, "squared_error": squared_error}
+
+
 def _by_score(
     metric: Metric, labels: NDArray[Any], answers: Answers, classes: Classes | None
 ) -> Floats:
@@ -149,7 +157,7 @@ def _by_score(
             f"none{_why_no_score(answers)}",
             field="score",
         )
-    return (brier if metric.name == "brier" else log_loss)(codes.astype(float), answers.score)
+    return _LOSSES_OF_SCORES[metric.name](codes.astype(float), answers.score)
 
 
 def _over_classes(
@@ -168,9 +176,7 @@ def _over_classes(
             field="score",
         )
     columns = Classes(tuple(own)).codes(np.array(known.values, dtype=object))
-    return (brier_of_classes if metric.name == "brier" else log_loss_of_classes)(
-        columns[codes], table
-    )
+    return _LOSSES_OF_CLASSES[metric.name](columns[codes], table)
 
 
 def _why_no_score(*answers: Answers) -> str:
@@ -198,7 +204,7 @@ def _by_prediction(metric: Metric, labels: NDArray[Any], predictions: NDArray[An
         return zero_one(labels, predictions)
     known = _numbers(labels, f"{metric.title} needs numbers as labels")
     predicted = _numbers(predictions, f"{metric.title} needs numbers as predictions")
-    return (absolute_error if metric.name == "absolute_error" else squared_error)(known, predicted)
+    return _ERRORS[metric.name](known, predicted)
 
 
 def _numbers(values: NDArray[Any], problem: str) -> Floats:

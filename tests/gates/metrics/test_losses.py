@@ -43,7 +43,20 @@ def test_regression(name: str, expected: float) -> None:
     assert expected == pytest.approx(losses(METRICS[name], TRUE, Answers(PREDICTED)).mean())
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.labels])
+def test_a_metric_without_a_loss_of_rows_is_no_other_metric() -> None:
+    """An index of a table of clusters is never computed as a squared error."""
+    with pytest.raises(ValueError, match="adjusted_rand is a measure of a table"):
+        losses(METRICS["adjusted_rand"], LABELS, BINARY)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, item in METRICS.items()
+        if item.labels and item.uses in ("score", "prediction")
+    ],
+)
 def test_within_its_span(name: str) -> None:
     """No request costs more than the measure's span, a certain and wrong score included."""
     metric = METRICS[name]
