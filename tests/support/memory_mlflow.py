@@ -78,6 +78,10 @@ class MemoryMlflow:
             aliases = {key: value for key, value in model.aliases.items() if value != version}
             self.models[name] = RegisteredModelRecord(name, aliases, model.tags)
 
+    def accepts_source(self, uri: str) -> bool:
+        """As MLflow on a database does: versions are served from their bundles."""
+        return True
+
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         self._answer()
         aliases = self.models[name].aliases if name in self.models else {}
