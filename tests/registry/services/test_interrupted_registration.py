@@ -100,7 +100,7 @@ def _sample(points: int, count: int) -> list[tuple[int, str]]:
 
 
 QUICK_OR_ALL = pytest.mark.parametrize(
-    "wanted",
+    "count",
     [
         pytest.param(6, id="some"),
         pytest.param(1000, id="all", marks=[pytest.mark.stress, pytest.mark.timeout(1800)]),
