@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput, RegistryError
 from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from .input_arrays import input_array
+from .joint_predictor import JointPredictor
 from .outputs import answers_of, choose_outputs, require_probabilities, specs_of
-from .protocol import ClusterFit, Column
+from .protocol import Column
 from .signature import select_columns
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _NUMBERS = frozenset({"boolean", "integer", "long", "float", "double"})
 Run = Callable[["np.ndarray"], Mapping[str, "np.ndarray"]]
 
 
-class NetworkPredictor:
+class NetworkPredictor(JointPredictor):
     """``run`` takes a matrix of the type ``element``, ``(rows, columns)``; ``outputs`` tells which
     of the outputs it gives are score and prediction."""
 
@@ -50,26 +51,6 @@ class NetworkPredictor:
 
     def __repr__(self) -> str:
         return f"NetworkPredictor({self._label})"
-
-    @property
-    def columns(self) -> Sequence[Column] | None:
-        return self._columns
-
-    @property
-    def classes(self) -> Sequence[Any] | None:
-        return None
-
-    def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """One prediction a row. Raises :class:`InvalidDataset` for frames that do not match the
-        signature and for values that the network cannot take."""
-        return self.answers(frame)[0]
-
-    def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
-        """P(class 1) for two classes, P(each class) for more; None where it does not classify."""
-        return self.answers(frame)[1]
-
-    def cluster_fit(self, frame: pd.DataFrame, measure: ClusterFit) -> np.ndarray | None:
-        return None
 
     def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """Predictions and scores at once. Raises :class:`InvalidInput` where the outputs leave

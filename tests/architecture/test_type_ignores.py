@@ -1,4 +1,4 @@
-"""Lines that the type checker is told to skip: few, and each says why."""
+"""Lines that the type checker skips: few, each with its reason."""
 
 from __future__ import annotations
 

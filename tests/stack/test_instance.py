@@ -38,7 +38,7 @@ def test_secrets_are_random_and_private(tmp_path: Path) -> None:
 
 
 def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
-    """Whoever reads the page needs to ask nobody."""
+    """The page has every address, log-in and key."""
     instance = Instance.at(tmp_path).with_api_key("mlk_key")
     text = page(instance)
     expected = [

@@ -144,3 +144,21 @@ class RegistryFixture:
             for item in versions
         ]
         return history, versions, model, evidence
+
+
+async def register_object(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
+    """Register a fitted object with all that can be stated about it."""
+    trained_model = trained()
+    arguments: dict[str, Any] = {
+        "model": trained_model.model,
+        "framework": trained_model.framework,
+        "metrics": trained_model.metrics,
+        "parameters": trained_model.parameters,
+        "tags": trained_model.tags,
+        "description": "late flights",
+        "input_example": trained_model.input_example,
+        "training_log": trained_model.training_log,
+        "dataset": trained_model.dataset,
+        "created_by": "kim",
+    }
+    return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})

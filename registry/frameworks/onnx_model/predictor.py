@@ -11,8 +11,9 @@ from model_lifecycle.registry.domain.errors import InvalidDataset, UntrustedMode
 from model_lifecycle.registry.domain.model_outputs import ModelOutputs
 
 from ..input_arrays import input_array
+from ..joint_predictor import JointPredictor
 from ..outputs import OutputSpec, answers_of, choose_outputs
-from ..protocol import ClusterFit, Column
+from ..protocol import Column
 from ..signature import select_columns
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _ELEMENTS = {
 }
 
 
-class OnnxPredictor:
+class OnnxPredictor(JointPredictor):
     """The model in ``file``, which was found sound.
 
     Columns go in by name where the model has an input a column, else as one matrix in their
@@ -86,26 +87,6 @@ class OnnxPredictor:
     def outputs(self) -> ModelOutputs:
         """Which of them are score and prediction."""
         return self._outputs
-
-    @property
-    def columns(self) -> Sequence[Column] | None:
-        return self._columns
-
-    @property
-    def classes(self) -> Sequence[Any] | None:
-        return None
-
-    def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """One prediction a row. Raises :class:`InvalidDataset` for frames that do not match the
-        signature and for values that the model cannot take."""
-        return self.answers(frame)[0]
-
-    def scores(self, frame: pd.DataFrame) -> np.ndarray | None:
-        """P(second class) for two classes, P(each class) for more; None where there are none."""
-        return self.answers(frame)[1]
-
-    def cluster_fit(self, frame: pd.DataFrame, measure: ClusterFit) -> np.ndarray | None:
-        return None
 
     def answers(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """Predictions and scores at once."""

@@ -19,8 +19,8 @@ import httpx
 import pytest
 from support.http import Tenant, furnished
 from support.servers.postgres import free_port
+from support.servers.service import Service
 
-from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 
@@ -31,18 +31,8 @@ pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
 def service_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    service = request.getfixturevalue("service")
-    url = service.postgres.url("asyncpg", service.postgres.create_database())
-    run_sync(upgrade(url))
-    return Settings(
-        {},
-        home=tmp_path_factory.mktemp("service"),
-        database_url=url,
-        tracking_uri=service.mlflow_url,
-        artifact_root=service.seaweed.create_bucket(f"api-{uuid.uuid4().hex[:8]}"),
-        s3_endpoint_url=service.seaweed.url,
-        call_timeout=30,
-    )
+    service: Service = request.getfixturevalue("service")
+    return Settings({}, **service.registry(tmp_path_factory.mktemp("api")))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from model_lifecycle.registry.ledger.verify import verify_model
 async def test_the_database_refuses_changes(
     pages: Pages, database: str, table: str, statement: str
 ) -> None:
-    """Entries and evidence cannot be updated or deleted, whoever asks."""
+    """No user can update or delete entries and evidence."""
     if "TRUNCATE" in statement and database.startswith("sqlite"):
         statement = "DELETE FROM {table} WHERE 1=1"
     await pages.life()
@@ -112,7 +112,7 @@ async def test_swapped_entries_are_named(victim: tuple[Pages, AsyncEngine]) -> N
 
 
 async def test_changed_evidence_is_named(victim: tuple[Pages, AsyncEngine]) -> None:
-    """The entry that stands on it is told, although the entry itself was not touched."""
+    """The entry that stands on it is named, although the entry itself was not touched."""
     pages, engine = victim
     await pages.life()
     await run_statements(engine, pages, "UPDATE evidence SET verdict = 'FAIL' WHERE version = 1")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from support.registry_fixture import RegistryFixture, new_name, trained
+from support.servers.service import Service
 
 from model_lifecycle.registry.factory import open_registry
-from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
@@ -72,18 +72,8 @@ def service_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """PostgreSQL for the ledger, S3, and an MLflow server over HTTP."""
-    service = request.getfixturevalue("service")
-    url = service.postgres.url("asyncpg", service.postgres.create_database())
-    run_sync(upgrade(url))
-    return Settings(
-        {},
-        home=tmp_path_factory.mktemp("service"),
-        database_url=url,
-        tracking_uri=service.mlflow_url,
-        artifact_root=service.seaweed.create_bucket(f"registry-{uuid.uuid4().hex[:8]}"),
-        s3_endpoint_url=service.seaweed.url,
-        call_timeout=30,
-    )
+    service: Service = request.getfixturevalue("service")
+    return Settings({}, **service.registry(tmp_path_factory.mktemp("registry")))
 
 
 @pytest.fixture(

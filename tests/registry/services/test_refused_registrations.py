@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registry_fixture import RegistryFixture, new_name, trained
+from support.registry_fixture import RegistryFixture, new_name, register_object, trained
 
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
@@ -18,26 +18,6 @@ from model_lifecycle.registry.domain.errors import (
     UnknownFramework,
     UntrustedModel,
 )
-from model_lifecycle.registry.domain.models import ModelMetadata
-
-
-async def _register(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
-    """Register a fitted object with all that may be told about it."""
-    trained_model = trained()
-    arguments: dict[str, Any] = {
-        "model": trained_model.model,
-        "framework": trained_model.framework,
-        "metrics": trained_model.metrics,
-        "parameters": trained_model.parameters,
-        "tags": trained_model.tags,
-        "description": "late flights",
-        "input_example": trained_model.input_example,
-        "training_log": trained_model.training_log,
-        "dataset": trained_model.dataset,
-        "created_by": "kim",
-    }
-    return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})
-
 
 REFUSED: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "unknown framework": ({"framework": "prophet"}, UnknownFramework),
@@ -85,7 +65,7 @@ async def test_what_cannot_be_registered_changes_nothing(
     """A refused registration leaves no model, no run in MLflow and no file."""
     changes, error = REFUSED[case]
     with pytest.raises(error):
-        await _register(local, model_id, **changes)
+        await register_object(local, model_id, **changes)
 
     assert await local.registry.get_model(local.tenant, model_id) is None
     assert model_id not in {
@@ -98,7 +78,7 @@ async def test_what_cannot_be_registered_changes_nothing(
 async def test_bad_names_are_refused(local: RegistryFixture, name: Any) -> None:
     """Neither a model nor a tenant of such a name comes to be."""
     with pytest.raises(InvalidName):
-        await _register(local, name)
+        await register_object(local, name)
     with pytest.raises(InvalidName):
         await local.registry.register_model(
             name, "model", trained().model, "sklearn", {}, {}, created_by="kim"
@@ -110,7 +90,7 @@ async def test_a_model_that_is_not_fitted_is_refused(local: RegistryFixture, mod
     from sklearn.linear_model import LogisticRegression
 
     with pytest.raises(InvalidInput, match="fitted"):
-        await _register(local, model_id, model=LogisticRegression())
+        await register_object(local, model_id, model=LogisticRegression())
 
     assert await local.registry.get_model(local.tenant, model_id) is None
 
@@ -127,7 +107,7 @@ async def test_a_model_with_code_of_its_own_is_refused(
     trained_model = trained()
     frame = trained_model.input_example.assign(late=[0, 1, 1])
     with pytest.raises((UntrustedModel, InvalidInput)):
-        await _register(
+        await register_object(
             local, model_id, model=Homemade().fit(frame[["delay", "wind"]], frame["late"])
         )
 

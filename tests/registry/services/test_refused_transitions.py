@@ -23,7 +23,7 @@ from model_lifecycle.registry.domain.stages import Gate, Stage
 async def test_the_loser_of_a_race_has_changed_nothing(
     world: RegistryFixture, model_id: str
 ) -> None:
-    """Who expected another production version is told what is there."""
+    """A caller that expected another production version gets the present one in the error."""
     first = await world.promoted(model_id)
     second = await world.staged(model_id, source=1)
     await world.judged(model_id, second)

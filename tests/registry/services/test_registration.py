@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registry_fixture import RegistryFixture, trained
+from support.registry_fixture import RegistryFixture, register_object, trained
 
 from model_lifecycle.registry.artifacts.bundle import verify_bundle
 from model_lifecycle.registry.domain import artifact_paths
@@ -16,31 +16,13 @@ from model_lifecycle.registry.domain.errors import (
     ModelNotFound,
 )
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
-from model_lifecycle.registry.domain.models import EntryKind, ModelMetadata
+from model_lifecycle.registry.domain.models import EntryKind
 from model_lifecycle.registry.domain.stages import Stage
 
 
-async def _register(world: RegistryFixture, model_id: str, **changes: Any) -> ModelMetadata:
-    """Register a fitted object with all that may be told about it."""
-    trained_model = trained()
-    arguments: dict[str, Any] = {
-        "model": trained_model.model,
-        "framework": trained_model.framework,
-        "metrics": trained_model.metrics,
-        "parameters": trained_model.parameters,
-        "tags": trained_model.tags,
-        "description": "late flights",
-        "input_example": trained_model.input_example,
-        "training_log": trained_model.training_log,
-        "dataset": trained_model.dataset,
-        "created_by": "kim",
-    }
-    return await world.registry.register_model(world.tenant, model_id, **{**arguments, **changes})
-
-
 async def test_a_fitted_object_becomes_a_version(world: RegistryFixture, model_id: str) -> None:
-    """All that was told about it is told again, and the first version is in development."""
-    model = await _register(world, model_id)
+    """The version has all that was stated about it, and is in development."""
+    model = await register_object(world, model_id)
 
     assert (model.model_id, model.tenant_id, model.name) == (model_id, world.tenant, model_id)
     assert (model.current_version, model.versions) == (1, (1,))
@@ -56,7 +38,7 @@ async def test_a_fitted_object_becomes_a_version(world: RegistryFixture, model_i
 
 async def test_the_bundle_is_complete(world: RegistryFixture, model_id: str) -> None:
     """Model, card, requirements and manifest lie at the version's path, and its digest fits."""
-    await _register(world, model_id)
+    await register_object(world, model_id)
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
     tenant, model = TenantId(world.tenant), ModelId(model_id)
@@ -76,7 +58,7 @@ async def test_the_bundle_is_complete(world: RegistryFixture, model_id: str) -> 
 
 async def test_run_logs_and_metrics_are_kept(world: RegistryFixture, model_id: str) -> None:
     """The run's training log and metrics history lie at their paths."""
-    await _register(world, model_id)
+    await register_object(world, model_id)
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
     assert version.run_id is not None
@@ -93,7 +75,7 @@ async def test_mlflow_shows_the_version_with_its_lineage(
     world: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """In MLflow the version leads to its run, with our tags and without an alias."""
-    await _register(world, model_id, operation_id=f"{model_id}/register")
+    await register_object(world, model_id, operation_id=f"{model_id}/register")
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
     projected = by_hand.get_model_version(f"{world.tenant}.{model_id}", "1")
@@ -110,7 +92,7 @@ async def test_mlflow_shows_the_version_with_its_lineage(
 
 async def test_the_ledger_says_who_registered(world: RegistryFixture, model_id: str) -> None:
     """The first entry of a model is its registration."""
-    await _register(
+    await register_object(
         world, model_id, created_by=Principal("ci", frozenset({Role.CONTRIBUTOR}), "kim")
     )
     (entry,) = await world.history(model_id)
@@ -192,7 +174,7 @@ async def test_a_run_of_the_tenant_gets_the_model(world: RegistryFixture, model_
     first = await world.registry.log_model(world.tenant, model_id, trained(), created_by="kim")
     await world.registry.log_training_metrics(world.tenant, first.run_id, 1, {"loss": 0.7})
     await world.registry.log_training_metrics(world.tenant, first.run_id, 2, {"loss": 0.5})
-    await _register(world, model_id, run_id=first.run_id, metrics={}, parameters={})
+    await register_object(world, model_id, run_id=first.run_id, metrics={}, parameters={})
     version = await world.registry.get_version(world.tenant, model_id, 1)
     assert version is not None
     path = artifact_paths.metrics_history(TenantId(world.tenant), first.run_id)

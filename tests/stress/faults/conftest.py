@@ -12,12 +12,11 @@ import pytest_asyncio
 from stress.faults.postgres_proxy import PostgresProxy, postgres_proxy
 from stress.faults.proxy import Proxy, http_proxy
 from support.registry_fixture import RegistryFixture, trained
+from support.servers.service import Service
 
 from model_lifecycle.registry.factory import open_registry
-from model_lifecycle.registry.ledger.migrate import upgrade
 from model_lifecycle.registry.model_registry import ModelRegistry
 from model_lifecycle.registry.settings import Settings
-from model_lifecycle.registry.sync import run_sync
 
 _HERE = Path(__file__).parent
 #: Warnings about MLflow's code, and about connections that the tests cut.
@@ -40,22 +39,12 @@ def fault_settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """PostgreSQL, MLflow over HTTP and S3, reached directly."""
-    service = request.getfixturevalue("service")
-    url = service.postgres.url("asyncpg", service.postgres.create_database())
-    run_sync(upgrade(url))
+    service: Service = request.getfixturevalue("service")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
         import mlflow.sklearn  # noqa: F401
-    return Settings(
-        {},
-        home=tmp_path_factory.mktemp("faults"),
-        database_url=url,
-        tracking_uri=service.mlflow_url,
-        artifact_root=service.seaweed.create_bucket(f"faults-{uuid.uuid4().hex[:8]}"),
-        s3_endpoint_url=service.seaweed.url,
-        call_timeout=30,
-    )
+    return Settings({}, **service.registry(tmp_path_factory.mktemp("faults")))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.servers.mlflow import mlflow_server
 from support.servers.postgres import Postgres, postgres
 from support.servers.seaweed import Seaweed, seaweed
+
+from model_lifecycle.registry.ledger.migrate import upgrade
+from model_lifecycle.registry.sync import run_sync
 
 
 @dataclass(frozen=True)
@@ -19,9 +25,24 @@ class Service:
     seaweed: Seaweed
     mlflow_url: str
 
+    def registry(self, home: Path) -> dict[str, Any]:
+        """Settings of a new registry on these stores: a database with the ledger's tables, a
+        bucket named for ``home``, and MLflow over HTTP."""
+        url = self.postgres.url("asyncpg", self.postgres.create_database())
+        run_sync(upgrade(url))
+        name = re.sub(r"[^a-z0-9]+", "-", home.name.lower()).strip("-")
+        return {
+            "home": str(home),
+            "database_url": url,
+            "tracking_uri": self.mlflow_url,
+            "artifact_root": self.seaweed.create_bucket(f"{name}-{uuid.uuid4().hex[:8]}"),
+            "s3_endpoint_url": self.seaweed.url,
+            "call_timeout": 30,
+        }
+
 
 class Starting:
-    """Servers on their way up; whoever asks for the service waits until it is there.
+    """Servers on their way up; a caller of :meth:`service` waits until they answer.
 
     PostgreSQL is there in seconds, and starts in this thread: its package is imported with
     warnings filtered, which no second thread may do at the same time.

@@ -44,7 +44,7 @@ def test_a_module_that_cannot_be_exported(tmp_path: Path) -> None:
 
 
 def test_logits_are_no_probabilities(tmp_path: Path) -> None:
-    """A classifier without a sigmoid is told at once, not by the gates."""
+    """A classifier without a sigmoid is refused at registration, not by the gates."""
     import torch
 
     with pytest.raises(InvalidInput, match="probabilities"):
