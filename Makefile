@@ -31,10 +31,13 @@ E2E ?= tests/e2e
 e2e: .venv/ready
 	$(BIN)/python -m pytest -m e2e $(E2E)
 
-# The API against its own description, with many more cases than in `make test`.
+# The API against its own description, with many more cases than in `make test`, and new cases of
+# every other property.
+PROPERTIES = $(shell grep -rl "^from hypothesis import given" tests)
 fuzz: .venv/ready
 	MODEL_LIFECYCLE_FUZZ_CASES=$(or $(CASES),200) $(BIN)/python -m pytest -s --timeout=3600 \
-	  tests/api/test_contract.py
+	  --hypothesis-profile=explore tests/api/test_contract.py
+	$(BIN)/python -m pytest --hypothesis-profile=explore $(PROPERTIES)
 
 # Kills, faults and races by the thousand; its figures go into the documentation.
 stress: RUN := STRESS_FIGURES="$(CURDIR)/.venv/stress.jsonl" $(BIN)/python -m pytest

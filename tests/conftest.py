@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
-# What is in `servers` and `scenery` is imported by tests of every folder.
+# What is in `tests/support` is imported by tests of every folder.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A commit gets the same cases in every run, so a failure is its own. `make fuzz` looks for new ones.
+settings.register_profile("reproducible", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile("reproducible")
 
 if TYPE_CHECKING:
     from support.servers.postgres import Postgres

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -162,10 +162,14 @@ def test_a_position_made_by_hand_is_validated(
 
 @given(st.datetimes(timezones=st.timezones()), st.from_regex(r"\A[A-Za-z0-9._-]{1,128}\Z"))
 def test_a_position_comes_back_as_it_was(at: datetime, name: str) -> None:
-    """To the microsecond, and only for the query that it was made for."""
+    """To the microsecond, and only for the query that it was made for.
+
+    Compared in UTC: Python calls two times of different zones unequal if one of them is in the hour
+    that daylight saving time skips or repeats.
+    """
     query = {"route": "/x", "stage": None}
     made = page_token.encode(query, (at, name))
 
-    assert page_token.decode(query, made, page_token.RECORDED) == (at, name)
+    assert page_token.decode(query, made, page_token.RECORDED) == (at.astimezone(UTC), name)
     with pytest.raises(HttpError, match="'after' must be"):
         page_token.decode({**query, "stage": "staging"}, made, page_token.RECORDED)
