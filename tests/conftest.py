@@ -13,7 +13,7 @@ from hypothesis import settings
 # What is in `tests/support` is imported by tests of every folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
-# A commit gets the same cases in every run, so a failure is its own. `make fuzz` looks for new ones.
+# The same cases at every run, so that a failure is the commit's. `make fuzz` looks for new ones.
 settings.register_profile("reproducible", derandomize=True)
 settings.register_profile("explore", derandomize=False, print_blob=True)
 settings.load_profile("reproducible")
