@@ -44,7 +44,7 @@ from .services.registration.model_sources import Sources
 from .services.registration.registration import Registration
 from .services.registration.registration_request import RegistrationRequest
 from .services.registration.run_logging import LoggedTraining, Training
-from .services.registration.version_creation import VersionCreation
+from .services.registration.version_registration import RegistrationSteps
 from .services.transitions import TransitionService
 from .services.version_files import VersionFiles
 from .settings import Settings
@@ -69,14 +69,14 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
         self.close = projection.close
         training = Training(stores)
         sources = Sources(stores, training)
-        publishing = VersionCreation(stores, projection)
+        steps = RegistrationSteps(stores, training, sources)
         self._files = VersionFiles(stores, sources)
         self._deletion = DeletionService(stores, projection)
         self._transitions = TransitionService(stores, projection, self._files)
         self._loading = Loading(stores)
-        adoption = Adoption(stores, sources, publishing)
+        adoption = Adoption(stores, projection, steps)
         self._reconcile = Reconcile(stores, projection, adoption, self._files)
-        self._registration = Registration(stores, training, sources, publishing)
+        self._registration = Registration(stores, projection, steps)
 
     @property
     def settings(self) -> Settings:

@@ -30,7 +30,7 @@ class RegistryEvidence:
     """Evidence and policies of :class:`~model_lifecycle.registry.model_registry.ModelRegistry`."""
 
     def __init__(self, backends: Backends, projection: Projection) -> None:
-        self._evidence = EvidenceService(backends)
+        self._evidence = EvidenceService(backends, projection)
         self._policies = PolicyService(backends, projection)
 
     async def readiness(

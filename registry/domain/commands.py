@@ -13,6 +13,7 @@ from typing import Any
 
 from .authorization import Principal
 from .canonical_json import digest
+from .evidence import Evidence
 from .identifiers import ModelId, TenantId
 from .preconditions import Epochs, ExpectedProduction
 from .promotion_policy import PromotionPolicy
@@ -73,6 +74,13 @@ class SetPolicy(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordEvidence(Command):
+    """``evidence`` is bound to the version that it is recorded for."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegisterVersion(Command):
     """``plan`` is the registration's plan without its time. A fitted object is known by
     ``model_class``, as its bytes differ from save to save; ``training_log`` by its digest."""
@@ -114,6 +122,8 @@ def _plain(value: Any) -> Any:
             return {"name": value.name, "on_behalf_of": value.on_behalf_of}
         case PromotionPolicy():
             return value.document()
+        case Evidence():
+            return value.content()
         case Enum():
             return {"enum": str(value.value)}
         case frozenset():

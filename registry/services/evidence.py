@@ -6,11 +6,13 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
+from ..artifacts.protocol import ArtifactStore
 from ..domain import artifact_paths, identifiers
 from ..domain.authorization import Action, Principal, principal, require
 from ..domain.canonical_json import canonical_json
+from ..domain.commands import RecordEvidence
 from ..domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
@@ -31,8 +33,11 @@ from ..domain.promotion_policy import check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
 from ..domain.validation import validate_text
 from ..ledger.clock import ClockReading
+from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Backends
+from .projection.projection import Projection
 from .transitions import subject
+from .write_operation import Response, WriteOperation
 
 _MAX_SUMMARY = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -46,8 +51,9 @@ _IN_REPORT = (
 
 
 class EvidenceService:
-    def __init__(self, stores: Backends) -> None:
-        self._stores = stores
+    def __init__(self, backends: Backends, projection: Projection) -> None:
+        self._backends = backends
+        self._projection = projection
 
     async def record_evidence(
         self,
@@ -58,80 +64,25 @@ class EvidenceService:
         *,
         actor: Principal | str,
     ) -> Evidence:
+        """The evidence as it was recorded. Raises as ``ModelRegistry.record_evidence`` does."""
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number = identifiers.version_number(version)
-        who = principal(actor)
-        require(who, Action.RECORD_EVIDENCE)
-        item = _checked(evidence, tenant, model, number, self._stores.ledger.clock())
-        origin = await self._origin(item)
-        async with self._stores.ledger.begin(tenant, model) as work:
-            metadata = await work.version(number)
-            earlier = await work.find_evidence(item.evidence_id)
-            if earlier is not None:
-                if canonical_json(earlier.content()) != canonical_json(item.content()):
-                    raise AlreadyExists(
-                        f"evidence {item.evidence_id!r} was recorded before, with other content"
-                    )
-                return earlier
-            if item.bundle_digest != metadata.bundle_digest:
-                raise InvalidInput(
-                    f"the evidence is about a bundle {item.bundle_digest}, but version {number} "
-                    f"is {metadata.bundle_digest}; judge the version's own files",
-                    field="evidence.bundle_digest",
-                )
-            others = await work.evidence(number)
-            clock = work.clock
-            recorded = replace(
-                item,
-                recorded_at=_after(clock, others),
-                recorded_by=str(who),
-                epoch=work.model.epoch,
-                position=1 + max((other.position for other in others), default=0),
-                origin=origin,
-            )
-            await work.add_evidence(recorded)
-        return recorded
-
-    async def _origin(self, item: Evidence) -> Origin:
-        """Whether the evidence is the gate's own: its report lies in the gate's place in the
-        artifact store, and says the same.
-
-        Raises :class:`InvalidInput` where the report says something else.
-        """
-        artifacts = self._stores.artifacts
-        path = artifacts.path_of(item.report_uri) if item.report_uri else None
-        home = artifact_paths.gate_report(
-            identifiers.tenant_id(item.tenant_id),
-            identifiers.model_id(item.model_id),
-            identifiers.version_number(item.version),
-            item.gate.value,
-            "",
+        gatekeeper = principal(actor)
+        require(gatekeeper, Action.RECORD_EVIDENCE)
+        command = RecordEvidence(
+            actor=gatekeeper,
+            tenant_id=tenant,
+            model_id=model,
+            evidence=_checked(evidence, tenant, model, number, self._backends.ledger.clock()),
         )
-        if path is None or not path.startswith(home) or item.gate not in _JUDGING_GATES:
-            return Origin.EXTERNAL
-        try:
-            report = json.loads(
-                await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
-            )
-        except (ArtifactNotFound, ValueError):
-            return Origin.EXTERNAL
-        content = item.content()
-        for name in _IN_REPORT:
-            recorded = report.get(name) if isinstance(report, dict) else None
-            if recorded != content[name]:
-                raise InvalidInput(
-                    f"the evidence's {name} is {content[name]!r:.100}, but its report at "
-                    f"{item.report_uri} has {recorded!r:.100}; record what the report says",
-                    field=f"evidence.{name}",
-                )
-        return Origin.GATE
+        return await _EvidenceRecording(self._backends, self._projection, command, number).execute()
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number, target = identifiers.version_number(version), parse_stage(target_stage)
-        async with self._stores.ledger.snapshot(tenant, model) as work:
+        async with self._backends.ledger.snapshot(tenant, model) as work:
             metadata = await work.version(number)
             missing: tuple[Missing, ...]
             try:
@@ -149,6 +100,104 @@ class EvidenceService:
             warning = work.clock.warning(work.model.updated_at)
         warnings = (warning,) if warning else ()
         return Readiness(model, number, metadata.stage, target, production, missing, warnings)
+
+
+class _EvidenceRecording(WriteOperation[Evidence]):
+    """Idempotent by the evidence's id: the evidence itself is what a repetition gets, so no
+    response is stored beside it. MLflow shows no evidence."""
+
+    is_projected: ClassVar[bool] = False
+
+    def __init__(
+        self, backends: Backends, projection: Projection, command: RecordEvidence, number: int
+    ) -> None:
+        super().__init__(backends, projection, command, operation_id=None)
+        self._command = command
+        self._number = number
+        self._origin = Origin.EXTERNAL
+
+    async def prepare(self) -> None:
+        self._origin = await _origin(self.backends.artifacts, self._command.evidence)
+
+    async def find_response(self, work: ModelUnitOfWork) -> Response | None:
+        item = self._command.evidence
+        earlier = await work.find_evidence(item.evidence_id)
+        if earlier is None:
+            return None
+        if canonical_json(earlier.content()) != canonical_json(item.content()):
+            raise AlreadyExists(
+                f"evidence {item.evidence_id!r} was recorded before, with other content; "
+                "record the new content under an evidence_id of its own"
+            )
+        return self.response(earlier)
+
+    async def change(self, work: ModelUnitOfWork) -> Evidence:
+        item, number = self._command.evidence, self._number
+        metadata = await work.version(number)
+        if item.bundle_digest != metadata.bundle_digest:
+            raise InvalidInput(
+                f"the evidence is about a bundle {item.bundle_digest}, but version {number} "
+                f"is {metadata.bundle_digest}; judge the version's own files",
+                field="evidence.bundle_digest",
+            )
+        others = await work.evidence(number)
+        recorded = replace(
+            item,
+            recorded_at=_after(work.clock, others),
+            recorded_by=str(self._command.actor),
+            epoch=work.model.epoch,
+            position=1 + max((other.position for other in others), default=0),
+            origin=self._origin,
+        )
+        await work.add_evidence(recorded)
+        return recorded
+
+    def response(self, result: Evidence) -> dict[str, Any]:
+        return {"evidence_id": result.evidence_id}
+
+    async def store_response(self, work: ModelUnitOfWork, response: Response) -> None:
+        """Nothing: :meth:`change` has stored the evidence under its id."""
+
+    async def restore(self, response: Response) -> Evidence:
+        recorded = await self.backends.ledger.read.evidence_by_id(
+            self.tenant, self.model, self._number, response["evidence_id"]
+        )
+        assert recorded is not None, "evidence is never removed from the ledger"
+        return recorded
+
+
+async def _origin(artifacts: ArtifactStore, item: Evidence) -> Origin:
+    """Whether the evidence is the gate's own: its report lies in the gate's place in the
+    artifact store, and says the same.
+
+    Raises :class:`InvalidInput` where the report says something else.
+    """
+    path = artifacts.path_of(item.report_uri) if item.report_uri else None
+    home = artifact_paths.gate_report(
+        identifiers.tenant_id(item.tenant_id),
+        identifiers.model_id(item.model_id),
+        identifiers.version_number(item.version),
+        item.gate.value,
+        "",
+    )
+    if path is None or not path.startswith(home) or item.gate not in _JUDGING_GATES:
+        return Origin.EXTERNAL
+    try:
+        report = json.loads(
+            await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
+        )
+    except (ArtifactNotFound, ValueError):
+        return Origin.EXTERNAL
+    content = item.content()
+    for name in _IN_REPORT:
+        recorded = report.get(name) if isinstance(report, dict) else None
+        if recorded != content[name]:
+            raise InvalidInput(
+                f"the evidence's {name} is {content[name]!r:.100}, but its report at "
+                f"{item.report_uri} has {recorded!r:.100}; record what the report says",
+                field=f"evidence.{name}",
+            )
+    return Origin.GATE
 
 
 def _after(clock: ClockReading, others: list[Evidence]) -> datetime:

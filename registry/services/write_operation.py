@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..concurrency import run_concurrently
-from ..domain.commands import ModelWrite
-from ..domain.preconditions import check_epoch
+from ..domain.commands import Command, ModelWrite
+from ..domain.errors import BackendUnavailable, RegistryError
+from ..domain.preconditions import ANY, check_epoch
 from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Backends
 from .idempotency import idempotent_request, stored_response, stored_response_locked
 from .projection.projection import Projection, VersionRecords
 
 Result = TypeVar("Result")
+#: The stored response of a write: plain JSON, from which its result is restored.
+Response = Mapping[str, Any]
 
 
 class WriteOperation(ABC, Generic[Result]):
@@ -34,14 +38,14 @@ class WriteOperation(ABC, Generic[Result]):
         self,
         backends: Backends,
         projection: Projection,
-        command: ModelWrite,
+        command: Command,
         operation_id: str | None,
     ) -> None:
         """Raises :class:`InvalidName` for a malformed ``operation_id``."""
         self.backends = backends
         self.projection = projection
         self.tenant, self.model = command.tenant_id, command.model_id
-        self.expected_epoch = command.expected_epoch
+        self.expected_epoch = command.expected_epoch if isinstance(command, ModelWrite) else ANY
         self.request = idempotent_request(operation_id, command)
         #: MLflow's records that :meth:`prepare` has read; they need not be read again.
         self.records: VersionRecords | None = None
@@ -52,22 +56,28 @@ class WriteOperation(ABC, Generic[Result]):
         Raises :class:`ModelNotFound`, :class:`StaleModel`, :class:`OperationConflict`,
         :class:`BackendUnavailable`, and what the subclass raises; nothing is changed then.
         """
-        ledger = self.backends.ledger
         response, _ = await run_concurrently(
-            stored_response(ledger, self.tenant, self.request), self.read()
+            stored_response(self.backends.ledger, self.tenant, self.request), self.read()
         )
         if response is None:
-            await self.prepare()
-            async with ledger.begin(self.tenant, self.model) as work:
-                response = await stored_response_locked(work, self.request)
-                if response is None:
-                    check_epoch(self.expected_epoch, self.model, work.model.epoch)
-                    result = await self.change(work)
-                    await work.store_response(
-                        self.request.operation_id, self.request.fingerprint, self.response(result)
-                    )
-                    change = await work.enqueue_sync() if self.is_projected else None
+            response = await self.prepare()
+        if response is None:
+            try:
+                async with self.begin() as work:
+                    response = await self.find_response(work)
+                    if response is None:
+                        check_epoch(self.expected_epoch, self.model, work.model.epoch)
+                        result = await self.change(work)
+                        await self.store_response(work, self.response(result))
+                        change = await work.enqueue_sync() if self.is_projected else None
+            except BackendUnavailable:
+                # It may have committed all the same.
+                raise
+            except RegistryError:
+                await self.discard(None)
+                raise
         if response is not None:
+            await self.discard(response)
             if self.is_projected:
                 await self.projection.try_apply_pending(self.tenant, self.model)
             return await self.restore(response)
@@ -78,8 +88,20 @@ class WriteOperation(ABC, Generic[Result]):
     async def read(self) -> None:
         """Read from the ledger what :meth:`prepare` needs, while the stored response is read."""
 
-    async def prepare(self) -> None:
-        """Do what takes long, before the model is locked. Raises where the write is refused."""
+    async def prepare(self) -> Response | None:
+        """Do what takes long, before the model is locked. Raises where the write is refused.
+
+        Returns the response of another attempt at the same request if it has committed meanwhile.
+        """
+        return None
+
+    def begin(self) -> AbstractAsyncContextManager[ModelUnitOfWork]:
+        """The transaction of the change, the model's row locked."""
+        return self.backends.ledger.begin(self.tenant, self.model)
+
+    async def find_response(self, work: ModelUnitOfWork) -> Response | None:
+        """The stored response, now that the model is locked: of two equal calls one acts."""
+        return await stored_response_locked(work, self.request)
 
     @abstractmethod
     async def change(self, work: ModelUnitOfWork) -> Result:
@@ -89,6 +111,14 @@ class WriteOperation(ABC, Generic[Result]):
     def response(self, result: Result) -> dict[str, Any]:
         """The result as plain JSON, to be stored for repetitions."""
 
+    async def store_response(self, work: ModelUnitOfWork, response: Response) -> None:
+        """Store the response for repetitions, in the transaction of the change."""
+        await work.store_response(self.request.operation_id, self.request.fingerprint, response)
+
+    async def discard(self, response: Response | None) -> None:
+        """Remove what :meth:`prepare` made outside of the ledger, where it was made in vain: the
+        change was refused, or ``response`` is that of another attempt."""
+
     @abstractmethod
-    async def restore(self, response: Mapping[str, Any]) -> Result:
+    async def restore(self, response: Response) -> Result:
         """The result from its stored response."""

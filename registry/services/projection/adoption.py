@@ -4,43 +4,27 @@ backup from which the ledger was restored."""
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from ...artifacts.bundle import stored_bundle
-from ...domain import artifact_paths
-from ...domain.authorization import Principal
-from ...domain.commands import AdoptVersion
 from ...domain.errors import BackendUnavailable, NotFound, RegistryError
 from ...domain.identifiers import ModelId, TenantId
-from ...domain.models import EntryKind, Finding, ModelType, timestamp
-from ...domain.reserved_tags import is_reserved
-from ...domain.validation import MAX_TEXT
-from ...frameworks import framework_of
+from ...domain.models import Finding
 from ...ledger.mappers import Operation
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
 from ..backends import Backends
-from ..idempotency import IdempotentRequest, idempotent_request
-from ..registration.mlflow_versions import MlflowVersions
-from ..registration.model_sources import Sources
-from ..registration.plan import RegistrationPlan, version_plan
-from ..registration.registration import complete_plan
-from ..registration.version_creation import VersionCreation
+from ..registration.version_adoption import VersionAdoption
+from ..registration.version_creation import discard_version
+from ..registration.version_registration import RegistrationSteps
 from .identity import bundle_number, is_own_bundle
-
-ADOPTER = "reconcile"
+from .projection import Projection
 
 
 class Adoption:
-    def __init__(self, stores: Backends, sources: Sources, publishing: VersionCreation) -> None:
+    def __init__(self, stores: Backends, projection: Projection, steps: RegistrationSteps) -> None:
         self._stores = stores
-        self._sources = sources
-        self._publishing = publishing
-        self._mlflow_versions = MlflowVersions(stores)
+        self._projection = projection
+        self._steps = steps
 
     async def adopt(
         self,
@@ -56,7 +40,7 @@ class Adoption:
         if await self._stores.ledger.read.versions_by_number(tenant, model, [version.version]):
             return []
         if operation is not None and self._is_duplicate(operation, tenant, version, in_mlflow):
-            await self._publishing.discard(tenant, model, version.version)
+            await discard_version(self._stores, tenant, model, version.version)
             message = (
                 f"version {version.version} was a second one of the same registration, "
                 "sent once more or late; it was removed"
@@ -75,8 +59,11 @@ class Adoption:
         interrupted: Operation | None,
     ) -> list[Finding]:
         number = version.version
+        adoption = VersionAdoption(
+            self._stores, self._projection, self._steps.sources, tenant, model, version, interrupted
+        )
         try:
-            plan = await self._enter(tenant, model, version, interrupted)
+            await adoption.execute()
         except BackendUnavailable:
             raise
         except RegistryError as error:
@@ -91,8 +78,10 @@ class Adoption:
                 "after the backup that the ledger was restored from; it was adopted as development"
             )
             findings = [Finding(model, "adopted", message, True, number)]
-        if plan.omitted_metrics:
-            named = ", ".join(f"{name} ({value})" for name, value in plan.omitted_metrics.items())
+        if adoption.omitted_metrics:
+            named = ", ".join(
+                f"{name} ({value})" for name, value in adoption.omitted_metrics.items()
+            )
             message = (
                 f"version {number} was registered without metrics of its run that are no finite "
                 f"number: {named}; log them to the run again and register it anew if you need them"
@@ -118,10 +107,10 @@ class Adoption:
         if operation.answer is not None or not operation.plan or not operation.plan.get("origin"):
             return False
         try:
-            source = await self._sources.of_origin(tenant, operation.plan["origin"])
+            source = await self._steps.sources.of_origin(tenant, operation.plan["origin"])
         except NotFound:
             return False
-        return self._mlflow_versions.is_own(tenant, model, version, source)
+        return self._steps.mlflow_versions.is_own(tenant, model, version, source)
 
     def _is_duplicate(
         self,
@@ -147,95 +136,3 @@ class Adoption:
         if number is not None:
             return is_own_bundle(tenant, first, artifacts)
         return first.source == version.source
-
-    async def _enter(
-        self,
-        tenant: TenantId,
-        model: ModelId,
-        version: ModelVersionRecord,
-        interrupted: Operation | None,
-    ) -> RegistrationPlan:
-        source = await (
-            self._sources.of_origin(tenant, interrupted.plan["origin"])
-            if interrupted is not None and interrupted.plan is not None
-            else self._sources.of_version(tenant, version)
-        )
-        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
-            folder = Path(scratch) / "model"
-            await self._stores.artifacts.get_folder(source.path, folder)
-            if source.path == artifact_paths.bundle(tenant, model, version.version):
-                (folder / artifact_paths.MANIFEST).unlink(missing_ok=True)
-            if interrupted is not None and interrupted.plan is not None:
-                plan = RegistrationPlan.from_document(interrupted.plan)
-                request = IdempotentRequest(
-                    interrupted.operation_id, interrupted.request, named=True
-                )
-            else:
-                plan = await self._plan(tenant, model, version, source.logged, folder)
-                plan = await asyncio.to_thread(complete_plan, plan, source, folder)
-                request = idempotent_request(
-                    f"{ADOPTER}/{model}/{version.version}",
-                    AdoptVersion(
-                        actor=Principal(ADOPTER),
-                        tenant_id=tenant,
-                        model_id=model,
-                        version=version.version,
-                    ),
-                )
-            saved = await asyncio.to_thread(self._publishing.check, plan, folder)
-            bundle = None
-            if interrupted is None:
-                # Of a ledger restored from a backup: the bundle was made with what it then knew.
-                bundle = await stored_bundle(
-                    self._stores.artifacts,
-                    tenant,
-                    model,
-                    version.version,
-                    framework=plan.framework,
-                    saved_folder=folder,
-                )
-            bundle = bundle or await self._publishing.bundle(
-                tenant, model, version.version, plan, source, saved, folder
-            )
-        await self._publishing.commit(
-            tenant,
-            model,
-            version.version,
-            plan,
-            source,
-            saved,
-            bundle,
-            request,
-            kind=EntryKind.REGISTERED if interrupted else EntryKind.ADOPTED,
-            actor=None if interrupted else ADOPTER,
-            reason="" if interrupted else "known to MLflow, and not to the ledger",
-        )
-        return plan
-
-    async def _plan(
-        self,
-        tenant: TenantId,
-        model: ModelId,
-        version: ModelVersionRecord,
-        logged: Any,
-        folder: Path,
-    ) -> RegistrationPlan:
-        row = await self._stores.ledger.read.row(tenant, model)
-        labels: Mapping[str, str] = logged.tags if logged is not None else {}
-        model_type = labels.get(tags.MODEL_TYPE, ModelType.CLASSIFICATION.value)
-        own = {
-            key: value
-            for key, value in version.tags.items()
-            if "lifecycle." not in key and not is_reserved(key) and len(value) <= MAX_TEXT
-        }
-        return version_plan(
-            framework=await asyncio.to_thread(framework_of, folder),
-            model_type=row.model_type if row else model_type,
-            description="",
-            metrics={},
-            parameters={},
-            tags=own,
-            dataset=None,
-            created_by=labels.get(tags.CREATED_BY, ADOPTER),
-            created_at=timestamp(version.created_at or self._stores.ledger.clock()),
-        )

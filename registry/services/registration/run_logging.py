@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import shutil
@@ -47,19 +48,24 @@ class Training:
     def __init__(self, stores: Backends) -> None:
         self._stores = stores
 
-    def save(self, plan: RegistrationPlan, model: Any, folder: Path, input_example: Any) -> None:
-        """Write the model as an MLflow model folder. Blocking: call it in a thread.
+    async def save(
+        self, plan: RegistrationPlan, model: Any, folder: Path, input_example: Any
+    ) -> None:
+        """Write the model as an MLflow model folder.
 
-        Raises UntrustedModel, InvalidInput and FrameworkUnavailable; MLflow has not heard of the
-        model by then.
+        Raises UntrustedModel, InvalidInput and FrameworkUnavailable, and BackendUnavailable at
+        once while MLflow is unavailable: saving may take long. MLflow has not heard of the model
+        by then.
         """
+        await self._stores.tracking.ping()
         settings = self._stores.settings
         adapter = adapter_for(
             plan.framework,
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        adapter.save(
+        await asyncio.to_thread(
+            adapter.save,
             model,
             folder,
             input_example=input_example,

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from model_lifecycle.registry.domain import commands
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.commands import Command
+from model_lifecycle.registry.domain.evidence import Evidence, Verdict
 from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
-from model_lifecycle.registry.domain.stages import Stage
+from model_lifecycle.registry.domain.stages import Gate, Stage
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 VERSIONS = st.integers(1, 5)
@@ -40,6 +41,16 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         validation=DOCUMENTS,
         require_approval=st.booleans(),
         required_checks=st.sampled_from([(), ("audit",)]),
+    ),
+    "evidence": st.builds(
+        Evidence,
+        evidence_id=st.sampled_from(["shadow/1", "shadow/2"]),
+        gate=st.sampled_from(Gate),
+        verdict=st.sampled_from(Verdict),
+        bundle_digest=TEXTS,
+        baseline=st.none() | VERSIONS,
+        policy_fingerprint=TEXTS,
+        summary=DOCUMENTS,
     ),
     "plan": DOCUMENTS,
     "model_class": st.sampled_from(["a.B", "c.D"]),

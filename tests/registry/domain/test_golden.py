@@ -19,6 +19,7 @@ from model_lifecycle.registry.domain.commands import (
     DeleteVersions,
     LogModel,
     MoveStage,
+    RecordEvidence,
     RegisterVersion,
     RollBack,
     SetPolicy,
@@ -39,6 +40,24 @@ _COMMON: dict[str, Any] = {
     "tenant_id": "acme",
     "model_id": "churn",
 }
+EVIDENCE = Evidence(
+    evidence_id="shadow/1",
+    gate=Gate.SHADOW,
+    verdict=Verdict.PASS,
+    bundle_digest=_DIGEST,
+    baseline=2,
+    policy_fingerprint=_POLICY.fingerprint,
+    summary={"sentence": "better by 0.01", "difference": 0.01, "n": 10**6, "none": None},
+    report_uri="s3://models/acme/models/churn/3/reports/shadow/1",
+    tenant_id="acme",
+    model_id="churn",
+    version=3,
+    recorded_at=_AT,
+    recorded_by="gate",
+    epoch=7,
+    position=2,
+    origin=Origin.GATE,
+)
 COMMANDS: tuple[Command, ...] = (
     MoveStage(
         **_COMMON,
@@ -63,29 +82,12 @@ COMMANDS: tuple[Command, ...] = (
     ),
     DeleteVersions(**_COMMON, version=1, reason="unused", expected_epoch=frozenset({2})),
     SetPolicy(**_COMMON, policy=_POLICY, reason="stricter", expected_epoch=ANY),
+    RecordEvidence(**_COMMON, evidence=EVIDENCE),
     RegisterVersion(
         **_COMMON, plan=_PLAN, model_class="a.B", run_id="0" * 32, training_log=_DIGEST
     ),
     AdoptVersion(**_COMMON, version=4),
     LogModel(**_COMMON, plan=_PLAN, model_class="a.B", training_log=None),
-)
-EVIDENCE = Evidence(
-    evidence_id="shadow/1",
-    gate=Gate.SHADOW,
-    verdict=Verdict.PASS,
-    bundle_digest=_DIGEST,
-    baseline=2,
-    policy_fingerprint=_POLICY.fingerprint,
-    summary={"sentence": "better by 0.01", "difference": 0.01, "n": 10**6, "none": None},
-    report_uri="s3://models/acme/models/churn/3/reports/shadow/1",
-    tenant_id="acme",
-    model_id="churn",
-    version=3,
-    recorded_at=_AT,
-    recorded_by="gate",
-    epoch=7,
-    position=2,
-    origin=Origin.GATE,
 )
 ENTRY = LedgerEntry(
     tenant_id="acme",

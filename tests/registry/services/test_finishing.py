@@ -22,7 +22,7 @@ async def test_a_tag_does_not_take_a_registration_over(
     folder = by_hand.get_logged_model(other.model_uri.removeprefix("models:/")).artifact_location
     await apart.promoted(model_id)
     reached, go_on = asyncio.Event(), asyncio.Event()
-    versions = registry._registration._publishing._mlflow_versions
+    versions = registry._registration._steps.mlflow_versions
     create = versions.create
 
     async def held(*arguments: Any, **named: Any) -> int:
