@@ -26,6 +26,7 @@ from .middleware.limits import Deadline, RequestLimitsMiddleware
 from .middleware.request_id import RequestIdMiddleware
 from .openapi import docs_page
 from .openapi.document import describe
+from .outbox_task import OutboxTask
 from .routers import (
     documents,
     evidence,
@@ -79,6 +80,9 @@ def create_app(
             stack.callback(metrics.close)
             stack.push_async_callback(opened.close)
             await opened.start()
+            sweeper = OutboxTask(opened, metrics, api.outbox_interval)
+            stack.push_async_callback(sweeper.close)
+            sweeper.start()
             if auth is None:
                 warming = asyncio.create_task(opened.warm())
                 stack.callback(warming.cancel)

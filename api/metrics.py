@@ -14,6 +14,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from model_lifecycle.registry.domain.models import OutboxStatus
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -44,6 +46,33 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self._registry,
         )
+
+        self._swept = Counter(
+            "model_lifecycle_outbox_swept",
+            "Changes that a sweep showed in MLflow, because their writer had not.",
+            registry=self._registry,
+        )
+        self._pending = Gauge(
+            "model_lifecycle_outbox_pending",
+            "Changes that MLflow may not show yet, of all tenants.",
+            multiprocess_mode="livemostrecent",
+            registry=self._registry,
+        )
+        self._oldest = Gauge(
+            "model_lifecycle_outbox_oldest_seconds",
+            "Age of the oldest change that MLflow may not show yet; 0 if there is none.",
+            multiprocess_mode="livemostrecent",
+            registry=self._registry,
+        )
+
+    def swept(self, finished: int) -> None:
+        """Count the changes that a sweep finished."""
+        self._swept.inc(finished)
+
+    def outbox(self, status: OutboxStatus) -> None:
+        """Set the depth and the age of the outbox."""
+        self._pending.set(status.pending)
+        self._oldest.set(status.oldest_seconds)
 
     def begin(self) -> None:
         self._running.inc()

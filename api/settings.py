@@ -12,7 +12,13 @@ from model_lifecycle.registry.settings import PREFIX
 
 #: Signatures that need no secret shared with us; HMAC and "none" can never be configured.
 JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
-_NUMBERS = ("deadline", "upload_deadline", "header_timeout", "key_cache_seconds")
+_NUMBERS = (
+    "deadline",
+    "upload_deadline",
+    "header_timeout",
+    "key_cache_seconds",
+    "outbox_interval",
+)
 _COUNTS = (
     "max_body",
     "max_upload",
@@ -37,6 +43,7 @@ class ApiSettings:
     :param deadline: seconds for a request.
     :param upload_deadline: seconds for a registration.
     :param key_cache_seconds: seconds for which a revoked API key may still work.
+    :param outbox_interval: seconds between two sweeps of the outbox in each process.
     :param jwt_issuer: issuer of JWTs; JWTs need issuer, audience and key set.
     :param jwt_audience: audience of JWTs.
     :param jwt_jwks_url: URL of the issuer's key set.
@@ -57,6 +64,7 @@ class ApiSettings:
     deadline: float = 30.0
     upload_deadline: float = 900.0
     key_cache_seconds: float = 5.0
+    outbox_interval: float = 1.0
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_jwks_url: str = ""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .sensors.model_version import NewModelVersionSensor
     from .set_policy import SetPolicyOperator
     from .shadow_test import ShadowTestOperator
+    from .sweep_outbox import SweepOutboxOperator, sweep_outbox_dag
     from .train import TrainModelOperator
     from .triggers.asset_watcher import ExternalRegistrationTrigger, external_registration_asset
     from .triggers.model import ModelStageTrigger, NewModelVersionTrigger
@@ -53,6 +54,7 @@ _HOMES = {
     "RollbackModelOperator": "rollback",
     "SetPolicyOperator": "set_policy",
     "ShadowTestOperator": "shadow_test",
+    "SweepOutboxOperator": "sweep_outbox",
     "TrainModelOperator": "train",
     "ValidateModelOperator": "validate",
     "any_model_asset": "runtime.assets",
@@ -66,6 +68,7 @@ _HOMES = {
     "retrain_and_promote": "dag_factory.lifecycle",
     "rollback_dag": "dag_factory.lifecycle",
     "stage_asset": "runtime.assets",
+    "sweep_outbox_dag": "sweep_outbox",
 }
 
 __all__ = [
@@ -88,6 +91,7 @@ __all__ = [
     "RollbackModelOperator",
     "SetPolicyOperator",
     "ShadowTestOperator",
+    "SweepOutboxOperator",
     "TrainModelOperator",
     "ValidateModelOperator",
     "any_model_asset",
@@ -101,6 +105,7 @@ __all__ = [
     "retrain_and_promote",
     "rollback_dag",
     "stage_asset",
+    "sweep_outbox_dag",
 ]
 
 

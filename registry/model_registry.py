@@ -16,7 +16,6 @@ from .domain import identifiers
 from .domain.authorization import Principal, principal
 from .domain.commands import DeleteVersions, MoveStage, RollBack
 from .domain.models import (
-    Finding,
     ModelMetadata,
     ModelType,
     Receipt,
@@ -33,13 +32,13 @@ from .domain.stages import Stage, parse_stage
 from .domain.validation import validate_text
 from .frameworks.protocol import Predictor
 from .registry_evidence import RegistryEvidence
+from .registry_maintenance import RegistryMaintenance
 from .registry_reads import RegistryReads
 from .services.backends import Backends
 from .services.deletion import DeletionService
 from .services.loading import Loading
 from .services.projection.adoption import Adoption
 from .services.projection.projection import Projection
-from .services.projection.reconciliation import Reconcile
 from .services.registration.model_sources import Sources
 from .services.registration.registration import Registration
 from .services.registration.registration_request import RegistrationRequest
@@ -50,7 +49,7 @@ from .services.version_files import VersionFiles
 from .settings import Settings
 
 
-class ModelRegistry(RegistryReads, RegistryEvidence):
+class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
     """The registry of many tenants. Made by ``open_registry``, which also closes it.
 
     ``actor`` and ``created_by`` are a :class:`Principal`, whose roles are checked, or a name,
@@ -70,12 +69,12 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
         training = Training(stores)
         sources = Sources(stores, training)
         steps = RegistrationSteps(stores, training, sources)
-        self._files = VersionFiles(stores, sources)
+        files = VersionFiles(stores, sources)
         self._deletion = DeletionService(stores, projection)
-        self._transitions = TransitionService(stores, projection, self._files)
+        self._transitions = TransitionService(stores, projection, files)
         self._loading = Loading(stores)
         adoption = Adoption(stores, projection, steps)
-        self._reconcile = Reconcile(stores, projection, adoption, self._files)
+        RegistryMaintenance.__init__(self, stores, projection, adoption, files)
         self._registration = Registration(stores, projection, steps)
 
     @property
@@ -86,17 +85,6 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
     def artifacts(self) -> ArtifactStore:
         """The artifact store, for reports and traffic at the paths of ``rules.paths``."""
         return self._stores.artifacts
-
-    def clock_warning(self) -> str | None:
-        """What is wrong with this process's clock, in a sentence; None if it agrees with the
-        ledger's, as of the last call that reached it."""
-        return self._stores.ledger.clock_warning()
-
-    async def ping(self) -> None:
-        """Return if ledger, MLflow and artifact store answer; BackendUnavailable names one."""
-        await self._stores.ledger.ping()
-        await self._stores.tracking.ping()
-        await self._stores.artifacts.ping()
 
     # --- Registration
 
@@ -309,7 +297,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
         )
         return await self._deletion.delete_model(command, operation_id)
 
-    # --- Use and upkeep
+    # --- Use
 
     async def load_model(
         self,
@@ -325,13 +313,3 @@ class ModelRegistry(RegistryReads, RegistryEvidence):
         Raises BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
         """
         return await self._loading.load_model(tenant_id, model_id, version, stage)
-
-    async def verify_files(self, tenant_id: str, model_id: str, version: int | str) -> None:
-        """Read every file of a version again, and of the copy that MLflow serves where that is not
-        the bundle itself. Raises BundleCorrupt, naming the first file that is missing, added or
-        different; VersionNotFound."""
-        await self._files.verify_version(tenant_id, model_id, version)
-
-    async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
-        """Compare MLflow with the ledger, of one tenant or of all; heal and tell what differs."""
-        return await self._reconcile.reconcile(tenant_id)

@@ -32,16 +32,18 @@ async def alive() -> Response:
     responses={**problems(), 503: {"model": Ready, "description": "A store does not answer."}},
 )
 async def ready(request: Request) -> Response:
-    """Whether ledger, MLflow and artifact store answer, each by name; and whether this process's
-    clock agrees with the ledger's."""
+    """Whether ledger, MLflow and artifact store answer, each by name; whether this process's clock
+    agrees with the ledger's; and how many changes MLflow may not show yet."""
     health: Health = request.app.state.health
     parts = await health.parts()
+    outbox = health.outbox()
     document = {
         "ready": not any(parts.values()),
         "parts": {
             name: {"ready": not problem, "problem": problem} for name, problem in parts.items()
         },
         "warnings": health.warnings(),
+        "outbox": outbox.document() if outbox else None,
     }
     status = 200 if document["ready"] else 503
     return Response(encode(document), status, media_type="application/json")

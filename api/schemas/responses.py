@@ -168,12 +168,18 @@ class Part(BaseModel):
     problem: str | None
 
 
+@model_of(models.OutboxStatus)
+class Outbox(BaseModel):
+    """The changes of all tenants that MLflow may not show yet."""
+
+
 class Ready(BaseModel):
-    """Each store by name."""
+    """Each store by name. ``outbox`` is null while the ledger does not answer."""
 
     ready: bool
     parts: dict[str, Part]
     warnings: list[str]
+    outbox: Outbox | None
 
 
 class FieldProblem(BaseModel):

@@ -238,6 +238,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class OutboxStatus:
+    """The changes that MLflow may not show yet: their number, and the age of the oldest in
+    seconds."""
+
+    pending: int
+    oldest_seconds: float
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """The result of a training function: the fitted model and its description.
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cache
@@ -13,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..domain.errors import BackendUnavailable, ModelNotFound
 from ..domain.identifiers import ModelId, TenantId
+from ..domain.models import OutboxStatus
 from ..domain.promotion_policy import PromotionPolicy
 from . import idempotency_keys, migrate, outbox, tables
 from .clock import LedgerClock, utc_now
@@ -160,22 +169,43 @@ class Ledger:
     async def requeue_sync(
         self, tenant: TenantId, model: ModelId, versions: Iterable[int], token: str
     ) -> None:
-        """Leave the note of a change whose showing is in doubt, if it is not there any more."""
+        """Make the outbox row of a change pending again: MLflow may not show it."""
         async with writing(self._engine) as connection:
-            await outbox.add(connection, tenant, model, versions, token, self.clock())
+            await outbox.requeue(connection, tenant, model, versions, token, self.clock())
 
     async def projected(
         self, tenant: TenantId, model: ModelId, tokens: Sequence[str], epoch: int
     ) -> bool:
-        """Remove notes whose changes MLflow now shows, as the model was at ``epoch``. False, and
-        nothing removed, if it has changed since: then MLflow may show less than the ledger has."""
+        """Finish outbox rows whose changes MLflow now shows, as the model was at ``epoch``. False,
+        and no row finished, if it has changed since: MLflow may show less than the ledger has."""
         if tokens:
             async with single(self._engine) as connection:
-                if await outbox.remove(connection, tenant, model, tokens, epoch):
+                if await outbox.finish(connection, tenant, model, tokens, epoch, self.clock()):
                     return True
-        # Nothing removed: another writer has written the change as well, or the model has changed.
+        # None was pending: another writer has written the change as well, or the model has changed.
         row = await self.read.row(tenant, model)
         return row is not None and row.epoch == epoch
+
+    async def outbox_status(self) -> OutboxStatus:
+        """How many changes MLflow may not show yet, and how old the oldest is."""
+        async with reading(self._engine) as connection:
+            pending, oldest = await outbox.status(connection)
+        age = 0.0 if oldest is None else (self.clock() - oldest).total_seconds()
+        return OutboxStatus(pending, max(age, 0.0))
+
+    async def claim_outbox(self, limit: int) -> list[outbox.OutboxRow]:
+        """Claim rows for a sweep. Where none is due, nothing is locked."""
+        now = self.clock()
+        async with reading(self._engine) as connection:
+            if not await outbox.is_due(connection, now):
+                return []
+        async with writing(self._engine, "the outbox") as connection:
+            return await outbox.claim(connection, now, limit)
+
+    async def postpone_outbox(self, rows: Collection[outbox.OutboxRow], until: datetime) -> None:
+        """Leave claimed rows to a sweep after ``until``."""
+        async with writing(self._engine, "the outbox") as connection:
+            await outbox.postpone(connection, rows, until)
 
     @asynccontextmanager
     async def _written(

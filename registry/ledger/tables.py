@@ -198,7 +198,8 @@ operations = Table(
     ),
 )
 
-#: Written with each change, removed when MLflow shows it: what is left tells who did not finish.
+#: The outbox. A row is written with each change, and finished once MLflow shows the change: a row
+#: that is not finished tells of a writer that did not come to its end.
 projections = Table(
     "projections",
     metadata,
@@ -206,6 +207,30 @@ projections = Table(
     Column("token", String(36), primary_key=True),
     Column("versions", JSON, nullable=False),
     Column("written_at", UtcDateTime, nullable=False),
+    # The change as its subscribers need it. Null in the rows of programs at migration 0003.
+    Column("kind", String(16)),
+    Column("actor", Text),
+    Column("sequence", BigInteger),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    # Of the sweeper. Until ``settles_at``, a request that nobody waits for any more may arrive.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", UtcDateTime),
+    Column("settles_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index(
+        "pending_projections",
+        "tenant_id",
+        "model_id",
+        "written_at",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+)
+
+#: One row: the migration of the oldest program that may write to these tables.
+compatibility = Table(
+    "compatibility", metadata, Column("oldest_writer", String(8), primary_key=True)
 )
 
 #: Credentials of the HTTP API. The key itself is kept by its owner alone, here is its SHA-256.

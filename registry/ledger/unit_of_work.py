@@ -62,6 +62,7 @@ class ModelUnitOfWork:
         self._clock = clock.now
         self._opened_at = model
         self._moves: list[StageMove] = []
+        self._entry: LedgerEntry | None = None
         # Versions that were read or created here, as they are now: nobody else writes meanwhile.
         self._known: dict[int, VersionMetadata] = {}
         self._records: dict[int, StageRecord] = {}
@@ -197,6 +198,7 @@ class ModelUnitOfWork:
         await self._connection.execute(insert(tables.entries), entry_values(entry))
         await self._apply(moves, entry)
         await self._close(entry)
+        self._entry = entry
         return entry
 
     async def store_response(
@@ -214,16 +216,10 @@ class ModelUnitOfWork:
         )
 
     async def enqueue_sync(self) -> Change:
-        """What was changed, with a note in the ledger that MLflow has to follow."""
+        """What was changed, with a row in the outbox: MLflow has to follow."""
+        assert self._entry is not None, "a change has an entry"
         token = str(uuid.uuid4())
-        await outbox.add(
-            self._connection,
-            self.model.tenant_id,
-            self.model.model_id,
-            [move.version for move in self._moves],
-            token,
-            self._clock(),
-        )
+        await outbox.add(self._connection, token, self._entry, self._moves, self._clock())
         made = {move.version for move in self._moves if move.source is None}
         return Change(
             token=token,

@@ -35,7 +35,7 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> DagBag:
 def test_every_example_of_the_page_is_a_dag_file(dags: DagBag, airflow_database: None) -> None:
     """Each block loads, and has the DAGs that it shows."""
     assert (dags.import_errors, dags.captured_warnings) == ({}, {})
-    assert len(dags.dagbag_stats) == len(_PYTHON) == 7
+    assert len(dags.dagbag_stats) == len(_PYTHON) == 8
     assert all(stat.dag_num > 0 for stat in dags.dagbag_stats)
     assert "acme.churn" in dags.dags
 

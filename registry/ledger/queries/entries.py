@@ -96,7 +96,10 @@ class EntryQueries(Reader):
         return [operation(row) for row in rows]
 
     async def projections(self, tenant: TenantId, model: ModelId) -> list[Mapping[str, Any]]:
-        """Notes of changes that MLflow may not show yet."""
+        """Outbox rows of changes that MLflow may not show yet, oldest first."""
         return await self._rows(
-            select(tables.projections).where(*of_model(tables.projections, tenant, model))
+            select(tables.projections)
+            .where(*of_model(tables.projections, tenant, model))
+            .where(tables.projections.c.finished_at.is_(None))
+            .order_by(tables.projections.c.written_at)
         )

@@ -177,7 +177,9 @@ def _metadata() -> Select[Any]:
 def _promotion() -> Select[Any]:
     models, versions, projections = tables.models, tables.versions, tables.projections
     pending = exists().where(
-        projections.c.tenant_id == models.c.tenant_id, projections.c.model_id == models.c.model_id
+        projections.c.tenant_id == models.c.tenant_id,
+        projections.c.model_id == models.c.model_id,
+        projections.c.finished_at.is_(None),
     )
     return (
         select(models, versions, pending.label("pending"))

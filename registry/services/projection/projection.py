@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...concurrency import run_concurrently
 from ...domain.errors import BackendUnavailable, NotFound
@@ -123,7 +124,7 @@ class Projection:
             run_concurrently(read.row(tenant, model), read.projections(tenant, model)),
         )
         if notes:
-            await self.apply_pending(tenant, model)
+            await self._apply_settled(tenant, model, notes)
         elif (
             row is not None
             and record is not None
@@ -142,7 +143,8 @@ class Projection:
         records = VersionRecords(await reading, state.versions)
         production = records.by_number.get(state.production.version)
         if state.pending:
-            await self.apply_pending(tenant, model)
+            notes = await self._stores.ledger.read.projections(tenant, model)
+            await self._apply_settled(tenant, model, notes)
         elif production is None or tags.PRODUCTION_ALIAS not in production.aliases:
             await self.write_until_current(tenant, model, [], [])
         return records
@@ -159,9 +161,22 @@ class Projection:
         notes = await self._stores.ledger.read.projections(tenant, model)
         if not notes:
             return []
-        versions = sorted({version for note in notes for version in note["versions"]})
+        versions = _versions(notes)
         await self.write_until_current(tenant, model, versions, [note["token"] for note in notes])
         return versions
+
+    async def _apply_settled(
+        self, tenant: TenantId, model: ModelId, notes: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write what is left in the outbox. A change whose writer got no answer from MLflow stays
+        there until its request can no longer arrive: the sweeper looks again then."""
+        now = self._stores.ledger.clock()
+        tokens = [
+            note["token"]
+            for note in notes
+            if note["settles_at"] is None or note["settles_at"] <= now
+        ]
+        await self.write_until_current(tenant, model, _versions(notes), tokens)
 
     async def write_until_current(
         self,
@@ -268,6 +283,11 @@ class Projection:
         ):
             await tracking.delete_alias(name, tags.PRODUCTION_ALIAS)
         return True
+
+
+def _versions(notes: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The versions that rows of the outbox are about."""
+    return sorted({version for note in notes for version in note["versions"]})
 
 
 async def _all_of(writes: Iterable[Awaitable[bool]]) -> None:
