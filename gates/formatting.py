@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 
-from model_lifecycle.registry.domain.evidence import Verdict
-
-from .report import DEMANDS, Check, MetricRow
-
 
 def amount(value: float | None) -> str:
     """A number with about four digits that matter; a dash for none."""
@@ -43,30 +39,3 @@ def count(number: int) -> str:
 
 def plural(noun: str, number: int) -> str:
     return noun if number == 1 else f"{noun}s"
-
-
-def deciding_sentence(
-    verdict: Verdict, rows: tuple[MetricRow, ...], checks: tuple[Check, ...]
-) -> str:
-    """The gate's verdict with the numbers that decided."""
-    problems = [check.message for check in checks if not check.ok and check.otherwise is verdict]
-    sentences = [row.sentence for row in rows if row.verdict is verdict]
-    if verdict is Verdict.INVALID:
-        return f"Not judged: {'; '.join(problems or sentences)}: INVALID"
-    if verdict is Verdict.FAIL and problems:
-        return f"{'; '.join(problems)}: FAIL"
-    demands = [row.sentence for row in rows if row.kind in DEMANDS and row.verdict is verdict]
-    if verdict is Verdict.INCONCLUSIVE:
-        over = [check.message for check in checks if check.name == "duration" and not check.ok]
-        unjudged = [f"{message}: INCONCLUSIVE" for message in problems]
-        reasons = (demands or unjudged or sentences or ["nothing was judged"])[:1]
-        return "; ".join([*reasons, *over])
-    chosen = (demands or sentences or ["nothing was judged"])[0]
-    others = len(demands) - 1
-    if verdict is Verdict.PASS and others > 0:
-        return f"{chosen}; {others} further {plural('demand', others)} met"
-    if verdict is Verdict.FAIL and len(sentences) > 1:
-        return (
-            f"{chosen}; {len(sentences) - 1} further {plural('demand', len(sentences) - 1)} broken"
-        )
-    return chosen

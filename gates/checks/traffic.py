@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..aggregates.replay import ReplayAggregate
-from ..aggregates.unlabelled import score_check
-from ..data.label_maturity import block_length
 from ..formatting import amount, count, plural
 from ..inference.sequential import slice_selections
 from ..policy.hypotheses import Hypothesis
+from ..policy.label_maturity import block_length
 from ..policy.promotion import ShadowPolicy
-from ..policy.slices import slice_checks
 from ..report import DEMANDS, Check
 from ..statistics.design_effect import design_effect, largest_by_chance
 from ..statistics.moments import Moments
 from .common import TOLERATED, answers_check, demands_check, training_check
 from .label_values import unfit_labels_check
 from .labels import conflict_check, delay_checks, level_check, selection_check
+from .slices import slice_checks
+from .unlabelled import score_check
 
 
 @dataclass(frozen=True)

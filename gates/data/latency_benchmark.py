@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..statistics.log_histogram import LogHistogram
 from .columns import features
 from .predictions import MODEL_FAILURES
 from .traffic import REQUEST_COLUMNS
@@ -22,15 +21,13 @@ if TYPE_CHECKING:
 
     from model_lifecycle.registry.frameworks.protocol import Predictor
 
-REPLAYED = "replay: one request a call, models in turn in one process, after a warm-up"
-SERVED = "as served, without the first minutes of the window"
 #: Calls of each model, one request each, before the clock counts.
 _WARM_UP = 1
 
 
 def time_interleaved(
     models: Mapping[str, Predictor], frame: pd.DataFrame, calls: int
-) -> dict[str, LogHistogram]:
+) -> dict[str, list[float]]:
     """Milliseconds of each model for single requests of ``frame``; the model that begins changes
     with each request."""
     chosen = np.linspace(0, len(frame) - 1, min(len(frame), calls + _WARM_UP)).astype(int)
@@ -48,4 +45,4 @@ def time_interleaved(
                 continue
             if number >= _WARM_UP:
                 durations[who].append(1000 * (time.perf_counter() - begun))
-    return {f"{who} replayed": LogHistogram.of(times) for who, times in durations.items() if times}
+    return durations

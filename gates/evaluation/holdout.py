@@ -24,14 +24,16 @@ from ..checks.common import (
     signature_check,
     training_check,
 )
+from ..checks.holdout_rows import HoldoutRows
 from ..checks.label_values import label_checks
 from ..checks.sensitivity import sensitivity_checks
+from ..checks.slices import slice_checks
 from ..data.columns import features, finite
 from ..data.datasets import Dataset
-from ..data.holdout_rows import HoldoutRows
 from ..data.identical_rows import data_fingerprint
 from ..data.predictions import FITS, SCORE_TOLERANCE, Needs, answers, clipped
 from ..formatting import amount, count
+from ..inference.descriptive import auc_row, flips
 from ..inference.fixed_sample import judge_rows
 from ..metrics.classes import Classes, declared_classes
 from ..metrics.clustering import cluster_names, silhouette_sample, silhouettes
@@ -39,8 +41,6 @@ from ..metrics.definitions import CLASSIFICATION, CLUSTERING
 from ..metrics.losses import Answers
 from ..policy.hypotheses import Hypothesis, of_classes
 from ..policy.promotion import ValidationPolicy
-from ..policy.slices import slice_checks
-from ..rendering.descriptive import auc_row, flips
 from ..report import Check, MetricRow
 from ..statistics.design_effect import design_effect, largest_by_chance
 

@@ -11,8 +11,8 @@ from model_lifecycle.registry.domain.errors import InvalidDataset, InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.stages import Gate
 
-from ..data.label_maturity import labels_complete_until, next_block
 from ..data.traffic import parse_day
+from ..policy.label_maturity import labels_complete_until, next_block
 from ..protocols import EvaluationRegistry
 from ..report import GateReport
 from .ab_test import ABTest

@@ -19,13 +19,12 @@ from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.holdout import HoldoutSummary
 from ..aggregates.replay import ReplayAggregate
-from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import RECORDED_CHECKS
 from ..checks.dependence import dependence_checks
 from ..checks.traffic import Window, shadow_checks
+from ..checks.unlabelled import with_worst_check
 from ..data.traffic import parse_day, partitions, read_partition
-from ..formatting import deciding_sentence
-from ..inference.decision import combine
+from ..inference.decision import combine, deciding_sentence
 from ..inference.fixed_sample import judge_rows
 from ..inference.sequential import judge_blocks
 from ..policy.hypotheses import of_classes, policy_hypotheses

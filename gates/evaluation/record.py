@@ -26,8 +26,7 @@ from model_lifecycle.registry.domain.errors import (
 from model_lifecycle.registry.domain.models import VersionMetadata
 
 from ..checks.common import production_check
-from ..formatting import deciding_sentence
-from ..inference.decision import combine
+from ..inference.decision import combine, deciding_sentence
 from ..policy.estimands import estimand
 from ..protocols import ArtifactFiles, EvaluationRegistry
 from ..report import Check, GateReport, MetricRow

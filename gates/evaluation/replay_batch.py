@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,6 @@ from ..data.request_ids import hash_request_ids
 from ..data.traffic import Batch
 from ..metrics.definitions import CLUSTERING
 from ..statistics.log_histogram import LogHistogram
-
-if TYPE_CHECKING:
-    pass
-
 from .paired_answers import model_features, pair_answers, refused_requests
 from .replay import Replay, block_name
 
@@ -155,7 +151,8 @@ def _timed(replay: Replay, frame: pd.DataFrame) -> dict[str, LogHistogram]:
     models = {"challenger": replay.challenger}
     if replay.champion is not None:
         models = {"champion": replay.champion, **models}
-    return time_interleaved(models, frame, replay.timed_calls)
+    durations = time_interleaved(models, frame, replay.timed_calls)
+    return {f"{who} replayed": LogHistogram.of(times) for who, times in durations.items() if times}
 
 
 def _model_clusters(replay: Replay) -> Sequence[Any]:

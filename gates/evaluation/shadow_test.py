@@ -20,11 +20,10 @@ from model_lifecycle.registry.domain.stages import Gate
 
 from ..aggregates.distributions import Edges
 from ..aggregates.replay import ReplayAggregate, named
-from ..aggregates.unlabelled import with_worst_check
 from ..checks.common import TRAINING_END
 from ..checks.dependence import dependence_checks
 from ..checks.traffic import Window, shadow_checks
-from ..data.label_maturity import block_length
+from ..checks.unlabelled import with_worst_check
 from ..data.pairing import Day
 from ..data.traffic import Partition, parse_day, partitions, read_labels, read_partitions
 from ..formatting import plural
@@ -34,6 +33,7 @@ from ..inference.sequential import judge_blocks
 from ..metrics.classes import Classes, declared_classes
 from ..metrics.definitions import CLASSIFICATION, REGRESSION
 from ..policy.hypotheses import Hypothesis, policy_hypotheses
+from ..policy.label_maturity import block_length
 from ..policy.promotion import ShadowPolicy
 from ..protocols import EvaluationRegistry
 from ..report import GateReport

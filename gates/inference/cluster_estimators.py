@@ -1,7 +1,7 @@
 """Bounds on measures of clusters in traffic, block by block: shares, and indices of agreement.
 
 An index is that of all requests so far. Each request has a value whose mean is the index (the
-jackknife's, see :mod:`.statistics.clusterings`), so that its variance is that of a ratio of the
+jackknife's, see :mod:`..metrics.agreement`), so that its variance is that of a ratio of the
 blocks' sums to their sizes, and blocks stay what is independent. A share of the smallest or largest
 cluster is judged for every cluster: PASS takes all of them, FAIL any, at its part of the error
 rate.
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ..aggregates.block import BlockSummary
 from ..aggregates.clusters import Table, add_tables
+from ..metrics.agreement import adjusted_rand, rand_values
 from ..metrics.losses import Floats
 from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ShadowPolicy
-from ..statistics.clusterings import adjusted_rand, rand_values
 from ..statistics.rare_variance import least_variance
 from .estimators import Bounds, sequence_bounds
 

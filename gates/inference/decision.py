@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from model_lifecycle.registry.domain.evidence import Verdict
 
+from ..formatting import plural
 from ..report import DEMANDS, Check, MetricRow
 
 
@@ -68,3 +69,30 @@ def combine(rows: Sequence[MetricRow], checks: Sequence[Check]) -> Verdict:
     if demands and all(row.verdict is Verdict.PASS for row in demands):
         return Verdict.PASS
     return Verdict.INCONCLUSIVE
+
+
+def deciding_sentence(
+    verdict: Verdict, rows: tuple[MetricRow, ...], checks: tuple[Check, ...]
+) -> str:
+    """The gate's verdict with the numbers that decided."""
+    problems = [check.message for check in checks if not check.ok and check.otherwise is verdict]
+    sentences = [row.sentence for row in rows if row.verdict is verdict]
+    if verdict is Verdict.INVALID:
+        return f"Not judged: {'; '.join(problems or sentences)}: INVALID"
+    if verdict is Verdict.FAIL and problems:
+        return f"{'; '.join(problems)}: FAIL"
+    demands = [row.sentence for row in rows if row.kind in DEMANDS and row.verdict is verdict]
+    if verdict is Verdict.INCONCLUSIVE:
+        over = [check.message for check in checks if check.name == "duration" and not check.ok]
+        unjudged = [f"{message}: INCONCLUSIVE" for message in problems]
+        reasons = (demands or unjudged or sentences or ["nothing was judged"])[:1]
+        return "; ".join([*reasons, *over])
+    chosen = (demands or sentences or ["nothing was judged"])[0]
+    others = len(demands) - 1
+    if verdict is Verdict.PASS and others > 0:
+        return f"{chosen}; {others} further {plural('demand', others)} met"
+    if verdict is Verdict.FAIL and len(sentences) > 1:
+        return (
+            f"{chosen}; {len(sentences) - 1} further {plural('demand', len(sentences) - 1)} broken"
+        )
+    return chosen

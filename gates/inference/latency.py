@@ -8,12 +8,14 @@ from typing import Any
 from model_lifecycle.registry.domain.evidence import Verdict
 
 from ..aggregates.replay import ReplayAggregate
-from ..data.latency_benchmark import REPLAYED, SERVED
 from ..formatting import amount, count, interval
 from ..policy.promotion import LatencyLimit, ShadowPolicy
 from ..report import MetricRow
 from ..statistics.log_histogram import LogHistogram
 
+#: How latencies were measured, in the words of a report.
+REPLAYED = "replay: one request a call, models in turn in one process, after a warm-up"
+SERVED = "as served, without the first minutes of the window"
 #: Bands are tightest after about so many requests.
 EXPECTED = 5000
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..data.label_maturity import block_length
+from ..policy.label_maturity import block_length
 from ..policy.promotion import ShadowPolicy
 from ..report import DEMANDS, MetricRow
 

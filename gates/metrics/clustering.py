@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
-from ..statistics.clusterings import contingency, mutual_info_values, rand_values
+from .agreement import contingency, mutual_info_values, rand_values
 from .definitions import Metric
 from .losses import Floats
 

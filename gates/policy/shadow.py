@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from model_lifecycle.registry.domain.errors import InvalidInput
 
-from ..data.label_maturity import block_length
 from ..metrics.definitions import metric
 from .criteria import Comparison, LatencyLimit, Limit, SliceLimit, check_criteria
 from .fields import validate_choice, validate_column, validate_float, validate_int, validate_label
+from .label_maturity import block_length
 from .serialization import policy_arguments, policy_document
 
 BLOCKS = ("hour", "day")

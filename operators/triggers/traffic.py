@@ -43,7 +43,7 @@ class NewTrafficTrigger(RegistryTrigger):
         return path, {**names, "after": self.after, "gate": self.gate}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from model_lifecycle.gates.data.label_maturity import labels_complete_until, next_matured
+        from model_lifecycle.gates.policy.label_maturity import labels_complete_until, next_matured
 
         while True:
             pause = self.poll_interval

@@ -1,4 +1,4 @@
-"""Measure the package's structure: ``python tests/architecture/structure.py`` prints a table."""
+"""Measure the package's structure. ``python tests/architecture/targets.py`` prints a table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ast
 import io
 import re
 import subprocess
-import sys
 import tokenize
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -165,6 +165,54 @@ def import_cycles() -> list[list[str]]:
     return cycles
 
 
+def imports_among_children(folder: str) -> set[tuple[str, str]]:
+    """Pairs ``(importer, imported)`` of children of a folder: a file or a folder directly below it
+    is one node, whatever is inside."""
+    children = {
+        (_child(folder, module), _child(folder, target))
+        for module, targets in import_graph().items()
+        for target in targets
+    }
+    return {
+        (importer, imported)
+        for importer, imported in children
+        if importer and imported and importer != imported
+    }
+
+
+def _child(folder: str, module: str) -> str:
+    """The child of the folder that a module is or lies in; empty for one outside of it."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == folder and len(parts) > 1 else ""
+
+
+def levels(imports: set[tuple[str, str]]) -> int:
+    """The longest chain of imports, counted in nodes. Without an end where they form a cycle."""
+    longest: dict[str, int] = {}
+
+    def level(node: str, path: tuple[str, ...]) -> int:
+        if node in path:
+            raise ValueError(f"imports form a cycle: {' -> '.join([*path, node])}")
+        if node not in longest:
+            imported = [
+                level(target, (*path, node)) for source, target in imports if source == node
+            ]
+            longest[node] = 1 + max(imported, default=0)
+        return longest[node]
+
+    return max((level(source, ()) for source, _ in imports), default=1)
+
+
+def typed_folders() -> tuple[set[str], set[str]]:
+    """The folders at the top with Python files, and those that ``make check`` gives to mypy, which
+    ``pyproject.toml`` sets to strict for all of them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    checked = re.search(r"^CODE := (.*)$", makefile, re.MULTILINE)
+    folders = {path.parts[0] for path in files("*.py") if len(path.parts) > 1}
+    return folders, set(checked[1].split()) if checked and settings["strict"] is True else set()
+
+
 def unions_with_report() -> list[str]:
     """Functions whose declared result is ``X | GateReport``."""
     result = []
@@ -197,41 +245,3 @@ def untyped_functions(path: Path) -> list[str]:
             if open_ones or node.returns is None:
                 result.append(f"{path}:{node.lineno}: {node.name}")
     return result
-
-
-def main() -> None:
-    folders = modules_per_folder()
-    name, most = max(folders.items(), key=lambda item: item[1])
-    gates = [m for m in import_graph() if m.startswith("gates.") and m.count(".") == 1]
-    rows = {
-        "modules in the largest folder": f"{most} ({name})",
-        "modules at the top of gates/": len(gates),
-        "imports among modules of gates/": sum(
-            target.startswith("gates.")
-            for module in import_graph()
-            if module.startswith("gates.")
-            for target in import_graph()[module]
-        ),
-        f"files over {MAX_LINES} lines": len(long_files()),
-        "import cycles": len(import_cycles()),
-        "functions that return X | GateReport": len(unions_with_report()),
-        "functions without types, product": sum(
-            len(untyped_functions(path)) for path in product_modules()
-        ),
-        "functions without types, tests and benchmarks": sum(
-            len(untyped_functions(path)) for path in files("tests/*.py", "benchmarks/*.py")
-        ),
-        "identifiers with retired words, product": sum(
-            len(retired_names(path)) for path in product_modules()
-        ),
-        "identifiers with retired words, tests and benchmarks": sum(
-            len(retired_names(path)) for path in files("tests/*.py", "benchmarks/*.py")
-        ),
-        "retired phrases": sum(len(retired_phrases(p)) for p in files("*.py", "*.md", "*.html")),
-    }
-    for label, value in rows.items():
-        sys.stdout.write(f"{label:<54} {value}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,10 +10,11 @@ from typing import Any
 from ...domain.canonical_json import canonical_json
 from ...domain.errors import InvalidInput
 from ...domain.model_outputs import model_outputs
-from ...domain.models import ModelType
+from ...domain.models import ModelType, TrainedModel
 from ...domain.plain_values import plain_value
 from ...domain.reserved_tags import refuse_reserved
 from ...domain.validation import finite_metrics, stored_metrics, text_map, validate_text
+from .registration_request import VersionDescription
 
 MAX_DOCUMENT = 1024 * 1024
 
@@ -81,20 +82,15 @@ class RegistrationPlan:
 
 
 def version_plan(
+    stated: VersionDescription | TrainedModel,
     *,
     framework: str,
-    model_type: str,
-    description: str,
-    metrics: Mapping[str, Any] | None,
-    parameters: Mapping[str, Any] | None,
-    tags: Mapping[str, Any] | None,
-    dataset: Mapping[str, Any] | None,
     created_by: str,
     created_at: str,
     source: str | None = None,
-    outputs: Mapping[str, str] | None = None,
 ) -> RegistrationPlan:
     """A checked plan. Raises :class:`InvalidInput`, naming the field, before anything is done."""
+    model_type, dataset = stated.model_type, stated.dataset
     if model_type not in tuple(ModelType):
         raise InvalidInput(
             f"model_type {model_type!r:.80} is not valid: use one of {', '.join(ModelType)}",
@@ -102,20 +98,20 @@ def version_plan(
         )
     if dataset is not None and not isinstance(dataset, Mapping):
         raise InvalidInput("dataset must be an object of plain JSON", field="dataset")
-    own = text_map(tags or {}, field="tags")
+    own = text_map(stated.tags or {}, field="tags")
     refuse_reserved(own)
     plan = RegistrationPlan(
         framework=framework,
         model_type=str(model_type),
-        description=validate_text(description, field="description"),
-        metrics=finite_metrics(metrics or {}),
-        parameters=text_map(parameters or {}, field="parameters"),
+        description=validate_text(stated.description, field="description"),
+        metrics=finite_metrics(stated.metrics or {}),
+        parameters=text_map(stated.parameters or {}, field="parameters"),
         tags=own,
         dataset=_dataset(dataset or {}),
         created_by=created_by,
         created_at=created_at,
         source=source,
-        outputs=model_outputs(outputs).document(),
+        outputs=model_outputs(stated.outputs).document(),
     )
     size = len(canonical_json(plan.document(), field="dataset"))
     if size > MAX_DOCUMENT:

@@ -44,14 +44,8 @@ class Registration:
         model = registration.model
         source = model if isinstance(model, str | Path) else None
         plan = version_plan(
+            registration,
             framework=self._framework(registration.framework, optional=source is not None),
-            model_type=registration.model_type,
-            description=registration.description,
-            metrics=registration.metrics,
-            parameters=registration.parameters,
-            tags=registration.tags,
-            dataset=registration.dataset,
-            outputs=registration.outputs,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
             source=await _identify_source(source, registration.operation_id),
@@ -96,14 +90,8 @@ class Registration:
         who = principal(created_by)
         require(who, Action.REGISTER)
         plan = version_plan(
+            trained,
             framework=self._framework(trained.framework, optional=False),
-            model_type=trained.model_type,
-            description=trained.description,
-            metrics=trained.metrics,
-            parameters=trained.parameters,
-            tags=trained.tags,
-            dataset=trained.dataset,
-            outputs=trained.outputs,
             created_by=str(who),
             created_at=timestamp(self._stores.ledger.clock()),
         )

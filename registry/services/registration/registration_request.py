@@ -11,7 +11,20 @@ from ...domain.models import ModelType
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegistrationRequest:
+class VersionDescription:
+    """What a caller states about a version, beside its files."""
+
+    model_type: str = ModelType.CLASSIFICATION.value
+    description: str = ""
+    metrics: Mapping[str, Any] | None = None
+    parameters: Mapping[str, Any] | None = None
+    tags: Mapping[str, Any] | None = None
+    dataset: Mapping[str, Any] | None = None
+    outputs: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationRequest(VersionDescription):
     """Arguments of ``ModelRegistry.register_model``, unchecked. ``model`` is a fitted object, the
     address of a source, or the Path of an MLflow model folder. The command whose fingerprint
     identifies the request is made from it once it is checked."""
@@ -20,15 +33,8 @@ class RegistrationRequest:
     model_id: str
     model: Any
     framework: str | None
-    metrics: Mapping[str, Any] | None
-    parameters: Mapping[str, Any] | None
-    tags: Mapping[str, Any] | None
-    description: str
-    dataset: Mapping[str, Any] | None
-    outputs: Mapping[str, str] | None
     created_by: Principal | str
     operation_id: str | None
-    model_type: str = ModelType.CLASSIFICATION.value
     input_example: Any = None
     training_log: str | None = None
     run_id: str | None = None

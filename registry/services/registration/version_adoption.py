@@ -25,6 +25,7 @@ from ..projection.projection import Projection
 from ..write_operation import Response
 from .model_sources import Source, Sources
 from .plan import RegistrationPlan, version_plan
+from .registration_request import VersionDescription
 from .version_bundle import check_model_folder, write_version_bundle
 from .version_creation import PreparedVersion, VersionCreation
 from .version_registration import complete_plan
@@ -117,13 +118,8 @@ class VersionAdoption(VersionCreation):
             if "lifecycle." not in key and not is_reserved(key) and len(value) <= MAX_TEXT
         }
         plan = version_plan(
+            VersionDescription(model_type=row.model_type if row else model_type, tags=own),
             framework=await asyncio.to_thread(framework_of, folder),
-            model_type=row.model_type if row else model_type,
-            description="",
-            metrics={},
-            parameters={},
-            tags=own,
-            dataset=None,
             created_by=labels.get(tags.CREATED_BY, ADOPTER),
             created_at=timestamp(self._record.created_at or self.backends.ledger.clock()),
         )

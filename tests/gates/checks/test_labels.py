@@ -12,7 +12,7 @@ import pytest
 from support.model_fixture import ModelFixture
 from support.present import present
 
-from model_lifecycle.gates.aggregates.unlabelled import score_check
+from model_lifecycle.gates.checks.unlabelled import score_check
 from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 from model_lifecycle.gates.data.traffic_writer import write_labels
 from model_lifecycle.gates.evaluation.recompute import recompute

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from model_lifecycle.gates.aggregates.replay import BlockSummary, ReplayAggregate
-from model_lifecycle.gates.formatting import deciding_sentence
-from model_lifecycle.gates.inference.decision import combine
+from model_lifecycle.gates.checks.slices import slice_checks
+from model_lifecycle.gates.inference.decision import combine, deciding_sentence
 from model_lifecycle.gates.inference.sequential import judge_blocks, slice_selections
 from model_lifecycle.gates.policy.hypotheses import Hypothesis, policy_hypotheses
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy, SliceLimit
-from model_lifecycle.gates.policy.slices import select_slices, slice_checks
+from model_lifecycle.gates.policy.slices import select_slices
 from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.domain.evidence import Verdict
 

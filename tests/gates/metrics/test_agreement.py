@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from model_lifecycle.gates.statistics.clusterings import (
+from model_lifecycle.gates.metrics.agreement import (
     adjusted_mutual_info,
     adjusted_rand,
     contingency,

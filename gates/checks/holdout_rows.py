@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from model_lifecycle.registry.domain.errors import InvalidDataset
 
+from ..data.columns import check_columns, check_rows, features
+from ..data.datasets import Dataset
+from ..data.identical_rows import identical_groups
 from ..formatting import count
 from ..policy.hypotheses import Hypothesis
 from ..policy.promotion import ValidationPolicy
 from ..report import Check
-from .columns import check_columns, check_rows, features
-from .datasets import Dataset
-from .identical_rows import identical_groups
 
 if TYPE_CHECKING:
     from model_lifecycle.registry.frameworks.protocol import Predictor

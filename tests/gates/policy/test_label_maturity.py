@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_lifecycle.gates.data.label_maturity import labels_complete_until, next_matured
+from model_lifecycle.gates.policy.label_maturity import labels_complete_until, next_matured
 
 SECOND = timedelta(seconds=1)
 
