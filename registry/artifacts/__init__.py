@@ -1,6 +1,7 @@
 """The files of models, runs and gates, in a local folder or S3."""
 
-from .bundle import Bundle, fetch_bundle, read_manifest, verify_bundle, write_bundle
+from .bundle import Bundle, write_bundle
+from .bundle_verification import fetch_bundle, read_manifest, verify_bundle
 from .factory import open_artifacts
 from .local_store import LocalArtifacts
 from .manifest import FileEntry, Manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_lifecycle.registry.concurrency import run_concurrently
@@ -14,21 +14,15 @@ from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     BackendUnavailable,
-    BundleCorrupt,
     InvalidInput,
 )
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
+from .bundle_verification import LEFT_BY_LOADING, WRITTEN, verify_bundle
 from .checksums import Checksum, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest
 from .protocol import BACKEND, ArtifactStore
 from .uris import checked_path
-
-#: What the registry writes into a bundle beside the files of the model.
-_WRITTEN = frozenset({artifact_paths.MODEL_CARD, artifact_paths.REQUIREMENTS})
-#: What MLflow itself writes beside a model that it loads by name from a local folder: which name
-#: and number it was loaded by. It is no part of the model.
-_LEFT_BY_LOADING = frozenset({"registered_model_meta"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ async def write_bundle(
     again. A file that is sent is read once, so what was hashed is what was sent; what is copied
     is hashed meanwhile. What the store then has is compared with that. ``extra`` (model card,
     requirements …) wins over a saved file of the same name. Called again with the same content it
-    gives the same digest. Raises AlreadyExists when the version has a bundle of other content,
+    gives the same bundle. Raises AlreadyExists when the version has a bundle of other content,
     InvalidInput for links and odd names.
     """
     folder = artifact_paths.bundle(tenant, model, version)
@@ -73,7 +67,7 @@ async def write_bundle(
         # Another attempt of the same registration may be here as well, and may have stored its
         # extras: they are the same as ours, the source's files of that name are not.
         _, contents = await run_concurrently(
-            store.copy_folder(source_path, folder, without={*extra, *_LEFT_BY_LOADING}),
+            store.copy_folder(source_path, folder, without={*extra, *LEFT_BY_LOADING}),
             asyncio.to_thread(_hashed, sources),
         )
     manifest = Manifest(
@@ -83,70 +77,21 @@ async def write_bundle(
         framework=framework,
         files={name: FileEntry.of(content) for name, content in contents.items()},
     )
-    data = manifest.to_bytes()
-    if empty or not await _already_written(store, folder, data):
+    written = None if empty else await _written(store, folder, manifest)
+    if written is None:
         if not empty and source_path is not None:
-            await store.copy_folder(source_path, folder, without={*extra, *_LEFT_BY_LOADING})
-        await _complete(store, folder, sources, contents)
+            await store.copy_folder(source_path, folder, without={*extra, *LEFT_BY_LOADING})
+        revisions = await _complete(store, folder, sources, contents)
         if not empty or source_path is not None:
             await _remove_others(store, folder, manifest)
+        files = {name: FileEntry.of(contents[name], revisions.get(name, "")) for name in contents}
+        manifest = replace(manifest, files=files)
+        path = f"{folder}/{artifact_paths.MANIFEST}"
         try:
-            await store.put_bytes(f"{folder}/{artifact_paths.MANIFEST}", data, overwrite=False)
+            await store.put_bytes(path, manifest.to_bytes(), overwrite=False)
         except AlreadyExists:
-            await _already_written(store, folder, data)
-    return _bundle(store, folder, manifest)
-
-
-async def read_manifest(
-    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str
-) -> Manifest:
-    """The version's manifest, if it has this ``digest``. Raises :class:`BundleCorrupt`."""
-    path = f"{artifact_paths.bundle(tenant, model, version)}/{artifact_paths.MANIFEST}"
-    try:
-        data = await store.get_bytes(path)
-    except ArtifactNotFound:
-        raise BundleCorrupt(model, version, f"{artifact_paths.MANIFEST} is missing") from None
-    except InvalidInput as error:
-        raise BundleCorrupt(model, version, str(error)) from None
-    actual = digest_bytes(data)
-    if actual != digest:
-        raise BundleCorrupt(
-            model, version, f"{artifact_paths.MANIFEST} has the digest {actual} instead of {digest}"
-        )
-    return Manifest.from_bytes(data)
-
-
-async def verify_bundle(
-    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str
-) -> Manifest:
-    """Read every file of the bundle again. Raises :class:`BundleCorrupt`, naming the first file,
-    by name, that is missing, added or different."""
-    manifest = await read_manifest(store, tenant, model, version, digest)
-    folder = artifact_paths.bundle(tenant, model, version)
-    try:
-        actual = await _stored(store, folder, manifest.files)
-        _compare(manifest.files, actual)
-    except InvalidInput as error:
-        raise BundleCorrupt(model, version, str(error)) from None
-    return manifest
-
-
-async def verify_copy(
-    store: ArtifactStore, manifest: Manifest, folder: str, model: ModelId, version: int
-) -> None:
-    """Read every file of another copy of the bundle's model, in the store's ``folder``, again.
-
-    What the registry itself wrote into the bundle need not be in a copy. Raises
-    :class:`BundleCorrupt`, naming the folder and the first file that differs.
-    """
-    files = {name: entry for name, entry in manifest.files.items() if name not in _WRITTEN}
-    try:
-        actual = await _stored(store, folder, files)
-        _compare(files, {name: entry for name, entry in actual.items() if name not in _WRITTEN})
-    except InvalidInput as error:
-        raise BundleCorrupt(
-            model, version, f"in the copy that MLflow serves, {folder}, {error}"
-        ) from None
+            written = await _written(store, folder, manifest)
+    return _bundle(store, folder, written or manifest)
 
 
 async def stored_bundle(
@@ -169,39 +114,21 @@ async def stored_bundle(
         return None
     sources = await asyncio.to_thread(lambda: _hashed(_sources(saved_folder, {})))
     payload = {
-        name: FileEntry.of(content) for name, content in sources.items() if name not in _WRITTEN
+        name: FileEntry.of(content) for name, content in sources.items() if name not in WRITTEN
     }
-    beside = _WRITTEN | _LEFT_BY_LOADING
+    beside = WRITTEN | LEFT_BY_LOADING
     same = {name: entry for name, entry in manifest.files.items() if name not in beside}
     owner = (manifest.tenant_id, manifest.model_id, manifest.version, manifest.framework)
     if owner != (tenant, model, version, framework) or same != payload:
         return None
-    await verify_bundle(store, tenant, model, version, digest_bytes(data))
+    await verify_bundle(store, tenant, model, version, digest_bytes(data), every_byte=True)
     return _bundle(store, folder, manifest)
-
-
-async def fetch_bundle(
-    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, digest: str, folder: Path
-) -> Manifest:
-    """Download the bundle into the empty or absent local ``folder``, and check what arrived.
-
-    When this returns, the local files are those that were registered. Raises
-    :class:`BundleCorrupt` as :func:`verify_bundle` does.
-    """
-    manifest = await read_manifest(store, tenant, model, version, digest)
-    try:
-        await store.get_folder(artifact_paths.bundle(tenant, model, version), folder)
-        arrived = await asyncio.to_thread(_contents, folder)
-        _compare(manifest.files, arrived)
-    except (ArtifactNotFound, InvalidInput) as error:
-        raise BundleCorrupt(model, version, str(error)) from None
-    return manifest
 
 
 def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path]:
     """The files to store by name: a local file each, or bytes in memory."""
     sources: dict[str, bytes | Path] = {
-        name: file for name, file in folder_files(folder).items() if name not in _LEFT_BY_LOADING
+        name: file for name, file in folder_files(folder).items() if name not in LEFT_BY_LOADING
     }
     sources |= {checked_path(name): data for name, data in extra.items()}
     if artifact_paths.MANIFEST in sources:
@@ -240,31 +167,62 @@ async def _complete(
     folder: str,
     sources: Mapping[str, bytes | Path],
     contents: Mapping[str, Checksum],
-) -> None:
-    """Send what the folder does not hold as it is here, and see that it then does."""
-    missing = set(contents) - await store.holding(folder, contents)
-    if not missing:
-        return
-    sent = await _send(store, folder, {name: sources[name] for name in missing})
-    held = await store.holding(folder, sent)
-    missing = {name for name in missing if name not in held or sent[name] != contents[name]}
+) -> dict[str, str]:
+    """Send what the folder does not hold as it is here, and see that it then does. The revisions
+    of the files that hold ``contents``, by name."""
+    held, revisions = await _holding(store, folder, contents)
+    missing = set(contents) - held
+    if missing:
+        sent = await _send(store, folder, {name: sources[name] for name in missing})
+        # The store's own ETag of what was sent says more than the one that was computed here.
+        held, revisions = await _holding(store, folder, {**contents, **sent})
+        missing = {
+            name
+            for name, content in contents.items()
+            if name not in held or sent.get(name, content) != content
+        }
     if missing:
         raise BackendUnavailable(
             BACKEND, f"{folder}/{min(missing)} was stored with other content than was sent"
         )
+    return revisions
 
 
-async def _already_written(store: ArtifactStore, folder: str, data: bytes) -> bool:
+async def _holding(
+    store: ArtifactStore, folder: str, contents: Mapping[str, Checksum]
+) -> tuple[set[str], dict[str, str]]:
+    """Which files hold what is expected, and the revisions under which they did. A file that was
+    replaced meanwhile has no revision: what was compared may be the one or the other."""
+    before = await _revisions(store, folder)
+    held = await store.holding(folder, contents)
+    after = await _revisions(store, folder)
+    return held, {
+        name: revision if before.get(name) == revision else "" for name, revision in after.items()
+    }
+
+
+async def _revisions(store: ArtifactStore, folder: str) -> dict[str, str]:
+    return {
+        item.path.removeprefix(f"{folder}/"): item.revision for item in await store.files(folder)
+    }
+
+
+async def _written(store: ArtifactStore, folder: str, expected: Manifest) -> Manifest | None:
+    """The manifest that the folder has already. Raises AlreadyExists if it is of another bundle."""
     try:
         existing = await store.get_bytes(f"{folder}/{artifact_paths.MANIFEST}")
     except ArtifactNotFound:
-        return False
-    if existing != data:
+        return None
+    try:
+        manifest = Manifest.from_bytes(existing)
+    except InvalidInput:
+        manifest = None
+    if manifest != expected:
         raise AlreadyExists(
             f"{folder} already holds a bundle of other content "
             f"({digest_bytes(existing)}); register a new version"
         )
-    return True
+    return manifest
 
 
 async def _remove_others(store: ArtifactStore, folder: str, manifest: Manifest) -> None:
@@ -273,35 +231,6 @@ async def _remove_others(store: ArtifactStore, folder: str, manifest: Manifest) 
     for item in await store.files(folder):
         if item.path not in expected:
             await store.delete_file(item.path)
-
-
-async def _stored(
-    store: ArtifactStore, folder: str, expected: Mapping[str, FileEntry]
-) -> dict[str, FileEntry | None]:
-    """The folder's content by name; None for a file that is not expected, which is not read."""
-    names = {item.path.removeprefix(f"{folder}/") for item in await store.files(folder)}
-    contents = await store.checksums(folder, names & set(expected))
-    stored: dict[str, FileEntry | None] = dict.fromkeys(names - set(expected))
-    stored.update((name, FileEntry.of(content)) for name, content in contents.items())
-    return stored
-
-
-def _contents(folder: Path) -> dict[str, FileEntry | None]:
-    return {
-        name: FileEntry.of(content_of_file(file)) for name, file in folder_files(folder).items()
-    }
-
-
-def _compare(files: Mapping[str, FileEntry], actual: Mapping[str, FileEntry | None]) -> None:
-    """Raise :class:`InvalidInput`, which names the first file that is not as in ``files``."""
-    beside = {artifact_paths.MANIFEST, *_LEFT_BY_LOADING} - set(files)
-    for name in sorted({*files, *actual} - beside):
-        if name not in files:
-            raise InvalidInput(f"{name} was added", field=name)
-        if name not in actual:
-            raise InvalidInput(f"{name} is missing", field=name)
-        if actual[name] != files[name]:
-            raise InvalidInput(f"{name} is different", field=name)
 
 
 def _bundle(store: ArtifactStore, folder: str, manifest: Manifest) -> Bundle:

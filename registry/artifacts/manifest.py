@@ -1,11 +1,12 @@
-"""The manifest of a bundle: every file's SHA-256 and size. Its own digest is the bundle's."""
+"""The manifest of a bundle: every file's SHA-256, size and revision. Its own digest is the
+bundle's."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from model_lifecycle.registry.domain.canonical_json import canonical_json, digest_bytes
@@ -20,19 +21,32 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One file: ``sha256`` in hex, ``size`` in bytes."""
+    """One file: ``sha256`` in hex, ``size`` in bytes.
+
+    ``revision`` is what the store said of the file when it held these bytes
+    (:class:`~.protocol.StoredFile`): while it says the same, they need not be read to be proven.
+    Empty where that is not known. It has no part in equality: a copy has another revision.
+    """
 
     sha256: str
     size: int
+    revision: str = field(default="", compare=False)
 
     @classmethod
-    def of(cls, content: Checksum) -> FileEntry:
-        return cls(content.sha256, content.size)
+    def of(cls, content: Checksum, revision: str = "") -> FileEntry:
+        return cls(content.sha256, content.size, revision)
+
+    def document(self) -> dict[str, Any]:
+        revision = {"revision": self.revision} if self.revision else {}
+        return {"sha256": self.sha256, "size": self.size, **revision}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of a bundle. ``files`` maps relative paths, without the manifest's own."""
+    """The content of a bundle. ``files`` maps relative paths, without the manifest's own.
+
+    Manifests are equal if they are of the same version and the same bytes, wherever those lie.
+    """
 
     tenant_id: str
     model_id: str
@@ -48,14 +62,11 @@ class Manifest:
             "model_id": self.model_id,
             "version": self.version,
             "framework": self.framework,
-            "files": {
-                path: {"sha256": entry.sha256, "size": entry.size}
-                for path, entry in self.files.items()
-            },
+            "files": {path: entry.document() for path, entry in self.files.items()},
         }
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: the same files always give the same bytes."""
+        """Canonical JSON: the same stored files always give the same bytes."""
         return canonical_json(self.document(), field="manifest")
 
     @property
@@ -88,4 +99,7 @@ def _entry(document: Any) -> FileEntry:
         raise ValueError("a file's sha256 is not a SHA-256")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ValueError("a file's size is not a size")
-    return FileEntry(sha256, size)
+    revision = document.get("revision", "")
+    if not isinstance(revision, str):
+        raise ValueError("a file's revision is not a text")
+    return FileEntry(sha256, size, revision)

@@ -17,8 +17,10 @@ BACKEND = "artifact store"
 class StoredFile:
     """A stored file; ``path`` is relative to the root, ``size`` is in bytes.
 
-    ``revision`` changes when the file is replaced, even by one of the same size: an ETag and the
-    time of the last write. It is no part of a file's value.
+    ``revision`` changes when the file is written or replaced, even with one of the same size and
+    ETag, and nobody can set it: on S3 the ETag and the time of the last write, which the server
+    gives; in a folder the inode and its times, of which the system sets the last one. It is no part
+    of a file's value.
     """
 
     path: str

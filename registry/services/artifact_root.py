@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..artifacts.bundle import read_manifest
+from ..artifacts.bundle_verification import read_manifest
 from ..artifacts.protocol import ArtifactStore
 from ..domain import artifact_paths
 from ..domain.errors import BundleCorrupt, InvalidInput

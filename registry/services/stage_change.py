@@ -36,7 +36,7 @@ class StageChange(WriteOperation[ModelMetadata]):
 
     async def prepare_production(self, state: PromotionState | None) -> None:
         """Make MLflow ready for the move of the candidate into production, read MLflow's records
-        of the versions that it is about, and every file of the candidate.
+        of the versions that it is about, and verify the files of the candidate.
 
         Raises :class:`BundleCorrupt` if the version would serve other files than those that were
         judged. Whether it may go there at all, the transaction decides; also that a candidate was

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..artifacts.bundle import verify_bundle, verify_copy
+from ..artifacts.bundle_verification import verify_bundle, verify_copy
 from ..artifacts.manifest import Manifest
 from ..concurrency import run_concurrently
 from ..domain import artifact_paths, identifiers
@@ -28,31 +28,32 @@ class VersionFiles:
         metadata = await self._stores.ledger.read.version(tenant, model, number)
         if metadata is None:
             raise VersionNotFound(model, number)
-        await self.verify(metadata)
+        await self.verify(metadata, every_byte=True)
 
-    async def verify(self, version: VersionMetadata) -> None:
-        """Read every file of the version's bundle again, and of the copy that MLflow serves where
-        that is another folder. Raises :class:`BundleCorrupt`, naming the first file that differs,
-        and BackendUnavailable."""
+    async def verify(self, version: VersionMetadata, *, every_byte: bool = False) -> None:
+        """Compare the version's bundle with its manifest, and the copy that MLflow serves where
+        that is another folder; with ``every_byte``, read all of the bundle for it. Raises
+        :class:`BundleCorrupt`, naming the first file that differs, and BackendUnavailable."""
         name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
         (manifest, folder), record = await run_concurrently(
-            self.verify_bundle(version),
+            self.verify_bundle(version, every_byte=every_byte),
             self._stores.tracking.model_version(name, version.version),
         )
         await self.verify_served(version, record, manifest, folder)
 
-    async def verify_bundle(self, version: VersionMetadata) -> tuple[Manifest, str | None]:
-        """Read every file of the version's bundle again. The manifest, and the address of the
+    async def verify_bundle(
+        self, version: VersionMetadata, *, every_byte: bool = False
+    ) -> tuple[Manifest, str | None]:
+        """Compare the version's bundle with its manifest. The manifest, and the address of the
         version's LoggedModel where MLflow cannot serve the bundle and so serves that. Raises
         :class:`BundleCorrupt`; InvalidInput where the bundle is below another artifact root than
         that of this process."""
+        checked = self._verify_bundle(version, every_byte=every_byte)
         if self._stores.tracking.accepts_source(version.artifact_uri):
-            return await self._verify_bundle(version), None
-        return await run_concurrently(
-            self._verify_bundle(version), self._sources.logged_folder(version)
-        )
+            return await checked, None
+        return await run_concurrently(checked, self._sources.logged_folder(version))
 
-    async def _verify_bundle(self, version: VersionMetadata) -> Manifest:
+    async def _verify_bundle(self, version: VersionMetadata, *, every_byte: bool) -> Manifest:
         artifacts = self._stores.artifacts
         try:
             return await verify_bundle(
@@ -61,6 +62,7 @@ class VersionFiles:
                 ModelId(version.model_id),
                 version.version,
                 version.bundle_digest,
+                every_byte=every_byte,
             )
         except BundleCorrupt:
             await require_same_root(artifacts, version)

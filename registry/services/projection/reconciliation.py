@@ -84,8 +84,8 @@ class Reconcile:
         return findings
 
     async def _files_of_production(self, tenant: TenantId, model: ModelId) -> list[Finding]:
-        """Whether production serves what was proved, byte by byte: the other versions' files are
-        read when they are promoted, loaded or verified."""
+        """Whether production serves what was proved: the other versions' files are compared when
+        they are promoted, loaded or verified."""
         version = await self._stores.ledger.read.newest(tenant, model, Stage.PRODUCTION)
         if version is None:
             return []

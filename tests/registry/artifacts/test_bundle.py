@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model_lifecycle.registry.artifacts import (
     verify_bundle,
     write_bundle,
 )
+from model_lifecycle.registry.artifacts.checksums import Checksum
 from model_lifecycle.registry.domain.canonical_json import digest_bytes
 from model_lifecycle.registry.domain.errors import AlreadyExists, BundleCorrupt, InvalidInput
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
@@ -58,14 +60,18 @@ async def test_a_bundle_holds_model_extras_and_manifest(
 
 
 async def test_a_bundle_from_files_in_the_store(store: ArtifactStore, folder_of: FolderOf) -> None:
-    """Files that the store has already are copied; the bundle is the same as from an upload."""
+    """Files that the store has already are copied; the content is the same as from an upload."""
     folder = folder_of(SAVED)
     await store.put_folder("acme/runs/models/m-1/artifacts", folder)
     copied = await write(store, folder, source_path="acme/runs/models/m-1/artifacts")
     await store.delete_folder(FOLDER)
     uploaded = await write(store, folder)
 
-    assert copied == uploaded
+    same = [
+        {name: entry for name, entry in item.files.items() if name != "manifest.json"}
+        for item in (copied, uploaded)
+    ]
+    assert same[0] == same[1]
 
 
 async def test_a_source_that_differs(store: ArtifactStore, folder_of: FolderOf) -> None:
@@ -149,6 +155,53 @@ async def test_damage(
         await check
 
     assert caught.value.problem.startswith(problem)
+
+
+class Listened(LocalArtifacts):
+    """A local store that notes which files were read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.read: set[str] = set()
+
+    async def checksums(self, path: str, names: Collection[str]) -> dict[str, Checksum]:
+        self.read |= set(names)
+        return await super().checksums(path, names)
+
+
+async def test_unchanged_files_are_not_read(tmp_path: Path, folder_of: FolderOf) -> None:
+    """A listing proves a bundle that nobody has written to, unless every byte is to be read."""
+    store = Listened(tmp_path / "root")
+    bundle = await write(store, folder_of(SAVED))
+    await verify_bundle(store, TENANT, MODEL, 1, bundle.digest)
+    by_listing = store.read.copy()
+    await verify_bundle(store, TENANT, MODEL, 1, bundle.digest, every_byte=True)
+
+    assert (by_listing, store.read) == (set(), {*SAVED, *EXTRA})
+
+
+async def test_a_file_written_in_place(tmp_path: Path, folder_of: FolderOf) -> None:
+    """It has the size, the inode and the time of before, and is read all the same."""
+    store = Listened(tmp_path / "root")
+    bundle = await write(store, folder_of(SAVED))
+    file = store.root / FOLDER / "MLmodel"
+    times = file.stat()
+    file.write_bytes(b"flavors: []")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    with pytest.raises(BundleCorrupt, match="MLmodel is different"):
+        await verify_bundle(store, TENANT, MODEL, 1, bundle.digest)
+    assert store.read == {"MLmodel"}
+
+
+async def test_a_restored_bundle(store: ArtifactStore, folder_of: FolderOf, tmp_path: Path) -> None:
+    """Files that were copied back, as from a backup, have other revisions: they are read."""
+    bundle = await write(store, folder_of(SAVED))
+    await store.get_folder(FOLDER, tmp_path / "backup")
+    await store.delete_folder(FOLDER)
+    await store.put_folder(FOLDER, tmp_path / "backup")
+
+    await verify_bundle(store, TENANT, MODEL, 1, bundle.digest)
 
 
 async def test_a_rewritten_manifest(store: ArtifactStore, folder_of: FolderOf) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.registry_fixture import RegistryFixture, register_object, trained
 
-from model_lifecycle.registry.artifacts.bundle import verify_bundle
+from model_lifecycle.registry.artifacts.bundle_verification import verify_bundle
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (

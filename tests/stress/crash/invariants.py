@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from model_lifecycle.registry.artifacts.bundle import verify_bundle
+from model_lifecycle.registry.artifacts.bundle_verification import verify_bundle
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.errors import RegistryError
 from model_lifecycle.registry.domain.identifiers import TenantId, registered_name
@@ -44,7 +44,8 @@ async def broken_for_readers(
             problems.append(f"{model}: nothing is in production any more")
         for item in versions:
             try:
-                await verify_bundle(artifacts, tenant, model, item.version, item.bundle_digest)
+                digest = item.bundle_digest
+                await verify_bundle(artifacts, tenant, model, item.version, digest, every_byte=True)
             except RegistryError as error:
                 problems.append(f"{model}: visible without its bundle: {error}")
     return problems
