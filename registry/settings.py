@@ -27,6 +27,9 @@ class Settings:
     :param tracking_uri: MLflow, ``https://…``; SQLite in ``home`` if empty.
     :param artifact_root: the artifact store, ``s3://bucket`` or a folder; in ``home`` if empty.
     :param s3_endpoint_url: endpoint of another S3 server than that of AWS.
+    :param cache_dir: folder for verified bundles, so that a version is downloaded once on a host;
+        in ``home`` if empty. Only the user of the process may write to it.
+    :param cache_bytes: about how many bytes of bundles are kept there; 0 keeps none.
     :param call_timeout: seconds for each call to MLflow.
     :param transfer_timeout: seconds for each transfer of artifacts.
     :param trusted_types: further types that a model file may contain, by full name, separated by
@@ -42,6 +45,8 @@ class Settings:
     tracking_uri: str = ""
     artifact_root: str = ""
     s3_endpoint_url: str | None = None
+    cache_dir: str = ""
+    cache_bytes: int = 10 * 1024**3
     call_timeout: float = 4.0
     transfer_timeout: float = 600.0
     trusted_types: tuple[str, ...] = ()
@@ -69,9 +74,9 @@ class Settings:
             object.__setattr__(self, name, _parse(name, value))
         for name, place in _places(self.home).items():
             object.__setattr__(self, name, getattr(self, name) or place)
-        if "://" not in self.artifact_root:
-            root = str(Path(self.artifact_root).expanduser().absolute())
-            object.__setattr__(self, "artifact_root", root)
+        for name in ("artifact_root", "cache_dir"):
+            if "://" not in (folder := getattr(self, name)):
+                object.__setattr__(self, name, str(Path(folder).expanduser().absolute()))
 
     def with_values(self, **values: Any) -> Settings:
         """These settings with some replaced; a derived place follows a replaced ``home``."""
@@ -103,6 +108,11 @@ def _parse(name: str, value: Any) -> Any:
                 if not 0 < seconds < 86_400:
                     raise ValueError("must be a number of seconds above 0")
                 return seconds
+            case "cache_bytes":
+                size = int(value)
+                if size < 0:
+                    raise ValueError("must be a number of bytes, or 0")
+                return size
             case "trusted_types":
                 names = value.split(",") if isinstance(value, str) else value
                 return tuple(item.strip() for item in names if item.strip())
@@ -131,6 +141,7 @@ def _places(home: Path) -> dict[str, str]:
         "database_url": f"sqlite+aiosqlite:///{home}/ledger.db",
         "tracking_uri": f"sqlite:///{home}/mlflow.db",
         "artifact_root": str(home / "artifacts"),
+        "cache_dir": str(home / "cache"),
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from ..artifacts.bundle import fetch_bundle
+from ..artifacts.bundle_cache import BundleCache
 from ..domain import artifact_paths, identifiers
 from ..domain.errors import (
     BundleCorrupt,
@@ -16,6 +17,7 @@ from ..domain.errors import (
     RegistryError,
     VersionNotFound,
 )
+from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import VersionMetadata
 from ..domain.stages import Stage, parse_stage
 from ..frameworks import adapter_for
@@ -30,6 +32,8 @@ _log = logging.getLogger(__name__)
 class Loading:
     def __init__(self, stores: Backends) -> None:
         self._stores = stores
+        settings = stores.settings
+        self._cache = BundleCache(Path(settings.cache_dir), settings.cache_bytes)
 
     async def load_model(
         self,
@@ -49,16 +53,7 @@ class Loading:
             settings_trusted_types=settings.trusted_types,
             allow_pickle=settings.allow_pickle,
         )
-        with tempfile.TemporaryDirectory(prefix="model-lifecycle-") as scratch:
-            folder = Path(scratch) / "bundle"
-            artifacts = self._stores.artifacts
-            try:
-                await fetch_bundle(
-                    artifacts, tenant, model, metadata.version, metadata.bundle_digest, folder
-                )
-            except BundleCorrupt:
-                await require_same_root(artifacts, metadata)
-                raise
+        async with self._bundle(metadata) as folder:
             unmet = await asyncio.to_thread(_unmet, folder)
             try:
                 predictor = await asyncio.to_thread(adapter.load, folder, model_type=row.model_type)
@@ -75,6 +70,26 @@ class Loading:
                 ", ".join(unmet),
             )
         return predictor
+
+    @asynccontextmanager
+    async def _bundle(self, version: VersionMetadata) -> AsyncIterator[Path]:
+        """A local folder with the version's verified files."""
+        artifacts = self._stores.artifacts
+        async with AsyncExitStack() as stack:
+            try:
+                folder = await stack.enter_async_context(
+                    self._cache.bundle(
+                        artifacts,
+                        TenantId(version.tenant_id),
+                        ModelId(version.model_id),
+                        version.version,
+                        version.bundle_digest,
+                    )
+                )
+            except BundleCorrupt:
+                await require_same_root(artifacts, version)
+                raise
+            yield folder
 
     async def _find(
         self, tenant_id: str, model_id: str, version: int | str | None, stage: Stage | str | None
