@@ -91,7 +91,7 @@ bench: .venv/ready
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv==0.13.9
-	$(INSTALL) --constraint constraints.txt --editable ".[amazon,api,celery,check,demo,docs,postgres,s3,stack,test]"
+	$(INSTALL) --constraint constraints.txt --editable ".[amazon,api,celery,check,demo,docs,postgres,s3,signing,stack,test]"
 	mkdir -p .venv/house && ln -sfn "$(CURDIR)" .venv/house/model_lifecycle
 	touch $@
 

@@ -12,7 +12,7 @@ while the gate's newest own verdict is not PASS, an external PASS does not count
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -62,7 +62,8 @@ class Evidence:
     ``summary`` is plain finite JSON: the numbers behind the verdict. ``check`` names the additional
     check, for the gate ``check`` alone. The ledger sets the rest, whatever the caller wrote:
     ``recorded_at`` and ``recorded_by``; ``epoch``, the model's epoch at that moment; ``position``,
-    1 for the version's first evidence, 2 for its second; and ``origin``.
+    1 for the version's first evidence, 2 for its second; and ``origin``. ``envelope`` is the signed
+    statement of the gate, an in-toto statement in a DSSE envelope, if it signed one.
     """
 
     evidence_id: str
@@ -82,9 +83,11 @@ class Evidence:
     epoch: int = 0
     position: int = 0
     origin: Origin = Origin.EXTERNAL
+    envelope: Mapping[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
-        """The gate's statement as plain JSON: everything but the record's time and actor."""
+        """What the gate says as plain JSON: everything but what the ledger sets, and the signature
+        over it."""
         return {
             "evidence_id": self.evidence_id,
             "gate": self.gate.value,
@@ -103,7 +106,10 @@ class Evidence:
     def digest(self) -> str:
         """Digest of :meth:`document`. A promotion's ledger entry holds it, so that the evidence
         behind a promotion cannot be edited later without breaking the chain."""
-        return digest(self.document(), field="evidence")
+        document = self.document()
+        if self.envelope is None:  # what was recorded before evidence was signed keeps its digest
+            del document["envelope"]
+        return digest(document, field="evidence")
 
     def document(self) -> dict[str, Any]:
         """All of it as plain JSON."""
@@ -115,6 +121,7 @@ class Evidence:
             "epoch": self.epoch,
             "position": self.position,
             "origin": self.origin.value,
+            "envelope": None if self.envelope is None else dict(self.envelope),
         }
 
 
@@ -123,7 +130,8 @@ class Subject:
     """The required subject of evidence, as read inside the write's own transaction.
 
     ``evidence_since`` is the epoch from which on evidence counts: the version's last move back.
-    ``required_checks`` are the additional checks that the policy names.
+    ``required_checks`` are the additional checks that the policy names. ``untrusted`` says why
+    evidence is not signed as the policy requires, by evidence id.
     """
 
     tenant_id: str
@@ -137,6 +145,7 @@ class Subject:
     onnx_missing: bool = False
     evidence_since: int = 0
     required_checks: tuple[str, ...] = ()
+    untrusted: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_verdict(value: Verdict | str) -> Verdict:
@@ -277,6 +286,8 @@ def _misfit(item: Evidence, subject: Subject, now: datetime) -> Missing | None:
         )
     if item.policy_fingerprint != subject.policy_fingerprint:
         return misfit("policy_mismatch", f"was made under another policy; {again}")
+    if item.evidence_id in subject.untrusted:
+        return misfit("untrusted_evidence", f"{subject.untrusted[item.evidence_id]}; {again}")
     if item.recorded_at is not None and item.recorded_at > now + CLOCK_TOLERANCE:
         return misfit(
             "future_dated",

@@ -19,7 +19,10 @@ from .errors import InvalidInput
 
 _FIELDS = (
     *("validation", "shadow", "ab_test", "require_approval", "evidence_max_age_days"),
-    *("require_onnx", "required_checks"),
+    *("require_onnx", "required_checks", "trusted_keys"),
+)
+_PUBLIC_KEY = re.compile(
+    r"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]{20,2000}\n-----END PUBLIC KEY-----\n", re.ASCII
 )
 _CHECK = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
@@ -30,7 +33,9 @@ class PromotionPolicy:
     gates of that name. ``evidence_max_age_days`` is how long a verdict counts. With
     ``require_onnx`` a version needs a ``model.onnx`` that answers as the model does.
     ``required_checks`` names additional checks, each of which needs a PASS of its own before
-    production, recorded as evidence of the gate ``check``; they join the gates and replace none."""
+    production, recorded as evidence of the gate ``check``; they join the gates and replace none.
+    ``trusted_keys`` are public keys as PEM: with any, evidence is recorded, and counts, only if one
+    of them signed it."""
 
     validation: Mapping[str, Any] = field(default_factory=dict)
     shadow: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +44,7 @@ class PromotionPolicy:
     evidence_max_age_days: float = 30.0
     require_onnx: bool = False
     required_checks: tuple[str, ...] = ()
+    trusted_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("validation", "shadow", "ab_test"):
@@ -59,6 +65,7 @@ class PromotionPolicy:
                 field="policy.evidence_max_age_days",
             )
         object.__setattr__(self, "required_checks", _checks(self.required_checks))
+        object.__setattr__(self, "trusted_keys", _keys(self.trusted_keys))
         digest(self.document(), field="policy")
 
     @property
@@ -76,6 +83,8 @@ class PromotionPolicy:
         later: dict[str, Any] = {"require_onnx": True} if self.require_onnx else {}
         if self.required_checks:
             later["required_checks"] = list(self.required_checks)
+        if self.trusted_keys:
+            later["trusted_keys"] = list(self.trusted_keys)
         return {
             "validation": dict(self.validation),
             "shadow": dict(self.shadow),
@@ -109,6 +118,30 @@ def check_name(value: Any, *, field: str) -> str:
         "such as fairness-audit",
         field=field,
     )
+
+
+def parse_public_key(value: Any, *, field: str = "policy.trusted_keys") -> str:
+    """``value``, a public key as PEM, in the one form that policies store. Whether it is a key that
+    can be used, only cryptography can tell. Raises :class:`InvalidInput`."""
+    lines = value.split() if isinstance(value, str) else []
+    pem = " ".join(lines).replace(" PUBLIC KEY-----", "_PUBLIC_KEY-----").replace(" ", "\n")
+    pem = pem.replace("_PUBLIC_KEY-----", " PUBLIC KEY-----") + "\n"
+    if _PUBLIC_KEY.fullmatch(pem):
+        return pem
+    raise InvalidInput(
+        f"{field} {value!r:.80} is no public key as PEM, which begins with -----BEGIN PUBLIC "
+        "KEY-----; print it with: openssl pkey -in private.pem -pubout",
+        field=field,
+    )
+
+
+def _keys(keys: Any) -> tuple[str, ...]:
+    """The keys, each once, in order: two policies that trust the same keys are the same."""
+    if isinstance(keys, str) or not isinstance(keys, Collection):
+        raise InvalidInput(
+            "policy.trusted_keys must be a list of public keys as PEM", field="policy.trusted_keys"
+        )
+    return tuple(sorted({parse_public_key(key) for key in keys}))
 
 
 def _checks(names: Any) -> tuple[str, ...]:

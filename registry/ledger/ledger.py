@@ -28,6 +28,7 @@ from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
 from .hash_chain import GENESIS
 from .mappers import ModelRow, Operation, model_row
+from .merkle_tree import MerkleTree
 from .queries import LedgerReader
 from .timeouts import MAINTENANCE, ORDINARY, Limits
 from .unit_of_work import ModelUnitOfWork
@@ -59,6 +60,7 @@ class Ledger:
         self._patient = maintenance_engine(engine) or engine
         self._time = LedgerClock(clock)
         self.read = LedgerReader(engine, self._patient)
+        self.tree = MerkleTree(self._patient)
 
     def clock(self) -> datetime:
         """The ledger's time now."""

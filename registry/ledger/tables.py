@@ -169,6 +169,8 @@ evidence = Table(
     Column("position", Integer, nullable=False, server_default=text("0")),
     Column("origin", String(16), nullable=False, server_default="external"),
     Column("check_name", String(128)),
+    # The gate's signed statement: an in-toto statement in a DSSE envelope.
+    Column("envelope", JSON(none_as_null=True)),
     ForeignKeyConstraint(
         ["tenant_id", "model_id", "version"],
         ["versions.tenant_id", "versions.model_id", "versions.version"],
@@ -247,4 +249,36 @@ api_keys = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Index(None, "tenant_id", "key_id"),
+)
+
+#: The tenant's Merkle tree: which entry is which leaf. Append-only.
+tree_leaves = Table(
+    "tree_leaves",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_id", NAME, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(71), nullable=False),
+    Index(None, "tenant_id", "model_id", "sequence", unique=True),
+)
+
+#: Roots of the tree's complete chunks of leaves, computed once.
+tree_chunks = Table(
+    "tree_chunks",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("chunk_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+)
+
+#: Heads that were signed: no later head may contradict one of them. Append-only.
+tree_heads = Table(
+    "tree_heads",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("tree_size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root_hash", String(64), nullable=False),
+    Column("key_id", String(128), nullable=False),
+    Column("signed_at", UtcDateTime, nullable=False),
 )

@@ -33,6 +33,7 @@ MODULES = {
     ],
     "onnx": ["model_lifecycle.registry.frameworks.onnx_model.adapter", "onnxruntime", "skl2onnx"],
     "openlineage": ["airflow.providers.openlineage.extractors"],
+    "signing": ["model_lifecycle.registry.attestation.verdict_statement", "model_signing.signing"],
     "demo": ["model_lifecycle.dags.flights.data"],
     "stack": ["model_lifecycle.stack.__main__", "supervisor.supervisord", "psycopg2"],
 }

@@ -334,6 +334,7 @@ def test_the_digest_covers_what_the_gate_said() -> None:
         "epoch": 9,
         "position": 9,
         "origin": Origin.GATE,
+        "envelope": {"payload": "e30="},
     }
     changed = [replace(FITTING, **{name: value}) for name, value in changes.items()]
 

@@ -25,11 +25,12 @@ BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 TRIGGERS = {
     "sqlite": [
         f"DROP TRIGGER {table}_no_{change}"
-        for table in ("entries", "evidence")
+        for table in ("entries", "evidence", "tree_leaves", "tree_heads")
         for change in ("update", "delete")
     ],
     "postgresql": [
-        f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in ("entries", "evidence")
+        f"ALTER TABLE {table} DISABLE TRIGGER USER"
+        for table in ("entries", "evidence", "tree_leaves", "tree_heads")
     ],
 }
 

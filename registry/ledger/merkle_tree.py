@@ -1,0 +1,306 @@
+"""One Merkle tree a tenant, over the entries of all its models in the order of their commits.
+
+Writers do not know the tree: entries enter it when a head or a proof is requested, oldest first,
+and never change their place afterwards. The roots of complete chunks are stored, so that a proof
+reads one chunk of leaves and n/256 roots, and not all leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ..attestation.merkle import ChunkedTree, is_consistent, leaf_hash, root_hash
+from ..domain.errors import LedgerCorrupt
+from ..domain.identifiers import ModelId, TenantId
+from . import tables
+from .engine import reading, writing
+
+#: Leaves of a complete chunk.
+CHUNK = 256
+#: Entries that enter the tree in one transaction.
+_BATCH = 4096
+#: Any constant number will do: it names the locks that extend a tenant's tree.
+_TREE_LOCK = 7_110_452
+
+_LAST = (
+    select(func.coalesce(func.max(tables.tree_leaves.c.sequence), 0))
+    .where(
+        tables.tree_leaves.c.tenant_id == tables.models.c.tenant_id,
+        tables.tree_leaves.c.model_id == tables.models.c.model_id,
+    )
+    .scalar_subquery()
+)
+
+
+@dataclass(frozen=True)
+class TreeHead:
+    """The root of a tenant's tree when it had ``size`` leaves."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class TreeProof:
+    """That entries of a model are in the tree of ``head``: by sequence, the leaf's index and the
+    path from it to the root. ``consistency`` shows that the tree begins with an earlier one."""
+
+    head: TreeHead
+    inclusion: Mapping[int, tuple[int, tuple[bytes, ...]]]
+    consistency: tuple[bytes, ...] | None = None
+
+
+class MerkleTree:
+    """The trees of a ledger's tenants."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """``engine`` is one for work that may take longer than a request: the first proof of an
+        old ledger enters all of its entries."""
+        self._engine = engine
+
+    async def extend(self, tenant: TenantId) -> None:
+        """Enter the entries that were committed since the tree was extended last. Two callers at
+        once are safe."""
+        while True:
+            async with writing(self._engine, f"the tree of tenant {tenant!r}") as connection:
+                if await _extend(connection, tenant) < _BATCH:
+                    return
+
+    async def prove(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        hashes: Mapping[int, str],
+        *,
+        earlier: int | None = None,
+    ) -> TreeProof:
+        """That the model's entries with these ``hashes``, by sequence, are in the tree, as it is
+        stored now; and that it begins with the tree of ``earlier`` leaves.
+
+        Raises :class:`LedgerCorrupt` where the tree has another entry, or none, in that place.
+        """
+        async with reading(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            places = await _places(connection, tenant, model, hashes)
+            tree = await _tree(
+                connection, tenant, [*places.values(), *([] if earlier is None else [earlier])]
+            )
+        return TreeProof(
+            TreeHead(tree.size, tree.root),
+            {
+                sequence: (index, tuple(tree.inclusion_path(index)))
+                for sequence, index in places.items()
+            },
+            None if earlier is None else tuple(tree.consistency_path(earlier)),
+        )
+
+    async def signed_head(self, tenant: TenantId) -> TreeHead | None:
+        """The largest tree of which a head was signed; None if none was."""
+        heads = tables.tree_heads
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(
+                select(heads.c.tree_size, heads.c.root_hash)
+                .where(heads.c.tenant_id == tenant)
+                .order_by(heads.c.tree_size.desc())
+                .limit(1)
+            )
+            row = rows.first()
+        return TreeHead(row.tree_size, bytes.fromhex(row.root_hash)) if row else None
+
+    async def record_head(
+        self, tenant: TenantId, head: TreeHead, *, key_id: str, at: datetime
+    ) -> None:
+        """Note that ``head`` is about to be signed, so that no later head can contradict it.
+
+        Raises :class:`LedgerCorrupt` if the tree does not begin with that of the last signed head.
+        """
+        async with writing(self._engine, f"the tree of tenant {tenant!r}") as connection:
+            await _lock(connection, tenant)
+            heads = tables.tree_heads
+            rows = await connection.execute(
+                select(heads.c.tree_size, heads.c.root_hash)
+                .where(heads.c.tenant_id == tenant, heads.c.tree_size <= head.size)
+                .order_by(heads.c.tree_size.desc())
+                .limit(1)
+            )
+            last = rows.first()
+            if last is not None:
+                tree = await _tree(connection, tenant, [last.tree_size], size=head.size)
+                path = tree.consistency_path(last.tree_size)
+                root = bytes.fromhex(last.root_hash)
+                if not is_consistent(last.tree_size, root, head.size, head.root, path):
+                    raise LedgerCorrupt(
+                        f"tenant {tenant}",
+                        last.tree_size,
+                        "or one before it was changed: the tree of entries differs from the one "
+                        f"whose head was signed with {last.tree_size} entries",
+                    )
+                if last.tree_size == head.size:
+                    return
+            await connection.execute(
+                insert(heads),
+                {
+                    "tenant_id": tenant,
+                    "tree_size": head.size,
+                    "root_hash": head.root.hex(),
+                    "key_id": key_id,
+                    "signed_at": at,
+                },
+            )
+
+
+async def _lock(connection: AsyncConnection, tenant: TenantId) -> None:
+    """Wait for other writers of this tree. On SQLite, whoever writes is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:tree, hashtext(:tenant))"),
+            {"tree": _TREE_LOCK, "tenant": tenant},
+        )
+
+
+async def _extend(connection: AsyncConnection, tenant: TenantId) -> int:
+    """Enter at most one batch of entries; how many were entered."""
+    await _lock(connection, tenant)
+    entries, leaves, models = tables.entries, tables.tree_leaves, tables.models
+    rows = await connection.execute(
+        select(entries.c.model_id, entries.c.sequence, entries.c.hash)
+        .select_from(
+            models.join(
+                entries,
+                (entries.c.tenant_id == models.c.tenant_id)
+                & (entries.c.model_id == models.c.model_id)
+                & (entries.c.sequence > _LAST),
+            )
+        )
+        .where(models.c.tenant_id == tenant)
+        .order_by(entries.c.at, entries.c.model_id, entries.c.sequence)
+        .limit(_BATCH)
+    )
+    pending = rows.all()
+    if not pending:
+        return 0
+    size = await _size(connection, tenant)
+    await connection.execute(
+        insert(leaves),
+        [
+            {
+                "tenant_id": tenant,
+                "leaf_index": size + place,
+                "model_id": row.model_id,
+                "sequence": row.sequence,
+                "hash": row.hash,
+            }
+            for place, row in enumerate(pending)
+        ],
+    )
+    await _store_roots(connection, tenant, size // CHUNK, (size + len(pending)) // CHUNK)
+    return len(pending)
+
+
+async def _store_roots(
+    connection: AsyncConnection, tenant: TenantId, first: int, after: int
+) -> None:
+    """Store the roots of the chunks from ``first`` up to ``after``, which are complete by now."""
+    if first == after:
+        return
+    hashes = await _leaves(connection, tenant, first * CHUNK, after * CHUNK)
+    await connection.execute(
+        insert(tables.tree_chunks),
+        [
+            {
+                "tenant_id": tenant,
+                "chunk_index": first + place,
+                "hash": root_hash(hashes[place * CHUNK : (place + 1) * CHUNK]).hex(),
+            }
+            for place in range(after - first)
+        ],
+    )
+
+
+async def _size(connection: AsyncConnection, tenant: TenantId) -> int:
+    leaves = tables.tree_leaves
+    last = await connection.scalar(
+        select(func.max(leaves.c.leaf_index)).where(leaves.c.tenant_id == tenant)
+    )
+    return 0 if last is None else last + 1
+
+
+async def _leaves(
+    connection: AsyncConnection, tenant: TenantId, start: int, end: int
+) -> list[bytes]:
+    leaves = tables.tree_leaves
+    rows = await connection.scalars(
+        select(leaves.c.hash)
+        .where(
+            leaves.c.tenant_id == tenant,
+            leaves.c.leaf_index >= start,
+            leaves.c.leaf_index < end,
+        )
+        .order_by(leaves.c.leaf_index)
+    )
+    return [leaf(entry_hash) for entry_hash in rows]
+
+
+async def _tree(
+    connection: AsyncConnection, tenant: TenantId, indexes: Sequence[int], size: int | None = None
+) -> ChunkedTree:
+    """The tree, by the leaves of the chunks that hold ``indexes``, and by the roots of others."""
+    if size is None:
+        size = await _size(connection, tenant)
+    complete = size // CHUNK
+    roots = await connection.scalars(
+        select(tables.tree_chunks.c.hash)
+        .where(
+            tables.tree_chunks.c.tenant_id == tenant, tables.tree_chunks.c.chunk_index < complete
+        )
+        .order_by(tables.tree_chunks.c.chunk_index)
+    )
+    chunks = {
+        number: await _leaves(connection, tenant, number * CHUNK, min((number + 1) * CHUNK, size))
+        for number in sorted({index // CHUNK for index in [*indexes, size]})
+        if number * CHUNK < size
+    }
+    return ChunkedTree(size, [bytes.fromhex(root) for root in roots], chunks, CHUNK)
+
+
+async def _places(
+    connection: AsyncConnection, tenant: TenantId, model: ModelId, hashes: Mapping[int, str]
+) -> dict[int, int]:
+    """Index of the leaf of each entry, by sequence."""
+    rows = await _rows_of(connection, tenant, model, hashes)
+    for sequence, entry_hash in sorted(hashes.items()):
+        row = rows.get(sequence)
+        if row is None:
+            raise LedgerCorrupt(model, sequence, "is not in the tenant's tree of entries")
+        if row.hash != entry_hash:
+            raise LedgerCorrupt(
+                model, sequence, "is not the entry that the tenant's tree of entries has there"
+            )
+    return {sequence: rows[sequence].leaf_index for sequence in sorted(hashes)}
+
+
+async def _rows_of(
+    connection: AsyncConnection, tenant: TenantId, model: ModelId, sequences: Collection[int]
+) -> dict[int, Any]:
+    leaves = tables.tree_leaves
+    rows = await connection.execute(
+        select(leaves).where(
+            leaves.c.tenant_id == tenant,
+            leaves.c.model_id == model,
+            leaves.c.sequence >= min(sequences, default=0),
+            leaves.c.sequence <= max(sequences, default=0),
+        )
+    )
+    return {row.sequence: row for row in rows}
+
+
+def leaf(entry_hash: str) -> bytes:
+    """The leaf of the entry with this hash: what the tree holds is the entry's SHA-256."""
+    return leaf_hash(bytes.fromhex(entry_hash.removeprefix("sha256:")))
