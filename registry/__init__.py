@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .attestation.proof_check import verify_proof
     from .domain.authorization import Principal, Role
     from .domain.evidence import Evidence, Verdict
     from .domain.models import LedgerEntry, ModelMetadata, Readiness, TrainedModel, VersionMetadata
@@ -42,6 +43,7 @@ _HOMES = {
     "VersionMetadata": "domain.models",
     "open_registry": "factory",
     "run_sync": "sync",
+    "verify_proof": "attestation.proof_check",
 }
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "VersionMetadata",
     "open_registry",
     "run_sync",
+    "verify_proof",
 ]
 
 

@@ -14,6 +14,7 @@ from .ledger.ledger import Ledger
 from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
 from .services.backends import Backends
+from .services.signing_keys import SigningKeys
 from .settings import Settings
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not
@@ -32,6 +33,7 @@ async def open_registry(
     anything yet. Raises InvalidInput for settings, BackendUnavailable for the ledger.
     """
     settings = settings or Settings()
+    SigningKeys(settings).check()
     async with AsyncExitStack() as stack:
         artifacts = open_artifacts(settings)
         stack.push_async_callback(artifacts.close)

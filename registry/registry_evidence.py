@@ -24,14 +24,18 @@ from .services.backends import Backends
 from .services.evidence import EvidenceService
 from .services.policies import PolicyService
 from .services.projection.projection import Projection
+from .services.proofs import ProofService
+from .services.signing_keys import SigningKeys
 
 
 class RegistryEvidence:
     """Evidence and policies of :class:`~model_lifecycle.registry.model_registry.ModelRegistry`."""
 
     def __init__(self, backends: Backends, projection: Projection) -> None:
-        self._evidence = EvidenceService(backends, projection)
+        keys = SigningKeys(backends.settings)
+        self._evidence = EvidenceService(backends, projection, keys)
         self._policies = PolicyService(backends, projection)
+        self._proofs = ProofService(backends, keys)
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
@@ -52,6 +56,9 @@ class RegistryEvidence:
 
         It is the gate's own where the gate's report lies in its place in the artifact store and
         says the same; else it is external, and overrides nothing that the gate itself said.
+        Where a gate key is configured, the evidence is signed with it, unless it comes with the
+        ``envelope`` of a gate that signed it. A policy with trusted keys refuses evidence that none
+        of them signed (UntrustedEvidence).
         Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
         for evidence that differs from its report or is dated in the future.
         """
@@ -90,3 +97,16 @@ class RegistryEvidence:
     async def get_policy(self, tenant_id: str, model_id: str) -> PromotionPolicy:
         """The model's policy; a default one, with empty gates, until one is set."""
         return await self._policies.get_policy(tenant_id, model_id)
+
+    async def export_proof(
+        self, tenant_id: str, model_id: str, version: int | str, *, since: int | None = None
+    ) -> dict[str, Any]:
+        """The proof of a version, plain JSON, which ``verify_proof`` checks without the ledger: the
+        model's entries, the evidence, the policy, paths into the tenant's Merkle tree, and a head
+        signed with ``ledger_key``.
+
+        With ``since``, the size of the tree of an earlier proof, it also shows that the tree begins
+        with that one. Raises ModelNotFound, VersionNotFound, InvalidInput without a key, and
+        LedgerCorrupt or ProofRefused for a ledger that was changed.
+        """
+        return await self._proofs.export_proof(tenant_id, model_id, version, since=since)

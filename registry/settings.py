@@ -36,6 +36,12 @@ class Settings:
         commas.
     :param allow_pickle: whether models that need pickle may be saved and loaded; loading one
         executes its code.
+    :param gate_key: the private key that signs evidence: the path of a PEM file, or a KMS URI.
+    :param gate_public_key: the path of its public half, for a key in a KMS.
+    :param ledger_key: the private key that signs the heads of proofs, likewise.
+    :param ledger_public_key: the path of its public half, for a key in a KMS.
+    :param bundle_key: the private key that signs bundles in the OpenSSF Model Signing format: the
+        path of a PEM file with an ECDSA key.
     :param s3_client: called with boto3's ``Config`` and ``s3_endpoint_url``, returns the client of
         S3; without it, boto3 uses its own sources of credentials. For programs only.
     """
@@ -51,6 +57,11 @@ class Settings:
     transfer_timeout: float = 600.0
     trusted_types: tuple[str, ...] = ()
     allow_pickle: bool = False
+    gate_key: str = ""
+    gate_public_key: str = ""
+    ledger_key: str = ""
+    ledger_public_key: str = ""
+    bundle_key: str = ""
     s3_client: Callable[[Any, str | None], Any] | None = None
 
     def __init__(self, environ: Mapping[str, str] | None = None, **values: Any) -> None:

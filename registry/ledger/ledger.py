@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..attestation.hash_chain import GENESIS
 from ..domain.errors import BackendUnavailable, ModelNotFound
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import OutboxStatus
@@ -26,7 +27,6 @@ from ..domain.promotion_policy import PromotionPolicy
 from . import idempotency_keys, migrate, outbox, tables
 from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
-from .hash_chain import GENESIS
 from .mappers import ModelRow, Operation, model_row
 from .merkle_tree import MerkleTree
 from .queries import LedgerReader

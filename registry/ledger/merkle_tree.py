@@ -7,7 +7,7 @@ reads one chunk of leaves and n/256 roots, and not all leaves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..attestation.merkle import ChunkedTree, is_consistent, leaf_hash, root_hash
+from ..attestation.hash_chain import entry_leaf
+from ..attestation.merkle import ChunkedTree, is_consistent, root_hash
 from ..domain.errors import LedgerCorrupt
 from ..domain.identifiers import ModelId, TenantId
 from . import tables
@@ -49,11 +50,10 @@ class TreeHead:
 @dataclass(frozen=True)
 class TreeProof:
     """That entries of a model are in the tree of ``head``: by sequence, the leaf's index and the
-    path from it to the root. ``consistency`` shows that the tree begins with an earlier one."""
+    path from it to the root."""
 
     head: TreeHead
     inclusion: Mapping[int, tuple[int, tuple[bytes, ...]]]
-    consistency: tuple[bytes, ...] | None = None
 
 
 class MerkleTree:
@@ -72,16 +72,9 @@ class MerkleTree:
                 if await _extend(connection, tenant) < _BATCH:
                     return
 
-    async def prove(
-        self,
-        tenant: TenantId,
-        model: ModelId,
-        hashes: Mapping[int, str],
-        *,
-        earlier: int | None = None,
-    ) -> TreeProof:
+    async def prove(self, tenant: TenantId, model: ModelId, hashes: Mapping[int, str]) -> TreeProof:
         """That the model's entries with these ``hashes``, by sequence, are in the tree, as it is
-        stored now; and that it begins with the tree of ``earlier`` leaves.
+        stored now.
 
         Raises :class:`LedgerCorrupt` where the tree has another entry, or none, in that place.
         """
@@ -89,17 +82,23 @@ class MerkleTree:
             if connection.dialect.name == "postgresql":
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             places = await _places(connection, tenant, model, hashes)
-            tree = await _tree(
-                connection, tenant, [*places.values(), *([] if earlier is None else [earlier])]
-            )
+            tree = await _tree(connection, tenant, places.values())
         return TreeProof(
             TreeHead(tree.size, tree.root),
             {
                 sequence: (index, tuple(tree.inclusion_path(index)))
                 for sequence, index in places.items()
             },
-            None if earlier is None else tuple(tree.consistency_path(earlier)),
         )
+
+    async def consistency(
+        self, tenant: TenantId, earlier: int, head: TreeHead
+    ) -> tuple[bytes, ...]:
+        """The path that shows that the tree of ``head`` begins with that of ``earlier`` leaves, at
+        least one and at most as many as it has."""
+        async with reading(self._engine) as connection:
+            tree = await _tree(connection, tenant, [earlier], size=head.size)
+        return tuple(tree.consistency_path(earlier))
 
     async def signed_head(self, tenant: TenantId) -> TreeHead | None:
         """The largest tree of which a head was signed; None if none was."""
@@ -157,7 +156,7 @@ class MerkleTree:
 
 
 async def _lock(connection: AsyncConnection, tenant: TenantId) -> None:
-    """Wait for other writers of this tree. On SQLite, whoever writes is alone anyway."""
+    """Wait for other writers of this tree. On SQLite a writer is alone anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(
             text("SELECT pg_advisory_xact_lock(:tree, hashtext(:tenant))"),
@@ -245,11 +244,11 @@ async def _leaves(
         )
         .order_by(leaves.c.leaf_index)
     )
-    return [leaf(entry_hash) for entry_hash in rows]
+    return [entry_leaf(entry_hash) for entry_hash in rows]
 
 
 async def _tree(
-    connection: AsyncConnection, tenant: TenantId, indexes: Sequence[int], size: int | None = None
+    connection: AsyncConnection, tenant: TenantId, indexes: Collection[int], size: int | None = None
 ) -> ChunkedTree:
     """The tree, by the leaves of the chunks that hold ``indexes``, and by the roots of others."""
     if size is None:
@@ -299,8 +298,3 @@ async def _rows_of(
         )
     )
     return {row.sequence: row for row in rows}
-
-
-def leaf(entry_hash: str) -> bytes:
-    """The leaf of the entry with this hash: what the tree holds is the entry's SHA-256."""
-    return leaf_hash(bytes.fromhex(entry_hash.removeprefix("sha256:")))

@@ -12,6 +12,7 @@ from sqlalchemy import Table, bindparam, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..attestation.hash_chain import sealed
 from ..domain.errors import AlreadyExists, ModelNotFound, VersionNotFound
 from ..domain.evidence import Evidence
 from ..domain.models import EntryKind, LedgerEntry, ModelMetadata, StageMove, VersionMetadata
@@ -20,7 +21,6 @@ from ..domain.stage_record import StageRecord
 from ..domain.stages import Stage
 from . import idempotency_keys, outbox, tables
 from .clock import ClockReading, LedgerClock
-from .hash_chain import sealed
 from .mappers import (
     Change,
     ModelRow,

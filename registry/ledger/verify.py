@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from ..attestation.hash_chain import ChainCheck
 from ..domain.errors import LedgerCorrupt
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
@@ -16,7 +17,6 @@ from ..domain.models import EntryKind, LedgerEntry, VersionMetadata
 from ..domain.promotion_policy import PromotionPolicy
 from ..domain.stage_record import StageRecord
 from ..domain.stages import Stage
-from .hash_chain import ChainCheck
 from .ledger import Ledger
 from .timeouts import MAINTENANCE
 from .unit_of_work import ModelUnitOfWork

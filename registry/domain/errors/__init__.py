@@ -23,9 +23,11 @@
     │   └── AlreadyExists           the thing is there, with other content
     ├── InvalidTransition           the stage table has no such edge
     ├── GateRefused                 the edge exists, its evidence does not
+    ├── UntrustedEvidence           no key that the policy trusts has signed the evidence
     ├── PermissionDenied            the actor's roles do not allow it
     ├── BundleCorrupt               files differ from the digest in the ledger
     ├── LedgerCorrupt               the hash chain is broken
+    ├── ProofRefused                a proof in a file does not show what it says
     ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
     │   └── ChangeInProgress        another change of the same model has not ended in time
     └── FrameworkUnavailable        supported framework that is not installed here
@@ -46,7 +48,7 @@ from .conflicts import (
     StaleModel,
     StaleProduction,
 )
-from .corruption import BundleCorrupt, LedgerCorrupt
+from .corruption import BundleCorrupt, LedgerCorrupt, ProofRefused
 from .invalid_input import (
     InvalidDataset,
     InvalidInput,
@@ -63,7 +65,7 @@ from .missing import (
     RunNotFound,
     VersionNotFound,
 )
-from .refusals import GateRefused, InvalidTransition, PermissionDenied
+from .refusals import GateRefused, InvalidTransition, PermissionDenied, UntrustedEvidence
 from .unavailability import BackendUnavailable, ChangeInProgress, FrameworkUnavailable
 
 __all__ = [
@@ -87,11 +89,13 @@ __all__ = [
     "NotFound",
     "OperationConflict",
     "PermissionDenied",
+    "ProofRefused",
     "RegistryError",
     "RunNotFound",
     "StaleModel",
     "StaleProduction",
     "UnknownFramework",
+    "UntrustedEvidence",
     "UntrustedModel",
     "VersionNotFound",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .base import RegistryError
@@ -38,3 +39,20 @@ class LedgerCorrupt(RegistryError):
 
     def details(self) -> dict[str, Any]:
         return {"sequence": self.sequence, "problem": self.problem}
+
+
+class ProofRefused(RegistryError):
+    """A proof does not show what it says. ``problems`` are all parts of it that do not hold, each
+    as a code and a sentence."""
+
+    code = "proof_refused"
+
+    def __init__(self, subject: str, problems: Iterable[tuple[str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            f"the proof of {subject} does not hold: "
+            + "; ".join(message for _, message in self.problems)
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {"problems": [{"code": code, "message": message} for code, message in self.problems]}

@@ -49,6 +49,24 @@ class GateRefused(RegistryError):
         }
 
 
+class UntrustedEvidence(RegistryError):
+    """The model's policy lists trusted keys, and none of them signed the evidence. Nothing was
+    recorded."""
+
+    code = "untrusted_evidence"
+
+    def __init__(self, evidence_id: str, reason: str) -> None:
+        super().__init__(
+            f"evidence {evidence_id!r} {reason}; nothing was recorded. Configure the gate's key "
+            "(MODEL_LIFECYCLE_GATE_KEY), or add its public half to the policy's trusted_keys"
+        )
+        self.evidence_id = evidence_id
+        self.reason = reason
+
+    def details(self) -> dict[str, Any]:
+        return {"evidence_id": self.evidence_id, "reason": self.reason}
+
+
 class PermissionDenied(RegistryError):
     """The actor's roles do not allow the action."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from support.golden import assert_golden
 
+from model_lifecycle.registry.attestation.hash_chain import GENESIS, sealed
 from model_lifecycle.registry.domain.authorization import Principal
 from model_lifecycle.registry.domain.commands import (
     AdoptVersion,
@@ -29,7 +30,6 @@ from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, Stage
 from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate, Stage
-from model_lifecycle.registry.ledger.hash_chain import GENESIS, sealed
 
 _AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 _DIGEST = "sha256:" + "ab" * 32

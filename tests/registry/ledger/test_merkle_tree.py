@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.pages import Pages
 
+from model_lifecycle.registry.attestation.hash_chain import entry_leaf
 from model_lifecycle.registry.attestation.merkle import (
     is_consistent,
     root_by_inclusion,
@@ -19,7 +19,7 @@ from model_lifecycle.registry.domain.errors import LedgerCorrupt
 from model_lifecycle.registry.domain.identifiers import ModelId
 from model_lifecycle.registry.ledger import merkle_tree
 from model_lifecycle.registry.ledger.engine import open_engine, writing
-from model_lifecycle.registry.ledger.merkle_tree import TreeProof, leaf
+from model_lifecycle.registry.ledger.merkle_tree import TreeProof
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +29,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merkle_tree, "_BATCH", 3)
 
 
-async def _prove(pages: Pages, **values: Any) -> TreeProof:
+async def _prove(pages: Pages) -> TreeProof:
     hashes = {entry.sequence: entry.hash for entry in await pages.entries()}
-    return await pages.ledger.tree.prove(pages.tenant, pages.model, hashes, **values)
+    return await pages.ledger.tree.prove(pages.tenant, pages.model, hashes)
 
 
 async def test_every_entry_is_a_leaf_under_the_root(pages: Pages) -> None:
@@ -42,11 +42,11 @@ async def test_every_entry_is_a_leaf_under_the_root(pages: Pages) -> None:
     proof = await _prove(pages)
 
     assert proof.head.size == len(entries) == 7
-    assert proof.head.root == root_hash([leaf(entry.hash) for entry in entries])
+    assert proof.head.root == root_hash([entry_leaf(entry.hash) for entry in entries])
     for entry in entries:
         index, path = proof.inclusion[entry.sequence]
         assert index == entry.sequence - 1
-        assert root_by_inclusion(leaf(entry.hash), index, 7, path) == proof.head.root
+        assert root_by_inclusion(entry_leaf(entry.hash), index, 7, path) == proof.head.root
 
 
 async def test_one_tree_has_the_entries_of_all_models_of_a_tenant(pages: Pages) -> None:
@@ -71,14 +71,14 @@ async def test_leaves_stay_where_they_are_when_the_tree_grows(pages: Pages) -> N
     await Pages(pages.ledger, pages.tenant, ModelId("other")).life()
     await pages.ledger.tree.extend(pages.tenant)
 
-    later = await _prove(pages, earlier=earlier.head.size)
+    later = await _prove(pages)
+    path = await pages.ledger.tree.consistency(pages.tenant, 7, later.head)
 
     assert later.head.size == 14
     assert {k: v[0] for k, v in later.inclusion.items()} == {
         k: v[0] for k, v in earlier.inclusion.items()
     }
-    assert later.consistency is not None
-    assert is_consistent(7, earlier.head.root, 14, later.head.root, later.consistency)
+    assert is_consistent(7, earlier.head.root, 14, later.head.root, path)
 
 
 async def test_two_processes_that_extend_a_tree_at_once_enter_each_entry_once(pages: Pages) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.pages import Pages
 from support.tampering import corruption, run_statements
 
+from model_lifecycle.registry.attestation.hash_chain import sealed
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger.engine import writing
-from model_lifecycle.registry.ledger.hash_chain import sealed
 from model_lifecycle.registry.ledger.mappers import entry_values
 from model_lifecycle.registry.ledger.stage_moves import apply_moves
 from model_lifecycle.registry.ledger.tables import entries

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from model_lifecycle.registry.attestation.hash_chain import GENESIS, sealed
 from model_lifecycle.registry.domain.models import (
     EntryKind,
     LedgerEntry,
@@ -21,7 +22,6 @@ from model_lifecycle.registry.domain.stage_record import StageRecord
 from model_lifecycle.registry.domain.stages import Stage
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import writing
-from model_lifecycle.registry.ledger.hash_chain import GENESIS, sealed
 from model_lifecycle.registry.ledger.mappers import entry_values, version_values
 
 BIG = "giant"

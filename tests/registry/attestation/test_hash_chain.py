@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_lifecycle.registry.attestation.hash_chain import GENESIS, ChainCheck, sealed
 from model_lifecycle.registry.domain.errors import LedgerCorrupt
 from model_lifecycle.registry.domain.models import EntryKind, LedgerEntry, StageMove
 from model_lifecycle.registry.domain.stages import Stage
-from model_lifecycle.registry.ledger.hash_chain import GENESIS, ChainCheck, sealed
 
 LENGTH = 5
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..domain.canonical_json import digest
 from ..domain.errors import LedgerCorrupt
 from ..domain.models import LedgerEntry
+from .merkle import leaf_hash
 
 #: What the first entry of every model names as the hash before it.
 GENESIS = "sha256:" + "0" * 64
@@ -15,6 +16,11 @@ GENESIS = "sha256:" + "0" * 64
 def sealed(entry: LedgerEntry) -> LedgerEntry:
     """``entry`` with its hash."""
     return replace(entry, hash=digest(entry.content(), field="entry"))
+
+
+def entry_leaf(entry_hash: str) -> bytes:
+    """The leaf of the entry with this hash in its tenant's tree: it holds the entry's SHA-256."""
+    return leaf_hash(bytes.fromhex(entry_hash.removeprefix("sha256:")))
 
 
 class ChainCheck:

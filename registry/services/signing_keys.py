@@ -1,0 +1,51 @@
+"""The keys that a registry signs with; each is loaded at its first use."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..attestation.keys import SigningKey, check_key_file, load_signing_key
+from ..domain.errors import InvalidInput
+from ..settings import PREFIX, Settings
+
+
+class SigningKeys:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loaded: dict[str, SigningKey] = {}
+
+    def check(self) -> None:
+        """Raise :class:`InvalidInput` if a setting names a file that holds no private key: an
+        evaluation should not run for an hour and then not be signed."""
+        for field in ("gate_key", "ledger_key", "bundle_key"):
+            uri = getattr(self._settings, field)
+            if uri:
+                check_key_file(uri, field=field)
+
+    async def gate(self) -> SigningKey | None:
+        """The key that signs evidence; None where none is configured. Raises InvalidInput for a
+        key that cannot be used, FrameworkUnavailable where the packages are not installed."""
+        return await self._load("gate_key", self._settings.gate_public_key)
+
+    async def ledger(self) -> SigningKey:
+        """The key that signs heads of proofs. Raises as :meth:`gate`, and InvalidInput where none
+        is configured."""
+        key = await self._load("ledger_key", self._settings.ledger_public_key)
+        if key is None:
+            raise InvalidInput(
+                f"a proof needs a key that signs its head: set {PREFIX}LEDGER_KEY to the path of a "
+                "PEM file, made with: openssl genpkey -algorithm ed25519 -out ledger.pem",
+                field="ledger_key",
+            )
+        return key
+
+    async def _load(self, field: str, public_key: str) -> SigningKey | None:
+        uri = getattr(self._settings, field)
+        if not uri:
+            return None
+        if field not in self._loaded:
+            # Packages are imported and files read; a KMS may be asked.
+            self._loaded[field] = await asyncio.to_thread(
+                load_signing_key, uri, public_key or None, field=field
+            )
+        return self._loaded[field]
