@@ -32,7 +32,7 @@ _MEANINGS = {
     ExitCode.CONFLICT: "conflict: somebody else was first; read again, then decide again",
     ExitCode.PERMISSION_DENIED: "permission denied",
     ExitCode.UNAVAILABLE: "a backend does not answer; repeat with the same operation id",
-    ExitCode.DAMAGE: "damage: ledger or bundle altered, or `reconcile` could not heal",
+    ExitCode.DAMAGE: "damage: ledger, bundle or proof altered, or `reconcile` could not heal",
 }
 
 #: From the error tree's branches; an error has the code of its nearest ancestor here.
@@ -42,10 +42,12 @@ _OF_ERRORS: dict[type[errors.RegistryError], ExitCode] = {
     errors.Conflict: ExitCode.CONFLICT,
     errors.InvalidTransition: ExitCode.REFUSED,
     errors.GateRefused: ExitCode.REFUSED,
+    errors.UntrustedEvidence: ExitCode.REFUSED,
     errors.PermissionDenied: ExitCode.PERMISSION_DENIED,
     errors.BackendUnavailable: ExitCode.UNAVAILABLE,
     errors.BundleCorrupt: ExitCode.DAMAGE,
     errors.LedgerCorrupt: ExitCode.DAMAGE,
+    errors.ProofRefused: ExitCode.DAMAGE,
     errors.FrameworkUnavailable: ExitCode.BAD_INPUT,
 }
 

@@ -46,10 +46,12 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.AlreadyExists: 409,
     errors.InvalidTransition: 409,
     errors.GateRefused: 409,
+    errors.UntrustedEvidence: 409,
     errors.PermissionDenied: 403,
     # The caller can choose another version; the damage itself concerns the operator of the stores.
     errors.BundleCorrupt: 409,
     errors.LedgerCorrupt: 500,
+    errors.ProofRefused: 500,
     errors.BackendUnavailable: 503,
     errors.ChangeInProgress: 503,
     errors.FrameworkUnavailable: 501,

@@ -46,6 +46,15 @@ CheckName = Annotated[
     ),
 ]
 
+PublicKey = Annotated[
+    str,
+    Field(
+        description="A public key as PEM, Ed25519 for example.",
+        max_length=2100,
+        pattern=r"^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n?$",
+    ),
+]
+
 _FORCE_NEEDS_A_REASON = {
     "if": {"properties": {"force": {"const": True}}, "required": ["force"]},
     "then": {
@@ -143,6 +152,13 @@ class PolicyDocument(Strict):
     evidence_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
     require_onnx: bool = False
     required_checks: Annotated[list[CheckName], Field(max_length=100)] = Field(default_factory=list)
+    trusted_keys: Annotated[
+        list[PublicKey],
+        Field(
+            max_length=100,
+            description="With any, evidence is recorded, and counts, only with a signature of one.",
+        ),
+    ] = Field(default_factory=list)
 
 
 class SetPolicy(Strict):
@@ -184,6 +200,13 @@ class RecordEvidence(Strict):
     report_uri: (
         Annotated[str, Field(max_length=2000, json_schema_extra={"pattern": r"^[ -~]*$"})] | None
     ) = None
+    envelope: Annotated[
+        Document | None,
+        Field(
+            description="The gate's signed statement about this evidence: an in-toto statement in "
+            "a DSSE envelope. Left out, the service signs, if it has a key."
+        ),
+    ] = None
 
     def evidence(self) -> Evidence:
         return Evidence(**dict(self))

@@ -72,6 +72,7 @@ LIFECYCLE: dict[str, Any] = {
                 "require_approval": {"type": "boolean"},
                 "evidence_max_age_days": {"type": "number", "exclusiveMinimum": 0},
                 "required_checks": {"type": "array", "items": {"type": "string"}},
+                "trusted_keys": {"type": "array", "items": {"type": "string"}},
             },
         },
         "approval": {

@@ -8,8 +8,9 @@ public key. Nothing here is imported before a key is used, and no error shows a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,11 @@ class PublicKey:
         from securesystemslib.signer import SSlibKey
 
         try:
-            return cls(SSlibKey.from_crypto(load_pem_public_key(parse_public_key(pem).encode())))
+            return cls(
+                SSlibKey.from_crypto(
+                    load_pem_public_key(parse_public_key(pem, field=field).encode())
+                )
+            )
         except (ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
                 f"{field} is no public key that can be used ({error}); give an Ed25519 key as PEM, "
@@ -128,8 +133,10 @@ def check_key_file(uri: str, *, field: str) -> None:
         raise InvalidInput(f"the file in {field} is no private key in PEM", field=field)
 
 
-def trusted_keys(pems: Iterable[str]) -> tuple[PublicKey, ...]:
-    """The keys that a policy lists. Raises :class:`InvalidInput`."""
+@lru_cache(maxsize=128)
+def trusted_keys(pems: tuple[str, ...]) -> tuple[PublicKey, ...]:
+    """The keys that a policy lists. Blocking at the first use of any key: packages are imported.
+    Raises :class:`InvalidInput`."""
     return tuple(PublicKey.from_pem(pem, field="policy.trusted_keys") for pem in pems)
 
 

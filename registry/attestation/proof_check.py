@@ -210,17 +210,20 @@ def _inclusion_problems(
         field = f"proof.inclusion[{place}]"
         try:
             sequence, index = int(item["sequence"]), int(item["leaf_index"])
-            path = _path(item["path"])
-            leaf = entry_leaf(entries[sequence].hash)
-            reached = root_by_inclusion(leaf, index, int(str(size)), path)
+            path, tree_size = _path(item["path"]), int(str(size))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"{field} cannot be read: {error!s:.100}", field=field) from None
+        proven.add(sequence)
+        if sequence not in entries:
+            yield "entry_missing", f"entry {sequence} is missing, and has a path to the root"
+            continue
+        leaf = entry_leaf(entries[sequence].hash)
+        reached = root_by_inclusion(leaf, index, tree_size, path)
         if reached is None or reached.hex() != root:
             yield (
                 "inclusion_failed",
                 f"the path of entry {sequence} does not lead to the root that the head names",
             )
-        proven.add(sequence)
     for entry in content.own_entries:
         if entry.sequence not in proven:
             yield "inclusion_missing", f"entry {entry.sequence} has no path to the root"

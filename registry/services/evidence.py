@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -9,15 +10,19 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ..artifacts.protocol import ArtifactStore
+from ..attestation.envelope import read_statement, sign
+from ..attestation.keys import SigningKey, trusted_keys
+from ..attestation.verdict_statement import check_statement, untrusted, verdict_statement
 from ..domain import artifact_paths, identifiers
 from ..domain.authorization import Action, Principal, principal, require
-from ..domain.canonical_json import canonical_json
+from ..domain.canonical_json import canonical_json, digest_bytes
 from ..domain.commands import RecordEvidence
 from ..domain.errors import (
     AlreadyExists,
     ArtifactNotFound,
     InvalidInput,
     InvalidTransition,
+    UntrustedEvidence,
 )
 from ..domain.evidence import (
     CLOCK_TOLERANCE,
@@ -36,7 +41,8 @@ from ..ledger.clock import ClockReading
 from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Backends
 from .projection.projection import Projection
-from .transitions import subject
+from .signing_keys import SigningKeys
+from .transitions import baseline_digests, subject
 from .write_operation import Response, WriteOperation
 
 _MAX_SUMMARY = 64 * 1024
@@ -51,9 +57,10 @@ _IN_REPORT = (
 
 
 class EvidenceService:
-    def __init__(self, backends: Backends, projection: Projection) -> None:
+    def __init__(self, backends: Backends, projection: Projection, keys: SigningKeys) -> None:
         self._backends = backends
         self._projection = projection
+        self._keys = keys
 
     async def record_evidence(
         self,
@@ -75,7 +82,9 @@ class EvidenceService:
             model_id=model,
             evidence=_checked(evidence, tenant, model, number, self._backends.ledger.clock()),
         )
-        return await _EvidenceRecording(self._backends, self._projection, command, number).execute()
+        return await _EvidenceRecording(
+            self._backends, self._projection, self._keys, command, number
+        ).execute()
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
@@ -90,10 +99,11 @@ class EvidenceService:
             except InvalidTransition as error:
                 missing = (Missing(error.code, str(error)),)
             else:
+                evidence = await work.evidence(number)
                 _, missing = judge_evidence(
                     required,
-                    subject(work, metadata),
-                    await work.evidence(number),
+                    await subject(work, metadata, evidence),
+                    evidence,
                     now=work.clock.deadline,
                 )
             production = work.model.production_version
@@ -109,15 +119,47 @@ class _EvidenceRecording(WriteOperation[Evidence]):
     is_projected: ClassVar[bool] = False
 
     def __init__(
-        self, backends: Backends, projection: Projection, command: RecordEvidence, number: int
+        self,
+        backends: Backends,
+        projection: Projection,
+        keys: SigningKeys,
+        command: RecordEvidence,
+        number: int,
     ) -> None:
         super().__init__(backends, projection, command, operation_id=None)
         self._command = command
+        self._keys = keys
         self._number = number
         self._origin = Origin.EXTERNAL
+        self._report_digest: str | None = None
+        self._envelope = command.evidence.envelope
 
     async def prepare(self) -> None:
-        self._origin = await _origin(self.backends.artifacts, self._command.evidence)
+        self._origin, self._report_digest = await _report(
+            self.backends.artifacts, self._command.evidence
+        )
+        if self._envelope is None:
+            key = await self._keys.gate()
+            if key is not None:
+                self._envelope = await self._sign(key)
+
+    async def _sign(self, key: SigningKey) -> dict[str, Any] | None:
+        """The gate's statement, signed outside of the lock: a KMS answers over the network. None
+        where the version does not exist, which the change reports."""
+        item, read = self._command.evidence, self.backends.ledger.read
+        state = await read.promotion(self.tenant, self.model, self._number)
+        if state is None:
+            return None
+        baseline = state.versions.get(item.baseline) if item.baseline is not None else None
+        if baseline is None and item.baseline is not None:
+            baseline = await read.version(self.tenant, self.model, item.baseline)
+        content = verdict_statement(
+            item,
+            epoch=state.model.epoch,
+            baseline_digest=baseline.bundle_digest if baseline else None,
+            report_digest=self._report_digest,
+        )
+        return await asyncio.to_thread(sign, content, key)
 
     async def find_response(self, work: ModelUnitOfWork) -> Response | None:
         item = self._command.evidence
@@ -148,9 +190,31 @@ class _EvidenceRecording(WriteOperation[Evidence]):
             epoch=work.model.epoch,
             position=1 + max((other.position for other in others), default=0),
             origin=self._origin,
+            envelope=self._envelope,
         )
+        await self._check_signature(work, recorded)
         await work.add_evidence(recorded)
         return recorded
+
+    async def _check_signature(self, work: ModelUnitOfWork, item: Evidence) -> None:
+        """Return if the evidence says what was signed, and a key signed it that the policy trusts,
+        where the policy lists any. Raises InvalidInput and UntrustedEvidence."""
+        pems = work.model.policy.trusted_keys
+        if item.envelope is None and not pems:
+            return
+        digests = await baseline_digests(work, item.baseline)
+        if item.envelope is not None:
+            check_statement(
+                item,
+                epoch=item.epoch,
+                baseline_digest=digests.get(item.baseline or 0),
+                report_digest=self._report_digest,
+            )
+        since = work.record(self._number).evidence_since
+        keys = await asyncio.to_thread(trusted_keys, pems) if pems else ()
+        reasons = untrusted([item], keys, digests, evidence_since=since)
+        if reasons:
+            raise UntrustedEvidence(item.evidence_id, reasons[item.evidence_id])
 
     def response(self, result: Evidence) -> dict[str, Any]:
         return {"evidence_id": result.evidence_id}
@@ -166,9 +230,9 @@ class _EvidenceRecording(WriteOperation[Evidence]):
         return recorded
 
 
-async def _origin(artifacts: ArtifactStore, item: Evidence) -> Origin:
+async def _report(artifacts: ArtifactStore, item: Evidence) -> tuple[Origin, str | None]:
     """Whether the evidence is the gate's own: its report lies in the gate's place in the
-    artifact store, and says the same.
+    artifact store, and says the same; and the report's digest.
 
     Raises :class:`InvalidInput` where the report says something else.
     """
@@ -181,13 +245,12 @@ async def _origin(artifacts: ArtifactStore, item: Evidence) -> Origin:
         "",
     )
     if path is None or not path.startswith(home) or item.gate not in _JUDGING_GATES:
-        return Origin.EXTERNAL
+        return Origin.EXTERNAL, None
     try:
-        report = json.loads(
-            await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
-        )
+        data = await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
+        report = json.loads(data)
     except (ArtifactNotFound, ValueError):
-        return Origin.EXTERNAL
+        return Origin.EXTERNAL, None
     content = item.content()
     for name in _IN_REPORT:
         recorded = report.get(name) if isinstance(report, dict) else None
@@ -197,7 +260,7 @@ async def _origin(artifacts: ArtifactStore, item: Evidence) -> Origin:
                 f"{item.report_uri} has {recorded!r:.100}; record what the report says",
                 field=f"evidence.{name}",
             )
-    return Origin.GATE
+    return Origin.GATE, digest_bytes(data)
 
 
 def _after(clock: ClockReading, others: list[Evidence]) -> datetime:
@@ -256,15 +319,22 @@ def _checked(evidence: Any, tenant: str, model: str, version: int, now: datetime
                 f"evidence.{name} must be like sha256:<64 hexadecimal digits>",
                 field=f"evidence.{name}",
             )
+    if item.envelope is not None:
+        _check_size(item.envelope, "envelope")
+        read_statement(item.envelope, field="evidence.envelope")
     if item.report_uri is not None:
         validate_text(item.report_uri, field="evidence.report_uri")
     if not isinstance(item.summary, dict):
         raise InvalidInput("evidence.summary must be an object", field="evidence.summary")
-    size = len(canonical_json(item.summary, field="evidence.summary"))
+    _check_size(item.summary, "summary")
+    return item
+
+
+def _check_size(value: Any, name: str) -> None:
+    size = len(canonical_json(value, field=f"evidence.{name}"))
     if size > _MAX_SUMMARY:
         raise InvalidInput(
-            f"the evidence's summary is {size} bytes, at most {_MAX_SUMMARY} are kept; "
+            f"the evidence's {name} is {size} bytes, at most {_MAX_SUMMARY} are kept; "
             "put the rest into the report",
-            field="evidence.summary",
+            field=f"evidence.{name}",
         )
-    return item

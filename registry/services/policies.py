@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..attestation.keys import trusted_keys
 from ..domain import identifiers
 from ..domain.authorization import Action, require
 from ..domain.commands import SetPolicy
@@ -27,6 +29,8 @@ class PolicyService:
         ``ModelRegistry.set_policy`` does."""
         require(command.actor, Action.SET_POLICY)
         policy = self._backends.complete_policy(command.policy)
+        if policy.trusted_keys:
+            await asyncio.to_thread(trusted_keys, policy.trusted_keys)
         return await _PolicyChange(
             self._backends, self._projection, command, operation_id, policy
         ).execute()

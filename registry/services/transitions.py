@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+
+from ..attestation.keys import trusted_keys
+from ..attestation.verdict_statement import untrusted
 from ..domain.authorization import Action, require
 from ..domain.commands import MoveStage, RollBack
-from ..domain.errors import GateRefused, StaleModel
-from ..domain.evidence import Subject, judge_evidence
+from ..domain.errors import GateRefused, StaleModel, VersionNotFound
+from ..domain.evidence import Evidence, Subject, judge_evidence
 from ..domain.models import ONNX_PARITY, EntryKind, ModelMetadata, StageMove, VersionMetadata
 from ..domain.preconditions import check_expected
 from ..domain.stages import TRANSITIONS, Cause, Stage, requirement
@@ -100,10 +105,11 @@ class Transition(StageChange):
         required = requirement(version.stage, target)
         if required.reason:
             require_reason(command.reason, f"moving a version from {version.stage} to {target}")
+        recorded = await work.evidence(number) if required.any_gate else []
         evidence, missing = judge_evidence(
             required,
-            subject(work, version),
-            await work.evidence(number) if required.any_gate else (),
+            await subject(work, version, recorded),
+            recorded,
             now=work.clock.deadline,
         )
         if missing and not command.force:
@@ -122,19 +128,36 @@ class Transition(StageChange):
         )
 
 
-def subject(work: ModelUnitOfWork, version: VersionMetadata) -> Subject:
-    """What evidence has to be about to move this version now. The unit of work has read the
+async def subject(
+    work: ModelUnitOfWork, version: VersionMetadata, evidence: Collection[Evidence]
+) -> Subject:
+    """What ``evidence`` has to be about to move this version now. The unit of work has read the
     version."""
+    model, since = work.model, work.record(version.version).evidence_since
+    pems = model.policy.trusted_keys if evidence else ()
+    keys = await asyncio.to_thread(trusted_keys, pems) if pems else ()
+    digests = await baseline_digests(work, model.production_version) if keys else {}
     return Subject(
         tenant_id=version.tenant_id,
         model_id=version.model_id,
         version=version.version,
         bundle_digest=version.bundle_digest,
-        production=work.model.production_version,
-        policy_fingerprint=work.model.policy_fingerprint,
-        max_age=work.model.policy.max_age,
-        approval_required=work.model.policy.require_approval,
-        onnx_missing=work.model.policy.require_onnx and ONNX_PARITY not in version.tags,
-        evidence_since=work.record(version.version).evidence_since,
-        required_checks=work.model.policy.required_checks,
+        production=model.production_version,
+        policy_fingerprint=model.policy_fingerprint,
+        max_age=model.policy.max_age,
+        approval_required=model.policy.require_approval,
+        onnx_missing=model.policy.require_onnx and ONNX_PARITY not in version.tags,
+        evidence_since=since,
+        required_checks=model.policy.required_checks,
+        untrusted=untrusted(evidence, keys, digests, evidence_since=since),
     )
+
+
+async def baseline_digests(work: ModelUnitOfWork, baseline: int | None) -> dict[int, str]:
+    """The bundle digest of the version that evidence compares with; empty where there is none."""
+    if baseline is None:
+        return {}
+    try:
+        return {baseline: (await work.version(baseline)).bundle_digest}
+    except VersionNotFound:
+        return {}
