@@ -13,6 +13,7 @@ from .commands import (
     history,
     maintenance,
     policy,
+    proofs,
     recompute,
     report,
     serve,
@@ -56,6 +57,8 @@ app.command(rich_help_panel=_CHANGE)(transitions.delete)
 app.command(rich_help_panel=_CHANGE)(policy.policy)
 app.command(rich_help_panel=_MAINTENANCE)(verify.verify)
 app.command(rich_help_panel=_MAINTENANCE)(recompute.recompute)
+app.command(rich_help_panel=_MAINTENANCE)(proofs.export_proof)
+app.command(rich_help_panel=_MAINTENANCE)(proofs.verify_proof)
 app.command(rich_help_panel=_MAINTENANCE)(maintenance.reconcile)
 app.add_typer(database, name="db", rich_help_panel=_MAINTENANCE)
 app.add_typer(keys, name="keys", rich_help_panel=_MAINTENANCE)

@@ -17,15 +17,15 @@ COMPLETE = {
     "model_lifecycle.registry": """
         ANY Evidence ExperimentRecord Gate LedgerEntry ModelMetadata ModelRegistry Predictor
         Principal PromotionPolicy Readiness Role RunRecord Settings Stage TrainedModel
-        Verdict VersionMetadata open_registry run_sync
+        Verdict VersionMetadata open_registry run_sync verify_proof
     """,
     "model_lifecycle.registry.domain.errors": """
         AlreadyExists ArtifactNotFound BackendUnavailable BundleCorrupt ChangeInProgress
         Conflict EvidenceNotFound ExperimentNotFound FrameworkUnavailable GateRefused
         InvalidDataset InvalidInput InvalidName InvalidTransition LedgerCorrupt
         ModelNotFound NoEarlierProduction NotFound OperationConflict PermissionDenied
-        RegistryError RunNotFound StaleModel StaleProduction UnknownFramework UntrustedModel
-        VersionNotFound
+        ProofRefused RegistryError RunNotFound StaleModel StaleProduction UnknownFramework
+        UntrustedEvidence UntrustedModel VersionNotFound
     """,
     "model_lifecycle.registry.administration": """
         ApiKey ApiKeys ledger_file upgrade_ledger
