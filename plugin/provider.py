@@ -101,6 +101,23 @@ def _connection_type() -> dict[str, Any]:
                 "Types beyond the reviewed list that a skops payload may hold, by full name, "
                 "separated by commas",
             ),
+            "gate_key": _text(
+                "Gate key",
+                "Path of the private key in PEM, or URI of a key in a KMS, that signs evidence",
+            ),
+            "gate_public_key": _text(
+                "Gate public key", "Path of its public half, for a key in a KMS"
+            ),
+            "ledger_key": _text(
+                "Ledger key", "Path or KMS URI of the private key that signs proofs of versions"
+            ),
+            "ledger_public_key": _text(
+                "Ledger public key", "Path of its public half, for a key in a KMS"
+            ),
+            "bundle_key": _text(
+                "Bundle key",
+                "Path of the ECDSA private key in PEM that signs bundles (OpenSSF Model Signing)",
+            ),
             "roles": _text(
                 "Roles",
                 "What Airflow's tasks may do: contributor, gatekeeper, promoter, admin, viewer, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
@@ -39,6 +40,14 @@ EvidenceId = Annotated[
 Format = Annotated[
     Literal["html", "json"] | None,
     Query(description="`html` or `json`; without it, what Accept prefers, and HTML for browsers."),
+]
+Since = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=2**53,
+        description="The size of the tree in an earlier proof, with which this one has to begin.",
+    ),
 ]
 
 
@@ -92,6 +101,27 @@ async def read_training_log(
     """The log of the version's training run; 404 where none was logged. Role: any."""
     content = await registry.read_training_log(caller.tenant_id, model_id, version)
     return file_response(request, content, "text/plain; charset=utf-8")
+
+
+@router.get(
+    "/models/{model_id}/versions/{version}/proof",
+    operation_id="export_proof",
+    response_class=Response,
+    responses=documents("application/json"),
+)
+async def export_proof(
+    request: Request,
+    model_id: ModelId,
+    version: VersionPath,
+    caller: Reader,
+    registry: Registry,
+    since: Since = None,
+) -> Response:
+    """The version's signed record, which `model-lifecycle verify-proof` checks without the
+    registry: entries, evidence, policy, paths into the tenant's Merkle tree, and a signed head; 422
+    where the service has no key. Role: any."""
+    proof = await registry.export_proof(caller.tenant_id, model_id, version, since=since)
+    return file_response(request, json.dumps(proof).encode(), "application/json")
 
 
 def _preferred_format(request: Request) -> Literal["html", "json"]:

@@ -78,7 +78,7 @@ def _sentence(content: ProofContent) -> str:
     if entry.forced:
         basis = "by force, with requirements waived"
     elif grounds:
-        basis = f"on {' and '.join(grounds)}"
+        basis = f"on {_listed(grounds)}"
     else:
         basis = "without evidence, as this move needs none"
     return f"{entry.actor} moved it to {stage} on {when}, {basis}."
@@ -89,9 +89,17 @@ def _move(entry: LedgerEntry, content: ProofContent) -> StageMove:
 
 
 def _grounds(entry: LedgerEntry, content: ProofContent) -> list[dict[str, Any]]:
-    """The evidence about the version on which the entry stands."""
-    own = {item.evidence_id for item in _own_evidence(content)}
-    return [dict(item) for item in entry.evidence if item.get("evidence_id") in own]
+    """The evidence about the version on which the entry stands, a check by its name."""
+    own = {item.evidence_id: item for item in _own_evidence(content)}
+    used = [own[item["evidence_id"]] for item in entry.evidence if item["evidence_id"] in own]
+    return [
+        {
+            "gate": item.check or item.gate.value,
+            "verdict": item.verdict.value,
+            "sentence": item.summary.get("sentence"),
+        }
+        for item in used
+    ]
 
 
 def _decision(
@@ -101,7 +109,6 @@ def _decision(
     what = _KINDS.get(entry.kind, "Moved")
     if move.source is Stage.PRODUCTION and entry.production not in (None, move.version):
         what = f"Replaced by version {entry.production}"
-    sentences = {item.evidence_id: item.summary.get("sentence") for item in _own_evidence(content)}
     fingerprint = _policy_at(content, entry.sequence).fingerprint
     return {
         "sequence": entry.sequence,
@@ -113,10 +120,7 @@ def _decision(
         "reason": entry.reason,
         "forced": entry.forced,
         "waived": [str(item.get("message")) for item in entry.detail.get("waived", ())],
-        "grounds": [
-            {**item, "sentence": sentences.get(item["evidence_id"])}
-            for item in _grounds(entry, content)
-        ],
+        "grounds": _grounds(entry, content),
         "policy": policies[fingerprint]["label"],
     }
 
@@ -206,6 +210,11 @@ def _rules(policy: PromotionPolicy) -> list[dict[str, Any]]:
             else "Evidence has to be signed by the trusted key."
         )
     return [*rules, {"title": "in general", "lines": general}]
+
+
+def _listed(names: list[str]) -> str:
+    """The names as words of a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _time(at: datetime) -> str:

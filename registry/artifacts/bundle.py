@@ -18,7 +18,7 @@ from model_lifecycle.registry.domain.errors import (
 )
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
-from .bundle_verification import LEFT_BY_LOADING, WRITTEN, verify_bundle
+from .bundle_verification import BESIDE, WRITTEN, verify_bundle
 from .checksums import Checksum, content_of, content_of_file, folder_files
 from .manifest import FileEntry, Manifest
 from .protocol import BACKEND, ArtifactStore
@@ -67,7 +67,7 @@ async def write_bundle(
         # Another attempt of the same registration may be here as well, and may have stored its
         # extras: they are the same as ours, the source's files of that name are not.
         _, contents = await run_concurrently(
-            store.copy_folder(source_path, folder, without={*extra, *LEFT_BY_LOADING}),
+            store.copy_folder(source_path, folder, without={*extra, *BESIDE}),
             asyncio.to_thread(_hashed, sources),
         )
     manifest = Manifest(
@@ -80,7 +80,7 @@ async def write_bundle(
     written = None if empty else await _written(store, folder, manifest)
     if written is None:
         if not empty and source_path is not None:
-            await store.copy_folder(source_path, folder, without={*extra, *LEFT_BY_LOADING})
+            await store.copy_folder(source_path, folder, without={*extra, *BESIDE})
         revisions = await _complete(store, folder, sources, contents)
         if not empty or source_path is not None:
             await _remove_others(store, folder, manifest)
@@ -92,6 +92,15 @@ async def write_bundle(
         except AlreadyExists:
             written = await _written(store, folder, manifest)
     return _bundle(store, folder, written or manifest)
+
+
+async def write_bundle_signature(
+    store: ArtifactStore, tenant: TenantId, model: ModelId, version: int, data: bytes
+) -> None:
+    """Store the signature of a bundle beside its files: it covers the manifest, and so cannot be
+    in it. The last signature counts."""
+    folder = artifact_paths.bundle(tenant, model, version)
+    await store.put_bytes(f"{folder}/{artifact_paths.BUNDLE_SIGNATURE}", data)
 
 
 async def stored_bundle(
@@ -116,7 +125,7 @@ async def stored_bundle(
     payload = {
         name: FileEntry.of(content) for name, content in sources.items() if name not in WRITTEN
     }
-    beside = WRITTEN | LEFT_BY_LOADING
+    beside = WRITTEN | BESIDE
     same = {name: entry for name, entry in manifest.files.items() if name not in beside}
     owner = (manifest.tenant_id, manifest.model_id, manifest.version, manifest.framework)
     if owner != (tenant, model, version, framework) or same != payload:
@@ -128,7 +137,7 @@ async def stored_bundle(
 def _sources(folder: Path, extra: Mapping[str, bytes]) -> dict[str, bytes | Path]:
     """The files to store by name: a local file each, or bytes in memory."""
     sources: dict[str, bytes | Path] = {
-        name: file for name, file in folder_files(folder).items() if name not in LEFT_BY_LOADING
+        name: file for name, file in folder_files(folder).items() if name not in BESIDE
     }
     sources |= {checked_path(name): data for name, data in extra.items()}
     if artifact_paths.MANIFEST in sources:

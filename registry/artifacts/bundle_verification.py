@@ -17,9 +17,8 @@ from .protocol import ArtifactStore, StoredFile
 
 #: What the registry writes into a bundle beside the files of the model.
 WRITTEN = frozenset({artifact_paths.MODEL_CARD, artifact_paths.REQUIREMENTS})
-#: What MLflow itself writes beside a model that it loads by name from a local folder: which name
-#: and number it was loaded by. It is no part of the model.
-LEFT_BY_LOADING = frozenset({"registered_model_meta"})
+#: Files in a bundle's folder that are no part of it.
+BESIDE = artifact_paths.BESIDE_BUNDLE
 
 
 async def read_manifest(
@@ -137,7 +136,7 @@ def _contents(folder: Path) -> dict[str, FileEntry | None]:
 
 def _compare(files: Mapping[str, FileEntry], actual: Mapping[str, FileEntry | None]) -> None:
     """Raise :class:`InvalidInput`, which names the first file that is not as in ``files``."""
-    beside = {artifact_paths.MANIFEST, *LEFT_BY_LOADING} - set(files)
+    beside = {artifact_paths.MANIFEST, *BESIDE} - set(files)
     for name in sorted({*files, *actual} - beside):
         if name not in files:
             raise InvalidInput(f"{name} was added", field=name)

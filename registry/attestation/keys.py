@@ -21,7 +21,8 @@ from ..domain.promotion_policy import parse_public_key
 if TYPE_CHECKING:
     from securesystemslib.signer import Signature, Signer, SSlibKey
 
-_INSTALL = 'pip install "airflow-provider-model-lifecycle[signing]"'
+#: The command that installs what signs and verifies.
+INSTALL = 'pip install "airflow-provider-model-lifecycle[signing]"'
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def require_signing() -> None:
     """Return if the packages that sign and verify are installed. Raises
     :class:`FrameworkUnavailable`, with the line that installs them."""
     if find_spec("securesystemslib") is None:
-        raise FrameworkUnavailable("signing", _INSTALL)
+        raise FrameworkUnavailable("signing", INSTALL)
 
 
 def _load_by_uri(uri: str, public_key: str | None, field: str) -> SigningKey:

@@ -7,6 +7,13 @@ from datetime import datetime
 from .identifiers import ModelId, TenantId
 
 MANIFEST = "manifest.json"
+#: The bundle's signature in the OpenSSF Model Signing format.
+BUNDLE_SIGNATURE = "bundle.sig"
+#: What MLflow itself writes beside a model that it loads by name from a local folder: which name
+#: and number it was loaded by.
+LOADED_MODEL_META = "registered_model_meta"
+#: Files in a bundle's folder that are no part of the bundle.
+BESIDE_BUNDLE = frozenset({BUNDLE_SIGNATURE, LOADED_MODEL_META})
 ONNX_MODEL = "model.onnx"
 MODEL_CARD = "model_card.md"
 REQUIREMENTS = "requirements.txt"

@@ -17,6 +17,7 @@ from support.command_line import Answer, Installation, Run
 from support.golden import assert_golden, stable
 from support.registry_fixture import RegistryFixture
 from support.reports import stored_report
+from support.signing_keys import make_key
 
 from model_lifecycle.cli.main import app
 from model_lifecycle.gates.report import GateReport, MetricRow
@@ -29,8 +30,8 @@ TENANT, MODEL = "golden", "churn"
 #: Values that are new at each run: of the clock, of MLflow's ids, and what is computed from them.
 VARYING = frozenset(
     {
-        *("at", "created_at", "updated_at", "recorded_at", "expires_at", "revoked_at"),
-        *("hash", "previous_hash", "bundle_digest", "digest", "policy_fingerprint"),
+        *("at", "created_at", "updated_at", "recorded_at", "expires_at", "revoked_at", "signed_at"),
+        *("hash", "previous_hash", "bundle_digest", "digest", "policy_fingerprint", "root_hash"),
         *("run_id", "logged_model_id", "key", "key_id", "migration"),
     }
 )
@@ -107,7 +108,9 @@ def golden(installation: Installation, run: Run, monkeypatch: pytest.MonkeyPatch
     return tenant
 
 
-def test_the_answers_in_json_stay(golden: Installation, run: Run, tmp_path: Path) -> None:
+def test_the_answers_in_json_stay(
+    golden: Installation, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One session with each command that can answer in JSON; programs read these documents."""
     policy, report = tmp_path / "policy.json", tmp_path / "report.json"
     policy.write_text(POLICY)
@@ -135,6 +138,10 @@ def test_the_answers_in_json_stay(golden: Installation, run: Run, tmp_path: Path
     session("history", MODEL)
     session("production", MODEL)
     session("verify", MODEL, "--files")
+    proof = tmp_path / "proof.json"
+    monkeypatch.setenv("MODEL_LIFECYCLE_LEDGER_KEY", str(make_key(tmp_path).private))
+    session("export-proof", MODEL, 1, "--output", proof)
+    session("verify-proof", proof)
     session("recompute", report, "--no-traffic")
     session("reconcile")
     session("show", "unknown", code=3)

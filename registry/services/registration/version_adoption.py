@@ -26,7 +26,12 @@ from ..write_operation import Response
 from .model_sources import Source, Sources
 from .plan import RegistrationPlan, version_plan
 from .registration_request import VersionDescription
-from .version_bundle import check_model_folder, write_version_bundle
+from .version_bundle import (
+    check_model_folder,
+    load_bundle_signer,
+    sign_version_bundle,
+    write_version_bundle,
+)
 from .version_creation import PreparedVersion, VersionCreation
 from .version_registration import complete_plan
 
@@ -99,6 +104,8 @@ class VersionAdoption(VersionCreation):
             bundle = bundle or await write_version_bundle(
                 artifacts, self.tenant, self.model, number, plan, source, saved, folder
             )
+        signer = await load_bundle_signer(self.backends.settings)
+        await sign_version_bundle(artifacts, signer, self.tenant, self.model, number, bundle)
         self.prepared = PreparedVersion(number, plan, source, saved, bundle)
         return None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...artifacts.bundle import Bundle, write_bundle
+from ...artifacts.bundle import Bundle, write_bundle, write_bundle_signature
 from ...artifacts.model_card import model_card
 from ...artifacts.protocol import ArtifactStore
+from ...attestation.bundle_signature import BundleSigner
 from ...domain import artifact_paths
 from ...domain.identifiers import ModelId, TenantId
 from ...domain.model_outputs import model_outputs
@@ -41,6 +43,32 @@ def check_model_folder(settings: Settings, plan: RegistrationPlan, folder: Path)
     if plan.framework != Framework.ONNX and file.is_file() and find_spec("onnx"):
         require_sound(file)
     return saved
+
+
+async def load_bundle_signer(settings: Settings) -> BundleSigner | None:
+    """What signs bundles; None where no key is configured. Raises InvalidInput for a key that
+    cannot be used, FrameworkUnavailable where the packages are not installed."""
+    if not settings.bundle_key:
+        return None
+    return await asyncio.to_thread(BundleSigner.load, settings.bundle_key, field="bundle_key")
+
+
+async def sign_version_bundle(
+    artifacts: ArtifactStore,
+    signer: BundleSigner | None,
+    tenant: TenantId,
+    model: ModelId,
+    number: int,
+    bundle: Bundle,
+) -> None:
+    """Write the signature of a stored bundle, the manifest included; nothing without a signer."""
+    if signer is None:
+        return
+    files = {name: entry.sha256 for name, entry in bundle.files.items()}
+    signature = await asyncio.to_thread(
+        signer.sign, f"{model}-{number}", files, beside=artifact_paths.BESIDE_BUNDLE
+    )
+    await write_bundle_signature(artifacts, tenant, model, number, signature)
 
 
 async def write_version_bundle(

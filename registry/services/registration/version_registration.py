@@ -25,7 +25,12 @@ from .origins import Origins
 from .plan import RegistrationPlan
 from .registration_request import RegistrationRequest
 from .run_logging import Training
-from .version_bundle import check_model_folder, write_version_bundle
+from .version_bundle import (
+    check_model_folder,
+    load_bundle_signer,
+    sign_version_bundle,
+    write_version_bundle,
+)
 from .version_creation import PreparedVersion, VersionCreation, check_model_type
 
 
@@ -127,6 +132,7 @@ class VersionRegistration(VersionCreation):
         """Make MLflow's version of ``source``, whose files are in ``folder``, and its bundle."""
         plan = self._plan
         saved = await asyncio.to_thread(check_model_folder, self.backends.settings, plan, folder)
+        signer = await load_bundle_signer(self.backends.settings)
         await self.projection.prepare(self.tenant, self.model)
         number = await self._steps.mlflow_versions.create(
             self.tenant, self.model, plan, source, self.request, repeated=repeated
@@ -146,6 +152,9 @@ class VersionRegistration(VersionCreation):
             if not self.request.named:
                 raise
             return await self._concurrent_winner()
+        await sign_version_bundle(
+            self.backends.artifacts, signer, self.tenant, self.model, number, bundle
+        )
         self.prepared = PreparedVersion(number, plan, source, saved, bundle)
         return None
 
