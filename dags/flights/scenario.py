@@ -35,66 +35,62 @@ class Act:
     runs: tuple[Run, ...]
 
 
-def _window(name: str, start: str, end: str) -> dict[str, str]:
+def _window(name: str, window: str) -> dict[str, str]:
+    """The form's two fields of a window ``MM-DD/MM-DD``: its first day, and the day after it."""
+    start, end = window.split("/")
     return {f"{name}_start": f"2013-{start}", f"{name}_end": f"2013-{end}"}
 
 
-def _serve(start: str, end: str) -> Run:
-    return Run("flight_delay_serving", _window("serving", start, end))
-
-
-def _retrain(algorithm: str, features: str, **windows: tuple[str, str]) -> Run:
+def _trial(
+    title: str,
+    what: str,
+    *,
+    algorithm: str,
+    features: str,
+    training: str,
+    validation: str,
+    shadow: str,
+) -> Act:
+    """An act in which production answers the requests of ``shadow`` and a retrained version is
+    validated and then replays them. The three windows are as in :func:`_window`."""
+    windows = {"training": training, "validation": validation, "shadow": shadow}
     conf = {"algorithm": algorithm, "features": features}
-    for name, (start, end) in windows.items():
-        conf.update(_window(name, start, end))
-    return Run("flight_delay_retrain", conf)
+    for name, window in windows.items():
+        conf.update(_window(name, window))
+    serving = Run("flight_delay_serving", _window("serving", shadow))
+    return Act(title, what, (serving, Run("flight_delay_retrain", conf)))
 
 
 ACTS = (
-    Act(
+    _trial(
         "The first version",
         "Logistic regression on January, without weather. There is no champion to compare with: "
         "absolute limits decide, on February's flights and on March's recorded requests.",
-        (
-            _serve("03-01", "04-01"),
-            _retrain(
-                "logistic regression",
-                "schedule",
-                training=("01-01", "02-01"),
-                validation=("02-01", "03-01"),
-                shadow=("03-01", "04-01"),
-            ),
-        ),
+        algorithm="logistic regression",
+        features="schedule",
+        training="01-01/02-01",
+        validation="02-01/03-01",
+        shadow="03-01/04-01",
     ),
-    Act(
+    _trial(
         "A better one",
         "Gradient boosting with weather, trained to the middle of June, validated on the rest of "
         "it, then replayed on the requests that version 1 answered in July.",
-        (
-            _serve("07-01", "08-01"),
-            _retrain(
-                "gradient boosting",
-                "schedule and weather",
-                training=("01-01", "06-16"),
-                validation=("06-16", "07-01"),
-                shadow=("07-01", "08-01"),
-            ),
-        ),
+        algorithm="gradient boosting",
+        features="schedule and weather",
+        training="01-01/06-16",
+        validation="06-16/07-01",
+        shadow="07-01/08-01",
     ),
-    Act(
+    _trial(
         "A challenger that cannot prove itself",
         "Gradient boosting on April to June, without weather. On August's flights it is close "
         "enough to version 2 for the screen, which allows 0.02; the replay of July allows 0.005.",
-        (
-            _serve("07-01", "08-01"),
-            _retrain(
-                "gradient boosting",
-                "schedule",
-                training=("04-01", "07-01"),
-                validation=("08-01", "09-01"),
-                shadow=("07-01", "08-01"),
-            ),
-        ),
+        algorithm="gradient boosting",
+        features="schedule",
+        training="04-01/07-01",
+        validation="08-01/09-01",
+        shadow="07-01/08-01",
     ),
     Act(
         "Undo",

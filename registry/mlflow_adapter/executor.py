@@ -141,3 +141,10 @@ class Connection:
             # What is below holds addresses and SQL, perhaps with credentials: it does not go up.
             _log.debug("MLflow call failed: %s", without_credentials(error))
             raise translated from None
+
+
+class ConnectionUser:
+    """Calls of one kind of MLflow's objects, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection

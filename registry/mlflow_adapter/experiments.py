@@ -7,7 +7,7 @@ from typing import Any
 from ..domain.errors import AlreadyExists, NotFound
 from ..domain.identifiers import ModelId, TenantId, experiment_name, experiment_prefix
 from . import filter_strings
-from .executor import Connection
+from .executor import ConnectionUser
 from .pagination import all_pages
 from .records import ExperimentRecord
 from .timestamps import when
@@ -15,10 +15,7 @@ from .timestamps import when
 _PAGE = 1000
 
 
-class Experiments:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
+class Experiments(ConnectionUser):
     async def ensure_experiment(
         self, tenant: TenantId, model: ModelId, artifact_location: str
     ) -> str:

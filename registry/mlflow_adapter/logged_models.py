@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..domain.errors import InvalidInput, NotFound
 from . import filter_strings
 from .artifact_transfer import download_folder, upload_folder
-from .executor import Connection
+from .executor import ConnectionUser
 from .factory import MlflowStores
 from .pagination import all_pages
 from .records import LoggedModelRecord
@@ -28,10 +28,7 @@ class Uploads(Protocol):
         """Store the files of ``folder`` under ``path``."""
 
 
-class LoggedModels:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
+class LoggedModels(ConnectionUser):
     async def log_model_folder(
         self,
         experiment_id: str,

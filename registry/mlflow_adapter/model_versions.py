@@ -8,7 +8,7 @@ from functools import partial
 from ..domain.errors import ArtifactNotFound, InvalidInput, ModelNotFound, NotFound, VersionNotFound
 from ..domain.identifiers import version_number
 from . import filter_strings
-from .executor import Connection
+from .executor import ConnectionUser
 from .factory import is_served
 from .pagination import all_pages
 from .records import ModelVersionRecord
@@ -19,10 +19,7 @@ from .tags import LOGGED_MODEL_ID, OPERATION_ID, with_operation_key
 _PAGE = 1000
 
 
-class ModelVersions:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
+class ModelVersions(ConnectionUser):
     async def create_model_version(
         self,
         name: str,
@@ -62,7 +59,7 @@ class ModelVersions:
     async def versions_tagged(self, name: str, operation_id: str) -> list[ModelVersionRecord]:
         """The versions that carry the operation's id as a tag, ascending. Anybody can set a tag:
         whether the operation made them, their source has to show."""
-        versions = await self._search(
+        versions = await self._search_versions(
             f"{filter_strings.named(name)} AND {filter_strings.made_by(operation_id)}"
         )
         return [item for item in versions if item.tags.get(OPERATION_ID) == operation_id]
@@ -82,7 +79,7 @@ class ModelVersions:
 
     async def model_versions(self, name: str) -> list[ModelVersionRecord]:
         """Every version that was not deleted, ascending; empty for a model that is not there."""
-        return await self._search(filter_strings.named(name))
+        return await self._search_versions(filter_strings.named(name))
 
     async def model_version(self, name: str, version: int) -> ModelVersionRecord | None:
         """One version, or None."""
@@ -129,7 +126,7 @@ class ModelVersions:
             lambda registry: registry.source_of(model_id), missing=ArtifactNotFound(source)
         )
 
-    async def _search(self, condition: str) -> list[ModelVersionRecord]:
+    async def _search_versions(self, condition: str) -> list[ModelVersionRecord]:
         versions = await all_pages(
             self._connection.call_registry,
             lambda registry, token: registry.search_model_versions(condition, _PAGE, token),

@@ -8,7 +8,7 @@ from functools import partial
 from ..domain.errors import AlreadyExists, ModelNotFound, NotFound, VersionNotFound
 from ..domain.identifiers import TenantId, split_registered_name
 from . import filter_strings
-from .executor import Connection
+from .executor import ConnectionUser
 from .pagination import all_pages
 from .records import RegisteredModelRecord
 from .registry_protocol import RegistryStore
@@ -17,10 +17,7 @@ from .retry import again_if_raced
 _PAGE = 1000
 
 
-class RegisteredModels:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
+class RegisteredModels(ConnectionUser):
     async def ensure_registered_model(
         self, name: str, *, tags: Mapping[str, str], description: str
     ) -> None:
@@ -54,14 +51,14 @@ class RegisteredModels:
     ) -> list[RegisteredModelRecord]:
         """The tenant's registered models by name, or those of every tenant; with aliases and
         tags, in one call a thousand. Names that are not of our form are left out."""
-        models = await self._search(filter_strings.models_of(tenant) if tenant else None)
+        models = await self._search_models(filter_strings.models_of(tenant) if tenant else None)
         owned = [(item, split_registered_name(item.name)) for item in models]
         return [item for item, owner in owned if owner is not None and tenant in (None, owner[0])]
 
     async def registered_model(self, name: str) -> RegisteredModelRecord | None:
         """The registered model with its aliases and tags, or None; a constant number of queries,
         where MLflow's own ``get_registered_model`` loads every version."""
-        models = await self._search(filter_strings.named(name))
+        models = await self._search_models(filter_strings.named(name))
         return models[0] if models else None
 
     async def set_alias(self, name: str, alias: str, version: int) -> None:
@@ -83,7 +80,7 @@ class RegisteredModels:
         except NotFound:
             return
 
-    async def _search(self, condition: str | None) -> list[RegisteredModelRecord]:
+    async def _search_models(self, condition: str | None) -> list[RegisteredModelRecord]:
         searched = filter_strings.without_prompts(condition)
         return await all_pages(
             self._connection.call_registry,

@@ -11,7 +11,7 @@ from typing import Any
 from ..concurrency import run_concurrently
 from ..domain.errors import ExperimentNotFound, InvalidInput, NotFound, RunNotFound
 from . import filter_strings
-from .executor import Connection
+from .executor import ConnectionUser
 from .factory import MlflowStores
 from .pagination import all_pages
 from .records import MetricPoint, RunRecord
@@ -25,10 +25,7 @@ _PAGE = 1000
 _USER_TAG = "mlflow.user"
 
 
-class Runs:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
+class Runs(ConnectionUser):
     async def create_run(self, experiment_id: str, *, name: str, tags: Mapping[str, str]) -> str:
         """Id of a new run in state RUNNING. Not repeated: a lost answer leaves a run behind,
         which :meth:`find_run` finds by the operation id in ``tags``."""
@@ -49,7 +46,7 @@ class Runs:
 
     async def find_run(self, experiment_id: str, operation_id: str) -> RunRecord | None:
         """The newest run that the operation created in the experiment."""
-        runs = await self._search([experiment_id], filter_strings.made_by(operation_id), 1)
+        runs = await self._search_once([experiment_id], filter_strings.made_by(operation_id), 1)
         return runs[0] if runs else None
 
     async def log_run(
@@ -142,12 +139,12 @@ class Runs:
         if not experiments:
             return []
         if run_ids is None:
-            return await self._search(experiments, "", None)
+            return await self._search_once(experiments, "", None)
         runs: list[RunRecord] = []
         for chunk in filter_strings.chunks(
             dict.fromkeys(filter(filter_strings.is_run_id, run_ids))
         ):
-            runs += await self._search(experiments, filter_strings.runs_in(chunk), len(chunk))
+            runs += await self._search_once(experiments, filter_strings.runs_in(chunk), len(chunk))
         return runs
 
     async def list_runs(
@@ -196,7 +193,7 @@ class Runs:
         points = [MetricPoint(item.step, item.value, instant(item.timestamp)) for item in history]
         return sorted(points, key=lambda point: (point.step, point.at))
 
-    async def _search(
+    async def _search_once(
         self, experiments: list[str], condition: str, limit: int | None
     ) -> list[RunRecord]:
         def fetch(stores: MlflowStores, token: str | None) -> Any:
