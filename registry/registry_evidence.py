@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .domain import identifiers
-from .domain.authorization import Principal, principal
+from .domain.authorization import Action, Principal, principal, require
 from .domain.commands import SetPolicy
 from .domain.evidence import Evidence
 from .domain.models import (
@@ -82,8 +82,11 @@ class RegistryEvidence:
 
         Returns the policy complete with the defaults of its gates. Raises InvalidInput for a
         policy that the gates do not understand, or whose values together never allow a PASS."""
+        gatekeeper = principal(actor)
+        # Before the policy is read: a caller without the role gets no errors about its content.
+        require(gatekeeper, Action.SET_POLICY)
         command = SetPolicy(
-            actor=principal(actor),
+            actor=gatekeeper,
             tenant_id=identifiers.tenant_id(tenant_id),
             model_id=identifiers.model_id(model_id),
             policy=policy

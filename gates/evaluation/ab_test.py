@@ -83,7 +83,8 @@ class ABTest(TrafficGate[ABPolicy, ArmAggregate]):
             raise InvalidDataset(
                 f"there is no traffic of versions {self.champion.version} and "
                 f"{self.context.version.version} of {self.context.model} between {plan.start} and "
-                f"{plan.end}",
+                f"{plan.end}; route requests to both versions and log the version that answered "
+                "each, or choose a window in which they served",
                 field="traffic",
             )
         policy = self.policy

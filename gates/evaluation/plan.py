@@ -125,7 +125,9 @@ async def fix_plan(
     hours = await partitions(context.registry.artifacts, context.tenant, context.model, first, last)
     if not hours:
         raise InvalidDataset(
-            f"there is no traffic of {context.model} between {start} and {end}", field="traffic"
+            f"there is no traffic of {context.model} between {start} and {end}; write the logged "
+            "requests with write_traffic, or choose a window for which there are some",
+            field="traffic",
         )
     plan = TrafficPlan(
         tenant_id=context.tenant,

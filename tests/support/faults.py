@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.ledger.ledger import Ledger
+from model_lifecycle.registry.ledger.queries import LedgerReader
 from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
 from model_lifecycle.registry.model_registry import ModelRegistry
 
@@ -54,12 +55,14 @@ class _Faulty:
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._target, name)
         place = f"{self._name}.{name}"
-        if name == "read":
+        if isinstance(attribute, LedgerReader):
             return _Faulty(attribute, place, self._fault)
         if inspect.iscoroutinefunction(attribute):
             return self._call(attribute, place)
-        if name in ("begin", "begin_new", "snapshot"):
+        if inspect.isasyncgenfunction(inspect.unwrap(attribute)):
             return self._block(attribute, place)
+        if callable(attribute) and "Async" in str(inspect.signature(attribute).return_annotation):
+            raise AssertionError(f"{place} does I/O in a way that faults do not reach yet")
         return attribute
 
     def _call(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:

@@ -16,6 +16,8 @@ import pandas as pd
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
+from model_lifecycle.gates.evaluation.ab_test import ab_test_version
+from model_lifecycle.gates.evaluation.monitor import MonitorResult, monitor_traffic
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import (
@@ -30,6 +32,7 @@ from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.domain.models import TrainedModel
+from model_lifecycle.registry.domain.stages import Gate
 from model_lifecycle.registry.model_registry import ModelRegistry
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -246,6 +249,11 @@ class ModelFixture:
             **{"actor": "tests", **options},
         )
 
+    async def validate_new(self, kind: str, frame: pd.DataFrame, **options: Any) -> GateReport:
+        """Register a version of this kind, and run the validation gate on held-out rows."""
+        version = await self.register(kind)
+        return await self.validate(version, self.held_out(frame), **options)
+
     async def shadow_test(self, version: int, start: str, end: str, **options: Any) -> GateReport:
         """Run the shadow gate on the traffic of a window."""
         return await shadow_test_version(
@@ -256,6 +264,35 @@ class ModelFixture:
             start=start,
             end=end,
             **{"actor": "tests", **options},
+        )
+
+    async def ab_test(self, version: int, start: str, end: str, **options: Any) -> GateReport:
+        """Run the A/B gate on the traffic of a window."""
+        return await ab_test_version(
+            self.registry,
+            self.tenant,
+            self.model,
+            version,
+            start=start,
+            end=end,
+            **{"actor": "tests", **options},
+        )
+
+    async def monitor(
+        self, version: int, gate: Gate, start: str, now: timedelta, **options: Any
+    ) -> MonitorResult:
+        """Look at a test of live traffic ``now`` after its ``start``."""
+        return await monitor_traffic(
+            self.registry,
+            self.tenant,
+            self.model,
+            version,
+            start=start,
+            actor="tests",
+            evidence_id=f"follow-{self.model}",
+            gate=gate,
+            now=datetime.fromisoformat(start) + now,
+            **options,
         )
 
     async def file(self, uri: str | None, name: str) -> bytes:

@@ -17,7 +17,6 @@ from model_lifecycle.gates.data.traffic import partitions, read_labels, read_par
 from model_lifecycle.gates.data.traffic_writer import write_labels
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
-from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ShadowPolicy, ValidationPolicy
 from model_lifecycle.gates.report import Check, GateReport
 from model_lifecycle.registry.domain.evidence import Verdict
@@ -58,9 +57,7 @@ async def _report(
         ]
         joined = present(labels).frame.merge(pd.concat(rows), on="request_id")
         await write_labels(store, world.tenant, world.model, day, relabel(joined))
-    return await shadow_test_version(
-        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-    )
+    return await world.shadow_test(version, start, end)
 
 
 def _check(report: GateReport, name: str) -> Check:
@@ -162,16 +159,12 @@ async def test_a_champion_whose_loss_jumps(
     )
     rows = make_requests(400, 9)
     held_out = world.held_out(rows.assign(label=rows["recent"] * 3 + rows["label"]))
-    recorded = await validate_version(
-        world.registry, world.tenant, world.model, champion, data=held_out, actor="tests"
-    )
+    recorded = await world.validate(champion, held_out)
     await world.promote(champion)
     version = await world.register("minutes")
     end = await world.serve(champion)
 
-    report = await shadow_test_version(
-        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-    )
+    report = await world.shadow_test(version, start, end)
 
     assert recorded.verdict is Verdict.PASS, recorded.sentence
     assert not _check(report, "level of the champion").ok

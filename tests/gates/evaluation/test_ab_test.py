@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.model_fixture import ModelFixture
+from support.model_fixture import START, ModelFixture
 from support.present import present
 
 from model_lifecycle.gates.data.assignment import arm
 from model_lifecycle.gates.data.traffic import Batch, Partition, read_partitions
 from model_lifecycle.gates.data.traffic_writer import write_traffic
-from model_lifecycle.gates.evaluation.ab_test import ab_test_version
-from model_lifecycle.gates.evaluation.monitor import MonitorResult, monitor_traffic
+from model_lifecycle.gates.evaluation.monitor import MonitorResult
 from model_lifecycle.gates.evaluation.recompute import recompute
 from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
@@ -99,15 +98,7 @@ async def _serve(
 async def _run(world: ModelFixture, versions: tuple[int, int], **traffic: Any) -> GateReport:
     """The report on such days."""
     await _serve(world, versions, **traffic)
-    return await ab_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        versions[1],
-        start="2024-03-01",
-        end="2024-03-20",
-        actor="tests",
-    )
+    return await world.ab_test(versions[1], "2024-03-01", "2024-03-20")
 
 
 @pytest.mark.parametrize(
@@ -171,15 +162,7 @@ async def test_outcomes_that_cannot_be_counted(
         await write_traffic(world.registry.artifacts, world.tenant, world.model, at, frame)
 
         with pytest.raises(InvalidDataset, match=problem):
-            await ab_test_version(
-                world.registry,
-                world.tenant,
-                world.model,
-                versions[1],
-                start="2024-03-01",
-                end="2024-03-20",
-                actor="tests",
-            )
+            await world.ab_test(versions[1], "2024-03-01", "2024-03-20")
 
 
 async def test_sample_ratio_mismatch(world: ModelFixture, versions: tuple[int, int]) -> None:
@@ -218,15 +201,7 @@ async def test_look_after_look(
     monkeypatch.setattr("model_lifecycle.gates.evaluation.ab_day.read_partitions", counting)
     await _serve(world, versions, lift=0.1)
     looks = [await _look(world, versions, hours) for hours in (20, 100, 167, 169)]
-    single = await ab_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        versions[1],
-        start="2024-03-01",
-        end="2024-03-08",
-        actor="tests",
-    )
+    single = await world.ab_test(versions[1], "2024-03-01", "2024-03-08")
 
     assert [look.done for look in looks] == [False, False, False, True]
     assert looks[0].report is None
@@ -267,17 +242,7 @@ async def test_champion_that_changed_while_following(
 
 
 async def _look(world: ModelFixture, versions: tuple[int, int], hours: int) -> MonitorResult:
-    return await monitor_traffic(
-        world.registry,
-        world.tenant,
-        world.model,
-        versions[1],
-        start="2024-03-01",
-        actor="tests",
-        evidence_id=f"follow-{world.model}",
-        gate=Gate.AB_TEST,
-        now=pd.Timestamp("2024-03-01", tz="UTC").to_pydatetime() + timedelta(hours=hours),
-    )
+    return await world.monitor(versions[1], Gate.AB_TEST, START.isoformat(), timedelta(hours=hours))
 
 
 async def test_too_early(world: ModelFixture, versions: tuple[int, int]) -> None:

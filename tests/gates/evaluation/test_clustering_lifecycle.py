@@ -155,15 +155,7 @@ async def test_clusters_of_another_kind_fail(world: ModelFixture) -> None:
     )
     _, end = await serve(world, first, versions[0])
 
-    report = await shadow_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        versions[1],
-        start=START.isoformat(),
-        end=end,
-        actor="tests",
-    )
+    report = await world.shadow_test(versions[1], START.isoformat(), end)
 
     assert report.verdict is Verdict.FAIL
     assert "agreement with the champion" in report.sentence.lower()

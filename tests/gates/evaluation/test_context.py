@@ -38,22 +38,12 @@ async def test_evidence_id_of_another_gate(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """An evidence id used for one gate is refused for another."""
-    from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 
     version = await world.register("good")
     await world.validate(version, world.held_out(make_requests(2000, 5)), evidence_id="e1")
 
     with pytest.raises(OperationConflict):
-        await shadow_test_version(
-            world.registry,
-            world.tenant,
-            world.model,
-            version,
-            start="2024-03-01",
-            end="2024-03-02",
-            actor="tests",
-            evidence_id="e1",
-        )
+        await world.shadow_test(version, "2024-03-01", "2024-03-02", evidence_id="e1")
 
 
 async def test_who_may(

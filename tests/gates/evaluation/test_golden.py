@@ -17,9 +17,6 @@ from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.assignment import arm
 from model_lifecycle.gates.data.traffic_writer import write_traffic
-from model_lifecycle.gates.evaluation.ab_test import ab_test_version
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
-from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import (
     ABPolicy,
     Comparison,
@@ -74,14 +71,8 @@ async def test_validation(world: ModelFixture, make_requests: Callable[..., pd.D
     await world.promote(champion)
     version = await world.register("good")
 
-    report = await validate_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        version,
-        data=world.held_out(make_requests(600, 5)),
-        actor="tests",
-        evidence_id=f"golden-{world.model}",
+    report = await world.validate(
+        version, world.held_out(make_requests(600, 5)), evidence_id=f"golden-{world.model}"
     )
 
     assert_golden("gates/validation", await _documents(world, report))
@@ -102,16 +93,7 @@ async def test_shadow_test(world: ModelFixture, start: str) -> None:
     version = await world.register("good")
     end = await world.serve(champion, hours=32, rows=20)
 
-    report = await shadow_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        version,
-        start=start,
-        end=end,
-        actor="tests",
-        evidence_id=f"golden-{world.model}",
-    )
+    report = await world.shadow_test(version, start, end, evidence_id=f"golden-{world.model}")
 
     plan = json.loads(await world.file(report.report_uri, "plan.json"))
     documents = await _documents(world, report)
@@ -143,15 +125,8 @@ async def test_ab_test(world: ModelFixture) -> None:
     )
     await _serve_both(world, champion, version)
 
-    report = await ab_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        version,
-        start="2024-03-01",
-        end="2024-03-09",
-        actor="tests",
-        evidence_id=f"golden-{world.model}",
+    report = await world.ab_test(
+        version, "2024-03-01", "2024-03-09", evidence_id=f"golden-{world.model}"
     )
 
     plan = json.loads(await world.file(report.report_uri, "plan.json"))
@@ -242,9 +217,7 @@ async def test_identity_of_sums(world: ModelFixture, start: str) -> None:
     version = await world.register("good")
     end = await world.serve(champion, hours=30, rows=10)
 
-    report = await shadow_test_version(
-        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-    )
+    report = await world.shadow_test(version, start, end)
 
     versions = report.reproduction
     assert versions["identity"] == report.detail["sums"]["identity"]

@@ -20,7 +20,6 @@ from support.present import present
 
 from model_lifecycle.gates.data.datasets import read_dataset
 from model_lifecycle.gates.evaluation.recompute import recompute
-from model_lifecycle.gates.evaluation.validation import validate_version
 from model_lifecycle.gates.policy.promotion import Comparison, Limit, ValidationPolicy
 from model_lifecycle.gates.report import Check, GateReport
 from model_lifecycle.registry.domain.errors import InvalidInput
@@ -54,9 +53,7 @@ async def _register(
 
 async def _validate(world: ModelFixture, version: int, frame: pd.DataFrame | str) -> GateReport:
     data = frame if isinstance(frame, str) else world.held_out(frame)
-    return await validate_version(
-        world.registry, world.tenant, world.model, version, data=data, actor="tests"
-    )
+    return await world.validate(version, data)
 
 
 def _check(report: GateReport, name: str) -> Check:

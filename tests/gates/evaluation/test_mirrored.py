@@ -11,7 +11,6 @@ import pytest
 from support.model_fixture import ModelFixture
 from support.shadow_policies import hourly
 
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, LatencyLimit, Limit
 from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain.evidence import Verdict
@@ -51,9 +50,7 @@ async def _mirrored(
         return change(pd.concat([log, remaining], ignore_index=True))
 
     end = await world.serve(champion, change=both)
-    return await shadow_test_version(
-        world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-    )
+    return await world.shadow_test(version, start, end)
 
 
 MARGIN = {"comparisons": (Comparison("brier", 0.01),)}

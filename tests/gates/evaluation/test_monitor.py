@@ -15,14 +15,14 @@ from support.shadow_policies import hourly
 
 from model_lifecycle.gates.data.traffic import Batch, Partition, read_partitions
 from model_lifecycle.gates.data.traffic_writer import write_labels
-from model_lifecycle.gates.evaluation.monitor import MonitorResult, monitor_traffic
+from model_lifecycle.gates.evaluation.monitor import MonitorResult
 from model_lifecycle.gates.evaluation.recompute import recompute
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ValidationPolicy
 from model_lifecycle.gates.protocols import ArtifactFiles
 from model_lifecycle.registry.domain import artifact_paths
 from model_lifecycle.registry.domain.evidence import Verdict
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
+from model_lifecycle.registry.domain.stages import Gate
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -38,16 +38,8 @@ async def _ready(world: ModelFixture, margin: float = 0.01, **more: Any) -> tupl
 
 
 async def _look(world: ModelFixture, version: int, start: str, hours: int) -> MonitorResult:
-    return await monitor_traffic(
-        world.registry,
-        world.tenant,
-        world.model,
-        version,
-        start=start,
-        actor="tests",
-        evidence_id=f"follow-{world.model}",
-        now=datetime.fromisoformat(start) + timedelta(hours=hours, minutes=20),
-    )
+    now = timedelta(hours=hours, minutes=20)
+    return await world.monitor(version, Gate.SHADOW, start, now)
 
 
 async def test_each_look_reads_what_is_new(
@@ -135,10 +127,8 @@ async def test_labels_that_are_corrected(world: ModelFixture, start: str) -> Non
     await write_labels(world.registry.artifacts, world.tenant, world.model, START, corrected)
 
     second = await _look(world, version, start, 22)
-    single = await shadow_test_version(
-        world.registry, world.tenant, world.model, version,
-        start=start, end=(START + timedelta(hours=21)).isoformat(), actor="tests",
-    )  # fmt: skip
+    end = (START + timedelta(hours=21)).isoformat()
+    single = await world.shadow_test(version, start, end)
 
     before, after = (present(present(look.report).metrics[0].estimate) for look in (first, second))
 

@@ -10,7 +10,6 @@ from support.model_fixture import ModelFixture
 from support.shadow_policies import hourly
 
 from model_lifecycle.gates.evaluation.plan import TrafficPlan
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison
 
 MAX_MODULES, MAX_RETURNS = 6, 2
@@ -58,9 +57,7 @@ async def test_plan_passes_few_modules(world: ModelFixture, start: str) -> None:
 
     sys.setprofile(path)
     try:
-        await shadow_test_version(
-            world.registry, world.tenant, world.model, version, start=start, end=end, actor="tests"
-        )
+        await world.shadow_test(version, start, end)
     finally:
         sys.setprofile(None)
 

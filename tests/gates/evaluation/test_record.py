@@ -21,7 +21,6 @@ async def test_report_judged_again(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """The verdict follows from the sums in the report; a row or a sum that was edited is found."""
-    version = await world.register("good")
     await world.policy(
         ValidationPolicy(
             comparisons=(Comparison("brier", 0.01), Comparison("accuracy", 0.01)),
@@ -29,7 +28,7 @@ async def test_report_judged_again(
             slices=(SliceLimit("region", "brier", maximum=0.3),),
         )
     )
-    report = await world.validate(version, world.held_out(make_requests(2000, 5)))
+    report = await world.validate_new("good", make_requests(2000, 5))
     document = json.loads(json.dumps(report.document()))
 
     sound = recompute(document)
@@ -72,9 +71,7 @@ async def test_report_files(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """JSON and page lie at the report's address; the page needs nothing from elsewhere."""
-    version = await world.register("good")
-
-    report = await world.validate(version, world.held_out(make_requests(2000, 5)))
+    report = await world.validate_new("good", make_requests(2000, 5))
 
     document = json.loads(await world.file(report.report_uri, "report.json"))
     page = (await world.file(report.report_uri, "report.html")).decode()

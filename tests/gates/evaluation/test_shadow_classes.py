@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 from support.model_fixture import ModelFixture
 
 from model_lifecycle.gates.data.traffic_writer import write_labels, write_traffic
-from model_lifecycle.gates.evaluation.shadow_test import shadow_test_version
 from model_lifecycle.gates.policy.promotion import Comparison, ShadowPolicy
 from model_lifecycle.gates.report import GateReport
 from model_lifecycle.registry.domain.errors import InvalidDataset
@@ -93,14 +92,8 @@ async def shadow_report(
         labels.setdefault(at.replace(hour=0), []).append(known)
     for day, parts in labels.items():
         await write_labels(store, world.tenant, world.model, day, pd.concat(parts))
-    return await shadow_test_version(
-        world.registry,
-        world.tenant,
-        world.model,
-        versions[1],
-        start=START.isoformat(),
-        end=(START + timedelta(hours=HOURS)).isoformat(),
-        actor="tests",
+    return await world.shadow_test(
+        versions[1], START.isoformat(), (START + timedelta(hours=HOURS)).isoformat()
     )
 
 

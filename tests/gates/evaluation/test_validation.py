@@ -23,15 +23,13 @@ async def test_better_passes(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """A better version passes, and the ledger has the evidence against the champion."""
-    version = await world.register("good")
-
-    report = await world.validate(version, world.held_out(make_requests(2000, 5)))
+    report = await world.validate_new("good", make_requests(2000, 5))
 
     assert report.verdict is Verdict.PASS, report.sentence
-    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, version)
+    (evidence,) = await world.registry.list_evidence(world.tenant, world.model, report.version)
     assert champion == evidence.baseline == report.baseline
     assert evidence.summary["sentence"] == report.sentence
-    ready = await world.registry.readiness(world.tenant, world.model, version, "staging")
+    ready = await world.registry.readiness(world.tenant, world.model, report.version, "staging")
     assert ready.ready
 
 
@@ -39,9 +37,7 @@ async def test_worse_fails(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """A version that is worse by more than the margin fails."""
-    version = await world.register("bad")
-
-    report = await world.validate(version, world.held_out(make_requests(2000, 5)))
+    report = await world.validate_new("bad", make_requests(2000, 5))
 
     assert report.verdict is Verdict.FAIL
     assert "worsened" in report.sentence
@@ -65,9 +61,7 @@ async def test_few_rows_are_inconclusive(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """Too few rows give no verdict, and the sentence says how many the policy asks for."""
-    version = await world.register("good")
-
-    report = await world.validate(version, world.held_out(make_requests(100, 5)))
+    report = await world.validate_new("good", make_requests(100, 5))
 
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "at least 200 rows" in report.sentence
@@ -77,10 +71,9 @@ async def test_forecast_when_undecided(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """An undecided comparison says how many rows a verdict would take."""
-    version = await world.register("weak")
     await world.policy(ValidationPolicy(comparisons=(Comparison("accuracy", 0.001),)))
 
-    report = await world.validate(version, world.held_out(make_requests(300, 5)))
+    report = await world.validate_new("weak", make_requests(300, 5))
 
     assert report.verdict is Verdict.INCONCLUSIVE
     assert present(report.metrics[0].forecast) > 300
@@ -121,7 +114,6 @@ async def test_bad_slice_blocks(
     world: ModelFixture, champion: int, make_requests: Callable[..., pd.DataFrame]
 ) -> None:
     """A version that is better overall is blocked by a slice in which it breaks its limit."""
-    version = await world.register("good")
     await world.policy(
         ValidationPolicy(
             comparisons=(Comparison("brier", 0.01),),
@@ -134,7 +126,7 @@ async def test_bad_slice_blocks(
     south = frame["region"] == "south"
     frame.loc[south, "recent"] *= -1
 
-    report = await world.validate(version, world.held_out(frame))
+    report = await world.validate_new("good", frame)
 
     verdicts = {row.slice_value: row.verdict for row in report.metrics if row.kind == "slice"}
     assert verdicts == {"north": Verdict.PASS, "south": Verdict.FAIL}

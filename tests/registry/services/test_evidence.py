@@ -172,14 +172,15 @@ async def test_a_long_id_of_a_policy_is_refused_on_every_database(
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.PROMOTER])
 async def test_only_gatekeepers_judge(local: RegistryFixture, model_id: str, role: Role) -> None:
-    """Other roles write neither evidence nor policies."""
+    """Other roles write neither evidence nor policies, whatever their content."""
     await local.version(model_id)
     evidence = await local.evidence(model_id, 1, Gate.VALIDATION)
     eve = Principal("eve", frozenset({role}))
     with pytest.raises(PermissionDenied, match="record evidence"):
         await local.registry.record_evidence(local.tenant, model_id, 1, evidence, actor=eve)
-    with pytest.raises(PermissionDenied, match="set promotion policies"):
-        await local.registry.set_policy(local.tenant, model_id, POLICY, actor=eve)
+    for policy in (POLICY, {"unknown": 1}):
+        with pytest.raises(PermissionDenied, match="set promotion policies"):
+            await local.registry.set_policy(local.tenant, model_id, policy, actor=eve)
 
     assert await local.registry.list_evidence(local.tenant, model_id, 1) == []
     assert len(await local.history(model_id)) == 1
