@@ -31,7 +31,7 @@ def with_registry(
     looks in the wrong place should find an empty registry there, made by the looking.
     """
     settings = Settings(home=home)
-    _require_ledger(settings)
+    require_ledger(settings)
     from model_lifecycle.registry.factory import open_registry
 
     async def asking() -> T:
@@ -61,7 +61,8 @@ def repeatable(operation_id: str | None) -> Iterator[str]:
         raise
 
 
-def _require_ledger(settings: Settings) -> None:
+def require_ledger(settings: Settings) -> None:
+    """Return if there is a ledger at ``settings``. Raises :class:`InvalidInput`."""
     from model_lifecycle.registry.administration import ledger_file
 
     file = ledger_file(settings.database_url)

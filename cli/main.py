@@ -41,6 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 database = typer.Typer(no_args_is_help=True, help="The ledger's database.")
+registry = typer.Typer(no_args_is_help=True, help="The stores that belong to the ledger.")
 
 _INSPECT, _CHANGE, _MAINTENANCE = "Inspect", "Change", "Maintenance"
 app.command(rich_help_panel=_INSPECT)(catalog.models)
@@ -61,9 +62,11 @@ app.command(rich_help_panel=_MAINTENANCE)(proofs.export_proof)
 app.command(rich_help_panel=_MAINTENANCE)(proofs.verify_proof)
 app.command(rich_help_panel=_MAINTENANCE)(maintenance.reconcile)
 app.add_typer(database, name="db", rich_help_panel=_MAINTENANCE)
+app.add_typer(registry, name="registry", rich_help_panel=_MAINTENANCE)
 app.add_typer(keys, name="keys", rich_help_panel=_MAINTENANCE)
 app.command(rich_help_panel=_MAINTENANCE)(serve.serve)
 database.command("upgrade")(maintenance.upgrade)
+registry.command("move")(maintenance.move)
 
 
 def _print_version(requested: bool) -> None:

@@ -31,6 +31,9 @@ class ReconcileOperator(BaseOperator):
     could if something is left that a person has to look at.
 
     :param tenant_id: whose models; none or empty: those of all tenants.
+    :param accept_restored_ledger: ``True`` goes on with a ledger that was restored from a backup
+        older than what was anchored of it; without, such models are findings and stay as they are.
+        Role admin. For one run, not for a schedule.
     :param model_registry_conn_id: connection of type ``model_registry``.
     """
 
@@ -41,20 +44,26 @@ class ReconcileOperator(BaseOperator):
         self,
         *,
         tenant_id: str | None = None,
+        accept_restored_ledger: bool = False,
         model_registry_conn_id: str = ModelRegistryHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.retry_policy = self.retry_policy or RETRY_POLICY
         self.tenant_id = tenant_id
+        self.accept_restored_ledger = accept_restored_ledger
         self.model_registry_conn_id = model_registry_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         with airflow_errors():
             hook = ModelRegistryHook(self.model_registry_conn_id)
-            require(hook.principal(context), Action.RECONCILE)
+            principal = hook.principal(context)
+            require(principal, Action.RECONCILE)
+            accepted_by = principal if self.accept_restored_ledger else None
             findings: list[Finding] = hook.call_registry(
-                lambda registry: registry.reconcile(self.tenant_id or None)
+                lambda registry: registry.reconcile(
+                    self.tenant_id or None, accept_restored_ledger_as=accepted_by
+                )
             )
         for item in findings:
             self.log.info("%s/%s: %s: %s", item.tenant_id, item.model_id, item.code, item.message)

@@ -6,11 +6,16 @@ The public face of the ledger for the command line and the HTTP API; importing i
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .ledger.api_keys import ApiKey, ApiKeys
 from .ledger.engine import database_url
 
-__all__ = ["ApiKey", "ApiKeys", "ledger_file", "upgrade_ledger"]
+if TYPE_CHECKING:
+    from .ledger.identity import RegistryIdentity
+    from .settings import Settings
+
+__all__ = ["ApiKey", "ApiKeys", "ledger_file", "move_registry", "upgrade_ledger"]
 
 
 async def upgrade_ledger(url: str) -> str:
@@ -23,6 +28,20 @@ async def upgrade_ledger(url: str) -> str:
     from .ledger.migrate import upgrade
 
     return await upgrade(url)
+
+
+async def move_registry(settings: Settings) -> RegistryIdentity:
+    """Bind the ledger at ``settings`` to the artifact root and the MLflow of ``settings``, instead
+    of those it had; the registry's identity after it. For administrators.
+
+    The files are moved before, by other means. Raises :class:`InvalidInput` where the files of a
+    production version are not at the new root, or the root is another registry's.
+    """
+    from .factory import open_backends
+    from .services.store_identity import StoreIdentity
+
+    async with open_backends(settings) as backends:
+        return await StoreIdentity(backends).move()
 
 
 def ledger_file(url: str) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 First = TypeVar("First")
@@ -30,3 +30,31 @@ async def run_concurrently(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return tuple(task.result() for task in tasks)
+
+
+class FirstUse:
+    """Runs a check before the first use of something, once.
+
+    Those that use it at the same time wait for the one check; after a check that failed, the next
+    user runs it again. The check itself may use what it checks.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._check = check
+        self._passed = False
+        self._lock = asyncio.Lock()
+        self._checking: asyncio.Task[Any] | None = None
+
+    async def __call__(self) -> None:
+        """Return once the check has passed. Raises what the check raises."""
+        if self._passed or self._checking is asyncio.current_task():
+            return
+        async with self._lock:
+            if self._passed:
+                return
+            self._checking = asyncio.current_task()
+            try:
+                await self._check()
+                self._passed = True
+            finally:
+                self._checking = None

@@ -15,6 +15,7 @@ from .mlflow_adapter.client import MlflowTracking
 from .model_registry import ModelRegistry
 from .services.backends import Backends
 from .services.signing_keys import SigningKeys
+from .services.store_identity import StoreIdentity
 from .settings import Settings
 
 #: The module that gives the gates' sections of a policy their meaning. It is named and not
@@ -30,9 +31,25 @@ async def open_registry(
 
     An embedded registry on an empty folder just works. A ledger in service must have been
     upgraded (``model-lifecycle db upgrade``). MLflow and the artifact store are not asked for
-    anything yet. Raises InvalidInput for settings, BackendUnavailable for the ledger.
+    anything yet: that they are those of this ledger is checked before the first use of each. Raises
+    InvalidInput for settings, and for another artifact root than that of the ledger;
+    BackendUnavailable for the ledger.
     """
-    settings = settings or Settings()
+    async with open_backends(settings or Settings(), clock) as backends:
+        await StoreIdentity(backends).open()
+        registry = ModelRegistry(backends)
+        try:
+            yield registry
+        finally:
+            await registry.close()
+
+
+@asynccontextmanager
+async def open_backends(
+    settings: Settings, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Backends]:
+    """The three stores at ``settings``, not yet compared with each other. Raises as
+    :func:`open_registry` does."""
     SigningKeys(settings).check()
     async with AsyncExitStack() as stack:
         artifacts = open_artifacts(settings)
@@ -45,9 +62,7 @@ async def open_registry(
         stack.push_async_callback(tracking.close)
         ledger = await Ledger.open(settings.database_url, clock)
         stack.push_async_callback(ledger.close)
-        registry = ModelRegistry(Backends(settings, ledger, tracking, artifacts, _complete_policy))
-        stack.push_async_callback(registry.close)
-        yield registry
+        yield Backends(settings, ledger, tracking, artifacts, _complete_policy)
 
 
 def _complete_policy(policy: PromotionPolicy) -> PromotionPolicy:

@@ -34,6 +34,7 @@ from .frameworks.protocol import Predictor
 from .registry_evidence import RegistryEvidence
 from .registry_maintenance import RegistryMaintenance
 from .registry_reads import RegistryReads
+from .services.anchors import Anchors
 from .services.backends import Backends
 from .services.deletion import DeletionService
 from .services.loading import Loading
@@ -61,11 +62,12 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
     """
 
     def __init__(self, stores: Backends) -> None:
-        projection = Projection(stores)
+        anchors = Anchors(stores)
+        stores.ledger.after_commit = anchors.schedule
+        projection = Projection(stores, anchors)
         RegistryReads.__init__(self, stores)
         RegistryEvidence.__init__(self, stores, projection)
         self._stores = stores
-        self.close = projection.close
         training = Training(stores)
         sources = Sources(stores, training)
         steps = RegistrationSteps(stores, training, sources)
@@ -74,7 +76,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         self._transitions = TransitionService(stores, projection, files)
         self._loading = Loading(stores)
         adoption = Adoption(stores, projection, steps)
-        RegistryMaintenance.__init__(self, stores, projection, adoption, files)
+        RegistryMaintenance.__init__(self, stores, projection, adoption, files, anchors)
         self._registration = Registration(stores, projection, steps)
 
     @property

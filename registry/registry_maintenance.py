@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from .domain import identifiers
+from .domain.authorization import Action, Principal, principal, require
+from .domain.errors import BackendUnavailable
 from .domain.models import Finding, OutboxStatus
+from .services.anchors import Anchors
 from .services.backends import Backends
 from .services.projection.adoption import Adoption
 from .services.projection.projection import Projection
@@ -15,12 +21,24 @@ class RegistryMaintenance:
     """The upkeep of :class:`~model_lifecycle.registry.model_registry.ModelRegistry`."""
 
     def __init__(
-        self, backends: Backends, projection: Projection, adoption: Adoption, files: VersionFiles
+        self,
+        backends: Backends,
+        projection: Projection,
+        adoption: Adoption,
+        files: VersionFiles,
+        anchors: Anchors,
     ) -> None:
         self._backends = backends
         self._files = files
-        self._reconcile = Reconcile(backends, projection, adoption, files)
+        self._reconcile = Reconcile(backends, projection, adoption, files, anchors)
+        self._projection = projection
+        self._anchors = anchors
         self._sweeper = OutboxSweeper(backends, projection)
+
+    async def close(self) -> None:
+        """Wait for what is still on its way to MLflow and to the artifact store, for seconds."""
+        await self._projection.close()
+        await self._anchors.close()
 
     def clock_warning(self) -> str | None:
         """What is wrong with this process's clock, in a sentence; None if it agrees with the
@@ -39,9 +57,32 @@ class RegistryMaintenance:
         different; VersionNotFound."""
         await self._files.verify_version(tenant_id, model_id, version)
 
-    async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
-        """Compare MLflow with the ledger, of one tenant or of all; heal and tell what differs."""
-        return await self._reconcile.reconcile(tenant_id)
+    async def reconcile(
+        self,
+        tenant_id: str | None = None,
+        *,
+        accept_restored_ledger_as: Principal | str | None = None,
+    ) -> list[Finding]:
+        """Compare MLflow with the ledger, of one tenant or of all; heal and tell what differs.
+
+        A model whose ledger is older than what was anchored of it outside of the database is left
+        as it is, alias included, unless ``accept_restored_ledger_as`` names who accepts it: role
+        admin, and an entry of the ledger.
+        """
+        accepted_by = None
+        if accept_restored_ledger_as is not None:
+            accepted_by = principal(accept_restored_ledger_as)
+            require(accepted_by, Action.ACCEPT_RESTORED_LEDGER)
+        findings = await self._reconcile.reconcile(tenant_id, accepted_by)
+        await self.anchor_heads(tenant_id)
+        return findings
+
+    async def anchor_heads(self, tenant_id: str | None = None, *, limit: int = 1000) -> int:
+        """Anchor the heads of at most ``limit`` models whose newest entry is known to the ledger's
+        database alone, as after a writer was killed; how many were anchored. Raises
+        BackendUnavailable."""
+        tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
+        return await self._anchors.catch_up(tenant, limit)
 
     async def outbox_status(self) -> OutboxStatus:
         """How many changes of all tenants MLflow may not show yet, and how old the oldest is."""
@@ -49,9 +90,14 @@ class RegistryMaintenance:
 
     async def sweep_outbox(self) -> int:
         """Show in MLflow what killed, cancelled or cut off writers of all tenants left in the
-        outbox; the number of changes that were finished. Several processes may do it at once.
+        outbox; the number of changes that were finished. Several processes may do it at once. Then
+        anchor heads that are behind.
 
         Raises BackendUnavailable if the ledger does not answer; while MLflow does not, the changes
         stay in the outbox, and a later sweep tries again.
         """
-        return await self._sweeper.sweep()
+        finished = await self._sweeper.sweep()
+        # What MLflow or the artifact store does not accept now, a later sweep anchors.
+        with suppress(BackendUnavailable):
+            await self._anchors.catch_up()
+        return finished

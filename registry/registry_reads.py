@@ -8,6 +8,7 @@ from typing import Any
 
 from .domain.artifact_paths import REPORT_HTML
 from .domain.evidence import Evidence
+from .domain.ledger_head import AnchorStatus
 from .domain.models import (
     Framework,
     LedgerEntry,
@@ -116,8 +117,17 @@ class RegistryReads:
         return await self._catalog.production_at(tenant_id, model_id, when)
 
     async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
-        """Number of entries of an intact ledger; LedgerCorrupt names the first that is not."""
+        """Number of entries of an intact ledger, compared with its heads in the artifact store and
+        in MLflow. LedgerCorrupt names the first entry that is not intact; its subclasses
+        LedgerTruncated and LedgerForked, a ledger that was cut or is an older backup. A store that
+        does not answer is left out (:meth:`anchor_status` names it); BackendUnavailable if neither
+        does."""
         return await self._catalog.verify_ledger(tenant_id, model_id)
+
+    async def anchor_status(self, tenant_id: str, model_id: str) -> AnchorStatus:
+        """How far the model's ledger is anchored in the artifact store and in MLflow. Raises
+        ModelNotFound."""
+        return await self._catalog.anchor_status(tenant_id, model_id)
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
         """What an operation that returns a model was answered; None if it has not committed."""

@@ -51,6 +51,8 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     # The caller can choose another version; the damage itself concerns the operator of the stores.
     errors.BundleCorrupt: 409,
     errors.LedgerCorrupt: 500,
+    errors.LedgerTruncated: 500,
+    errors.LedgerForked: 500,
     errors.ProofRefused: 500,
     errors.BackendUnavailable: 503,
     errors.ChangeInProgress: 503,

@@ -1,7 +1,9 @@
-"""``reconcile`` and ``db upgrade``: keeping the stores in agreement, and up to date."""
+"""``reconcile``, ``db upgrade`` and ``registry move``: keeping the stores in agreement, and up to
+date."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,7 +13,7 @@ from model_lifecycle.registry.domain.errors import InvalidInput
 from model_lifecycle.registry.settings import Settings
 from model_lifecycle.registry.sync import run_sync
 
-from ..context import acting_principal, with_registry
+from ..context import acting_principal, require_ledger, with_registry
 from ..exit_codes import ExitCode
 from ..options import Actor, AnyTenant, AsJson, Home
 from ..output import answer, line
@@ -21,19 +23,33 @@ from ..rendering.table import Column, ResponsiveTable
 def reconcile(
     tenant: AnyTenant = None,
     all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
+    accept_restored_ledger: Annotated[
+        bool,
+        typer.Option(
+            "--accept-restored-ledger",
+            help="Go on with a ledger that was restored from a backup: aliases may move back.",
+        ),
+    ] = False,
     actor: Actor = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare MLflow with the ledger, repair what differs, and report it.
 
-    Exit code 8 if damage is left that only a person can repair.
+    A model whose ledger is older than what was anchored of it outside of the database is left as it
+    is, until somebody with the role admin accepts the restored ledger, as an entry of it. Exit code
+    8 if damage is left that only a person can repair.
     """
     if tenant is None and not all_tenants:
         raise typer.BadParameter("say whose models: --tenant NAME, or --all")
-    require(acting_principal(actor), Action.RECONCILE)
+    principal = acting_principal(actor)
+    require(principal, Action.RECONCILE)
+    accepted_by = principal if accept_restored_ledger else None
     findings = with_registry(
-        home, lambda registry: registry.reconcile(None if all_tenants else tenant)
+        home,
+        lambda registry: registry.reconcile(
+            None if all_tenants else tenant, accept_restored_ledger_as=accepted_by
+        ),
     )
     columns = (Column("model"), Column("version"), Column("state"), Column("what", wraps=True))
     rows = [
@@ -73,4 +89,24 @@ def upgrade(home: Home = None, as_json: AsJson = False) -> None:
         as_json,
         {"database_url": database, "migration": migration},
         f"The ledger at {database} is at migration {migration}.",
+    )
+
+
+def move(actor: Actor = None, home: Home = None, as_json: AsJson = False) -> None:
+    """Bind the ledger to the artifact root and the MLflow of the present settings.
+
+    For a registry that moves: copy all files to the new root first, and stop every worker. Role:
+    admin.
+    """
+    from model_lifecycle.registry.administration import move_registry
+
+    require(acting_principal(actor), Action.MOVE_REGISTRY)
+    settings = Settings(home=home)
+    require_ledger(settings)
+    identity = run_sync(move_registry(settings))
+    answer(
+        as_json,
+        asdict(identity),
+        f"Registry {identity.registry_id} has its files in {identity.artifact_root} "
+        f"and its MLflow at {identity.tracking_uri}.",
     )

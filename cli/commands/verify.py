@@ -24,14 +24,28 @@ _ROW_REMOVED = "the ledger has entries of this model, but the table of models ha
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """One model after its check: ``entries`` and ``bundles`` that are intact, and every damage
-    in words."""
+    """One model after its check: ``entries`` and ``bundles`` that are intact, how many of its
+    entries are ``anchored`` outside of the database, the stores that could not be compared
+    (``unavailable``), and every damage in words."""
 
     tenant_id: str
     model_id: str
     entries: int
     bundles: int
     damage: tuple[str, ...]
+    anchored: int = 0
+    unavailable: tuple[str, ...] = ()
+
+    def state(self) -> str:
+        """What is to say about an undamaged model."""
+        notes = [f"not compared with {name}, which does not answer" for name in self.unavailable]
+        if self.anchored < self.entries:
+            notes.append(
+                f"entries {self.anchored + 1} to {self.entries} are not anchored yet"
+                if self.anchored + 1 < self.entries
+                else f"entry {self.entries} is not anchored yet"
+            )
+        return "; ".join(["intact", *notes])
 
 
 def verify(
@@ -46,7 +60,10 @@ def verify(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that nobody altered the ledger: its chain, its evidence, and what it adds up to.
+    """Check that nobody altered the ledger: its chain, its rules, its evidence, its end.
+
+    The end is compared with what the artifact store and MLflow have of it; entries that are not
+    anchored there yet are named.
 
     Checks one model, all models of a tenant, or with --all the models of all tenants, deleted ones
     included. With --files also that the files of every version are those that were registered, in
@@ -100,7 +117,16 @@ async def _check(registry: ModelRegistry, tenant: str, model: str, *, files: boo
             bundles += 1
         else:
             damage.append(problem)
-    return CheckedModel(tenant, model, entries, bundles, tuple(damage))
+    anchors = await registry.anchor_status(tenant, model)
+    return CheckedModel(
+        tenant,
+        model,
+        entries,
+        bundles,
+        tuple(damage),
+        anchors.anchored_epoch,
+        anchors.unavailable,
+    )
 
 
 async def _bundle_problems(registry: ModelRegistry, tenant: str, model: str) -> list[str | None]:
@@ -132,7 +158,7 @@ def _view(checked: list[CheckedModel], *, files: bool, all_tenants: bool) -> Res
             f"{item.tenant_id}/{item.model_id}" if all_tenants else item.model_id,
             item.entries or "",
             item.bundles if files else "",
-            line("\n".join(item.damage), "red") if item.damage else line("intact", "green"),
+            line("\n".join(item.damage), "red") if item.damage else line(item.state(), "green"),
         )
         for item in checked
     ]

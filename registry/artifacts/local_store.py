@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from model_lifecycle.registry.concurrency import run_concurrently
+from model_lifecycle.registry.concurrency import FirstUse, run_concurrently
 from model_lifecycle.registry.domain.errors import (
     ArtifactNotFound,
     BackendUnavailable,
@@ -27,7 +27,7 @@ from .checksums import (
 )
 from .confined_directory import ConfinedDirectory
 from .protocol import BACKEND, StoredFile
-from .uris import checked_path, local_path, local_root, path_below
+from .uris import checked_path, former_path, local_path, local_root, path_below
 
 Result = TypeVar("Result")
 
@@ -44,6 +44,11 @@ class LocalArtifacts:
     def __init__(self, root: str | Path) -> None:
         self.root = local_root(root)
         self._enclosure = ConfinedDirectory(self.root)
+        self.former_roots: tuple[str, ...] = ()
+        self._first_use: FirstUse | None = None
+
+    def before_first_use(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._first_use = FirstUse(check)
 
     def __repr__(self) -> str:
         return f"LocalArtifacts({str(self.root)!r})"
@@ -54,17 +59,21 @@ class LocalArtifacts:
     def path_of(self, uri: str) -> str | None:
         path = local_path(uri)
         if path is None:
-            return None
+            return former_path(uri, self.former_roots)
         # MLflow may tell the root by its real name where ours goes through a link.
         roots = (str(self.root), os.path.realpath(self.root))
         candidates = (path_below(path, root) for root in roots)
-        return next((item for item in candidates if item is not None), None)
+        below = next((item for item in candidates if item is not None), None)
+        return below or former_path(Path(path).as_uri(), self.former_roots)
 
     async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
-        return await _call(path, lambda: self._write(path, [data], overwrite=overwrite))
+        return await self._call(path, lambda: self._write(path, [data], overwrite=overwrite))
+
+    async def put_once(self, path: str, data: bytes) -> Checksum:
+        return await self.put_bytes(path, data, overwrite=False)
 
     async def put_file(self, path: str, file: Path) -> Checksum:
-        return await _call(path, lambda: self._put(path, file))
+        return await self._call(path, lambda: self._put(path, file))
 
     async def put_folder(self, path: str, folder: Path) -> None:
         def put() -> None:
@@ -72,14 +81,14 @@ class LocalArtifacts:
                 self._put(f"{path}/{name}", file)
 
         checked_path(path)
-        await _call(path, put)
+        await self._call(path, put)
 
     async def get_bytes(self, path: str) -> bytes:
         def read() -> bytes:
             with self._enclosure.open(path) as stream:
                 return stream.read()
 
-        return await _call(path, read)
+        return await self._call(path, read)
 
     async def get_folder(self, path: str, folder: Path) -> None:
         def get() -> None:
@@ -89,10 +98,10 @@ class LocalArtifacts:
                 with self._enclosure.open(name) as stream, target.open("wb") as out:
                     out.writelines(parts(stream))
 
-        await _call(path, get)
+        await self._call(path, get)
 
     async def files(self, path: str) -> list[StoredFile]:
-        entries = await _call(path, lambda: self._enclosure.walk(path))
+        entries = await self._call(path, lambda: self._enclosure.walk(path))
         return sorted(StoredFile(*item) for item in entries)
 
     async def copy_folder(
@@ -106,23 +115,23 @@ class LocalArtifacts:
                         self._enclosure.write(f"{target_path}/{below}", parts(stream))
 
         checked_path(target_path)
-        await _call(source_path, copy)
+        await self._call(source_path, copy)
         return await self.files(target_path)
 
     async def delete_file(self, path: str) -> None:
         with contextlib.suppress(ArtifactNotFound):
-            await _call(path, lambda: self._enclosure.remove_file(path))
+            await self._call(path, lambda: self._enclosure.remove_file(path))
 
     async def delete_folder(self, path: str) -> None:
         with contextlib.suppress(ArtifactNotFound):
-            await _call(path, lambda: self._enclosure.remove_folder(path))
+            await self._call(path, lambda: self._enclosure.remove_folder(path))
 
     async def content(self, path: str) -> Checksum:
         def read() -> Checksum:
             with self._enclosure.open(path) as stream:
                 return content_of_parts(parts(stream))
 
-        return await _call(path, read)
+        return await self._call(path, read)
 
     async def checksums(self, path: str, names: Collection[str]) -> dict[str, Checksum]:
         """In a few threads: handing one file over to a thread takes longer than reading a small
@@ -142,7 +151,7 @@ class LocalArtifacts:
         ordered = sorted(names)
         shares = await run_concurrently(
             *(
-                _call(path, partial(read, ordered[start::_READERS]))
+                self._call(path, partial(read, ordered[start::_READERS]))
                 for start in range(min(_READERS, len(ordered)))
             )
         )
@@ -162,10 +171,16 @@ class LocalArtifacts:
         }
 
     async def ping(self) -> None:
-        await _call("", self._enclosure.check)
+        await self._call("", self._enclosure.check)
 
     async def close(self) -> None:
         return None
+
+    async def _call(self, path: str, work: Callable[[], Result]) -> Result:
+        if self._first_use is not None:
+            await self._first_use()
+        with _translated(path):
+            return await asyncio.to_thread(work)
 
     def _put(self, path: str, file: Path) -> Checksum:
         try:
@@ -185,11 +200,6 @@ class LocalArtifacts:
         if not entries:
             raise FileNotFoundError(path)
         return entries
-
-
-async def _call(path: str, work: Callable[[], Result]) -> Result:
-    with _translated(path):
-        return await asyncio.to_thread(work)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,12 @@ class ArtifactStore(Protocol):
     folder is written file by file.
     """
 
+    #: Addresses of roots that the same files were below before; :meth:`path_of` knows them as well.
+    former_roots: tuple[str, ...]
+
+    def before_first_use(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Run ``check`` before the first call; calls raise what it raises until it has passed."""
+
     def uri(self, path: str) -> str:
         """The address of ``path`` for MLflow and for people. No I/O."""
 
@@ -45,6 +51,10 @@ class ArtifactStore(Protocol):
     async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         """Write one file; its content. With ``overwrite=False``, of several writers exactly one
         succeeds and the others get AlreadyExists."""
+
+    async def put_once(self, path: str, data: bytes) -> Checksum:
+        """Write one file that is to stay as it is: of several writers exactly one succeeds and the
+        others get AlreadyExists. A bucket with object lock keeps it for its retention period."""
 
     async def put_file(self, path: str, file: Path) -> Checksum:
         """Write one file from a local one, which is read once; the content of what was read and

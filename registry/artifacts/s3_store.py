@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_lifecycle.registry.concurrency import run_concurrently
+from model_lifecycle.registry.concurrency import FirstUse, run_concurrently
 from model_lifecycle.registry.domain.errors import ArtifactNotFound, InvalidInput
 
 from .checksums import PART_SIZE, Checksum, checksum_of_parts, content_of_parts, folder_files
 from .protocol import StoredFile
 from .s3_client import S3Connection, translated
+from .s3_retention import Retention, retention
 from .s3_upload import PARTS_AT_ONCE, send_bytes, send_file
-from .uris import checked_path, path_below
+from .uris import checked_path, former_path, path_below
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,6 +45,13 @@ class S3Artifacts:
         # Of all large files together: each thread holds a part in memory.
         self._part_threads = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="s3-parts")
 
+        self._retention: Retention | None = None
+        self.former_roots: tuple[str, ...] = ()
+        self._first_use: FirstUse | None = None
+
+    def before_first_use(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._first_use = FirstUse(check)
+
     def __repr__(self) -> str:
         return f"S3Artifacts({self.root!r})"
 
@@ -53,9 +61,10 @@ class S3Artifacts:
     def path_of(self, uri: str) -> str | None:
         scheme, _, rest = uri.partition("://")
         if scheme.lower() not in ("s3", "s3a"):
-            return None
+            return former_path(uri, self.former_roots)
         # A quoted character makes the path odd, so a quoted '..' is refused with the rest.
-        return path_below(rest.rstrip("/"), self.root.removeprefix("s3://"))
+        path = path_below(rest.rstrip("/"), self.root.removeprefix("s3://"))
+        return path or former_path(uri, self.former_roots)
 
     async def put_bytes(self, path: str, data: bytes, *, overwrite: bool = True) -> Checksum:
         condition = {} if overwrite else {"IfNoneMatch": "*"}
@@ -63,6 +72,18 @@ class S3Artifacts:
         return await self._call(
             path, lambda s3: send_bytes(s3, self.bucket, key, data, **condition)
         )
+
+    async def put_once(self, path: str, data: bytes) -> Checksum:
+        key = self._key(path)
+
+        def put(s3: Any) -> Checksum:
+            if self._retention is None:
+                self._retention = retention(s3, self.bucket)
+            return send_bytes(
+                s3, self.bucket, key, data, IfNoneMatch="*", **self._retention.options()
+            )
+
+        return await self._call(path, put)
 
     async def put_file(self, path: str, file: Path) -> Checksum:
         def put(s3: Any) -> Checksum:
@@ -223,6 +244,9 @@ class S3Artifacts:
         return await self._call(path, read)
 
     async def _call(self, path: str, work: Callable[[Any], Result]) -> Result:
+        if self._first_use is not None:
+            await self._first_use()
+
         def run() -> Result:
             client = self._connection.client()
             with translated(path, self.bucket):

@@ -32,7 +32,7 @@ _MOST_PARTS = 10_000
 _CRC32 = "ChecksumCRC32"
 
 
-def send_bytes(s3: Any, bucket: str, key: str, data: bytes, **options: str) -> Checksum:
+def send_bytes(s3: Any, bucket: str, key: str, data: bytes, **options: Any) -> Checksum:
     """Write one object; ``options`` are those of ``put_object``. Blocking."""
     hashing = HashingReader()
     hashing.add(data)

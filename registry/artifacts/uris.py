@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +39,16 @@ def path_below(uri_path: str, root_path: str) -> str | None:
         return None
     relative = uri_path[len(root) :].lstrip("/") if root else uri_path
     return relative if _problem(relative) is None else None
+
+
+def former_path(uri: str, roots: Iterable[str]) -> str | None:
+    """The checked path of ``uri`` below one of the addresses ``roots``, under which the same files
+    were before; None when it is below none of them."""
+    for root in roots:
+        if uri.startswith(f"{root}/"):
+            path = unquote(uri.removeprefix(f"{root}/").rstrip("/"))
+            return path if _problem(path) is None else None
+    return None
 
 
 def local_path(uri: str) -> str | None:

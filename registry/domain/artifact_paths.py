@@ -20,6 +20,8 @@ REQUIREMENTS = "requirements.txt"
 TRAINING_LOG = "training.log"
 REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
+#: Says which registry the artifact root belongs to. No tenant's name holds an underscore.
+REGISTRY_IDENTITY = "_registry/identity.json"
 
 
 def runs(tenant: TenantId) -> str:
@@ -37,6 +39,11 @@ def metrics_history(tenant: TenantId, run_id: str) -> str:
 
 def bundle(tenant: TenantId, model: ModelId, version: int) -> str:
     return f"{tenant}/models/{model}/{version}"
+
+
+def anchors(tenant: TenantId, model: ModelId) -> str:
+    """Folder of the anchored heads of a model's ledger."""
+    return f"{tenant}/anchors/{model}"
 
 
 def gate_report(tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str) -> str:

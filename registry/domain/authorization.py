@@ -30,6 +30,8 @@ class Action(StrEnum):
     FORCE = "force a transition"
     RECONCILE = "reconcile"
     VERIFY_ALL = "verify the models of all tenants"
+    ACCEPT_RESTORED_LEDGER = "accept a ledger that was restored from a backup"
+    MOVE_REGISTRY = "move the registry to other stores"
 
 
 #: Each action's roles. The writer of evidence and of policies cannot promote, and the promoter
@@ -45,6 +47,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.FORCE: frozenset({Role.ADMIN}),
     Action.RECONCILE: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.VERIFY_ALL: frozenset({Role.PROMOTER, Role.ADMIN}),
+    Action.ACCEPT_RESTORED_LEDGER: frozenset({Role.ADMIN}),
+    Action.MOVE_REGISTRY: frozenset({Role.ADMIN}),
 }
 
 

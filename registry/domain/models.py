@@ -38,6 +38,8 @@ class EntryKind(StrEnum):
     ROLLED_BACK = "rolled_back"
     POLICY_SET = "policy_set"
     DELETED = "deleted"
+    #: A person accepted a ledger that was restored from a backup, older than its anchored heads.
+    LEDGER_RESTORED = "ledger_restored"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import OutboxStatus
 from ..domain.promotion_policy import PromotionPolicy
 from . import idempotency_keys, migrate, outbox, tables
+from .anchored_heads import AnchoredHeads
 from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
+from .identity import IdentityRecord
 from .mappers import ModelRow, Operation, model_row
 from .merkle_tree import MerkleTree
 from .queries import LedgerReader
@@ -61,6 +63,10 @@ class Ledger:
         self._time = LedgerClock(clock)
         self.read = LedgerReader(engine, self._patient)
         self.tree = MerkleTree(self._patient)
+        self.identity = IdentityRecord(engine)
+        self.anchored_heads = AnchoredHeads(engine, self._time)
+        #: Called with the model of each transaction that has appended an entry.
+        self.after_commit: Callable[[TenantId, ModelId], None] = lambda _tenant, _model: None
 
     def clock(self) -> datetime:
         """The ledger's time now."""
@@ -233,6 +239,8 @@ class Ledger:
         except BackendUnavailable:
             if work is None or not written or not await self._committed(work.model):
                 raise
+        if written:
+            self.after_commit(tenant, model)
 
     async def _committed(self, model: ModelRow) -> bool:
         """Whether a transaction whose end was not heard of has left its entry.

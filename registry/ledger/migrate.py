@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest migration. Known here so that opening a ledger does not have to load Alembic.
-HEAD = "0005"
+HEAD = "0006"
 _VERSION_TABLE = "ledger_version"
 #: Any constant number will do: it names the lock that two upgrades at once wait on.
 _UPGRADE_LOCK = 7_110_451

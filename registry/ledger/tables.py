@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -281,4 +282,30 @@ tree_heads = Table(
     Column("root_hash", String(64), nullable=False),
     Column("key_id", String(128), nullable=False),
     Column("signed_at", UtcDateTime, nullable=False),
+)
+
+#: The registry that the ledger is, in one row: its id and the stores that belong to it. A store is
+#: null until the registry has used it for the first time.
+registry_identity = Table(
+    "registry_identity",
+    metadata,
+    Column("singleton", Integer, primary_key=True, autoincrement=False),
+    Column("registry_id", String(36), nullable=False),
+    Column("artifact_root", Text),
+    # The host that first used the root: a folder of the same name on another host is another one.
+    Column("artifact_host", Text),
+    # Without its password, for errors: MLflow is recognized by the id that it holds.
+    Column("tracking_uri", Text),
+    Column("former_roots", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("singleton = 1", name="one_identity"),
+)
+
+#: The newest entry of each model that the artifact store and MLflow know the hash of.
+anchored_heads = Table(
+    "anchored_heads",
+    metadata,
+    *_of_model(),
+    Column("epoch", BigInteger, nullable=False),
+    Column("anchored_at", UtcDateTime, nullable=False),
 )

@@ -12,6 +12,7 @@ from ..attestation.hash_chain import ChainCheck
 from ..domain.errors import LedgerCorrupt
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
+from ..domain.ledger_head import AnchorCheck, LedgerHead
 from ..domain.ledger_replay import LedgerReplay
 from ..domain.models import EntryKind, LedgerEntry, VersionMetadata
 from ..domain.promotion_policy import PromotionPolicy
@@ -25,16 +26,21 @@ from .unit_of_work import ModelUnitOfWork
 _PAGE = 1000
 
 
-async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
-    """Number of entries of an intact ledger.
+async def verify_model(
+    ledger: Ledger, tenant: TenantId, model: ModelId, anchored: Iterable[LedgerHead] = ()
+) -> int:
+    """Number of entries of an intact ledger. ``anchored`` are its heads that other stores have;
+    they were read before, so the ledger has to have them all.
 
     Raises :class:`LedgerCorrupt` naming the first entry that was edited, removed or moved, that the
     rules do not allow, whose evidence was changed since, or whose outcome (stages, bundles,
-    policy) is no longer shown.
+    policy) is no longer shown; :class:`LedgerTruncated` and :class:`LedgerForked` for an anchored
+    head that is not in it.
     """
     async with ledger.snapshot(tenant, model, limits=MAINTENANCE) as work:
         versions = {item.version: item for item in await work.versions(deleted=True)}
         chain, replay = ChainCheck(model), LedgerReplay(model)
+        anchors = AnchorCheck(model, anchored)
         policy, policy_entry = PromotionPolicy().fingerprint, 0
         last: LedgerEntry | None = None
         async for page in _pages(work):
@@ -44,9 +50,11 @@ async def verify_model(ledger: Ledger, tenant: TenantId, model: ModelId) -> int:
                 _check_evidence(model, entry, known)
                 _check_bundles(model, entry, versions)
                 replay.follow(entry, known)
+                anchors.follow(entry.sequence, entry.hash, entry.detail)
                 if entry.kind is EntryKind.POLICY_SET:
                     policy, policy_entry = str(entry.detail.get("fingerprint")), entry.sequence
                 last = entry
+        anchors.finish(chain.count)
         chain.finish(epoch=work.model.epoch, head_hash=work.model.head_hash)
         _check_fold(model, replay.records, {number: work.record(number) for number in versions})
         if (last.production if last else None) != work.model.production_version:

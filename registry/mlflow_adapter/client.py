@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from ..concurrency import FirstUse
 from .executor import Connection
 from .experiments import Experiments
 from .logged_models import LoggedModels
@@ -38,6 +41,11 @@ class MlflowTracking(Experiments, Runs, LoggedModels, RegisteredModels, ModelVer
             )
         )
         self.close = self._connection.close
+
+    def before_first_use(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Run ``check`` before the first call, once MLflow is reached; calls raise what it raises
+        until it has passed."""
+        self._connection.first_use = FirstUse(check)
 
     async def ping(self) -> None:
         """Raise BackendUnavailable unless both of MLflow's stores answer a small query."""

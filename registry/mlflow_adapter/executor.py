@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from ..concurrency import FirstUse
 from ..domain.errors import BackendUnavailable, RegistryError
 from .errors import BACKEND, late, translate, without_credentials
 from .factory import MlflowStores, check_uri, is_sqlite, open_stores
@@ -45,6 +46,8 @@ class Connection:
         self._opening = threading.Lock()
         self._stores: MlflowStores | None = None
         self._closed = False
+        #: Runs before the first call, once MLflow is reached.
+        self.first_use: FirstUse | None = None
 
     async def call(
         self, work: Callable[[MlflowStores], T], *, missing: RegistryError | None = None
@@ -92,10 +95,13 @@ class Connection:
         return stores
 
     async def _reached(self) -> MlflowStores:
-        if self._stores is not None:
-            return self._stores
-        await self._bounded(lambda: probe(self.uri, self.call_timeout), self.call_timeout, None)
-        return await self._bounded(self._open, self.transfer_timeout, None)
+        stores = self._stores
+        if stores is None:
+            await self._bounded(lambda: probe(self.uri, self.call_timeout), self.call_timeout, None)
+            stores = await self._bounded(self._open, self.transfer_timeout, None)
+        if self.first_use is not None:
+            await self.first_use()
+        return stores
 
     async def _sent(self, work: Callable[[], T], missing: RegistryError | None) -> T:
         end = asyncio.get_running_loop().time() + self.call_timeout

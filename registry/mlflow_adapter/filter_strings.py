@@ -19,6 +19,7 @@ IDS_PER_SEARCH = 500
 _PROMPT_KEY = "mlflow.prompt.is_prompt"
 _EXPERIMENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _LOGGED_MODEL_ID = re.compile(r"m-[0-9a-f]{32}", re.ASCII)
 
 
@@ -64,6 +65,21 @@ def models_of(tenant: TenantId) -> str:
 
 def named(name: str) -> str:
     return f"name = '{checked_name(name)}'"
+
+
+def registry_marker_name(registry_id: str) -> str:
+    """The registered model that shows that a registry uses an MLflow. No tenant's name holds an
+    underscore, so it is no tenant's model. Raises InvalidName."""
+    if not _UUID.fullmatch(registry_id):
+        raise InvalidName(
+            f"registry id {registry_id!r:.80} is not valid: it is a UUID", field="registry_id"
+        )
+    return f"model_lifecycle.registry-{registry_id}"
+
+
+def registry_marker(registry_id: str) -> str:
+    """Filter for that registered model."""
+    return f"name = '{registry_marker_name(registry_id)}'"
 
 
 def without_prompts(condition: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,8 +14,13 @@ from .pagination import all_pages
 from .records import RegisteredModelRecord
 from .registry_protocol import RegistryStore
 from .retry import again_if_raced
+from .tags import REGISTRY_ID
 
 _PAGE = 1000
+_MARKER = (
+    "Shows that a model registry of model_lifecycle uses this MLflow. Keep it: without it, the "
+    "registry takes this MLflow for another one and refuses to write."
+)
 
 
 class RegisteredModels(ConnectionUser):
@@ -79,6 +85,25 @@ class RegisteredModels(ConnectionUser):
             )
         except NotFound:
             return
+
+    async def has_registry(self, registry_id: str) -> bool:
+        """Whether the registry with this id has been entered into this MLflow."""
+        models = await self._search_models(filter_strings.registry_marker(registry_id))
+        return any(item.tags.get(REGISTRY_ID) == registry_id for item in models)
+
+    async def add_registry(self, registry_id: str) -> None:
+        """Enter the registry with this id into this MLflow; one that is there is fine.
+
+        It is a registered model without versions: of all that MLflow keeps, it is what can be
+        read without importing MLflow, and nothing is logged to it by chance.
+        """
+        name = filter_strings.registry_marker_name(registry_id)
+        with contextlib.suppress(AlreadyExists):
+            await self._connection.call_registry(
+                lambda registry: registry.create_registered_model(
+                    name, {REGISTRY_ID: registry_id}, _MARKER
+                )
+            )
 
     async def _search_models(self, condition: str | None) -> list[RegisteredModelRecord]:
         searched = filter_strings.without_prompts(condition)

@@ -14,6 +14,10 @@ BUNDLE_URI = "lifecycle.bundle_uri"
 LOGGED_MODEL_ID = "lifecycle.logged_model_id"
 CREATED_BY = "lifecycle.created_by"
 MODEL_TYPE = "model_type"
+#: Id of the registry that uses this MLflow, on the registered model that shows it.
+REGISTRY_ID = "lifecycle.registry_id"
+#: The newest anchored entry of the model's ledger: its sequence and its hash.
+LEDGER_HEAD = "lifecycle.ledger_head"
 DATASET = "lifecycle.dataset"
 FRAMEWORK = "framework"
 MODEL_STAGE = "stage"

@@ -10,16 +10,18 @@ from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import VersionMetadata
 
 
-async def require_same_root(artifacts: ArtifactStore, version: VersionMetadata) -> None:
+async def require_same_root(
+    artifacts: ArtifactStore, version: VersionMetadata, *, by_files: bool = False
+) -> None:
     """Return if the version's bundle belongs below the root of ``artifacts``: by its address, or
-    because it is there, as after a move of all files.
+    because it is there, as after a move of all files; with ``by_files``, only if it is there.
 
     Raises InvalidInput, which names both roots: each worker must use the root that the others use,
     else nobody finds the files of the others.
     """
     tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
     folder = artifact_paths.bundle(tenant, model, version.version)
-    if artifacts.path_of(version.artifact_uri) == folder:
+    if not by_files and artifacts.path_of(version.artifact_uri) == folder:
         return
     try:
         await read_manifest(artifacts, tenant, model, version.version, version.bundle_digest)

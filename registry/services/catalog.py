@@ -10,9 +10,11 @@ from ..domain import identifiers
 from ..domain.errors import InvalidInput, ModelNotFound, VersionNotFound
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
+from ..domain.ledger_head import AnchorStatus
 from ..domain.models import Framework, LedgerEntry, ModelMetadata, VersionMetadata
 from ..domain.stages import Stage, parse_stage
 from ..ledger.verify import verify_model
+from .anchors import Anchors
 from .backends import Backends
 from .idempotency import restore_response
 
@@ -24,6 +26,7 @@ class Catalog:
     def __init__(self, stores: Backends) -> None:
         self._read = stores.ledger.read
         self._ledger = stores.ledger
+        self._anchors = Anchors(stores)
 
     async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None:
         return await self._read.model(
@@ -140,7 +143,14 @@ class Catalog:
 
     async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
-        return await verify_model(self._ledger, tenant, model)
+        # Read before the ledger: what was anchored by then has to be in it.
+        heads = await self._anchors.heads(tenant, model)
+        return await verify_model(self._ledger, tenant, model, heads)
+
+    async def anchor_status(self, tenant_id: str, model_id: str) -> AnchorStatus:
+        return await self._anchors.status(
+            identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
+        )
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
         tenant = identifiers.tenant_id(tenant_id)

@@ -26,7 +26,9 @@
     ├── UntrustedEvidence           no key that the policy trusts has signed the evidence
     ├── PermissionDenied            the actor's roles do not allow it
     ├── BundleCorrupt               files differ from the digest in the ledger
-    ├── LedgerCorrupt               the hash chain is broken
+    ├── LedgerCorrupt               the hash chain is broken, or an entry breaks the rules
+    │   ├── LedgerTruncated         it ends before an entry that was anchored elsewhere
+    │   └── LedgerForked            an entry is another one than was anchored elsewhere
     ├── ProofRefused                a proof in a file does not show what it says
     ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
     │   └── ChangeInProgress        another change of the same model has not ended in time
@@ -48,7 +50,13 @@ from .conflicts import (
     StaleModel,
     StaleProduction,
 )
-from .corruption import BundleCorrupt, LedgerCorrupt, ProofRefused
+from .corruption import (
+    BundleCorrupt,
+    LedgerCorrupt,
+    LedgerForked,
+    LedgerTruncated,
+    ProofRefused,
+)
 from .invalid_input import (
     InvalidDataset,
     InvalidInput,
@@ -84,6 +92,8 @@ __all__ = [
     "InvalidName",
     "InvalidTransition",
     "LedgerCorrupt",
+    "LedgerForked",
+    "LedgerTruncated",
     "ModelNotFound",
     "NoEarlierProduction",
     "NotFound",

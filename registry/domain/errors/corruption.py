@@ -56,3 +56,39 @@ class ProofRefused(RegistryError):
 
     def details(self) -> dict[str, Any]:
         return {"problems": [{"code": code, "message": message} for code, message in self.problems]}
+
+
+_RESTORED = (
+    "If the ledger was restored from a backup, look at what was lost, then accept it with "
+    "`model-lifecycle reconcile --accept-restored-ledger`; else restore the newest backup"
+)
+
+
+class LedgerTruncated(LedgerCorrupt):
+    """The ledger ends before an entry that was anchored outside of its database: its tail was
+    removed, or it was restored from an older backup."""
+
+    code = "ledger_truncated"
+
+    def __init__(self, model_id: str, sequence: int, anchored: str) -> None:
+        super().__init__(
+            model_id,
+            sequence,
+            f"is missing: the artifact store or MLflow has the hash of entry {anchored}. The last "
+            f"entries were removed, or this is an older backup. {_RESTORED}",
+        )
+
+
+class LedgerForked(LedgerCorrupt):
+    """An entry is another one than was anchored outside of the database: the ledger was rewritten,
+    or it was restored from an older backup and has gone on since."""
+
+    code = "ledger_forked"
+
+    def __init__(self, model_id: str, sequence: int, anchored_hash: str) -> None:
+        super().__init__(
+            model_id,
+            sequence,
+            f"is another one than was anchored, whose hash is {anchored_hash}. The ledger was "
+            f"rewritten, or this is an older backup that has gone on. {_RESTORED}",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 
 from ...domain.identifiers import ModelId, TenantId
-from ...domain.models import LedgerEntry
+from ...domain.models import EntryKind, LedgerEntry
 from .. import tables
 from ..engine import read
 from ..mappers import (
@@ -22,6 +22,8 @@ from ..mappers import (
 )
 from .reader import Reader, of_model
 
+#: Entries named in one query.
+_AT_ONCE = 10_000
 _OPERATION = select(tables.operations).where(
     tables.operations.c.tenant_id == bindparam("tenant"),
     tables.operations.c.operation_id == bindparam("operation"),
@@ -56,6 +58,34 @@ class EntryQueries(Reader):
             .limit(1)
         )
         return ledger_entry(rows[0]) if rows else None
+
+    async def entry_hashes(
+        self, tenant: TenantId, model: ModelId, sequences: Iterable[int]
+    ) -> dict[int, str]:
+        """The hashes of these entries by sequence; absent: there is no such entry."""
+        entries, ordered = tables.entries, sorted(sequences)
+        hashes: dict[int, str] = {}
+        for start in range(0, len(ordered), _AT_ONCE):
+            rows = await self._rows(
+                select(entries.c.sequence, entries.c.hash).where(
+                    *of_model(entries, tenant, model),
+                    entries.c.sequence.in_(ordered[start : start + _AT_ONCE]),
+                )
+            )
+            hashes |= {row["sequence"]: row["hash"] for row in rows}
+        return hashes
+
+    async def details(
+        self, tenant: TenantId, model: ModelId, kind: EntryKind
+    ) -> list[Mapping[str, Any]]:
+        """The details of the model's entries of one kind, oldest first."""
+        entries = tables.entries
+        rows = await self._rows(
+            select(entries.c.detail)
+            .where(*of_model(entries, tenant, model), entries.c.kind == kind.value)
+            .order_by(entries.c.sequence)
+        )
+        return [row["detail"] for row in rows]
 
     async def entry_at(
         self, tenant: TenantId, model: ModelId, when: datetime

@@ -23,6 +23,7 @@ from ...domain.stages import Stage
 from ...ledger.mappers import Change, PromotionState
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import ModelVersionRecord
+from ..anchors import Anchors
 from ..backends import Backends
 from .identity import mismatch
 from .plan import ProjectionPlan, mirror_all, mirror_change
@@ -57,8 +58,9 @@ _UNREAD = VersionRecords({}, {})
 
 
 class Projection:
-    def __init__(self, stores: Backends) -> None:
+    def __init__(self, stores: Backends, anchors: Anchors) -> None:
         self._stores = stores
+        self._anchors = anchors
         self._following: set[asyncio.Task[None]] = set()
 
     async def apply_change(
@@ -117,12 +119,14 @@ class Projection:
     async def prepare(self, tenant: TenantId, model: ModelId) -> None:
         """Before a change: raise BackendUnavailable while MLflow is unavailable, since clients that
         load by its alias would go on with a version that the ledger has replaced; and finish the
-        changes that earlier writers left, or that arrived in MLflow after a newer one."""
+        changes that earlier writers left, or that arrived in MLflow after a newer one. Raises
+        :class:`LedgerTruncated` where MLflow has seen a newer ledger than this one."""
         read = self._stores.ledger.read
         record, (row, notes) = await run_concurrently(
             self._stores.tracking.registered_model(registered_name(tenant, model)),
             run_concurrently(read.row(tenant, model), read.projections(tenant, model)),
         )
+        await self._anchors.check(tenant, model, row, record)
         if notes:
             await self._apply_settled(tenant, model, notes)
         elif (
@@ -188,9 +192,13 @@ class Projection:
         since: int | None = None,
     ) -> None:
         """Write alias and tags from the ledger until it does not change meanwhile, then remove the
-        rows ``tokens`` from the outbox. With ``since``, also what was moved after that epoch."""
+        rows ``tokens`` from the outbox. With ``since``, also what was moved after that epoch.
+
+        Raises :class:`LedgerTruncated` or :class:`LedgerForked`, before anything is written, where
+        the ledger is older than what was anchored of it: its alias would go back in time."""
         read = self._stores.ledger.read
         numbers = set(versions)
+        await self._anchors.require_current(tenant, model)
         while True:
             row = await read.row(tenant, model)
             assert row is not None, "models are never removed from the ledger"

@@ -6,16 +6,20 @@ twice changes nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from ...domain import artifact_paths, identifiers
+from ...domain.authorization import Principal
 from ...domain.errors import BundleCorrupt
 from ...domain.identifiers import ModelId, TenantId, registered_name, split_registered_name
-from ...domain.models import Finding, VersionMetadata
+from ...domain.ledger_head import ABANDONED, LedgerHead, contradiction
+from ...domain.models import EntryKind, Finding, VersionMetadata
 from ...domain.stages import Stage
 from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
+from ..anchors import Anchors
 from ..backends import Backends
 from ..version_files import VersionFiles
 from .adoption import Adoption
@@ -24,19 +28,29 @@ from .identity import mismatch
 from .projection import Projection
 
 #: A registration that has left nothing in MLflow for this long is not going on any more.
-ABANDONED = timedelta(hours=1)
+ABANDONED_AFTER = timedelta(hours=1)
 
 
 class Reconcile:
     def __init__(
-        self, stores: Backends, projection: Projection, adoption: Adoption, files: VersionFiles
+        self,
+        stores: Backends,
+        projection: Projection,
+        adoption: Adoption,
+        files: VersionFiles,
+        anchors: Anchors,
     ) -> None:
         self._stores = stores
+        self._anchors = anchors
         self._files = files
         self._projection = projection
         self._adoption = adoption
 
-    async def reconcile(self, tenant_id: str | None = None) -> list[Finding]:
+    async def reconcile(
+        self, tenant_id: str | None = None, accepted_by: Principal | None = None
+    ) -> list[Finding]:
+        """``accepted_by`` is the person who accepts a ledger that is older than its anchored
+        heads; without one, such a model is left as it is."""
         tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
         in_mlflow: dict[tuple[TenantId, ModelId], RegisteredModelRecord] = {}
         for record in await self._stores.tracking.registered_models(tenant):
@@ -47,14 +61,27 @@ class Reconcile:
         in_ledger = {*await read.model_ids(tenant), *await read.begun_models(tenant)}
         findings: list[Finding] = []
         for key in sorted({*in_mlflow, *in_ledger}):
-            model_findings = await self._model(*key, in_mlflow.get(key))
+            model_findings = await self._model(*key, in_mlflow.get(key), accepted_by)
             findings += [replace(finding, tenant_id=key[0]) for finding in model_findings]
         return findings
 
     async def _model(
-        self, tenant: TenantId, model: ModelId, record: RegisteredModelRecord | None
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        record: RegisteredModelRecord | None,
+        accepted_by: Principal | None,
     ) -> list[Finding]:
-        findings = [
+        row = await self._stores.ledger.read.row(tenant, model)
+        lost = await self._anchors.lost_heads(tenant, model, row, record)
+        if lost and accepted_by is None:
+            error = contradiction(model, row.epoch if row else 0, lost[-1])
+            message = f"{error}. Nothing of this model was changed"
+            return [Finding(model, error.code, message, healed=False)]
+        findings = []
+        if lost and accepted_by is not None and row is not None:
+            findings.append(await self._accept(tenant, model, lost, accepted_by))
+        findings += [
             Finding(
                 model,
                 "projection_finished",
@@ -72,6 +99,8 @@ class Reconcile:
             findings += await self._adoption.adopt(
                 tenant, model, mlflow_versions[number], mlflow_versions
             )
+        if lost and accepted_by is not None and row is None and mlflow_versions:
+            findings.append(await self._accept(tenant, model, lost, accepted_by))
         if await self._look(tenant, model, record, mlflow_versions):
             drifted = await self._look_again(tenant, model)
             wrong = [item for item in drifted if item.healed]
@@ -82,6 +111,29 @@ class Reconcile:
         findings += await self._files_of_production(tenant, model)
         findings += await self._leftovers(tenant, model)
         return findings
+
+    async def _accept(
+        self,
+        tenant: TenantId,
+        model: ModelId,
+        lost: Sequence[LedgerHead],
+        accepted_by: Principal,
+    ) -> Finding:
+        """Record that the ledger goes on without the entries of the ``lost`` heads."""
+        async with self._stores.ledger.begin(tenant, model) as work:
+            epoch = work.model.epoch
+            await work.append(
+                EntryKind.LEDGER_RESTORED,
+                actor=str(accepted_by),
+                reason="the ledger was restored from a backup",
+                operation_id=str(uuid.uuid4()),
+                detail={ABANDONED: [str(head) for head in lost]},
+            )
+        message = (
+            f"the ledger ended at entry {epoch}, but entry {lost[-1].epoch} had been anchored; "
+            f"{accepted_by} accepted the restored ledger"
+        )
+        return Finding(model, "ledger_restored", message, healed=True)
 
     async def _files_of_production(self, tenant: TenantId, model: ModelId) -> list[Finding]:
         """Whether production serves what was proved: the other versions' files are compared when
@@ -152,7 +204,7 @@ class Reconcile:
                 findings.append(Finding(model, "files_left", message, True, number))
         now = self._stores.ledger.clock()
         for operation in await self._stores.ledger.read.pending_operations(tenant, model):
-            if now - operation.started_at > ABANDONED:
+            if now - operation.started_at > ABANDONED_AFTER:
                 await self._stores.ledger.abandon_operation(tenant, operation.operation_id)
                 message = f"operation {operation.operation_id} never took effect; forgotten"
                 findings.append(Finding(model, "operation_abandoned", message, True))

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.registry_fixture import RegistryFixture, trained
 
+from model_lifecycle.registry.domain.errors import LedgerTruncated
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.settings import Settings
 
@@ -29,14 +30,14 @@ def backed_up(
     """Takes a backup of the ledger as its makers say, and gives what restores it: into a new
     database, whose address it returns."""
     if settings.database_url.startswith("sqlite"):
-        return lambda: _sqlite(settings, tmp_path)
+        return lambda: _sqlite(settings)
     postgres = request.getfixturevalue("service").postgres
     return lambda: _postgres(settings, postgres, tmp_path)
 
 
-def _sqlite(settings: Settings, folder: Path) -> Restore:
-    copy = folder / "restored.db"
+def _sqlite(settings: Settings) -> Restore:
     file = make_url(settings.database_url).database
+    copy = Path(str(file)).with_name(f"restored-{uuid.uuid4().hex[:8]}.db")
     with closing(sqlite3.connect(str(file))) as ledger, closing(sqlite3.connect(copy)) as backup:
         ledger.backup(backup)
     return lambda: f"sqlite:///{copy}"
@@ -81,21 +82,28 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
     backed_up: Callable[[], Restore],
     model_id: str,
 ) -> None:
-    """What the backup knows is true again, alias included; what came after it is adopted as new
-    versions in development, with their files, and has to earn its stages again."""
+    """Nothing moves until a person accepts it. Then what the backup knows is true again, alias
+    included; what came after it is adopted as new versions in development, with their files, and
+    has to earn its stages again."""
     name = f"{apart.tenant}.{model_id}"
     await apart.promoted(model_id)
     restore = backed_up()
     await apart.promoted(model_id, source=0)
     await apart.version(model_id)
     bundles = await _bundles(apart, model_id)
+    await apart.registry.anchor_heads(apart.tenant)
     before = by_hand.get_model_version_by_alias(name, "production")
 
     async with open_registry(settings.with_values(database_url=restore())) as registry:
         restored = replace(apart, registry=registry)
-        intact = await registry.verify_ledger(apart.tenant, model_id)
+        with pytest.raises(LedgerTruncated):
+            await registry.verify_ledger(apart.tenant, model_id)
         at_first = await restored.stages(model_id)
-        findings = await registry.reconcile(apart.tenant)
+        refused = await registry.reconcile(apart.tenant)
+        unmoved = by_hand.get_model_version_by_alias(name, "production")
+        with pytest.raises(LedgerTruncated):
+            await restored.roll_back(model_id)
+        findings = await registry.reconcile(apart.tenant, accept_restored_ledger_as="kim")
         again = await registry.reconcile(apart.tenant)
         after = by_hand.get_model_version_by_alias(name, "production")
         stages = await restored.stages(model_id)
@@ -109,10 +117,11 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
             await restored.history(model_id)
         )
 
-    assert (int(before.version), int(after.version)) == (2, 1)
+    assert [(item.code, item.healed) for item in refused] == [("ledger_truncated", False)]
+    assert [int(item.version) for item in (before, unmoved, after)] == [2, 2, 1]
     assert at_first == {1: "production"}
-    assert intact > 0
     assert [(item.code, item.version, item.healed) for item in findings] == [
+        ("ledger_restored", None, True),
         ("adopted", 2, True),
         ("adopted", 3, True),
         ("alias_moved", 1, True),
