@@ -15,7 +15,12 @@ GENESIS = "sha256:" + "0" * 64
 
 def sealed(entry: LedgerEntry) -> LedgerEntry:
     """``entry`` with its hash."""
-    return replace(entry, hash=digest(entry.content(), field="entry"))
+    return replace(entry, hash=entry_hash(entry))
+
+
+def entry_hash(entry: LedgerEntry) -> str:
+    """The hash of the entry's content."""
+    return digest(entry.content(), field="entry")
 
 
 def entry_leaf(entry_hash: str) -> bytes:
@@ -39,7 +44,7 @@ class ChainCheck:
             raise LedgerCorrupt(self._model_id, self.count, "is missing")
         if entry.previous_hash != self._expected:
             raise LedgerCorrupt(self._model_id, self.count, "does not follow the entry before it")
-        if sealed(entry).hash != entry.hash:
+        if entry_hash(entry) != entry.hash:
             raise LedgerCorrupt(self._model_id, self.count, "was edited")
         self._expected = entry.hash
 

@@ -32,6 +32,7 @@ class LedgerReplay:
         self.records: dict[int, StageRecord] = {}
         self._model_id = model_id
         self._production: int | None = None
+        self._productive: set[int] = set()
         self._policy = PromotionPolicy()
 
     def follow(self, entry: LedgerEntry, evidence: Mapping[str, Evidence]) -> None:
@@ -125,9 +126,11 @@ class LedgerReplay:
                 self._refuse(entry, _without(move, name))
 
     def _check_production(self, entry: LedgerEntry) -> None:
-        productive = [
-            number for number, item in self.records.items() if item.stage is Stage.PRODUCTION
-        ]
+        for move in entry.moves:
+            self._productive.discard(move.version)
+            if self.records[move.version].stage is Stage.PRODUCTION:
+                self._productive.add(move.version)
+        productive = sorted(self._productive)
         if len(productive) > 1:
             self._refuse(entry, f"leaves {len(productive)} versions in production: {productive}")
         if entry.production != next(iter(productive), None):

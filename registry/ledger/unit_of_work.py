@@ -27,7 +27,6 @@ from .mappers import (
     entry_values,
     evidence_item,
     evidence_values,
-    ledger_entry,
     model_metadata,
     stage_record,
     version_metadata,
@@ -67,6 +66,11 @@ class ModelUnitOfWork:
         self._known: dict[int, VersionMetadata] = {}
         self._records: dict[int, StageRecord] = {}
         self.model = model
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The open transaction, for reads that see what this unit of work sees."""
+        return self._connection
 
     @property
     def clock(self) -> ClockReading:
@@ -239,16 +243,6 @@ class ModelUnitOfWork:
             _NUMBERS, {"tenant": self.model.tenant_id, "model": self.model.model_id}
         )
         return model_metadata(self.model, current, tuple(numbers))
-
-    async def entries(self, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
-        """Entries with a sequence above ``after``, oldest first."""
-        rows = await self._connection.execute(
-            select(tables.entries)
-            .where(*self._own(tables.entries), tables.entries.c.sequence > after)
-            .order_by(tables.entries.c.sequence)
-            .limit(limit)
-        )
-        return [ledger_entry(dict(row)) for row in rows.mappings()]
 
     def _production_after(self, moves: tuple[StageMove, ...]) -> int | None:
         production = self.model.production_version

@@ -28,10 +28,9 @@ def apart(
     )
     for database in installation.settings.home.glob("*.db"):
         _copy_database(database, home / database.name)
-    artifacts = str(installation.settings.home / "artifacts")
-    settings = Settings({}, home=home, artifact_root=artifacts)
+    (home / "artifacts").symlink_to(installation.settings.home / "artifacts")
+    settings = Settings({}, home=home)
     monkeypatch.setenv("MODEL_LIFECYCLE_HOME", str(home))
-    monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", artifacts)
     return replace(installation, settings=settings, opened=None)
 
 
@@ -87,8 +86,9 @@ def test_reconcile_wants_a_tenant_or_all(run: Run, monkeypatch: pytest.MonkeyPat
     assert run("reconcile", "--all").code == 7
 
 
-def test_verify_counts_what_is_intact(run: Run, champion: str) -> None:
+def test_verify_counts_what_is_intact(installation: Installation, run: Run, champion: str) -> None:
     """The entries of the ledger; with --files also the bundles of the versions."""
+    installation.step(lambda world: world.registry.anchor_heads())
     program = run("verify", champion, "--files", "--json")
     row = next(line for line in run("verify", champion).out.splitlines() if champion in line)
 
@@ -99,6 +99,8 @@ def test_verify_counts_what_is_intact(run: Run, champion: str) -> None:
             "entries": 5,
             "bundles": 2,
             "damage": [],
+            "anchored": 5,
+            "unavailable": [],
         }
     ]
     assert row.split() == [champion, "5", "intact"]
@@ -208,3 +210,47 @@ def test_db_upgrade_makes_a_ledger(run: Run, tmp_path: Path) -> None:
     assert run("models", "--home", home, "--json").json == {"models": [], "after": None}
     with closing(sqlite3.connect(home / "ledger.db")) as connection:
         assert connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
+
+
+def test_verify_names_a_ledger_that_was_cut(apart: Installation, run: Run, model: str) -> None:
+    """Its end is compared with what other stores have of it; reconciling needs a confirmation,
+    which is an entry of the ledger."""
+    apart.step(lambda world: world.version(model))
+    first = apart.step(lambda world: world.history(model))[0].hash
+    apart.step(lambda world: world.judged(model, 1, "validation"))
+    apart.step(lambda world: world.move(model, 1, "staging"))
+    apart.step(lambda world: world.registry.anchor_heads())
+    apart.sql("DROP TRIGGER entries_no_delete")
+    apart.sql("DELETE FROM entries WHERE model_id = ? AND sequence > 1", model)
+    apart.sql("UPDATE versions SET stage = 'development' WHERE model_id = ?", model)
+    apart.sql(
+        "UPDATE models SET epoch = 1, head_hash = ?, stage = 'development' WHERE model_id = ?",
+        first,
+        model,
+    )
+
+    verified, refused = run("verify", model, "--json"), run("reconcile", "--json")
+    accepted = run("reconcile", "--accept-restored-ledger", "--json")
+
+    assert (verified.code, refused.code, accepted.code) == (8, 8, 0)
+    assert "older backup" in verified.json["models"][0]["damage"][0]
+    assert "ledger_truncated" in [item["code"] for item in refused.json["findings"]]
+    assert "ledger_restored" in [item["code"] for item in accepted.json["findings"]]
+    assert run("verify", model).code == 0
+
+
+def test_registry_move_binds_the_ledger_to_another_root(
+    apart: Installation, run: Run, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For admins, after the files were copied."""
+    apart.step(lambda world: world.promoted(model))
+    shutil.copytree(apart.settings.home / "artifacts", tmp_path / "copied")
+    monkeypatch.setenv("MODEL_LIFECYCLE_ARTIFACT_ROOT", str(tmp_path / "copied"))
+    monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", "promoter")
+    denied = run("registry", "move")
+    monkeypatch.delenv("MODEL_LIFECYCLE_ROLES")
+
+    before, moved, after = run("models"), run("registry", "move", "--json"), run("models")
+
+    assert (denied.code, before.code, moved.code, after.code) == (6, 2, 0, 0)
+    assert moved.json["artifact_root"] == (tmp_path / "copied").as_uri()

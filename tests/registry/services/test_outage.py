@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,8 +198,18 @@ async def test_an_artifact_store_that_is_away_is_told(
     before = await local.snapshot(model_id)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "nobody")
+    ledger = embedded_settings.home / f"{model_id}.db"
+    with (
+        closing(sqlite3.connect(embedded_settings.home / "ledger.db")) as source,
+        closing(sqlite3.connect(ledger)) as copy,
+    ):
+        source.backup(copy)
+        copy.execute("UPDATE registry_identity SET artifact_root = 's3://nowhere'")
+        copy.commit()
     settings = embedded_settings.with_values(
-        artifact_root="s3://nowhere", s3_endpoint_url=f"http://127.0.0.1:{free_port()}"
+        database_url=f"sqlite:///{ledger}",
+        artifact_root="s3://nowhere",
+        s3_endpoint_url=f"http://127.0.0.1:{free_port()}",
     )
     async with open_registry(settings) as registry:
         with pytest.raises(BackendUnavailable) as caught:
