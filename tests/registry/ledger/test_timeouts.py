@@ -199,6 +199,6 @@ async def test_verification_may_take_longer_than_a_request(pages: Pages) -> None
     """Its snapshot may lie still for longer than a transaction of a request."""
     await pages.life()
     async with pages.ledger.snapshot(pages.tenant, pages.model, limits=MAINTENANCE) as work:
-        before = len(await work.entries())
+        before = len(await work.versions())
         await asyncio.sleep(Limits().idle + 1)
-        assert len(await work.entries()) == before
+        assert len(await work.versions()) == before
