@@ -24,6 +24,7 @@ from .clock import ClockReading, LedgerClock
 from .mappers import (
     Change,
     ModelRow,
+    entry_of_row,
     entry_values,
     evidence_item,
     evidence_values,
@@ -243,6 +244,16 @@ class ModelUnitOfWork:
             _NUMBERS, {"tenant": self.model.tenant_id, "model": self.model.model_id}
         )
         return model_metadata(self.model, current, tuple(numbers))
+
+    async def entries(self, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
+        """Entries with a sequence above ``after``, oldest first."""
+        rows = await self._connection.execute(
+            select(tables.entries)
+            .where(*self._own(tables.entries), tables.entries.c.sequence > after)
+            .order_by(tables.entries.c.sequence)
+            .limit(limit)
+        )
+        return [entry_of_row(row) for row in rows]
 
     def _production_after(self, moves: tuple[StageMove, ...]) -> int | None:
         production = self.model.production_version

@@ -23,12 +23,13 @@ COMPLETE = {
         AlreadyExists ArtifactNotFound BackendUnavailable BundleCorrupt ChangeInProgress
         Conflict EvidenceNotFound ExperimentNotFound FrameworkUnavailable GateRefused
         InvalidDataset InvalidInput InvalidName InvalidTransition LedgerCorrupt
-        ModelNotFound NoEarlierProduction NotFound OperationConflict PermissionDenied
-        ProofRefused RegistryError RunNotFound StaleModel StaleProduction UnknownFramework
+        LedgerForked LedgerTruncated ModelNotFound NoEarlierProduction NotFound
+        OperationConflict PermissionDenied ProofRefused RegistryError RunNotFound
+        StaleModel StaleProduction UnknownFramework
         UntrustedEvidence UntrustedModel VersionNotFound
     """,
     "model_lifecycle.registry.administration": """
-        ApiKey ApiKeys ledger_file upgrade_ledger
+        ApiKey ApiKeys ledger_file move_registry upgrade_ledger
     """,
     "model_lifecycle.gates.policy.promotion": """
         ABPolicy Comparison LatencyLimit Limit OutcomeDemand ShadowPolicy SliceLimit
@@ -39,10 +40,11 @@ COMPLETE = {
         GateReportLink GateVerdictSensor ModelRegistryHook ModelStageSensor
         ModelStageTrigger ModelVersionLink NewModelVersionSensor NewModelVersionTrigger
         PrepareDataOperator PromoteModelOperator ReconcileOperator RegisterModelOperator
-        RollbackModelOperator SetPolicyOperator ShadowTestOperator TrainModelOperator
+        RollbackModelOperator SetPolicyOperator ShadowTestOperator SweepOutboxOperator
+        TrainModelOperator
         ValidateModelOperator any_model_asset check_lifecycles each_model_asset
         external_registration_asset lifecycles_from mapped_shadow_test production_asset
-        reconcile_dag retrain_and_promote rollback_dag stage_asset
+        reconcile_dag retrain_and_promote rollback_dag stage_asset sweep_outbox_dag
     """,
     "model_lifecycle.api": """
         ApiSettings Caller NotAuthenticated create_app
