@@ -101,6 +101,11 @@ class RegistryEvidence:
         """The model's policy; a default one, with empty gates, until one is set."""
         return await self._policies.get_policy(tenant_id, model_id)
 
+    async def verify_tree(self, tenant_id: str) -> int:
+        """Number of entries in the tenant's Merkle tree, if each is as it entered the tree, and the
+        tree is that of every signed head. Raises LedgerCorrupt for the first that differs."""
+        return await self._proofs.verify_tree(tenant_id)
+
     async def export_proof(
         self, tenant_id: str, model_id: str, version: int | str, *, since: int | None = None
     ) -> dict[str, Any]:

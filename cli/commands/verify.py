@@ -48,6 +48,15 @@ class CheckedModel:
         return "; ".join(["intact", *notes])
 
 
+@dataclass(frozen=True)
+class CheckedTree:
+    """A tenant's Merkle tree after its check: ``entries`` that are in it, and its damage."""
+
+    tenant_id: str
+    entries: int
+    damage: tuple[str, ...]
+
+
 def verify(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="One model; all models if left out.")
@@ -63,7 +72,7 @@ def verify(
     """Check that nobody altered the ledger: its chain, its rules, its evidence, its end.
 
     The end is compared with what the artifact store and MLflow have of it; entries that are not
-    anchored there yet are named.
+    anchored there yet are named. Where all models of a tenant are checked, so is their Merkle tree.
 
     Checks one model, all models of a tenant, or with --all the models of all tenants, deleted ones
     included. With --files also that the files of every version are those that were registered, in
@@ -77,22 +86,36 @@ def verify(
         require(acting_principal(None), Action.VERIFY_ALL)
     owner = None if all_tenants else tenant
 
-    async def check(registry: ModelRegistry) -> list[CheckedModel]:
+    async def check(registry: ModelRegistry) -> tuple[list[CheckedModel], list[CheckedTree]]:
         if model is not None and owner is not None:
-            return [await _check(registry, owner, model, files=files)]
-        return [
-            await _check_recorded(registry, *names, files=files)
-            for names in await registry.recorded_models(owner)
-        ]
+            return [await _check(registry, owner, model, files=files)], []
+        names = await registry.recorded_models(owner)
+        tenants = dict.fromkeys(item for item, _ in names)
+        return (
+            [await _check_recorded(registry, *item, files=files) for item in names],
+            [await _check_tree(registry, item) for item in tenants],
+        )
 
-    checked = with_registry(home, check)
+    checked, trees = with_registry(home, check)
     answer(
         as_json,
-        {"tenant_id": owner, "models": [asdict(item) for item in checked]},
+        {
+            "tenant_id": owner,
+            "models": [asdict(item) for item in checked],
+            "trees": [asdict(item) for item in trees],
+        },
         _view(checked, files=files, all_tenants=all_tenants) if checked else _no_models(owner),
+        *(line(text, "red") for item in trees for text in item.damage),
     )
-    if any(item.damage for item in checked):
+    if any(item.damage for item in (*checked, *trees)):
         raise typer.Exit(ExitCode.DAMAGE)
+
+
+async def _check_tree(registry: ModelRegistry, tenant: str) -> CheckedTree:
+    try:
+        return CheckedTree(tenant, await registry.verify_tree(tenant), ())
+    except LedgerCorrupt as error:
+        return CheckedTree(tenant, 0, (str(error),))
 
 
 async def _check_recorded(

@@ -30,9 +30,9 @@ from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
 from .identity import IdentityRecord
 from .mappers import ModelRow, Operation, model_row
-from .merkle_tree import MerkleTree
 from .queries import LedgerReader
 from .timeouts import MAINTENANCE, ORDINARY, Limits
+from .tree.merkle_tree import MerkleTree
 from .unit_of_work import ModelUnitOfWork
 from .upsert import insert_into
 

@@ -65,6 +65,10 @@ class ProofService:
 
         return await asyncio.to_thread(build)
 
+    async def verify_tree(self, tenant_id: str) -> int:
+        """The number of entries in the tenant's tree. Raises :class:`LedgerCorrupt`."""
+        return await self._ledger.tree.verify(identifiers.tenant_id(tenant_id))
+
     async def _content(self, tenant: TenantId, model: ModelId, number: int) -> ProofContent:
         """What the ledger has of the version, in one consistent state."""
         async with self._ledger.snapshot(tenant, model, limits=MAINTENANCE) as work:

@@ -17,15 +17,15 @@ from model_lifecycle.registry.attestation.merkle import (
 )
 from model_lifecycle.registry.domain.errors import LedgerCorrupt
 from model_lifecycle.registry.domain.identifiers import ModelId
-from model_lifecycle.registry.ledger import merkle_tree
 from model_lifecycle.registry.ledger.engine import open_engine, writing
-from model_lifecycle.registry.ledger.merkle_tree import TreeProof
+from model_lifecycle.registry.ledger.tree import merkle_tree, rows
+from model_lifecycle.registry.ledger.tree.merkle_tree import TreeProof
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a test's few entries make several chunks and batches."""
-    monkeypatch.setattr(merkle_tree, "CHUNK", 4)
+    monkeypatch.setattr(rows, "CHUNK", 4)
     monkeypatch.setattr(merkle_tree, "_BATCH", 3)
 
 
@@ -148,6 +148,49 @@ async def test_no_head_is_signed_that_contradicts_an_earlier_one(
         await tree.record_head(
             pages.tenant, (await _prove(pages)).head, key_id="k", at=pages.ledger.clock()
         )
+
+
+async def test_an_intact_tree_is_verified_with_its_heads(pages: Pages) -> None:
+    tree = pages.ledger.tree
+    assert await tree.verify(pages.tenant) == 0
+    await pages.life()
+    await tree.extend(pages.tenant)
+    head = (await _prove(pages)).head
+    await tree.record_head(pages.tenant, head, key_id="k", at=pages.ledger.clock())
+    await Pages(pages.ledger, pages.tenant, ModelId("other")).life()
+    await tree.extend(pages.tenant)
+
+    assert await tree.verify(pages.tenant) == 14
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE entries SET hash = :hash WHERE sequence = 3", "entry 3 is another one"),
+        ("DELETE FROM entries WHERE sequence = 7", "entry 7 is missing"),
+        ("UPDATE tree_leaves SET hash = :hash WHERE leaf_index = 2", "entry 3 is another one"),
+        ("UPDATE tree_chunks SET hash = :root WHERE chunk_index = 0", "another root stored"),
+        ("UPDATE tree_heads SET root_hash = :root WHERE tree_size = 7", "head was signed with 7"),
+        ("DELETE FROM tree_leaves WHERE leaf_index = 6", "head was signed with 7"),
+    ],
+)
+async def test_a_change_of_each_part_of_the_tree_is_named(
+    victim: tuple[Pages, AsyncEngine], statement: str, message: str
+) -> None:
+    pages, engine = victim
+    await pages.life()
+    tree = pages.ledger.tree
+    await tree.extend(pages.tenant)
+    await tree.record_head(
+        pages.tenant, (await _prove(pages)).head, key_id="k", at=pages.ledger.clock()
+    )
+    values = {"hash": "sha256:" + "0" * 64, "root": "0" * 64, "tenant": pages.tenant}
+    used = {name: value for name, value in values.items() if f":{name}" in f"{statement} :tenant"}
+    async with writing(engine) as connection:
+        await connection.execute(text(f"{statement} AND tenant_id = :tenant"), used)
+
+    with pytest.raises(LedgerCorrupt, match=message):
+        await tree.verify(pages.tenant)
 
 
 async def test_the_database_refuses_to_change_a_leaf(pages: Pages, database: str) -> None:

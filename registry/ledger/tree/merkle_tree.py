@@ -15,15 +15,15 @@ from typing import Any
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..attestation.hash_chain import entry_leaf
-from ..attestation.merkle import ChunkedTree, is_consistent, root_hash
-from ..domain.errors import LedgerCorrupt
-from ..domain.identifiers import ModelId, TenantId
-from . import tables
-from .engine import reading, writing
+from ...attestation.merkle import is_consistent, root_hash
+from ...domain.errors import LedgerCorrupt
+from ...domain.identifiers import ModelId, TenantId
+from .. import tables
+from ..engine import reading, writing
+from . import rows as stored
+from .rows import TreeHead, read_heads, read_leaves, read_size, read_tree
+from .verification import head_contradicted, verify_tree
 
-#: Leaves of a complete chunk.
-CHUNK = 256
 #: Entries that enter the tree in one transaction.
 _BATCH = 4096
 #: Any constant number will do: it names the locks that extend a tenant's tree.
@@ -37,14 +37,6 @@ _LAST = (
     )
     .scalar_subquery()
 )
-
-
-@dataclass(frozen=True)
-class TreeHead:
-    """The root of a tenant's tree when it had ``size`` leaves."""
-
-    size: int
-    root: bytes
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ class MerkleTree:
             if connection.dialect.name == "postgresql":
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             places = await _places(connection, tenant, model, hashes)
-            tree = await _tree(connection, tenant, places.values())
+            tree = await read_tree(connection, tenant, places.values())
         return TreeProof(
             TreeHead(tree.size, tree.root),
             {
@@ -97,21 +89,25 @@ class MerkleTree:
         """The path that shows that the tree of ``head`` begins with that of ``earlier`` leaves, at
         least one and at most as many as it has."""
         async with reading(self._engine) as connection:
-            tree = await _tree(connection, tenant, [earlier], size=head.size)
+            tree = await read_tree(connection, tenant, [earlier], size=head.size)
         return tuple(tree.consistency_path(earlier))
+
+    async def verify(self, tenant: TenantId) -> int:
+        """Number of leaves of an intact tree: each is the hash of the entry that it names, and the
+        stored roots and the signed heads are those of the leaves. Memory does not grow with it.
+
+        Raises :class:`LedgerCorrupt` for the first that differs.
+        """
+        async with reading(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            return await verify_tree(connection, tenant)
 
     async def signed_head(self, tenant: TenantId) -> TreeHead | None:
         """The largest tree of which a head was signed; None if none was."""
-        heads = tables.tree_heads
         async with reading(self._engine) as connection:
-            rows = await connection.execute(
-                select(heads.c.tree_size, heads.c.root_hash)
-                .where(heads.c.tenant_id == tenant)
-                .order_by(heads.c.tree_size.desc())
-                .limit(1)
-            )
-            row = rows.first()
-        return TreeHead(row.tree_size, bytes.fromhex(row.root_hash)) if row else None
+            heads = await read_heads(connection, tenant)
+        return heads[-1] if heads else None
 
     async def record_head(
         self, tenant: TenantId, head: TreeHead, *, key_id: str, at: datetime
@@ -131,16 +127,11 @@ class MerkleTree:
             )
             last = rows.first()
             if last is not None:
-                tree = await _tree(connection, tenant, [last.tree_size], size=head.size)
+                tree = await read_tree(connection, tenant, [last.tree_size], size=head.size)
                 path = tree.consistency_path(last.tree_size)
                 root = bytes.fromhex(last.root_hash)
                 if not is_consistent(last.tree_size, root, head.size, head.root, path):
-                    raise LedgerCorrupt(
-                        f"tenant {tenant}",
-                        last.tree_size,
-                        "or one before it was changed: the tree of entries differs from the one "
-                        f"whose head was signed with {last.tree_size} entries",
-                    )
+                    raise head_contradicted(tenant, last.tree_size)
                 if last.tree_size == head.size:
                     return
             await connection.execute(
@@ -185,7 +176,7 @@ async def _extend(connection: AsyncConnection, tenant: TenantId) -> int:
     pending = rows.all()
     if not pending:
         return 0
-    size = await _size(connection, tenant)
+    size = await read_size(connection, tenant)
     await connection.execute(
         insert(leaves),
         [
@@ -199,7 +190,9 @@ async def _extend(connection: AsyncConnection, tenant: TenantId) -> int:
             for place, row in enumerate(pending)
         ],
     )
-    await _store_roots(connection, tenant, size // CHUNK, (size + len(pending)) // CHUNK)
+    await _store_roots(
+        connection, tenant, size // stored.CHUNK, (size + len(pending)) // stored.CHUNK
+    )
     return len(pending)
 
 
@@ -209,64 +202,19 @@ async def _store_roots(
     """Store the roots of the chunks from ``first`` up to ``after``, which are complete by now."""
     if first == after:
         return
-    hashes = await _leaves(connection, tenant, first * CHUNK, after * CHUNK)
+    chunk = stored.CHUNK
+    hashes = await read_leaves(connection, tenant, first * chunk, after * chunk)
     await connection.execute(
         insert(tables.tree_chunks),
         [
             {
                 "tenant_id": tenant,
                 "chunk_index": first + place,
-                "hash": root_hash(hashes[place * CHUNK : (place + 1) * CHUNK]).hex(),
+                "hash": root_hash(hashes[place * chunk : (place + 1) * chunk]).hex(),
             }
             for place in range(after - first)
         ],
     )
-
-
-async def _size(connection: AsyncConnection, tenant: TenantId) -> int:
-    leaves = tables.tree_leaves
-    last = await connection.scalar(
-        select(func.max(leaves.c.leaf_index)).where(leaves.c.tenant_id == tenant)
-    )
-    return 0 if last is None else last + 1
-
-
-async def _leaves(
-    connection: AsyncConnection, tenant: TenantId, start: int, end: int
-) -> list[bytes]:
-    leaves = tables.tree_leaves
-    rows = await connection.scalars(
-        select(leaves.c.hash)
-        .where(
-            leaves.c.tenant_id == tenant,
-            leaves.c.leaf_index >= start,
-            leaves.c.leaf_index < end,
-        )
-        .order_by(leaves.c.leaf_index)
-    )
-    return [entry_leaf(entry_hash) for entry_hash in rows]
-
-
-async def _tree(
-    connection: AsyncConnection, tenant: TenantId, indexes: Collection[int], size: int | None = None
-) -> ChunkedTree:
-    """The tree, by the leaves of the chunks that hold ``indexes``, and by the roots of others."""
-    if size is None:
-        size = await _size(connection, tenant)
-    complete = size // CHUNK
-    roots = await connection.scalars(
-        select(tables.tree_chunks.c.hash)
-        .where(
-            tables.tree_chunks.c.tenant_id == tenant, tables.tree_chunks.c.chunk_index < complete
-        )
-        .order_by(tables.tree_chunks.c.chunk_index)
-    )
-    chunks = {
-        number: await _leaves(connection, tenant, number * CHUNK, min((number + 1) * CHUNK, size))
-        for number in sorted({index // CHUNK for index in [*indexes, size]})
-        if number * CHUNK < size
-    }
-    return ChunkedTree(size, [bytes.fromhex(root) for root in roots], chunks, CHUNK)
 
 
 async def _places(

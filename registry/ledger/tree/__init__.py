@@ -1,0 +1,1 @@
+"""The Merkle trees of the ledger: stored leaves, roots and signed heads."""
