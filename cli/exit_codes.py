@@ -49,6 +49,7 @@ _OF_ERRORS: dict[type[errors.RegistryError], ExitCode] = {
     errors.LedgerCorrupt: ExitCode.DAMAGE,
     errors.ProofRefused: ExitCode.DAMAGE,
     errors.FrameworkUnavailable: ExitCode.BAD_INPUT,
+    errors.SigningUnavailable: ExitCode.BAD_INPUT,
 }
 
 

@@ -114,7 +114,8 @@ class RegistryEvidence:
         signed with ``ledger_key``.
 
         With ``since``, the size of the tree of an earlier proof, it also shows that the tree begins
-        with that one. Raises ModelNotFound, VersionNotFound, InvalidInput without a key, and
-        LedgerCorrupt or ProofRefused for a ledger that was changed.
+        with that one. Raises ModelNotFound, VersionNotFound, SigningUnavailable without a key,
+        LedgerBehind for a tree that is smaller, and LedgerCorrupt or ProofRefused for a ledger that
+        was changed.
         """
         return await self._proofs.export_proof(tenant_id, model_id, version, since=since)

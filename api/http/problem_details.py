@@ -44,6 +44,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.NoEarlierProduction: 409,
     errors.OperationConflict: 409,
     errors.AlreadyExists: 409,
+    errors.LedgerBehind: 409,
     errors.InvalidTransition: 409,
     errors.GateRefused: 409,
     errors.UntrustedEvidence: 409,
@@ -57,6 +58,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.BackendUnavailable: 503,
     errors.ChangeInProgress: 503,
     errors.FrameworkUnavailable: 501,
+    errors.SigningUnavailable: 501,
 }
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="model-lifecycle"'}
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")

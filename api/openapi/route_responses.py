@@ -24,7 +24,7 @@ _DESCRIPTIONS = {
     415: "The body is of another type.",
     422: "A value that the caller can correct; `field` names it.",
     500: "A mistake in this program.",
-    501: "The model's framework is not installed on the server.",
+    501: "The model's framework is not installed on the server, or no key to sign with.",
     503: "A store does not answer; repeat with the same Idempotency-Key.",
     504: "No answer in time; repeat with the same Idempotency-Key.",
 }

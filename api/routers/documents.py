@@ -13,7 +13,7 @@ from ..auth.caller import Reader
 from ..http.responses import file_response
 from ..http.strict_route import versioned_router
 from ..lifespan import Registry
-from ..openapi.route_responses import documents
+from ..openapi.route_responses import documents, problems
 from ..schemas.fields import ModelId, VersionPath
 
 router = versioned_router("documents")
@@ -107,7 +107,7 @@ async def read_training_log(
     "/models/{model_id}/versions/{version}/proof",
     operation_id="export_proof",
     response_class=Response,
-    responses=documents("application/json"),
+    responses={**documents("application/json"), **problems(404, 409, 501)},
 )
 async def export_proof(
     request: Request,
@@ -118,7 +118,7 @@ async def export_proof(
     since: Since = None,
 ) -> Response:
     """The version's signed record, which `model-lifecycle verify-proof` checks without the
-    registry: entries, evidence, policy, paths into the tenant's Merkle tree, and a signed head; 422
+    registry: entries, evidence, policy, paths into the tenant's Merkle tree, and a signed head; 501
     where the service has no key. Role: any."""
     proof = await registry.export_proof(caller.tenant_id, model_id, version, since=since)
     return file_response(request, json.dumps(proof).encode(), "application/json")

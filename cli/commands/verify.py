@@ -107,7 +107,7 @@ def verify(
         _view(checked, files=files, all_tenants=all_tenants) if checked else _no_models(owner),
         *(line(text, "red") for item in trees for text in item.damage),
     )
-    if any(item.damage for item in (*checked, *trees)):
+    if any(item.damage for item in checked) or any(item.damage for item in trees):
         raise typer.Exit(ExitCode.DAMAGE)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..attestation.proof_check import verify_proof
 from ..attestation.proof_document import ProofContent, build_proof
 from ..domain import identifiers
-from ..domain.errors import InvalidInput
+from ..domain.errors import InvalidInput, LedgerBehind
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import LedgerEntry
@@ -37,12 +37,10 @@ class ProofService:
         )
         earlier = None
         if since is not None:
-            if not 0 < since <= proof.head.size:
-                raise InvalidInput(
-                    f"the tree has {proof.head.size} entries, and an earlier one had {since}: it "
-                    "is the proof of another registry, or this ledger is older",
-                    field="since",
-                )
+            if since < 1:
+                raise InvalidInput("since must be a tree's size, at least 1", field="since")
+            if since > proof.head.size:
+                raise LedgerBehind(expected=since, actual=proof.head.size)
             earlier = since, await self._ledger.tree.consistency(tenant, since, proof.head)
         signed_at = self._ledger.clock()
         await self._ledger.tree.record_head(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..attestation.keys import SigningKey, check_key_file, load_signing_key
-from ..domain.errors import InvalidInput
+from ..domain.errors import SigningUnavailable
 from ..settings import PREFIX, Settings
 
 
@@ -28,14 +28,14 @@ class SigningKeys:
         return await self._load("gate_key", self._settings.gate_public_key)
 
     async def ledger(self) -> SigningKey:
-        """The key that signs heads of proofs. Raises as :meth:`gate`, and InvalidInput where none
-        is configured."""
+        """The key that signs heads of proofs. Raises as :meth:`gate`, and SigningUnavailable where
+        none is configured."""
         key = await self._load("ledger_key", self._settings.ledger_public_key)
         if key is None:
-            raise InvalidInput(
-                f"a proof needs a key that signs its head: set {PREFIX}LEDGER_KEY to the path of a "
-                "PEM file, made with: openssl genpkey -algorithm ed25519 -out ledger.pem",
-                field="ledger_key",
+            raise SigningUnavailable(
+                f"{PREFIX}LEDGER_KEY",
+                "set it to the path of a PEM file, made with: openssl genpkey -algorithm ed25519 "
+                "-out ledger.pem",
             )
         return key
 

@@ -22,10 +22,10 @@ COMPLETE = {
     "model_lifecycle.registry.domain.errors": """
         AlreadyExists ArtifactNotFound BackendUnavailable BundleCorrupt ChangeInProgress
         Conflict EvidenceNotFound ExperimentNotFound FrameworkUnavailable GateRefused
-        InvalidDataset InvalidInput InvalidName InvalidTransition LedgerCorrupt
+        InvalidDataset InvalidInput InvalidName InvalidTransition LedgerBehind LedgerCorrupt
         LedgerForked LedgerTruncated ModelNotFound NoEarlierProduction NotFound
         OperationConflict PermissionDenied ProofRefused RegistryError RunNotFound
-        StaleModel StaleProduction UnknownFramework
+        SigningUnavailable StaleModel StaleProduction UnknownFramework
         UntrustedEvidence UntrustedModel VersionNotFound
     """,
     "model_lifecycle.registry.administration": """

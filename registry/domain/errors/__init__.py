@@ -20,6 +20,7 @@
     │   ├── StaleProduction         production is no longer the version the caller expected
     │   ├── NoEarlierProduction     there is nothing to roll back to
     │   ├── OperationConflict       operation id already used for another request
+    │   ├── LedgerBehind            the ledger has fewer entries than the caller has seen
     │   └── AlreadyExists           the thing is there, with other content
     ├── InvalidTransition           the stage table has no such edge
     ├── GateRefused                 the edge exists, its evidence does not
@@ -32,6 +33,7 @@
     ├── ProofRefused                a proof in a file does not show what it says
     ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
     │   └── ChangeInProgress        another change of the same model has not ended in time
+    ├── SigningUnavailable          no key is configured here
     └── FrameworkUnavailable        supported framework that is not installed here
 
 Each class has a stable ``code`` for programs, and carries what it knows as fields, so that no
@@ -45,6 +47,7 @@ from .base import RegistryError
 from .conflicts import (
     AlreadyExists,
     Conflict,
+    LedgerBehind,
     NoEarlierProduction,
     OperationConflict,
     StaleModel,
@@ -74,7 +77,12 @@ from .missing import (
     VersionNotFound,
 )
 from .refusals import GateRefused, InvalidTransition, PermissionDenied, UntrustedEvidence
-from .unavailability import BackendUnavailable, ChangeInProgress, FrameworkUnavailable
+from .unavailability import (
+    BackendUnavailable,
+    ChangeInProgress,
+    FrameworkUnavailable,
+    SigningUnavailable,
+)
 
 __all__ = [
     "AlreadyExists",
@@ -91,6 +99,7 @@ __all__ = [
     "InvalidInput",
     "InvalidName",
     "InvalidTransition",
+    "LedgerBehind",
     "LedgerCorrupt",
     "LedgerForked",
     "LedgerTruncated",
@@ -102,6 +111,7 @@ __all__ = [
     "ProofRefused",
     "RegistryError",
     "RunNotFound",
+    "SigningUnavailable",
     "StaleModel",
     "StaleProduction",
     "UnknownFramework",

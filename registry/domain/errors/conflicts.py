@@ -92,6 +92,25 @@ class OperationConflict(Conflict):
         return {"operation_id": self.operation_id}
 
 
+class LedgerBehind(Conflict):
+    """The tenant's tree has fewer entries than the caller has seen in it: the caller's proof is of
+    another registry, or this ledger was restored from an older backup."""
+
+    code = "ledger_behind"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the tenant's tree has {actual} entries, but the earlier proof is of one with "
+            f"{expected}: it is of another registry or tenant, or this ledger was restored from an "
+            "older backup; compare the proof's key, and ask the operators"
+        )
+        self.expected = expected
+        self.actual = actual
+
+    def details(self) -> dict[str, Any]:
+        return {"expected": self.expected, "actual": self.actual}
+
+
 class AlreadyExists(Conflict):
     """The thing exists already, with other content."""
 

@@ -48,3 +48,16 @@ class FrameworkUnavailable(RegistryError):
 
     def details(self) -> dict[str, Any]:
         return {"framework": self.framework, "install": self.install}
+
+
+class SigningUnavailable(RegistryError):
+    """What signs is not configured here; ``setting`` names the key that is needed."""
+
+    code = "signing_unavailable"
+
+    def __init__(self, setting: str, advice: str) -> None:
+        super().__init__(f"nothing signs here: the setting {setting} names no key; {advice}")
+        self.setting = setting
+
+    def details(self) -> dict[str, Any]:
+        return {"setting": self.setting}

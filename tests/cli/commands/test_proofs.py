@@ -150,6 +150,6 @@ def test_a_file_that_is_no_proof_is_refused(run: Run, tmp_path: Path, content: A
 def test_without_a_key_nothing_is_exported(run: Run, champion: str, tmp_path: Path) -> None:
     done = run("export-proof", champion, 1, "--output", tmp_path / "proof.json", "--json")
 
-    assert (done.code, done.problem["field"]) == (2, "ledger_key")
+    assert (done.code, done.problem["code"]) == (2, "signing_unavailable")
     assert "openssl genpkey" in done.problem["message"]
     assert not (tmp_path / "proof.json").exists()

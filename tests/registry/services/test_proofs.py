@@ -23,8 +23,10 @@ from model_lifecycle.registry.attestation.proof_check import verify_proof
 from model_lifecycle.registry.attestation.proof_document import read_proof
 from model_lifecycle.registry.domain.errors import (
     InvalidInput,
+    LedgerBehind,
     LedgerCorrupt,
     ProofRefused,
+    SigningUnavailable,
     VersionNotFound,
 )
 from model_lifecycle.registry.domain.stages import Gate
@@ -310,12 +312,14 @@ async def test_a_later_tree_begins_with_that_of_an_earlier_proof(
 async def test_a_proof_needs_a_key_and_a_version(
     world: RegistryFixture, prover: RegistryFixture, proof: Document
 ) -> None:
-    with pytest.raises(InvalidInput, match="MODEL_LIFECYCLE_LEDGER_KEY"):
+    with pytest.raises(SigningUnavailable, match="MODEL_LIFECYCLE_LEDGER_KEY"):
         await world.registry.export_proof(world.tenant, "proven", 2)
     with pytest.raises(VersionNotFound):
         await prover.registry.export_proof(prover.tenant, "proven", 9)
-    with pytest.raises(InvalidInput, match="earlier one had 100000"):
+    with pytest.raises(LedgerBehind, match="one with 100000"):
         await prover.registry.export_proof(prover.tenant, "proven", 2, since=100_000)
+    with pytest.raises(InvalidInput, match="since"):
+        await prover.registry.export_proof(prover.tenant, "proven", 2, since=0)
 
 
 async def test_a_ledger_that_was_changed_gives_no_proof(
