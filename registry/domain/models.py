@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -105,9 +105,7 @@ class ModelMetadata:
 
     def document(self) -> dict[str, Any]:
         """The model as plain JSON, without the receipt of the write that returned it."""
-        document = _document(replace(self, receipt=None))
-        del document["receipt"]
-        return document
+        return _document(self, without="receipt")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ModelMetadata:
@@ -293,6 +291,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _document(value: VersionMetadata | ModelMetadata) -> dict[str, Any]:
-    document: dict[str, Any] = plain(asdict(value))
-    return document
+def _document(value: VersionMetadata | ModelMetadata, without: str = "") -> dict[str, Any]:
+    return {
+        item.name: plain(getattr(value, item.name))
+        for item in fields(value)
+        if item.name != without
+    }
