@@ -1,4 +1,4 @@
-"""What the size of a model costs: rolling back, registering and loading 1 GiB on S3.
+"""The cost of a model's size: rolling back, registering and loading 1 GiB on S3.
 
 A rollback to a bundle of 1 GiB against one to a bundle of 1 KiB: both verify the files that
 production will serve. A registration of 1 GiB from a local MLflow folder, with the peak memory of

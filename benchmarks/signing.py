@@ -1,4 +1,4 @@
-"""What signing evidence adds to a gate: the recording of its verdict with and without a key.
+"""The cost of signing evidence: the recording of its verdict with and without a key.
 
 Two registries are open on the same embedded ledger, one of them with a gate's key. Verdicts are
 recorded in turn without the key, with it, and with it under a policy that trusts it, each on a

@@ -42,8 +42,9 @@ def with_registry(
 
 
 def acting_principal(actor: str | None) -> Principal:
-    """Who acts: ``actor``, else the person logged in, with the roles of MODEL_LIFECYCLE_ROLES
-    (default: every role, since direct access to the database is trusted anyway)."""
+    """The acting principal: ``actor``, else the person logged in, with the roles of
+    MODEL_LIFECYCLE_ROLES (default: every role, since direct access to the database is trusted
+    anyway)."""
     names = os.environ.get(f"{PREFIX}ROLES", "")
     roles = parse_roles(name.strip() for name in names.split(",")) if names else frozenset(Role)
     return Principal(f"cli:{_login_name()}" if actor is None else actor, roles)

@@ -1,4 +1,4 @@
-"""What the gates need of the registry: two small protocols that its façade fulfils."""
+"""The registry as the gates need it: two small protocols that its façade fulfils."""
 
 from __future__ import annotations
 

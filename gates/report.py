@@ -198,7 +198,7 @@ class GateReport:
         }
 
     def evidence(self) -> Evidence:
-        """What the ledger keeps of this report."""
+        """The evidence that the ledger keeps of this report."""
         return Evidence(
             evidence_id=self.evidence_id,
             gate=self.gate,

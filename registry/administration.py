@@ -1,4 +1,4 @@
-"""What operators of a ledger do beside the registry: bring its tables up to date, manage API keys.
+"""Tasks of a ledger's operators beside the registry: bring its tables up to date, manage API keys.
 
 The public face of the ledger for the command line and the HTTP API; importing it opens nothing.
 """

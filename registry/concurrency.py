@@ -18,7 +18,7 @@ async def run_concurrently(
 @overload
 async def run_concurrently(*works: Coroutine[Any, Any, Each]) -> tuple[Each, ...]: ...
 async def run_concurrently(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-    """What each of ``works`` returns, in their order; they run at the same time.
+    """The results of ``works``, in their order; they run at the same time.
 
     The first error is raised once the others have been cancelled and have ended. After
     ``asyncio.gather`` they would go on behind the caller's back: with a connection of a database

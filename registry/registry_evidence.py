@@ -1,4 +1,4 @@
-"""What gates say about versions, and what a policy demands of them."""
+"""Evidence of gates about versions, and the policies that demand it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RegistryEvidence:
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
-        """What a version still lacks for a stage, in words and codes; changes nothing."""
+        """The requirements that a version does not meet for a stage yet. Changes nothing."""
         return await self._evidence.readiness(tenant_id, model_id, version, target_stage)
 
     async def record_evidence(

@@ -1,4 +1,4 @@
-"""What keeps a registry's stores in agreement: probes, verification, reconciliation, the outbox."""
+"""Maintenance of a registry's stores: probes, verification, reconciliation, the outbox."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RegistryMaintenance:
         await self._anchors.close()
 
     def clock_warning(self) -> str | None:
-        """What is wrong with this process's clock, in a sentence; None if it agrees with the
+        """A sentence about this process's clock if it is wrong; None if it agrees with the
         ledger's, as of the last call that reached it."""
         return self._backends.ledger.clock_warning()
 

@@ -1,4 +1,4 @@
-"""What is read from the registry: models, versions, evidence, history, documents, experiments."""
+"""Reads of the registry: models, versions, evidence, history, documents, experiments."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ class RegistryReads:
         after: tuple[datetime, str] | None = None,
         limit: int | None = None,
     ) -> list[Evidence]:
-        """What gates said about the version, oldest first: at most ``limit`` after the time and
+        """The evidence about the version, oldest first: at most ``limit`` after the time and
         the id of ``after``; all without. Raises VersionNotFound."""
         return await self._catalog.list_evidence(
             tenant_id, model_id, version, after=after, limit=limit
         )
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
-        """What gates said about every version of the model, deleted ones included, oldest first.
+        """The evidence about every version of the model, deleted ones included, oldest first.
         Raises ModelNotFound."""
         return await self._catalog.list_model_evidence(tenant_id, model_id)
 
@@ -130,7 +130,7 @@ class RegistryReads:
         return await self._catalog.anchor_status(tenant_id, model_id)
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
-        """What an operation that returns a model was answered; None if it has not committed."""
+        """The model that an operation returned when it committed; None if it has not."""
         return await self._catalog.find_operation(tenant_id, operation_id)
 
     # --- Documents

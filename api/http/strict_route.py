@@ -18,8 +18,8 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class DeclaredInput:
-    """What an operation accepts. ``query`` maps each parameter's name to whether it may be
-    repeated; ``json_body`` is true where the body has to be JSON."""
+    """The input that an operation accepts. ``query`` maps each parameter's name to whether it may
+    be repeated; ``json_body`` is true where the body has to be JSON."""
 
     query: Mapping[str, bool] = field(default_factory=dict)
     json_body: bool = False

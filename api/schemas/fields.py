@@ -30,7 +30,7 @@ class Strict(BaseModel):
 
 
 def example(also: Mapping[str, Any] | None = None, /, **fields: Any) -> ConfigDict:
-    """What a schema adds to its description: one body as it may be sent, and ``also`` rules that
+    """The addition to a schema's description: one body as it may be sent, and ``also`` rules that
     bind several fields."""
     return ConfigDict(json_schema_extra={"example": fields, **(also or {})})
 

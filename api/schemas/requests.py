@@ -143,7 +143,7 @@ class RollBack(Strict):
 
 
 class PolicyDocument(Strict):
-    """What a model's gates must show; each gate gives its own section its meaning."""
+    """The requirements of a model's gates; each gate gives its own section its meaning."""
 
     validation: Document = Field(default_factory=dict)
     shadow: Document = Field(default_factory=dict)

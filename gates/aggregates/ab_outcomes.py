@@ -1,4 +1,4 @@
-"""What a look at an A/B test knows of one outcome in one arm: sums over units, and how they could
+"""The state of one outcome in one arm at an interim analysis: sums over units, and how they could
 mislead (units without the outcome, units that weigh more than all others)."""
 
 from __future__ import annotations

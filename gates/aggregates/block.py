@@ -104,7 +104,7 @@ class BlockSummary:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> BlockSummary:
-        """What :meth:`document` wrote. Raises :class:`ValueError`."""
+        """The inverse of :meth:`document`. Raises :class:`ValueError`."""
         champion, challenger = (ExactSum.parse(text) for text in document["losses"])
         return cls(
             Sums.from_document(document["sums"]),

@@ -1,4 +1,4 @@
-"""What the plots show, as counts that add: scores, calibration, errors.
+"""Distributions that the plots show, as counts that add: scores, calibration, errors.
 
 A classifier's scores are counted in 20 bins of [0, 1], with the sum of scores and of labels in
 each, from which the calibration curve follows. A regression's predictions and errors are counted
@@ -136,7 +136,7 @@ class Distributions:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Distributions:
-        """What :meth:`document` wrote."""
+        """The inverse of :meth:`document`."""
         if not document:
             return cls()
         return cls(

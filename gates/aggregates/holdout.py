@@ -74,7 +74,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class HoldoutSummary:
-    """What the rows of one hypothesis, or of one slice or cluster of it, come to: how many x are
+    """The summary of the rows of one hypothesis, or of one slice or cluster of it: how many x are
     above and below 0, their mean with its standard error over ``units`` (None for fewer than two),
     and the mean losses of both models."""
 

@@ -1,4 +1,4 @@
-"""What replaying traffic leaves behind: sums that add to the bit, in any order.
+"""The result of replaying traffic: sums that add to the bit, in any order.
 
 A partition's rows become a :class:`ReplayAggregate` and are forgotten; the aggregates of the
 partitions add up to that of the window, wherever they were computed. The size grows by a few
@@ -119,7 +119,7 @@ class ReplayAggregate:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ReplayAggregate:
-        """What :meth:`document` wrote. Raises ValueError, KeyError or TypeError for what it did
+        """The inverse of :meth:`document`. Raises ValueError, KeyError or TypeError for what it did
         not."""
         return cls(
             {

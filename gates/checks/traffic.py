@@ -1,4 +1,4 @@
-"""What has to be true of traffic for its verdict to mean anything."""
+"""Conditions that traffic must meet for its verdict to mean anything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .unlabelled import score_check
 
 @dataclass(frozen=True)
 class Window:
-    """What was judged: requests from ``start`` to ``end``, none later than ``mature_until``."""
+    """The window judged: requests from ``start`` to ``end``, none later than ``mature_until``."""
 
     start: datetime
     end: datetime
@@ -280,7 +280,7 @@ def _categories(number: int, requests: int) -> Check:
 
 
 def rows_left_out(counts: Mapping[str, int]) -> list[Check]:
-    """What was not judged because of how the files are, a warning each; nothing where all was."""
+    """A warning for each kind of rows that the state of the files kept from being judged."""
     return [
         Check(name.replace("_", " "), False, f"{count(counts[name])} {what}", None)
         for name, what in (

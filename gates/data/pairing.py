@@ -132,7 +132,7 @@ def unfailed(failed: Mask, answers: Answers) -> Mask:
 def served(
     frame: pd.DataFrame, classes: Sequence[Any] | None = None, counts: Counter[str] | None = None
 ) -> tuple[Answers, Mask]:
-    """What a version with these ``classes`` answered to its rows, and which it did not; scores
+    """The answers of a version with these ``classes`` to its rows, and which it left out; scores
     that rounding put outside of 0 to 1 are counted in ``counts``."""
     answers, rounded = clipped(recorded(frame, classes))
     if counts is not None:

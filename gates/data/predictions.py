@@ -37,7 +37,7 @@ FITS: tuple[ClusterFit, ...] = ("inertia", "log_likelihood")
 
 @dataclass(frozen=True)
 class Needs:
-    """What is needed of a model besides predictions: ``positive`` is the policy's positive label,
+    """Needs of a gate besides predictions: ``positive`` is the policy's positive label,
     ``fits`` are a clustering's measures of each row, ``scores`` whether scores are."""
 
     positive: Any = None

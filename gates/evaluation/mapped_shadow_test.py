@@ -32,9 +32,9 @@ async def plan_shadow_test(
     actor: Principal | str,
     evidence_id: str | None = None,
 ) -> TrafficPlan:
-    """What each day's task needs. The plan is stored beside the report: the same ``evidence_id``
-    and window again give the same plan, and so does evidence that was recorded by it. Raises like
-    :func:`.shadow_test.shadow_test_version`."""
+    """The arguments of each day's task. The plan is stored beside the report: the same
+    ``evidence_id`` and window again give the same plan, and so does evidence that was recorded by
+    it. Raises like :func:`.shadow_test.shadow_test_version`."""
     request = EvaluationRequest.of(
         Gate.SHADOW, tenant_id, model_id, version, actor=actor, evidence_id=evidence_id
     )

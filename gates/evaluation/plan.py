@@ -93,7 +93,7 @@ class TrafficPlan:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrafficPlan:
-        """What :meth:`document` wrote. Raises :class:`InvalidInput`."""
+        """The inverse of :meth:`document`. Raises :class:`InvalidInput`."""
         try:
             restarts = tuple(Restart(**item) for item in document.get("restarts", ()))
             return cls(**{**document, "days": tuple(document["days"]), "restarts": restarts})

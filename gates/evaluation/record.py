@@ -39,8 +39,8 @@ _PATH_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a gate concludes from its data, before it becomes a report: rows and checks, the totals
-    of what was counted, the inputs that repeat it, and what the report's plots show."""
+    """The conclusion of a gate from its data, before it becomes a report: rows and checks, the
+    totals of what was counted, the inputs that repeat it, and what the report's plots show."""
 
     rows: tuple[MetricRow, ...]
     checks: tuple[Check, ...]

@@ -1,4 +1,4 @@
-"""What is the same for every batch of requests that a shadow test replays."""
+"""The constant part of a shadow test's replay: it is the same for every batch of requests."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from .record import Judgement, build_report, record_verdict
 
 
 class TrafficPolicy(Protocol):
-    """What the policies of these gates have in common."""
+    """The common part of the policies of these gates."""
 
     @property
     def label_horizon_hours(self) -> float: ...
@@ -77,7 +77,7 @@ class TrafficGate(ABC, Generic[PolicyT, SumsT]):
 
     @abstractmethod
     async def infer(self, plan: TrafficPlan, sums: SumsT, prior: PriorEvidence) -> Judgement:
-        """What follows from the sums. Raises InvalidDataset without requests to judge."""
+        """The judgement from the sums. Raises InvalidDataset without requests to judge."""
 
     @classmethod
     async def open(cls, registry: EvaluationRegistry, request: EvaluationRequest) -> Self:

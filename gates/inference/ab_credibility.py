@@ -90,7 +90,7 @@ def _rare(policy: ABPolicy, look: InterimAnalysis, who: str) -> float:
 
 
 def _scale(item: OutcomeDemand, look: InterimAnalysis, who: str) -> float:
-    """What one unit's value is divided by, in a ratio."""
+    """The divisor of one unit's value, in a ratio."""
     if item.per is None:
         return 1.0
     per = float(ExactSum.parse(look[who]["outcomes"][item.name]["per"]).fraction)

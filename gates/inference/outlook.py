@@ -1,4 +1,4 @@
-"""What an undecided shadow test lacks for a verdict, and from which date there can be one."""
+"""The outlook of an undecided shadow test: what a verdict lacks, and its earliest date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a clustering shows on rows: shares of clusters, silhouettes, agreement up to relabeling.
+"""Metrics of a clustering on rows: shares of clusters, silhouettes, agreement up to relabeling.
 
 Rousseeuw (1987) for silhouettes. They compare rows with each other, in the columns that the
 challenger takes and as they are, so that both models are measured by one distance.

@@ -1,4 +1,4 @@
-"""What one request costs: the loss of each answer, always lower = better.
+"""The cost of one request: the loss of each answer, always lower = better.
 
 Brier (1950), over all classes where there are more than two; logarithmic score of Good (1952),
 scores kept ``LOG_LOSS_CLIP`` from 0 and 1 so that one request cannot decide. A measure where higher

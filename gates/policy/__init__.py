@@ -1,1 +1,1 @@
-"""What a promotion policy requires of each gate, how it is read and described."""
+"""Promotion policies: the requirements of each gate, how they are read and described."""

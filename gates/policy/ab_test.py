@@ -1,4 +1,4 @@
-"""What an A/B test must show. Standard library only."""
+"""The policy of an A/B test. Standard library only."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class OutcomeDemand:
 
 @dataclass(frozen=True)
 class ABPolicy:
-    """What live traffic, split between champion and challenger, must show.
+    """The requirements of live traffic that is split between champion and challenger.
 
     ``unit`` is the column of what was assigned (a user), ``share`` the challenger's part of units,
     ``salt`` what the assignment was salted with (see :func:`~.assignment.arm`); with it, each

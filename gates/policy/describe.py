@@ -13,7 +13,7 @@ from .promotion import ABPolicy, ShadowPolicy, ValidationPolicy
 
 
 def policy_sentences(gate: Gate, document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """What the gate demands, and how it judges; nothing for a policy that is not understood (one
+    """The demands of the gate and its way to judge, as sentences; none for an unknown policy (one
     of another release), whose JSON the report shows all the same."""
     try:
         return _sentences(gate, document)

@@ -1,5 +1,4 @@
-"""What a gate's verdict is about: its estimand as a sentence and as a formula. Standard library
-only."""
+"""The estimand of a gate's verdict, as a sentence and as a formula. Standard library only."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _key(item: Any, error: InvalidInput) -> tuple[str, ...]:
 
 
 def _quoted(message: str) -> list[str]:
-    """What the message quotes."""
+    """The part of the file that the message quotes."""
     return message.split("'")[1::2]
 
 

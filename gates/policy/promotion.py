@@ -1,4 +1,4 @@
-"""What a gate must show: policies as frozen values, and their plain-JSON form in the ledger.
+"""Policies of the gates as frozen values, and their plain-JSON form in the ledger.
 
 Standard library only, so that DAG files can state a policy without a heavy import. Every wrong
 value is an :class:`InvalidInput` that names its field: a misspelt limit must not pass for none.

@@ -1,4 +1,4 @@
-"""What a shadow test must show. Standard library only."""
+"""The policy of a shadow test. Standard library only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WEEK_HOURS = 168.0
 
 @dataclass(frozen=True)
 class ShadowPolicy:
-    """What traffic must show, looked at after every block.
+    """The requirements of recorded traffic, judged after every block.
 
     ``unit`` is what counts as independent. ``block``, the default: one ``hour`` or ``day`` of
     requests, since requests of one block depend on each other. ``cluster``: all requests with one

@@ -175,7 +175,7 @@ def _bar(row: MetricRow) -> dict[str, float] | None:
 
 
 def _missing_for_verdict(report: GateReport) -> list[str]:
-    """What is missing for a verdict, and its earliest date; empty for a report with a verdict."""
+    """The sentence about what a verdict lacks, and its earliest date; empty where there is one."""
     if report.verdict is not Verdict.INCONCLUSIVE:
         return []
     lines = [

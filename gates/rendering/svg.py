@@ -1,4 +1,4 @@
-"""What all pictures of a report share: colours, axes, and SVG that needs nothing from outside.
+"""The common style of a report's pictures: colours, axes, and SVG that needs nothing from outside.
 
 Figures are created without pyplot, so that they share no state and need no display.
 """

@@ -29,7 +29,7 @@ def design_effect(
 
 
 def largest_by_chance(blocks: int, *, tolerated: float = 1.5, level: float = 0.01) -> float:
-    """What the design effect of independent requests exceeds with probability ``level`` only, but
+    """The design effect that independent requests exceed with probability ``level`` only, but
     at least ``tolerated``: judging single requests is refused above it."""
     if blocks < 2:
         return math.inf

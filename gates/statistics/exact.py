@@ -98,7 +98,7 @@ class ExactSum:
 
     @classmethod
     def parse(cls, text: str) -> ExactSum:
-        """What :meth:`text` wrote. Raises :class:`ValueError`."""
+        """The inverse of :meth:`text`. Raises :class:`ValueError`."""
         match = _TEXT.fullmatch(text)
         if match is None or len(text) > 2000 or abs(int(match[2])) > 5000:
             raise ValueError(f"{text!r:.80} is no exact sum")

@@ -71,7 +71,7 @@ class Grid:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Grid:
-        """What :meth:`document` wrote. Raises :class:`ValueError`."""
+        """The inverse of :meth:`document`. Raises :class:`ValueError`."""
         points, weights = document["points"], document["weights"]
         if len(points) != len(weights) or not all(
             0 <= i <= STEPS and weight > 0 for i, weight in zip(points, weights, strict=False)

@@ -51,7 +51,7 @@ class Sums:
 
     @classmethod
     def from_document(cls, document: Any) -> Sums:
-        """What :meth:`document` wrote. Raises :class:`ValueError`."""
+        """The inverse of :meth:`document`. Raises :class:`ValueError`."""
         if isinstance(document, Mapping) or len(document) != 3 or int(document[0]) < 0:
             raise ValueError("sums are a count and two exact sums")
         return cls(int(document[0]), ExactSum.parse(document[1]), ExactSum.parse(document[2]))

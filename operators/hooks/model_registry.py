@@ -165,8 +165,8 @@ class ModelRegistryHook(BaseHook):
 
 
 def _secrets(connection: Connection) -> set[str]:
-    """What must not appear in a log, from every field of the connection: also from those that will
-    be refused, and from an ``extra`` that cannot be read."""
+    """The secrets that must not appear in a log, from every field of the connection: also
+    from those that will be refused, and from an ``extra`` that cannot be read."""
     extra: Any = connection.extra
     with suppress(TypeError, ValueError):
         extra = json.loads(extra)

@@ -65,7 +65,7 @@ def changes_alias(stage: str) -> AssetAlias:
 
 
 def stage_outlets(tenant_id: Any, model_id: Any, stage: str) -> list[Asset | AssetAlias]:
-    """What a task that brings versions into the stage declares: Airflow wants to know it at parse
+    """The outlets of a task that brings versions into the stage: Airflow reads them at parse
     time."""
     plain = all(isinstance(name, str) and "{{" not in name for name in (tenant_id, model_id))
     own = stage_asset(tenant_id, model_id, stage) if plain else changes_alias(stage)
@@ -73,7 +73,7 @@ def stage_outlets(tenant_id: Any, model_id: Any, stage: str) -> list[Asset | Ass
 
 
 def event_extra(entry: LedgerEntry, version: VersionMetadata, stage: str) -> dict[str, Any]:
-    """What an event tells, from the ledger's own entry. Plain JSON."""
+    """The extra of an asset's event, from the ledger's own entry. Plain JSON."""
     return {
         "tenant_id": entry.tenant_id,
         "model_id": entry.model_id,

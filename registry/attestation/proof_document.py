@@ -33,7 +33,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class ProofContent:
-    """What a proof is about: the ``version`` as the ledger has it, its model's ``policy`` and
+    """The content of a proof: the ``version`` as the ledger has it, its model's ``policy`` and
     complete chain of ``entries``, and the ``evidence``."""
 
     version: VersionMetadata
@@ -62,7 +62,7 @@ def head_predicate(
     root_hash: str,
     signed_at: str,
 ) -> dict[str, Any]:
-    """What the signed head of a proof states, of the documents of its parts."""
+    """The statement of the signed head of a proof, of the documents of its parts."""
     return {
         "tenant_id": record["tenant_id"],
         "model_id": record["model_id"],

@@ -86,7 +86,7 @@ class Evidence:
     envelope: Mapping[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
-        """What the gate says as plain JSON: everything but what the ledger sets, and the signature
+        """The gate's statement as plain JSON: everything but what the ledger sets, and the signature
         over it."""
         return {
             "evidence_id": self.evidence_id,

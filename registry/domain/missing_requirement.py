@@ -1,4 +1,4 @@
-"""What stands between a version and a stage."""
+"""Requirements that a version does not meet for a stage yet."""
 
 from __future__ import annotations
 

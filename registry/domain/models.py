@@ -68,8 +68,8 @@ class VersionMetadata:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a write left in the ledger. ``repeated`` if an earlier call with the same operation id
-    did the work, and this one only got its response."""
+    """The entry that a write left in the ledger. ``repeated`` if an earlier call with the same
+    operation id did the work, and this one only got its response."""
 
     entry: LedgerEntry
     repeated: bool = field(compare=False)

@@ -81,7 +81,7 @@ async def abandon(connection: AsyncConnection, tenant: str, operation_id: str) -
 async def stored_response(
     connection: AsyncConnection, tenant: str, operation_id: str, request: str
 ) -> dict[str, Any] | None:
-    """What the operation was answered; None if it was not. Raises :class:`OperationConflict` if
+    """The stored response of the operation, or None. Raises :class:`OperationConflict` if
     the id belongs to another request."""
     rows = await connection.execute(_ANSWER, {"tenant": tenant, "operation": operation_id})
     row = rows.first()

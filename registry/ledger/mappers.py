@@ -37,7 +37,7 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class Change:
-    """What one transaction changed: the model before and after it, and its moves, of which those
+    """The change of one transaction: the model before and after it, and its moves, of which those
     without a source ``made`` a version. ``token`` names the note that MLflow has to follow."""
 
     token: str
@@ -53,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True)
 class PromotionState:
-    """What the ledger has before a version goes to production. ``candidate`` is None where the
+    """The ledger's state before a version goes to production. ``candidate`` is None where the
     version does not exist, ``pending`` tells of changes that MLflow may not show yet."""
 
     model: ModelRow
@@ -138,7 +138,7 @@ def version_metadata(row: Mapping[str, Any]) -> VersionMetadata:
 
 
 def stage_record(row: Mapping[str, Any]) -> StageRecord:
-    """What a row of ``versions`` says of the version's past. The entry that put it into its stage
+    """The past of a version, from its row of ``versions``. The entry that put it into its stage
     is not in the row."""
     left = row["left_production"]
     return StageRecord(

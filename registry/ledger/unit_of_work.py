@@ -79,7 +79,7 @@ class ModelUnitOfWork:
         return self._ledger_clock.read()
 
     async def stored_response(self, operation_id: str, request: str) -> dict[str, Any] | None:
-        """What the operation was answered when it committed; None if it has not.
+        """The response that the operation stored when it committed; None if it has not.
 
         Raises :class:`OperationConflict` if the id belongs to another request.
         """
@@ -95,7 +95,7 @@ class ModelUnitOfWork:
         return versions[0]
 
     def record(self, version: int) -> StageRecord:
-        """What the past of a version means, as it was when this unit of work read the version."""
+        """The past of a version, as it was when this unit of work read the version."""
         return self._records[version]
 
     async def versions(self, *, deleted: bool = False) -> list[VersionMetadata]:
@@ -221,7 +221,7 @@ class ModelUnitOfWork:
         )
 
     async def enqueue_sync(self) -> Change:
-        """What was changed, with a row in the outbox: MLflow has to follow."""
+        """The change, with a row in the outbox: MLflow has to follow."""
         assert self._entry is not None, "a change has an entry"
         token = str(uuid.uuid4())
         await outbox.add(self._connection, token, self._entry, self._moves, self._clock())

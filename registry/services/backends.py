@@ -1,4 +1,4 @@
-"""What every service works on: the three stores, the settings they were opened with, and what the
+"""The backends of every service: the three stores, the settings they were opened with, and what the
 gates make of a policy."""
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class DeletionService:
         self._projection = projection
 
     async def delete_model(self, command: DeleteVersions, operation_id: str | None) -> Receipt:
-        """What the deletion left in the ledger. Raises as ``ModelRegistry.delete_model`` does."""
+        """The receipt of the deletion. Raises as ``ModelRegistry.delete_model`` does."""
         require(command.actor, Action.DELETE)
         require_reason(command.reason, "a deletion")
         operation = _Deletion(self._backends, self._projection, command, operation_id)

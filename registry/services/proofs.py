@@ -68,7 +68,7 @@ class ProofService:
         return await self._ledger.tree.verify(identifiers.tenant_id(tenant_id))
 
     async def _content(self, tenant: TenantId, model: ModelId, number: int) -> ProofContent:
-        """What the ledger has of the version, in one consistent state."""
+        """The ledger's records of the version, in one consistent state."""
         async with self._ledger.snapshot(tenant, model, limits=MAINTENANCE) as work:
             version = await work.version(number)
             entries = await work.entries()

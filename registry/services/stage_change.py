@@ -1,4 +1,4 @@
-"""What transitions and rollbacks share: the way into production, and the entry of their moves."""
+"""The common part of transitions and rollbacks: the way into production, and their entry."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Transition(StageChange):
 async def subject(
     work: ModelUnitOfWork, version: VersionMetadata, evidence: Collection[Evidence]
 ) -> Subject:
-    """What ``evidence`` has to be about to move this version now. The unit of work has read the
+    """The subject that ``evidence`` must be about to move this version now. The unit of work has read the
     version."""
     model, since = work.model, work.record(version.version).evidence_since
     pems = model.policy.trusted_keys if evidence else ()

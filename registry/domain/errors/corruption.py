@@ -1,4 +1,4 @@
-"""What no longer is as it was recorded."""
+"""Errors about records and files that are no longer as they were recorded."""
 
 from __future__ import annotations
 

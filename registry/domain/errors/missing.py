@@ -1,4 +1,4 @@
-"""What does not exist for the tenant."""
+"""Errors about resources that do not exist for the tenant."""
 
 from __future__ import annotations
 

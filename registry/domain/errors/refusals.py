@@ -1,4 +1,4 @@
-"""What the rules do not allow: a stage, a verdict, a role."""
+"""Errors about requests that the rules do not allow: a stage, a verdict, a role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the registry needs and cannot reach."""
+"""Errors about backends and packages that the registry needs and cannot reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all readers share: two engines, and one statement at a time."""
+"""The base of all readers: two engines, and one statement at a time."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Addresses(Protocol):
 def mismatch(
     version: VersionMetadata, record: ModelVersionRecord, addresses: Addresses
 ) -> str | None:
-    """What shows that ``record`` was made from something else than ``version``, in words; None if
+    """A sentence that shows that ``record`` was not made from ``version``; None if
     nothing does.
 
     What MLflow serves is named by the record's source, which nobody can change; its tags anybody

@@ -33,8 +33,8 @@ class ProjectionPlan:
 
 
 def mirror_change(change: Change) -> ProjectionPlan:
-    """What a change has changed, and no more: the rest is shown already, or the note of another
-    change tells that it is not."""
+    """The writes that a change needs, and no more: the rest is shown already, or the note of
+    another change tells that it is not."""
     before, after = change.before, change.after
     # A registration may have made the registered model anew, without any tag.
     known = {} if change.made else model_tags(before)

@@ -167,7 +167,7 @@ class Reconcile:
         return differences(ModelComparison(model, row, known, record, in_mlflow, replaced))
 
     async def _look_again(self, tenant: TenantId, model: ModelId) -> list[Finding]:
-        """What differs still, in fresh looks at both sides, while nobody changes the model.
+        """The differences that remain in a fresh comparison, while nobody changes the model.
 
         A model that is being changed is left to its writer: a difference is no drift then, and an
         unfinished change leaves an outbox row.

@@ -91,9 +91,9 @@ class MlflowVersions:
         return max(numbers) + 1
 
     def _address(self, tenant: TenantId, model: ModelId, number: int, source: Source) -> str:
-        """What MLflow serves as the version of this number: its bundle, so that what is served is
-        what was proved. Where MLflow cannot read the bundle it is the source's own copy, which a
-        promotion compares with the bundle."""
+        """The address that MLflow serves the version of this number from: its bundle, so that it
+        serves what was proved. Where MLflow cannot read the bundle it is the source's own copy,
+        which a promotion compares with the bundle."""
         bundle = self._stores.artifacts.uri(artifact_paths.bundle(tenant, model, number))
         return bundle if self._stores.tracking.accepts_source(bundle) else source.uri
 

@@ -85,7 +85,7 @@ class Sources:
         return Source(origin["uri"], origin["path"], run, None)
 
     async def of_version(self, tenant: TenantId, version: ModelVersionRecord) -> Source:
-        """What a version that somebody registered in MLflow was made from: MLflow keeps the
+        """The source of a version that somebody registered in MLflow: MLflow keeps the
         address that was given, or the folder it led to. Raises as :meth:`resolve` does."""
         path = self._stores.artifacts.path_of(version.source)
         own = is_own_bundle(tenant, version, self._stores.artifacts)

@@ -47,7 +47,7 @@ class RegistrationPlan:
         return asdict(self)
 
     def arguments(self) -> dict[str, Any]:
-        """What the caller asked for: the document without what the registry found out itself."""
+        """The arguments of the caller: the document without what the registry added to it."""
         document = self.document()
         for key in ("created_at", "omitted_metrics", "run_id", "origin"):
             del document[key]

@@ -144,7 +144,7 @@ class Registration:
 
 
 async def _identify_source(source: str | Path | None, operation_id: str | None) -> str | None:
-    """What identifies the source of a request. A folder is known by what it holds, not by where it
+    """The identity of a request's source. A folder is known by what it holds, not by where it
     lies: a repetition may come from another folder, or another host."""
     if not isinstance(source, Path):
         return source

@@ -1,4 +1,4 @@
-"""What a caller wants to register, as it was passed: the registration checks it."""
+"""The request of a registration, as it was passed: the registration checks it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...domain.models import ModelType
 
 @dataclass(frozen=True, kw_only=True)
 class VersionDescription:
-    """What a caller states about a version, beside its files."""
+    """The description of a version that a caller states, beside its files."""
 
     model_type: str = ModelType.CLASSIFICATION.value
     description: str = ""

@@ -46,7 +46,7 @@ def check_model_folder(settings: Settings, plan: RegistrationPlan, folder: Path)
 
 
 async def load_bundle_signer(settings: Settings) -> BundleSigner | None:
-    """What signs bundles; None where no key is configured. Raises InvalidInput for a key that
+    """The signer of bundles; None where no key is configured. Raises InvalidInput for a key that
     cannot be used, FrameworkUnavailable where the packages are not installed."""
     if not settings.bundle_key:
         return None

@@ -1,4 +1,4 @@
-"""What the outbox needs for its sweeper and its subscribers, and the oldest program that may write.
+"""Columns of the outbox for its sweeper and subscribers, and the oldest program that may write.
 
 Revision ID: 0004
 Revises: 0003
