@@ -86,8 +86,8 @@ class Evidence:
     envelope: Mapping[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
-        """The gate's statement as plain JSON: everything but what the ledger sets, and the signature
-        over it."""
+        """The gate's statement as plain JSON: everything but what the ledger sets, and the
+        signature over it."""
         return {
             "evidence_id": self.evidence_id,
             "gate": self.gate.value,

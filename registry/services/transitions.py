@@ -131,8 +131,8 @@ class Transition(StageChange):
 async def subject(
     work: ModelUnitOfWork, version: VersionMetadata, evidence: Collection[Evidence]
 ) -> Subject:
-    """The subject that ``evidence`` must be about to move this version now. The unit of work has read the
-    version."""
+    """The subject that ``evidence`` must be about to move this version now. The unit of work has
+    read the version."""
     model, since = work.model, work.record(version.version).evidence_since
     pems = model.policy.trusted_keys if evidence else ()
     keys = await asyncio.to_thread(trusted_keys, pems) if pems else ()
