@@ -1,1 +1,1 @@
-"""Records that can be checked without the ledger: a Merkle tree, signatures, and proofs in files."""
+"""Records that can be checked without the ledger: a Merkle tree, signatures, proofs in files."""
