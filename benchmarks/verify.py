@@ -91,7 +91,7 @@ def _peak() -> float:
 
 
 def _apart(*arguments: str) -> str:
-    """What this program prints in a process of its own."""
+    """The output of this program in a process of its own."""
     command = [sys.executable, __file__, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
     if done.returncode:

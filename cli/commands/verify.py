@@ -37,7 +37,7 @@ class CheckedModel:
     unavailable: tuple[str, ...] = ()
 
     def state(self) -> str:
-        """What is to say about an undamaged model."""
+        """The sentence about an undamaged model."""
         notes = [f"not compared with {name}, which does not answer" for name in self.unavailable]
         if self.anchored < self.entries:
             notes.append(

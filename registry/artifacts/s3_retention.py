@@ -19,7 +19,7 @@ class Retention:
     period: timedelta | None
 
     def options(self) -> dict[str, Any]:
-        """What ``put_object`` needs for an object that is written now."""
+        """The arguments of ``put_object`` for an object that is written now."""
         if self.period is None:
             return {}
         return {

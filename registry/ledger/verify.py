@@ -114,7 +114,7 @@ async def _pages(work: ModelUnitOfWork) -> AsyncIterator[list[LedgerEntry]]:
 
 
 async def _version_rows(work: ModelUnitOfWork) -> AsyncIterator[Mapping[str, Any]]:
-    """What the check needs of each version, without its metrics and tags."""
+    """The fields of each version that the check needs, without its metrics and tags."""
     after = 0
     while True:
         rows = await work.connection.execute(_VERSIONS, {**_names(work), "after": after})

@@ -173,7 +173,7 @@ def test_a_body_without_a_declared_length_is_counted(api: Api) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/models", "/models/x/stage"])
 def test_wrong_content_types(api: Api, kind: str | None, path: str) -> None:
-    """What is not declared as JSON is not read as JSON."""
+    """A body that is not declared as JSON is not read as JSON."""
     method = "POST" if path == "/models" else "PUT"
     started = time.perf_counter()
     headers = {"Content-Type": kind} if kind else {}
@@ -198,7 +198,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("path", QUERIES)
 def test_odd_queries(api: Api, path: str) -> None:
-    """Unknown, repeated and malformed parameters are told, not guessed."""
+    """Unknown, repeated and malformed parameters are refused, not guessed."""
     started = time.perf_counter()
     refused(api.get(path), started)
 

@@ -219,7 +219,7 @@ def test_a_body_that_does_not_end_closes_its_connection(server: Server) -> None:
 
 
 def test_two_requests_on_one_connection_are_both_answered(server: Server) -> None:
-    """Limits are of a request, not of a connection: bodies and headers are counted anew."""
+    """Limits are of a request, not of a connection: bodies and headers are counted for each."""
     body = b'{"name": "' + b"a" * 60_000 + b'"}'
     request = (
         b"POST /api/v1/models HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -293,7 +293,7 @@ def test_a_key_set_host_that_hangs_is_waited_for_once(
 
 
 def test_a_server_keeps_its_callers_environment(registry: tuple[Path, str], tmp_path: Path) -> None:
-    """What the command line sets for itself, such as MLflow's log level, does not reach it."""
+    """The command line's own variables, such as MLflow's log level, do not reach it."""
     with serving(*registry, tmp_path / "log") as server:
         listening = server.wait_for(1, logger="uvicorn.error")
         (started,) = [item for item in listening if "Started server process" in item["message"]]

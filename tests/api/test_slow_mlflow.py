@@ -31,7 +31,7 @@ def slow(api: Api) -> Iterator[httpx.Client]:
 
 
 def test_reads_of_the_ledger_do_not_wait_for_mlflow(api: Api, slow: httpx.Client) -> None:
-    """While twenty wait for MLflow, models are read; the twenty are told within its deadline,
+    """While twenty wait for MLflow, models are read; the twenty get an error within its deadline,
     those in line included."""
     name = new_name()
     api.register(name)

@@ -99,6 +99,17 @@ def retired_phrases(path: Path) -> list[str]:
     ]
 
 
+def pronoun_subjects(path: Path) -> list[str]:
+    """Docstrings of a file that begin with "Who", "Whoever" or "What" instead of their subject."""
+    result = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node) or ""
+            if re.match(r"(Who|Whoever|What)\b", text):
+                result.append(f"{path}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}")
+    return result
+
+
 @cache
 def import_graph() -> dict[str, set[str]]:
     """Imports among the package's modules, those inside functions and for annotations too."""

@@ -1,4 +1,4 @@
-"""What users import from the package and how Airflow and the shell find it: these names stay.
+"""Names that users import from the package, and its entry points for Airflow and the shell.
 
 A name that is removed or moved breaks the code of users. Change this list together with the
 changelog.

@@ -1,4 +1,4 @@
-"""What the package requires: each extra has pins that satisfy it, and its modules import."""
+"""Requirements of the package: each extra has pins that satisfy it, and its modules import."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from architecture.targets import MEASURES, Target
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__.strip("_"))
 def test_targets_of_the_structure(measure: Callable[[], Target]) -> None:
-    """What ``targets.py`` prints stays at or below its target."""
+    """Each measure that ``targets.py`` prints stays at or below its target."""
     target = measure()
 
     assert target.reached, (

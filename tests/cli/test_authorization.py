@@ -1,4 +1,4 @@
-"""Evidence that does not count cannot carry a version into production, whoever made it.
+"""Evidence that does not count cannot carry a version into production, whatever its origin.
 
 What the registry would not record is written into its database directly.
 """
@@ -61,7 +61,7 @@ def refused(installation: Installation, run: Run, challenger: Challenger, code: 
 def test_evidence_of_another_version_is_refused(
     installation: Installation, run: Run, challenger: Challenger
 ) -> None:
-    """A pass of one version says nothing about the next, even if it is told as its own."""
+    """A pass of one version says nothing about the next, even if it is recorded as its own."""
     model, version = challenger
     installation.step(lambda world: world.judged(model, 1))
     with pytest.raises(InvalidInput, match="another version"):
@@ -127,8 +127,8 @@ def test_evidence_of_another_tenant_is_refused(
     ops: Installation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A stranger's pass for a version of the same name and number is not taken when it is told
-    again; nor does one count that lies under the stranger's name and fits in all else."""
+    """A stranger's pass for a version of the same name and number is not accepted when it is
+    recorded again; nor does one count that lies under the stranger's name and fits in all else."""
     monkeypatch.setenv("MODEL_LIFECYCLE_TENANT", installation.tenant)
     challenger = bring(installation, model)
 
@@ -241,7 +241,7 @@ def test_staging_cannot_be_skipped(installation: Installation, run: Run, model: 
 
 
 def test_the_honest_proof_still_works(installation: Installation, run: Run, model: str) -> None:
-    """What is refused above is refused for its fault, not by accident."""
+    """The refusals above are due to their faults, not an accident."""
     challenger = bring(installation, model)
     installation.step(lambda world: world.judged(*challenger))
 

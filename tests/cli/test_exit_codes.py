@@ -113,7 +113,7 @@ def test_what_the_tenant_has_not_exits_with_three(
 def test_a_stale_expectation_exits_with_five(
     installation: Installation, run: Run, model: str
 ) -> None:
-    """The loser of a race is told what is there."""
+    """The loser of a race gets the version in production."""
     installation.step(lambda world: world.promoted(model))
     installation.step(lambda world: world.staged(model, 1))
     installation.step(lambda world: world.judged(model, 2))
@@ -185,7 +185,7 @@ def test_only_an_admin_may_force(
 def test_an_unreachable_mlflow_exits_with_seven_and_says_how_to_repeat(
     installation: Installation, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was changed; the operation id that the call had is told for the next try."""
+    """Nothing was changed; the error has the call's operation id for the next try."""
     installation.step(lambda world: world.staged(model))
     installation.step(lambda world: world.judged(model, 1))
     with socket.socket() as listener:
@@ -235,7 +235,7 @@ def test_a_mistake_in_the_program_exits_with_one(run: Run, monkeypatch: pytest.M
 def test_a_home_without_a_registry_exits_with_two_and_makes_nothing(
     run: Run, tmp_path: Path
 ) -> None:
-    """Whoever looks in the wrong place is told where to point, and finds no new folder."""
+    """A wrong path gives an error that says what to set, and no new folder."""
     home = tmp_path / "nowhere"
     commands = [
         ("models",),

@@ -56,7 +56,7 @@ def test_a_dag_survives_serialisation(dag_bag: DagBag, name: str) -> None:
 
 
 def test_retraining_waits_for_a_person_and_its_defaults_are_valid(dag_bag: DagBag) -> None:
-    """Whoever triggers the example gets one run, the one they asked for."""
+    """A trigger of the example starts one run, the requested one."""
     dag = dag_bag.dags["flight_delay_retrain"]
     dag.params.validate()
     settings: tuple[object, ...] = (dag.schedule, dag.catchup, dag.max_active_runs)
@@ -99,7 +99,7 @@ def test_rolling_back_asks_for_a_reason(dag_bag: DagBag, reason: str | None) -> 
 
 @pytest.mark.parametrize("run", [run for act in ACTS for run in act.runs], ids=lambda r: r.dag_id)
 def test_the_story_fits_the_forms(dag_bag: DagBag, run: Run) -> None:
-    """What the demo fills in are parameters of the DAG, and valid ones."""
+    """The demo fills in parameters of the DAG, with valid values."""
     dag = dag_bag.dags[run.dag_id]
     given = _filled_in(dag, run.conf)
 

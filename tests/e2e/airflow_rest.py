@@ -34,7 +34,7 @@ class AirflowRest:
         self._client.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """What ``GET path`` answers, as JSON; repeated while the server does not answer."""
+        """The response to ``GET path``, as JSON; repeated while the server does not answer."""
         for _ in _polls():
             try:
                 answer = self._client.get(path, params=parameters)
@@ -46,7 +46,7 @@ class AirflowRest:
         raise AssertionError(f"{path} did not answer")
 
     def open(self, address: str, headers: dict[str, str]) -> httpx.Response:
-        """What a browser with this login sees at an address."""
+        """The page that a browser with this login sees at an address."""
         return self._client.get(address, headers=headers, follow_redirects=True)
 
     def send(self, method: str, path: str, body: Any) -> httpx.Response:
@@ -120,7 +120,7 @@ class AirflowRest:
         return self.send("PATCH", where, body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """What the task pushed."""
+        """The value that the task pushed."""
         where = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.get(where, deserialize=True)["value"]
 

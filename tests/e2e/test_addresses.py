@@ -1,4 +1,4 @@
-"""What a person and the network see of a running stack."""
+"""Addresses of a running stack, for people and for the network."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def down(stack: Stack, *parts: StackService) -> Iterator[None]:
 
 
 def ready(stack: Stack) -> dict[str, bool]:
-    """What our API says about each store, asked anew: it remembers its answers for a second."""
+    """The API's state of each store, read again: it remembers its answers for a second."""
     time.sleep(1.1)
     answer = httpx.get(f"{stack.instance.url('api')}/readyz", timeout=60).json()
     return {name: item["ready"] for name, item in answer["parts"].items()}
@@ -59,7 +59,7 @@ def read(stack: Stack) -> int:
 
 
 async def production(registry: ModelRegistry) -> tuple[Any, int]:
-    """What is in production, and how long the history is."""
+    """The production version, and the length of the history."""
     model = await registry.get_model(TENANT, "pulse")
     return present(model).production_version, len(await registry.history(TENANT, "pulse"))
 

@@ -45,12 +45,12 @@ def test_the_ledger_names_who_approved(run: str, ask: CallRegistry) -> None:
 
 
 def test_an_answer_counts_once(run: str, operator: AirflowRest) -> None:
-    """A second answer is refused by Airflow, whoever gives it."""
+    """Airflow refuses a second answer of any person."""
     assert operator.answer(_DAG, run, "approve", "Reject").status_code == 409
 
 
 def test_the_asset_event_starts_the_next_dag(run: str, admin: AirflowRest) -> None:
-    """The DAG that waits for the model's production runs, and is told from, to and who."""
+    """The DAG that waits for the model's production runs, and gets source, target and actor."""
     deadline = time.monotonic() + 120
     while not admin.runs("pulse_deploy") and time.monotonic() < deadline:
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""What goes wrong on the real stack: killed workers, restarted parts, two runs at once."""
+"""Failures of the real stack: killed workers, restarted parts, two runs at once."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class TaskInstance(SimpleNamespace):
 
 @dataclass
 class TaskStateStore:
-    """What a task keeps between its tries, as plain JSON."""
+    """The state that a task keeps between its tries, as plain JSON."""
 
     stored: dict[str, Any]
 
@@ -263,13 +263,13 @@ def in_production(register: Register, judge: Judge, promote: Promote) -> Registe
 
 @pytest.fixture
 def history(ask: CallRegistry, model: ModelNames) -> History:
-    """The model's entries in the ledger, read anew at each call."""
+    """The model's entries in the ledger, read at each call."""
     return lambda: ask(lambda registry: registry.history(**model))
 
 
 @pytest.fixture
 def questions(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
-    """What Airflow was given to show to people."""
+    """The questions that Airflow was given to show to people."""
     forms = []
     monkeypatch.setattr(
         "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
@@ -324,7 +324,7 @@ def approve(
 
 @pytest.fixture
 def approvals(ask: CallRegistry, model: ModelNames) -> Callable[[int], list[Evidence]]:
-    """The evidence of the gate ``approval``, read anew at each call."""
+    """The evidence of the gate ``approval``, read at each call."""
 
     def read(version: int) -> list[Evidence]:
         evidence = ask(lambda registry: registry.list_evidence(**model, version=version))

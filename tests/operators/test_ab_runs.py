@@ -76,7 +76,7 @@ def challenged(patient: str) -> bool:
 
 @pytest.fixture
 def serve(ask: CallRegistry, model: ModelNames, versions: tuple[int, int]) -> Serve:
-    """Days of traffic, split by the patient; each version helps as many as it is told to."""
+    """Days of traffic, split by the patient; each version helps as many as it is set to."""
     import numpy as np
     import pandas as pd
 

@@ -61,7 +61,7 @@ def test_nobody_approves_their_own_work(
     user: dict[str, str],
     why: str,
 ) -> None:
-    """Who started the run, or registered the version, cannot approve; it counts for nothing."""
+    """The person who started the run or registered the version cannot approve."""
     from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
     version = staged()
@@ -79,7 +79,7 @@ def test_one_s_own_work_may_be_rejected(
     approve: Callable[..., tuple[dict[str, Any], TaskContext]],
     approvals: Callable[[int], list[Evidence]],
 ) -> None:
-    """Who started the run may well say no."""
+    """The person who started the run may reject it."""
     version = staged()
     approve(version, "Reject", {"id": "1", "name": "kim"})
 

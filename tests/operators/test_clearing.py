@@ -221,7 +221,7 @@ def test_cleared_deletion_deletes_what_is_there_now(
 def test_cleared_sensor_looks_anew(
     register: Register, model: ModelNames, context: MakeContext
 ) -> None:
-    """What was the newest version at the clear is not new to it."""
+    """The newest version at the time of the clear is not new to it."""
     from model_lifecycle.operators import NewModelVersionSensor
 
     stored: dict[str, object] = {}

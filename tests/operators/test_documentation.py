@@ -84,7 +84,7 @@ def test_the_page_names_everything_public() -> None:
 
 
 def test_the_page_names_every_key_of_a_lifecycle_file() -> None:
-    """What a YAML file may say is what the page says."""
+    """The page documents exactly the keys of a YAML file."""
     from model_lifecycle.operators.dag_factory.schema import LIFECYCLE
 
     assert {name for name in LIFECYCLE["properties"] if name not in _PAGE} == set()

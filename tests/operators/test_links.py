@@ -36,7 +36,7 @@ def ctx(context: MakeContext) -> TaskContext:
 
 
 def _link(link: BaseOperatorLink, ctx: TaskContext) -> str:
-    """What the link says at the end of the task, in its own process."""
+    """The link at the end of the task, in its own process."""
     return link.get_link(ctx["task"], ti_key=ctx["ti"])
 
 
@@ -114,7 +114,7 @@ def test_report_link_leads_to_a_route_of_the_api() -> None:
 
 
 def test_approval_form_links_reports_and_shows_no_bucket() -> None:
-    """What a person cannot open is not on the form."""
+    """Addresses that a person cannot open are not on the form."""
     from model_lifecycle.operators.approval_rules import Question, approval_body
     from model_lifecycle.registry.domain.evidence import Evidence, Verdict
     from model_lifecycle.registry.domain.stages import Gate

@@ -91,7 +91,7 @@ def test_refused_promotion_skips_with_the_reason(
     model: ModelNames,
     history: History,
 ) -> None:
-    """What the gate said is in the words of the skip; nothing is changed and nothing announced."""
+    """The skip has the gate's reason; nothing is changed and nothing is announced."""
     from airflow.sdk.exceptions import AirflowSkipException
 
     version = register()
@@ -191,7 +191,7 @@ def test_other_production_than_expected_fails_the_task(
 def test_impossible_version_fails_the_task(
     register: Register, promote: Promote, version: str | int, code: str
 ) -> None:
-    """A version that does not exist, or is no version number, is told without retries."""
+    """A version that does not exist, or is no version number, gives an error without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
     register()

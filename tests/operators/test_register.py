@@ -29,7 +29,7 @@ def train(slope: str = "1.0") -> TrainedModel:
 
 @pytest.fixture
 def trained(ask: CallRegistry, model: ModelNames, context: MakeContext) -> dict[str, Any]:
-    """What the training task of a run gave to the next."""
+    """The result that the training task of a run gave to the next."""
     from model_lifecycle.operators import TrainModelOperator
 
     task = TrainModelOperator(task_id="train", train=train, op_kwargs={"slope": "2"}, **model)
@@ -139,7 +139,7 @@ def test_result_is_plain_json(
 def test_impossible_source_fails_the_task(
     ask: CallRegistry, model: ModelNames, context: MakeContext, source: str, code: str
 ) -> None:
-    """A source that is not there, or not a source, is told without retries."""
+    """A source that does not exist, or is none, gives an error without retries."""
     from airflow.sdk.exceptions import AirflowFailException
 
     task = _register(model, source)
@@ -151,7 +151,7 @@ def test_impossible_source_fails_the_task(
 def test_unreachable_mlflow_is_left_to_retries(
     ask: CallRegistry, model: ModelNames, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MLflow out of reach is told within seconds, as an error that Airflow tries again."""
+    """MLflow out of reach gives an error within seconds, which Airflow retries."""
     from model_lifecycle.registry.domain.errors import BackendUnavailable
 
     monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", "http://127.0.0.1:9")

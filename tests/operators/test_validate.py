@@ -81,7 +81,7 @@ def traffic(frame: pd.DataFrame, ask: CallRegistry, model: ModelNames) -> None:
 
 @pytest.fixture
 def evidence(ask: CallRegistry, model: ModelNames, version: int) -> Callable[[], list[str]]:
-    """Ids of the evidence there is, read anew at each call."""
+    """Ids of the recorded evidence, read at each call."""
 
     def call() -> list[str]:
         evidence = ask(lambda registry: registry.list_evidence(**model, version=version))
@@ -145,7 +145,7 @@ def test_cleared_gate_judges_again(
     context: MakeContext,
     evidence: Callable[[], list[str]],
 ) -> None:
-    """Whoever clears the task gets a new verdict; the ledger shows both attempts."""
+    """A cleared task reaches a new verdict; the ledger shows both attempts."""
     task = _validate(model, version, data)
     results = [task.execute(context(task, cleared_after=tries)) for tries in (0, 1)]
 
@@ -208,7 +208,7 @@ def test_shadow_test_tells_its_progress(
 def test_empty_window_fails_the_task(
     model: ModelNames, version: int, traffic: None, context: MakeContext
 ) -> None:
-    """A window without requests is told, with the window."""
+    """The error about a window without requests names the window."""
     from airflow.sdk.exceptions import AirflowFailException
 
     task = _shadow(model, version, start="2014-01-01", end="2014-02-01")

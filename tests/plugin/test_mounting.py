@@ -148,7 +148,7 @@ def test_a_change_by_cookie_needs_a_header_of_its_own(mounted: tuple[httpx.Clien
 def test_a_mistake_in_the_setting_admits_nobody(
     text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told in the log, and does not stop Airflow's server."""
+    """The log has the error, and Airflow's server goes on."""
     from model_lifecycle.api.http.errors import HttpError
     from model_lifecycle.plugin.auth import AirflowAccess
 

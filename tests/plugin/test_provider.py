@@ -91,7 +91,7 @@ def test_listed_classes_import() -> None:
 
 
 def test_form_has_every_field_that_the_hook_reads() -> None:
-    """What the hook understands can be filled in, and what can be filled in is understood."""
+    """The form has exactly the fields that the hook reads."""
     from model_lifecycle.operators.hooks.connection import FIELDS
 
     (connection,) = get_provider_info()["connection-types"]

@@ -58,7 +58,7 @@ def test_the_environment_is_read() -> None:
 
 
 def test_a_value_wins_over_the_environment() -> None:
-    """What the caller says is not overruled, and an empty variable is none."""
+    """The caller's value is not overruled, and an empty variable is none."""
     environ = {"MODEL_LIFECYCLE_TRACKING_URI": "https://mlflow", "MODEL_LIFECYCLE_HOME": ""}
     settings = Settings(environ, tracking_uri="http://other")
 
@@ -94,7 +94,7 @@ def test_mistakes_are_named(values: dict[str, Any], field: str) -> None:
 
 
 def test_a_derived_place_follows_a_replaced_home(tmp_path: Path) -> None:
-    """What was derived is derived again; what was said stays."""
+    """Derived values are derived again; given values stay."""
     settings = Settings({}, home="/srv/a", tracking_uri="http://mlflow").with_values(home=tmp_path)
 
     assert settings == Settings({}, home=tmp_path, tracking_uri="http://mlflow")

@@ -73,7 +73,7 @@ def test_it_has_every_part_of_the_stack(services: dict[str, Any]) -> None:
 
 
 def test_every_server_is_checked_and_comes_back(services: dict[str, Any]) -> None:
-    """What runs on has a health check and is started again when it ends."""
+    """A server has a health check and is started again when it ends."""
     servers = {name: item for name, item in services.items() if name not in INITS}
 
     assert [name for name, item in servers.items() if "healthcheck" not in item] == []
@@ -81,7 +81,7 @@ def test_every_server_is_checked_and_comes_back(services: dict[str, Any]) -> Non
 
 
 def test_start_order_leads_back_to_the_stores(services: dict[str, Any]) -> None:
-    """Whoever waits for health waits for somebody who has a check; whoever waits for an end, for
+    """A service that waits for health waits for one with a check; one that waits for an end, for
     one that ends; and all but the stores and the queue wait for somebody."""
     waits = {
         (name, other): how["condition"]
@@ -115,7 +115,7 @@ def test_nothing_is_installed_at_the_start() -> None:
 
 
 def test_every_variable_is_in_the_example_of_the_environment() -> None:
-    """What has to be said is listed in .env.example, and nothing that is not used."""
+    """.env.example lists every variable that must be set, and none that is not used."""
     listed = re.findall(r"^([A-Z_0-9]+)=", (HOUSE / ".env.example").read_text(), re.M)
 
     assert sorted(set(_VARIABLE.findall(TEXT))) == sorted(listed)
@@ -134,7 +134,7 @@ def test_no_secret_has_a_value_in_the_repository() -> None:
 
 
 def test_ports_are_open_to_this_machine_alone(services: dict[str, Any]) -> None:
-    """Who wants more puts a proxy with TLS in front."""
+    """Wider access needs a proxy with TLS in front."""
     ports = [port for item in services.values() for port in item.get("ports", ())]
 
     assert len(ports) == 3

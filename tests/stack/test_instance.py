@@ -1,4 +1,4 @@
-"""What a stack keeps in its folder, and what it refuses to start with."""
+"""The folder of a stack, and states with which it refuses to start."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_page_names_every_address_and_log_in(tmp_path: Path) -> None:
 
 
 def test_every_port_belongs_to_a_part() -> None:
-    """A port that is taken can be told by the name of the part that needs it."""
+    """The error about a taken port names the part that needs it."""
     owners = {owner_of(name).name for name in ports.NAMES}
 
     assert owners <= set(BY_NAME)

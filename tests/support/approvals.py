@@ -16,7 +16,7 @@ ANN = {"id": "7", "name": "ann"}
 
 
 def parked(task: ApproveModelOperator, ctx: TaskContext) -> dict[str, Any]:
-    """What Airflow keeps of a task that parked itself to wait for a person."""
+    """Airflow's record of a task that parked itself to wait for a person."""
     from airflow.sdk.exceptions import TaskAwaitingInput
 
     with pytest.raises(TaskAwaitingInput) as parked:
@@ -29,7 +29,7 @@ def parked(task: ApproveModelOperator, ctx: TaskContext) -> dict[str, Any]:
 def answer_event(
     choice: str = "Approve", user: dict[str, str] | None = ANN, comment: str = ""
 ) -> dict[str, Any]:
-    """What Airflow hands to a task whose question was answered, or not in time (no user)."""
+    """Airflow's event for a task whose question was answered, or not in time (no user)."""
     return {
         "chosen_options": [choice],
         "params_input": {"comment": comment},

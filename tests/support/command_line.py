@@ -22,7 +22,7 @@ TENANT = "demo"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call of the command line came to."""
+    """The result of one call of the command line."""
 
     code: int
     out: str
@@ -57,7 +57,7 @@ class Installation:
         self,
         question: Callable[[ModelRegistry], Awaitable[T]],
     ) -> T:
-        """What the registry answers."""
+        """The registry's answer."""
 
         async def asking() -> T:
             if self.opened is not None:

@@ -9,7 +9,7 @@ from model_lifecycle.registry.domain.models import LedgerEntry
 
 
 def problems(entries: Sequence[LedgerEntry], attempts: Iterable[dict[str, Any]]) -> list[str]:
-    """What is wrong; empty if the attempts could have happened one at a time, in some order that
+    """The problems; none if the attempts could have happened one at a time, in some order that
     agrees with their times, and left exactly these entries.
 
     An attempt has ``operation_id``, ``expected``, ``outcome`` ("done" if it succeeded), and the

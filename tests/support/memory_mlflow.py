@@ -34,7 +34,7 @@ class MemoryMlflow:
         self.sources: dict[tuple[str, int], str] = {}
 
     def add_version(self, name: str, number: int, tags: Mapping[str, str], source: str) -> None:
-        """What a registration leaves in MLflow."""
+        """Add the version that a registration leaves in MLflow."""
         self.sources[name, number] = source
         self.models.setdefault(name, RegisteredModelRecord(name, {}, {}))
         self.versions.setdefault(name, {})[number] = dict(tags)
@@ -124,4 +124,4 @@ class MemoryMlflow:
             if self.lost < 0:
                 self.away, self.lost = True, None
         if self.away:
-            raise BackendUnavailable("MLflow", "it is away")
+            raise BackendUnavailable("MLflow", "it is unavailable")

@@ -32,7 +32,7 @@ from model_lifecycle.registry.settings import Settings
 
 @dataclass
 class Shared:
-    """What all machines of a run share: one loop, one ledger file, one folder."""
+    """The common part of all machines of a run: one loop, one ledger file, one folder."""
 
     runner: asyncio.Runner
     ledger: Ledger

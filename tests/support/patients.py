@@ -82,7 +82,7 @@ async def serve(registry: ModelRegistry, tenant: str, model: str, start: str) ->
 
 
 def heart_policy(*, require_approval: bool = False) -> PromotionPolicy:
-    """What a version has to show: as good as the one before, and better than guessing."""
+    """The policy of versions: as good as the one before, and better than guessing."""
     claims: dict[str, Any] = {
         "comparisons": (Comparison("brier", margin=0.02),),
         "limits": (Limit("accuracy", minimum=0.6, applies="first_version"),),

@@ -1,4 +1,4 @@
-"""What the life of one model has to be, written down plainly: dictionaries, and no database."""
+"""The expected life of one model, written down plainly: dictionaries, and no database."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def new_name(prefix: str = "model") -> str:
 
 
 def trained(strength: float = 1.0, **changes: Any) -> TrainedModel:
-    """A small fitted classifier with everything that may be told about it."""
+    """A small fitted classifier with everything that may be stated about it."""
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
 

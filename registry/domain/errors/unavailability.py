@@ -51,7 +51,7 @@ class FrameworkUnavailable(RegistryError):
 
 
 class SigningUnavailable(RegistryError):
-    """What signs is not configured here; ``setting`` names the key that is needed."""
+    """The signing key is not configured here; ``setting`` names the key that is needed."""
 
     code = "signing_unavailable"
 

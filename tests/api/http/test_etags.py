@@ -80,7 +80,7 @@ def test_of_writers_who_saw_one_state_one_wins(api: Api) -> None:
 
 
 def test_every_write_on_a_model_takes_if_match(api: Api) -> None:
-    """With an old tag each is 412 and tells the tag of now, and nothing is changed."""
+    """With an old tag each is 412 with the current tag, and nothing is changed."""
     name = new_name()
     api.register(name)
     old = {"If-Match": api.get(f"/models/{name}").headers["etag"]}

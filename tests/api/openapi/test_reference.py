@@ -125,5 +125,5 @@ def test_the_design_has_its_nine_routes() -> None:
 
 
 def test_the_described_pattern_of_names_is_the_cores() -> None:
-    """What the description says of model names is what the core checks."""
+    """The description of model names states the rule that the core checks."""
     assert f"^{identifiers._MODEL.pattern}$" == MODEL_PATTERN

@@ -10,7 +10,7 @@ POLICY = {"policy": {"evidence_max_age_days": 7}, "reason": "first"}
 
 
 def test_a_registered_model_is_found(api: Api) -> None:
-    """What was registered from a source can be read, with its run's metrics."""
+    """A model registered from a source can be read, with its run's metrics."""
     name = new_name()
     made = api.register(name)
 

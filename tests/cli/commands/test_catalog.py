@@ -1,4 +1,4 @@
-"""What there is: models, show, evidence, production, readiness."""
+"""The catalogue: models, show, evidence, production, readiness."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_models_as_json_are_those_of_the_registry(
 def test_pages_of_models_follow_each_other(
     installation: Installation, run: Run, model: str
 ) -> None:
-    """What one page names as its end, the next page starts after."""
+    """The next page starts after the end that a page names."""
     names = [f"{model}-{letter}" for letter in "abc"]
     for name in names:
         installation.step(partial(RegistryFixture.version, model_id=name))
@@ -56,7 +56,7 @@ def test_a_tenant_without_models_is_told_so(run: Run) -> None:
 
 
 def test_show_tells_the_model_and_its_versions(run: Run, champion: str) -> None:
-    """What is in production comes first, then every version with stage and metrics."""
+    """The production version comes first, then every version with stage and metrics."""
     answer = run("show", champion)
     rows = [line.split() for line in answer.out.splitlines() if line.lstrip()[:1] in ("1", "2")]
 

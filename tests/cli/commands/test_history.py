@@ -58,7 +58,7 @@ def test_no_width_cuts_a_word(run: Run, story: str, width: int) -> None:
 
 
 def test_a_verdict_that_moved_nothing_is_part_of_the_story(run: Run, champion: str) -> None:
-    """A challenger that was held back shows, with the numbers, between the entries."""
+    """A challenger that was blocked shows, with the numbers, between the entries."""
     rows = [
         re.split(r"\s{2,}", line.strip())
         for line in run("history", champion, width=250).out.splitlines()

@@ -109,9 +109,9 @@ def test_verify_counts_what_is_intact(installation: Installation, run: Run, cham
 def test_verify_names_an_entry_that_was_edited(
     champion: str, apart: Installation, run: Run, model: str
 ) -> None:
-    """Among all models the damaged one is told, and the others are still checked."""
+    """Among all models the damaged one is named, and the others are still checked."""
     apart.step(lambda world: world.promoted(model))
-    apart.sql("DROP TRIGGER entries_no_update")  # as whoever owns the file can
+    apart.sql("DROP TRIGGER entries_no_update")  # as the file's owner can
     apart.sql("UPDATE entries SET actor = 'nobody' WHERE model_id = ? AND sequence = 2", model)
 
     words, program = run("verify", "--all"), run("verify", "--all", "--json")

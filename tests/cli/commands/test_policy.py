@@ -19,7 +19,7 @@ POLICY = {
 def test_a_policy_in_a_file_is_the_same_as_in_python(
     installation: Installation, run: Run, model: str, tmp_path: Path
 ) -> None:
-    """What the file leaves out has its default, so both have one fingerprint."""
+    """A field that the file leaves out has its default, so both have one fingerprint."""
     installation.step(lambda world: world.version(model))
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(POLICY))

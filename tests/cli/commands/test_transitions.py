@@ -1,4 +1,4 @@
-"""Changes of stage: each is one entry of the ledger, told to whoever asked for it."""
+"""Changes of stage: each is one entry of the ledger, which the command prints."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_same_operation_id_promotes_once(
 def test_force_needs_a_reason_and_shows_what_was_waived(
     installation: Installation, run: Run, model: str
 ) -> None:
-    """Breaking the glass is told at once, and in the ledger."""
+    """A forced promotion is printed as such, and recorded in the ledger."""
     installation.step(lambda world: world.staged(model))
 
     without = run("promote", model, 1, "--force")

@@ -55,7 +55,7 @@ def test_features_need_nothing_that_is_known_only_after_departure() -> None:
 
 
 def test_weather_is_that_of_the_hour_before() -> None:
-    """What was observed at ten may be used for flights from eleven, not before."""
+    """Observations of ten may be used for flights from eleven, not before."""
     hour = pd.Timestamp("2013-07-01 10:00", tz="UTC")
     readings = dict.fromkeys(("temp", "dewp", "humid", "wind_dir", "precip", "pressure"), 1)
     observed = pd.DataFrame(

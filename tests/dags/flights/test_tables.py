@@ -33,7 +33,7 @@ ROLLBACK = LedgerEntry(
 
 
 def test_history_tells_all_on_a_narrow_screen() -> None:
-    """What, who and why are there on 80 columns, word for word."""
+    """All columns are complete on 80 characters, word for word."""
     out = io.StringIO()
     Console(file=out, width=80).print(history_table([ROLLBACK]))
     words = " ".join(out.getvalue().replace("│", " ").split())

@@ -206,7 +206,7 @@ def test_days_of_one_arm() -> None:
 
 
 def test_units_count_in_their_first_arm() -> None:
-    """What a unit did after it changed arms counts in the arm that it was in first."""
+    """A unit that changes arms counts in its first arm."""
     first = _day(0, rows=4, complaints=[0, 0, 0, 0])
     moved = _day(1, rows=2, complaints=[1, 0]).assign(unit_id=["u0-1", "u0-0"])
     units = ArmAggregate()

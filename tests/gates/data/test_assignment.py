@@ -23,7 +23,7 @@ def vectors() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize(("salt", "unit", "digits", "at", "half", "tenth"), vectors())
 def test_vectors(salt: str, unit: str, digits: str, at: str, half: str, tenth: str) -> None:
-    """What the documentation says is what is computed."""
+    """The documented examples are computed as documented."""
     assert position(unit, salt) == int(digits, 16) / 2**64 == float(at)
     assert (arm(unit, salt), arm(unit, salt, 0.1)) == (half, tenth)
 

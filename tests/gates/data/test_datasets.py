@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> LocalArtifacts:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What Spark leaves: parts in several compressions, markers and checksums."""
+    """A folder written by Spark: parts in several compressions, markers and checksums."""
     folder = tmp_path / "held-out"
     (folder / "_temporary").mkdir(parents=True)
     for part, compression in enumerate(("snappy", "zstd", "gzip", "none")):

@@ -96,7 +96,7 @@ async def test_an_error_of_the_work(
     broken: Collection[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The item that is being read then is awaited and dropped, whatever its result: nothing goes on
-    behind the error, and nothing is told of it."""
+    behind the error, and nothing is reported of it."""
     disk, before = Disk(broken), asyncio.all_tasks()
 
     async def work(item: int, _: int) -> None:

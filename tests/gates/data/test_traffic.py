@@ -60,7 +60,7 @@ async def test_layout(store: LocalArtifacts) -> None:
 
 
 async def test_written_and_read(store: LocalArtifacts) -> None:
-    """What was written is read, with the optional columns there."""
+    """Written traffic is read back, with the optional columns there."""
     await write_traffic(store, "acme", "churn", HOUR, _log())
 
     (partition,) = await partitions(store, "acme", "churn", HOUR, HOUR + timedelta(hours=1))

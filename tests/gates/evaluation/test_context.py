@@ -1,4 +1,4 @@
-"""What a gate looks up before it judges, and whom it refuses."""
+"""The reads of a gate before it judges, and the actors that it refuses."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _failed(report: GateReport) -> set[str]:
 async def _relabel(
     world: ModelFixture, start: str, hours: int, change: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
-    """Write the labels of the traffic anew, as ``change`` makes them from id, label and time."""
+    """Write the labels of the traffic again, as ``change`` makes them from id, label and time."""
     from model_lifecycle.gates.data.traffic import partitions, read_labels, read_partition
 
     store, begin = world.registry.artifacts, datetime.fromisoformat(start)

@@ -1,4 +1,4 @@
-"""What counts as independent, and that no split of the work shows in the verdict."""
+"""The unit of independence; the verdict does not depend on how the work is split."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_bounds(lower: float, upper: float, threshold: float, expected: Verdict)
     ],
 )
 def test_latching(looks: list[Verdict], expected: tuple[Verdict, int | None]) -> None:
-    """What was shown stays shown; a later opposite of PASS is a FAIL."""
+    """A verdict that was reached stays; a later opposite of PASS is a FAIL."""
     assert expected == latch(looks)
 
 

@@ -169,7 +169,7 @@ async def test_the_registry_refuses_it_too(world: ModelFixture) -> None:
 
 
 async def test_the_registry_completes_a_policy(world: ModelFixture) -> None:
-    """What is stored is complete, however it was stated, and has one fingerprint."""
+    """A stored policy is complete, however it was stated, and has one fingerprint."""
     await world.register("weak")
     stated = {"comparisons": [{"metric": "brier", "margin": 0.01}]}
 

@@ -34,7 +34,7 @@ def _report(**values: Any) -> GateReport:
 
 
 def test_nothing_is_markup() -> None:
-    """What data and policies hold is shown as text, never as markup."""
+    """Texts of data and policies are shown as text, never as markup."""
     bad = "<script>alert('x')</script>"
     page = report_page(
         _report(

@@ -62,7 +62,7 @@ def _other(model_id: str) -> str:
 
 
 def _wrong(folder: Callable[..., Path], old: str, new: str) -> list[str]:
-    """What the check says about a folder with one file in which ``old`` was replaced."""
+    """The problems that the check finds in a folder with one file in which ``old`` was replaced."""
     from model_lifecycle.operators.dag_factory.yaml_folder import (
         InvalidLifecycles,
         check_lifecycles,

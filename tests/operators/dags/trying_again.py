@@ -1,4 +1,4 @@
-"""An Airflow DAG whose tasks fail in two ways: for a store that is away, and for a refusal."""
+"""An Airflow DAG whose tasks fail in two ways: for a store that is unavailable, and for a refusal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidIn
 
 
 def answer_at_second_try() -> int:
-    """What an earlier try kept is there in the next."""
+    """The state of an earlier try is there in the next."""
     store = get_current_context()["task_state_store"]
     before = store.get("tries", 0)
     assert isinstance(before, int)

@@ -85,7 +85,7 @@ async def test_own_endpoint_goes_first(connect: Callable[..., Settings]) -> None
 def test_settings_show_the_name_of_the_connection_alone(
     connect: Callable[..., Settings], s3: Seaweed
 ) -> None:
-    """What is printed of the settings holds no key."""
+    """The printed settings hold no key."""
     settings = connect(aws_conn_id="lake")
 
     assert "'lake'" in settings.redacted()["s3_client"]

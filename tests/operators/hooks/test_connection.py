@@ -1,4 +1,4 @@
-"""What a connection may say: one that cannot be read in full is refused, and never guessed."""
+"""Fields of a connection: one that cannot be read completely is refused, never guessed."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_store_that_nobody_named_is_refused(
 def test_connection_that_names_no_store_is_refused(
     connect: Callable[..., ModelRegistryHook], named: dict[str, object]
 ) -> None:
-    """What the tasks may do does not say where."""
+    """The roles of tasks name no store."""
     with pytest.raises(InvalidInput, match="nothing says where the registry is"):
         connect(named).connection()
 
@@ -191,7 +191,7 @@ def test_environment_names_what_the_connection_leaves_out(
 def test_home_asks_for_an_embedded_registry(
     connect: Callable[..., ModelRegistryHook], tmp_path: Path
 ) -> None:
-    """Whoever names the folder gets ledger, MLflow and artifacts in it."""
+    """A connection that names the folder gets ledger, MLflow and artifacts in it."""
     settings = connect({"home": str(tmp_path)}).settings()
 
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
@@ -262,7 +262,7 @@ def test_secrets_are_found_wherever_they_stand(value: object, expected: set[str]
 def test_secrets_are_masked_also_where_the_connection_is_refused(
     connect: Callable[..., ModelRegistryHook], extra: object
 ) -> None:
-    """What Airflow prints afterwards does not hold the password."""
+    """Airflow's later output does not hold the password."""
     from airflow.sdk._shared.secrets_masker import redact
 
     hook = connect(extra)

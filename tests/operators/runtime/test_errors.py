@@ -23,7 +23,7 @@ from model_lifecycle.registry.sync import run_sync
     ids=lambda error: error.code,
 )
 def test_refusal_fails_the_task_without_retries(refusal: RegistryError) -> None:
-    """What would be refused again is not tried again, and the code is told."""
+    """A refusal that would be repeated is not retried, and the message has its code."""
     from airflow.sdk.exceptions import AirflowFailException
 
     with (
@@ -76,7 +76,7 @@ def test_log_of_a_failed_task_ends_with_what_failed(error: RegistryError) -> Non
 
 
 def test_error_of_a_users_function_is_left_as_it_is() -> None:
-    """Whoever wrote the function needs every frame of it."""
+    """The author of the function needs every frame of it."""
 
     def task() -> None:
         with airflow_errors():

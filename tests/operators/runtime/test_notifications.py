@@ -48,7 +48,7 @@ def heard() -> RecordingNotifier:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
-    """What is added to Airflow's metrics."""
+    """The counts that are added to Airflow's metrics."""
     metrics: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr(
         "airflow.sdk.observability.stats.incr", lambda name, tags: metrics.append((name, tags))
@@ -143,7 +143,7 @@ def test_a_notifier_that_fails_undoes_nothing(
     promote: Promote,
     heard: RecordingNotifier,
 ) -> None:
-    """What has happened stands, and the other notifiers are called."""
+    """The change stands, and the other notifiers are called."""
     from airflow.sdk import BaseNotifier
 
     class Broken(BaseNotifier):

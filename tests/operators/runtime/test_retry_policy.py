@@ -33,7 +33,7 @@ def test_what_may_succeed_later_is_tried_again_and_nothing_else(error: type[Regi
 
 
 def test_other_errors_are_left_to_airflow() -> None:
-    """What we do not know is tried again as often as the task says."""
+    """An unknown error is retried as often as the task says."""
     from airflow.sdk import RetryAction
 
     from model_lifecycle.operators.runtime.retry_policy import RETRY_POLICY

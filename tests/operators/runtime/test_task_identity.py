@@ -61,7 +61,7 @@ def test_retry_has_the_same_evidence_id(task: BaseOperator, context: MakeContext
 
 
 def test_cleared_task_has_another_evidence_id(task: BaseOperator, context: MakeContext) -> None:
-    """Whoever clears a gate's task asks for a new judgement."""
+    """Clearing a gate's task requests a new judgement."""
     assert evidence_id(context(task), 3) != evidence_id(context(task, cleared_after=1), 3)
 
 

@@ -26,7 +26,7 @@ def test_sensor_finds_versions_above_a_number(
     deferrable: bool,
     after: int | str,
 ) -> None:
-    """What is there already counts at once: the newest, and the numbers of all."""
+    """Versions that exist already count at once: the newest, and the numbers of all."""
     register()
     register()
     task = _sensor(model, after=after, deferrable=deferrable)

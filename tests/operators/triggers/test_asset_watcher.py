@@ -13,7 +13,7 @@ from model_lifecycle.registry.domain.authorization import Principal, Role
 
 
 class AssetStateStore:
-    """What a watcher keeps in Airflow about its asset, as plain JSON."""
+    """The state that a watcher keeps in Airflow about its asset, as plain JSON."""
 
     def __init__(self) -> None:
         self.stored: dict[str, Any] = {}
@@ -100,7 +100,7 @@ async def test_version_from_elsewhere_starts_the_dags_that_wait(
     tenant: str,
     triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
 ) -> None:
-    """What was there at the first look is not news; each version after it is told once."""
+    """Versions of the first look are not news; each later version is reported once."""
     await elsewhere()
     store = AssetStateStore()
     async with triggerer() as running:
@@ -126,7 +126,7 @@ async def test_restart_neither_repeats_nor_misses(
     tenant: str,
     triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
 ) -> None:
-    """What was told before is not told again; what came while nobody ran is told then."""
+    """Reported versions are not reported again; those of a pause are reported after it."""
     store = AssetStateStore()
     async with triggerer() as running:
         running.start(_watcher(tenant, store))
@@ -203,7 +203,7 @@ async def test_airflow_s_own_versions_are_not_news(
     fitted: Fitted,
     triggerer: Callable[[], AbstractAsyncContextManager[Triggerer]],
 ) -> None:
-    """What a task registers has an asset of its own."""
+    """A version that a task registers has an asset of its own."""
     classifier, example = fitted
 
     def register(actor: Principal) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """What is asked of the ledger's database by whoever opens a registry: the first words of each
+    """Queries to the ledger's database by the registries that are opened: the first words of each
     query, counted."""
     from sqlalchemy import event
 
@@ -81,7 +81,7 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(
     poll = shared_poll("model_registry_default", 0.2)
     async with aclosing(poll.versions(tenant, "model-0")) as changes:
         await asyncio.wait_for(anext(changes), 60)
-    # Two polls more: those who came between the first look's two queries are looked at anew.
+    # Two polls more: triggers that joined between the first look's two queries are read again.
     await asyncio.sleep(0.5)
     statements.clear()
     began = time.monotonic()
@@ -96,7 +96,7 @@ async def test_a_thousand_who_wait_are_one_query_a_poll(
 
 
 async def test_each_gets_its_own_answer(register: Register, ask: CallRegistry, tenant: str) -> None:
-    """Of two who share a poll, each is told about its own model; one goes on waiting."""
+    """Of two triggers that share a poll, each gets its own model's event; one goes on waiting."""
     waits = [
         asyncio.create_task(_first(_trigger(tenant, name, "development")))
         for name in ("heart", "lung")
@@ -115,7 +115,7 @@ async def test_each_gets_its_own_answer(register: Register, ask: CallRegistry, t
 async def test_who_comes_later_is_told_as_well(
     register: Register, ask: CallRegistry, tenant: str
 ) -> None:
-    """A model that others wait for already is looked at anew for whoever joins them."""
+    """A model that is already waited for is read again for each trigger that joins."""
     await asyncio.to_thread(register)
     early = asyncio.create_task(_first(_trigger(tenant, stage="archived")))
     await asyncio.sleep(0.5)
@@ -173,7 +173,7 @@ async def test_a_store_that_is_away_is_asked_again(
 async def test_a_connection_that_cannot_be_read_ends_every_wait(
     ask: CallRegistry, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waiting cannot mend is told to all who wait, with its code."""
+    """An error that waiting cannot mend ends every wait, with its code."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT",
         '{"conn_type": "model_registry", "extra": {"databse_url": "x"}}',

@@ -75,7 +75,7 @@ async def test_a_bundle_from_files_in_the_store(store: ArtifactStore, folder_of:
 
 
 async def test_a_source_that_differs(store: ArtifactStore, folder_of: FolderOf) -> None:
-    """What the source has otherwise, too little or too much of, the bundle has as it is here."""
+    """The bundle has the local files, where the source has others, fewer or more."""
     await store.put_folder("acme/source", folder_of({"MLmodel": b"other", "left-over": b"1"}))
     bundle = await write(store, folder_of(SAVED), source_path="acme/source")
     await verify_bundle(store, TENANT, MODEL, 1, bundle.digest)
@@ -92,7 +92,7 @@ async def test_writing_again(store: ArtifactStore, folder_of: FolderOf) -> None:
 
 
 async def test_writing_after_a_crash(store: ArtifactStore, folder_of: FolderOf) -> None:
-    """What a writer left that died before the manifest is replaced or removed."""
+    """Files of a writer that died before the manifest are replaced or removed."""
     await store.put_bytes(f"{FOLDER}/MLmodel", b"half")
     await store.put_bytes(f"{FOLDER}/other", b"of an earlier attempt")
     bundle = await write(store, folder_of(SAVED))
@@ -205,7 +205,7 @@ async def test_a_restored_bundle(store: ArtifactStore, folder_of: FolderOf, tmp_
 
 
 async def test_a_rewritten_manifest(store: ArtifactStore, folder_of: FolderOf) -> None:
-    """Whoever changes a file and its entry in the manifest is caught by the manifest's digest."""
+    """A changed file with a changed entry in the manifest is detected by the manifest's digest."""
     bundle = await write(store, folder_of(SAVED))
     await store.delete_folder(FOLDER)
     await write(store, folder_of({**SAVED, "MLmodel": b"other"}))

@@ -1,4 +1,4 @@
-"""What only a folder can suffer: links, and writers that die half-way."""
+"""Faults that only a folder has: links, and writers that die half-way."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_the_same_facts_give_the_same_card() -> None:
 
 
 def test_text_stays_text() -> None:
-    """What people write into a card can be neither markup nor another row or section."""
+    """Text that people write into a card can be neither markup nor another row or section."""
     hostile = "x | y\n\n# Head <script>alert(1)</script> `code` [a](javascript:b)"
     card = model_card(**{**FACTS, "description": hostile, "parameters": {hostile: hostile}})
     lines = card.splitlines()

@@ -1,4 +1,4 @@
-"""What every artifact store promises, checked on each."""
+"""Guarantees of every artifact store, checked on each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FolderOf = Callable[[dict[str, bytes]], Path]
 
 
 async def test_bytes_come_back(store: ArtifactStore) -> None:
-    """What was put is what is got, also after it was put again."""
+    """Bytes come back as they were stored, also after they were replaced."""
     await store.put_bytes("t/a.json", b"one")
     await store.put_bytes("t/a.json", b"two")
 
@@ -88,7 +88,7 @@ async def test_copying(store: ArtifactStore, folder_of: FolderOf) -> None:
 
 
 async def test_copying_all_but_some(store: ArtifactStore, folder_of: FolderOf) -> None:
-    """What is left out is not touched at the target; names are those below the source."""
+    """Files that are left out are not touched at the target; names are those below the source."""
     await store.put_folder("t/source", folder_of({"a": b"1", "b/c": b"22", "b/a": b"3"}))
     await store.put_bytes("t/target/a", b"own")
 
@@ -135,7 +135,7 @@ async def test_deleting(store: ArtifactStore) -> None:
 
 
 async def test_one_writer_wins(store: ArtifactStore) -> None:
-    """Of sixteen writers that must not overwrite, one succeeds and fifteen are told so."""
+    """Of sixteen writers that must not overwrite, one succeeds and fifteen get an error."""
     answers = await asyncio.gather(
         *(store.put_bytes("t/a", str(n).encode(), overwrite=False) for n in range(16)),
         return_exceptions=True,

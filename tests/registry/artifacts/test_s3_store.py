@@ -1,4 +1,4 @@
-"""What only S3 can suffer: servers that do not answer, missing buckets, refused credentials."""
+"""Faults that only S3 has: servers that do not answer, missing buckets, refused credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidIn
 
 
 async def test_a_server_that_is_not_there(s3_server: Seaweed) -> None:
-    """A server that does not answer is told within five seconds."""
+    """A server that does not answer gives an error within five seconds."""
     store = S3Artifacts("s3://artifacts", endpoint_url=f"http://127.0.0.1:{free_port()}")
     started = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:

@@ -1,4 +1,4 @@
-"""What is sent to S3 is what was hashed, and has arrived; or nothing is written."""
+"""The bytes that S3 stores are those that were hashed, or nothing is written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def etag(server: Seaweed, store: S3Artifacts, path: str) -> str:
 async def test_a_file_is_sent_and_told(
     s3_store: S3Artifacts, s3_server: Seaweed, tmp_path: Path, size: int
 ) -> None:
-    """A file of any number of parts arrives; its content is told with the server's ETag."""
+    """A file of any number of parts arrives; its content comes with the server's ETag."""
     file = file_of(tmp_path, size)
     sent = await s3_store.put_file("t/a", file)
 
@@ -99,7 +99,7 @@ async def test_a_file_that_changes_meanwhile(s3_server: Seaweed, tmp_path: Path)
 async def test_a_server_that_takes_no_checksums(
     s3_server: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """Where boto3 is told to send no checksums none is sent, and the ETag proves what arrived."""
+    """Where boto3 is set to send no checksums none is sent, and the ETag proves what arrived."""
     monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     sent_headers: list[str] = []
     events = {"before-send.s3": lambda request, **_: sent_headers.extend(request.headers)}
@@ -131,7 +131,7 @@ async def test_a_server_that_acknowledges_nothing(s3_server: Seaweed) -> None:
 
 
 async def test_a_file_that_another_replaced(s3_store: S3Artifacts) -> None:
-    """What was written over after it was sent is no longer held, though it has the same size."""
+    """A file that was overwritten after its upload does not pass, though it has the same size."""
     sent = {"a": await s3_store.put_bytes("t/a", b"as sent")}
     held = await s3_store.holding("t", sent)
     await s3_store.put_bytes("t/a", b"another")

@@ -1,4 +1,4 @@
-"""The hash chain: whoever edits, removes or moves an entry is found, at the first such entry."""
+"""The hash chain: an edited, removed or moved entry is detected, at the first such entry."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _verify(entries: list[LedgerEntry], of: list[LedgerEntry] | None = None) -> 
 
 
 def test_an_untouched_chain_is_whole() -> None:
-    """The number of its entries is told; an empty one ends where every chain begins."""
+    """The number of its entries is returned; an empty one ends where every chain begins."""
     assert _verify(_chain()) == LENGTH
     assert _followed([], epoch=0, head_hash=GENESIS) == 0
 
@@ -96,7 +96,7 @@ def test_every_field_of_every_entry_is_covered(field: str, number: int) -> None:
 def test_an_edit_that_is_sealed_again_is_found_where_the_next_begins(
     number: int, field: str
 ) -> None:
-    """Who computes the hash anew breaks the link to the next entry, or the head."""
+    """A recomputed hash breaks the link to the next entry, or the head."""
     entries = _chain()
     entries[number - 1] = sealed(replace(entries[number - 1], **{field: EDITS[field]}))
     with pytest.raises(LedgerCorrupt) as caught:

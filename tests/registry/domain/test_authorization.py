@@ -1,4 +1,4 @@
-"""Who may do what: the whole matrix, written down a second time."""
+"""Permissions of roles: the complete matrix, written down a second time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_role_may_do_what_the_matrix_says(role: Role, action: Action) -> No
 
 
 def test_no_single_role_below_admin_carries_a_version_into_production() -> None:
-    """Who writes the proof does not promote, and who promotes does not write the proof."""
+    """The role that records evidence does not promote, and the one that promotes records none."""
     assert not any(
         {"record evidence", "move versions between stages"} <= actions
         for name, actions in MATRIX.items()
@@ -89,7 +89,7 @@ def test_somebody_has_to_be_named(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["a\n", " ", "a" * 513])
 def test_the_person_behind_has_to_be_named_too(value: str) -> None:
-    """What stands for a person is checked as the name is."""
+    """The name of the person behind an actor is checked as the actor's is."""
     with pytest.raises(InvalidInput):
         Principal("airflow", on_behalf_of=value)
 

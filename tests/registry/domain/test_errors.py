@@ -154,7 +154,7 @@ def test_there_is_an_example_of_every_class() -> None:
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: error.code)
 def test_details_are_plain_json(error: RegistryError) -> None:
-    """What an error knows can be sent anywhere, and its message is a sentence."""
+    """The details of an error are plain JSON, and its message is a sentence."""
     assert json.loads(json.dumps(error.details(), allow_nan=False)) == error.details()
     assert str(error)
 

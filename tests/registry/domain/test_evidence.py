@@ -178,7 +178,7 @@ def test_a_move_that_needs_no_proof_looks_at_none() -> None:
 
 
 def test_old_proof_does_not_count_again() -> None:
-    """What was recorded before the version was taken back is worth nothing, whatever its time."""
+    """Evidence from before a version's return does not count, whatever its time."""
     before = replace(FITTING, epoch=6, recorded_at=NOW)
     after = replace(FITTING, epoch=7, evidence_id="e2")
     _, missing = judge_evidence(PROMOTION, replace(SUBJECT, evidence_since=7), [before], now=NOW)
@@ -250,7 +250,7 @@ def test_the_gate_itself_takes_its_refusal_back() -> None:
 
 
 def test_an_external_refusal_counts() -> None:
-    """Whoever found something wrong is not outvoted by the PASS that the gate said before."""
+    """An external refusal is not overridden by an earlier PASS of the gate."""
     assert _judge(OWN, replace(EXTERNAL, verdict=Verdict.FAIL)) == ([], ["not_passed"])
 
 

@@ -88,7 +88,7 @@ def test_no_other_operation_id_is_valid(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["a", "dag/manual__2013-07-01T00:00:00+00:00/task/-1", "a" * 512])
 def test_operation_ids_of_airflow_are_valid(value: str) -> None:
-    """What an operator makes its id of passes unchanged."""
+    """The parts of an operator's id pass unchanged."""
     assert identifiers.operation_id(value) == value
 
 

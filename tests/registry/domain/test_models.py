@@ -1,4 +1,4 @@
-"""What the registry tells: plain values, one way to write each instant."""
+"""Values of the registry: plain JSON, one way to write each timestamp."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MODEL = ModelMetadata(
 
 
 def test_a_model_survives_its_document() -> None:
-    """What crosses a process comes back equal, and is plain JSON on the way."""
+    """A model comes back equal from its document, which is plain JSON."""
     document = json.loads(json.dumps(MODEL.document(), allow_nan=False))
 
     assert ModelMetadata.from_document(document) == MODEL

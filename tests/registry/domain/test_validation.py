@@ -111,7 +111,7 @@ def test_parameters_and_tags_become_text() -> None:
     ids=lambda value: repr(value)[:20],
 )
 def test_odd_texts_are_refused(values: Any) -> None:
-    """What the databases could not keep is refused before they are asked."""
+    """Texts that the databases could not keep are refused before they are queried."""
     with pytest.raises(InvalidInput) as caught:
         text_map(values, field="tags")
 
@@ -120,7 +120,7 @@ def test_odd_texts_are_refused(values: Any) -> None:
 
 @pytest.mark.parametrize("name", ["auc", "val/auc", "auc 0.5:1", "f1_macro-2", "größe"])
 def test_names_that_mlflow_takes_are_names(name: str) -> None:
-    """What MLflow would keep is kept."""
+    """Names that MLflow accepts are accepted."""
     assert finite_metrics({name: 1}) == {name: 1.0}
 
 
@@ -170,7 +170,7 @@ class Solver(Enum):
     ids=repr,
 )
 def test_values_of_other_libraries_are_stored_as_plain_ones(value: Any, stored: str) -> None:
-    """What a search returns as its best parameters reads as what somebody would have typed."""
+    """The best parameters of a search read as if somebody had typed them."""
     assert text_map({"C": value}, field="parameters") == {"C": stored}
 
 

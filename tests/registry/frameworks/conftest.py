@@ -127,7 +127,7 @@ KINDS = tuple(_builders())
 
 @pytest.fixture(scope="session")
 def fitted(frame: pd.DataFrame, late: pd.Series[Any]) -> Callable[[str], Any]:
-    """Gives a model of a kind, fitted once; whoever changes it changes a copy."""
+    """A model of a kind, fitted once; each caller gets a copy."""
 
     @cache
     def fit(kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""What every adapter promises, held against each framework that is installed."""
+"""Guarantees of every adapter, checked on each framework that is installed."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_bundle_has_an_onnx_model_that_answers_alike(
 
 
 def test_rows_that_do_not_fit_are_named(own: FrameworkAdapter, folder: Path) -> None:
-    """A missing column and one of text are told by name, as for every framework."""
+    """The error names a missing column and one of text, as for every framework."""
     predictor = own.load(folder)
     with pytest.raises(InvalidDataset, match="older"):
         predictor.predict(frame().drop(columns="older"))

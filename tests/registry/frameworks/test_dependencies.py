@@ -1,4 +1,4 @@
-"""What the running environment lacks is named, and nothing is installed."""
+"""Missing packages of the running environment are named, and nothing is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_lifecycle.registry.frameworks.dependencies import require_installed, 
 
 
 def test_unmet_requirements_are_named_with_what_is_there() -> None:
-    """Another version and an absent package are told; what is met, or no pin, is not."""
+    """Another version and an absent package are named; what is met or has no pin is not."""
     numpy = metadata.version("numpy")
     lines = [f"numpy=={numpy}", "pandas==0.1", "no-such-package==1.0", "# a remark", "scipy"]
 

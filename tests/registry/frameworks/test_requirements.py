@@ -34,7 +34,7 @@ def test_superset_of_mlflows_inference(
     frame: pd.DataFrame,
     kind: str,
 ) -> None:
-    """What MLflow finds by loading the model in a second process, we have found without."""
+    """Requirements include all that MLflow finds by loading the model in a second process."""
     import mlflow.sklearn
 
     from model_lifecycle.registry.frameworks.sklearn_model.trusted_types import trusted_types
@@ -81,7 +81,7 @@ def test_a_local_version_label(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The walk goes from a package to those whose modules, classes or functions it holds, and not
-    through MLflow; packages that no distribution provides are told apart."""
+    through MLflow; packages that no distribution provides are named apart."""
     import sys
 
     def package(name: str, **values: object) -> ModuleType:
@@ -104,7 +104,7 @@ def test_the_walk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_modules_of_no_distribution() -> None:
-    """A module that no installed distribution provides cannot be pinned, and is told."""
+    """A module that no installed distribution provides cannot be pinned, and is named."""
     _, unknown = pinned_requirements({"my_features.scaling", "numpy"})
 
     assert unknown == ("my_features",)

@@ -141,7 +141,7 @@ async def test_an_answer_is_kept_once(pages: Pages) -> None:
 
 
 async def test_an_abandoned_operation_can_begin_again(pages: Pages) -> None:
-    """What never took effect is forgotten; what has an answer is not."""
+    """An operation without effect is forgotten; one with a response is not."""
     arguments = (pages.tenant, pages.model, "op")
     await pages.ledger.begin_operation(*arguments, "sha256:1", {})
     await pages.ledger.abandon_operation(pages.tenant, "op")

@@ -167,7 +167,7 @@ async def test_a_new_file_has_its_log_before_anybody_opens_it(tmp_path: Path) ->
 
 
 def test_processes_that_open_an_empty_folder_at_once(tmp_path: Path) -> None:
-    """Each finds a ledger with tables, whoever made them."""
+    """Each gets a ledger with tables, whichever of them made it."""
     url = f"sqlite:///{tmp_path}/home/ledger.db"
     processes = [
         subprocess.Popen(

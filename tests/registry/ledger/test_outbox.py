@@ -43,7 +43,7 @@ async def test_a_shown_change_is_noted_no_more(pages: Pages) -> None:
 
 
 async def test_a_writer_that_was_overtaken_hears_of_it(pages: Pages) -> None:
-    """What it showed may have come after the newer state: its note stays."""
+    """Its write may have come after the newer state: its row stays."""
     epoch, _ = await _noted(pages)
     await pages.register(3)
 

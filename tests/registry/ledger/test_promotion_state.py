@@ -1,4 +1,4 @@
-"""What a promotion is about comes from one statement, on every database."""
+"""The state before a promotion comes from one statement, on every database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a read costs on PostgreSQL, and a pool whose connections broke while they lay there."""
+"""The cost of a read on PostgreSQL, and a pool whose idle connections broke."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_read_is_one_round_trip(pages: Pages, proxy: PostgresProxy, name
 async def test_a_connection_that_lay_long_is_asked(
     pages: Pages, proxy: PostgresProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was in use a moment ago is trusted, what lay for longer is not."""
+    """A connection used a moment ago is trusted, one that was idle for longer is not."""
     await READS["model"](pages)
     monkeypatch.setattr(engine, "_PING_AFTER_IDLE_SECONDS", 0.0)
     proxy.trips = 0

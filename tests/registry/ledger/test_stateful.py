@@ -42,7 +42,7 @@ STAGES = st.sampled_from(["development", "staging", "production", "archived"])
 
 
 class LifeOfAModel(ModelMachine):
-    """What happens to a model, in any order, and what holds after each step."""
+    """The changes of a model in any order, and the invariants after each step."""
 
     # --- What happens
 
@@ -81,7 +81,7 @@ class LifeOfAModel(ModelMachine):
 
     @rule(version=VERSIONS, gate=GATES, verdict=VERDICTS, other=st.booleans(), old=st.booleans())
     def judge(self, version: int, gate: str, verdict: str, other: bool, old: bool) -> None:
-        """Mostly about what is in production now, under the policy of now."""
+        """Mostly about the version in production, under the current policy."""
         version = self.pick(version)
         if version in self.plain.stages:
             self._judge(version, gate, verdict, other and old, old and not other)

@@ -196,7 +196,7 @@ async def test_a_past_that_was_edited_is_named(
 async def test_a_changed_recorder_of_evidence_is_named(
     victim: tuple[Pages, AsyncEngine],
 ) -> None:
-    """Who recorded it, and when, is part of what the promotion stands on."""
+    """The recorder of evidence and its time are part of the proof of a promotion."""
     pages, engine = victim
     await pages.life()
     await run_statements(engine, pages, "UPDATE evidence SET recorded_by = 'eve' WHERE version = 1")

@@ -17,7 +17,7 @@ _OF_MLFLOW = "ignore:The ``noload`` loader strategy is deprecated"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the server says so, so that it is started while other tests run."""
+    """Mark the tests that need the server, so that it is started while other tests run."""
     for item in items:
         if item.path.is_relative_to(_HERE) and isinstance(item, pytest.Function):
             item.add_marker(pytest.mark.filterwarnings(_OF_MLFLOW))

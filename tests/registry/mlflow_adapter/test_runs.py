@@ -167,7 +167,7 @@ async def test_a_search_goes_on_from_page_to_page(
 async def test_a_filter_cannot_be_smuggled_in_as_an_id(
     tracking: MlflowTracking, experiment: str, bad: str
 ) -> None:
-    """What is not an id is not found; it never reaches a filter."""
+    """A text that is no id is not found; it never reaches a filter."""
     await tracking.create_run(experiment, name="own", tags={})
 
     assert await tracking.search_runs([experiment], run_ids=[bad]) == []
@@ -200,7 +200,7 @@ async def test_what_is_not_there_is_not_found(tracking: MlflowTracking) -> None:
 
 
 async def test_a_run_ends_in_a_known_state(tracking: MlflowTracking, experiment: str) -> None:
-    """FAILED and KILLED are told; other words are refused before anything is sent."""
+    """FAILED and KILLED are sent; other words are refused before anything is sent."""
     run_id = await tracking.create_run(experiment, name="x", tags={})
     await tracking.finish_run(run_id, "FAILED")
     run = await tracking.run(run_id)

@@ -1,4 +1,4 @@
-"""What a broken or absent MLflow server gets: BackendUnavailable, soon, after one request."""
+"""A broken or absent MLflow server: BackendUnavailable, soon, after one request."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_black_hole() -> None:
 
 
 async def test_a_server_that_stops_answering() -> None:
-    """Its health check is fine, its calls hang: each is given up, whoever waits beside it."""
+    """Its health check is fine, its calls hang: each ends by its own deadline."""
     with canned_server(delay=30) as server:
         async with tracking_at(server.url, call_timeout=1.0) as tracking:
             await tracking._connection._opened()

@@ -143,7 +143,7 @@ async def test_a_killed_writer_is_behind_and_caught_up(
 async def test_a_cut_tail_is_named_and_no_alias_moves_back(
     apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
-    """Whoever writes the database can make its tables agree with a shorter chain; the anchored head
+    """A writer of the database can make its tables agree with a shorter chain; the anchored head
     contradicts it in `verify`, in the next change and in `reconcile`."""
     epoch = await _first_promotion(apart, model_id)
     head = await _anchored(apart, model_id)

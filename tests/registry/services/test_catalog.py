@@ -74,7 +74,7 @@ async def test_models_are_filtered_by_framework(shelf: RegistryFixture) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 1000])
 async def test_pages_follow_each_other(shelf: RegistryFixture, limit: int) -> None:
-    """Each page begins after the last name of the one before; nothing is told twice or lost."""
+    """Each page begins after the last name of the one before; nothing is repeated or lost."""
     pages: list[str] = []
     while page := await _names(shelf, limit=limit, after=pages[-1] if pages else None):
         assert len(page) <= limit

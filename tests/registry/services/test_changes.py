@@ -1,4 +1,4 @@
-"""What those who wait ask: many models at once, one query for all of them."""
+"""The query of those who wait: many models at once, one query for all of them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ ROUNDS = [
 
 
 async def _at_once(*calls: Any) -> tuple[list[Any], list[BaseException]]:
-    """What the calls answered, and what they raised."""
+    """The results of the calls, and their errors."""
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     raised = [item for item in outcomes if isinstance(item, BaseException)]
     return [item for item in outcomes if not isinstance(item, BaseException)], raised
@@ -57,7 +57,7 @@ async def test_promotion_against_deletion(
 async def test_rollback_against_promotion(
     world: RegistryFixture, model_id: str, rounds: int
 ) -> None:
-    """Whoever finds production changed under it is refused. MLflow shows what came of it."""
+    """The losing writer is refused. MLflow shows the result of the other."""
     previous = await world.promoted(model_id)
     for turn in range(rounds):
         production = await world.promoted(model_id, source=turn % 2)

@@ -44,7 +44,7 @@ async def test_recorded_evidence_is_bound_and_kept(world: RegistryFixture, model
 
 
 async def test_the_ledger_says_when_and_by_whom(local: RegistryFixture, model_id: str) -> None:
-    """What the caller wrote there is not believed; what is dated in the future is refused."""
+    """The caller's values are not used; evidence dated in the future is refused."""
     from datetime import UTC, datetime
 
     version = await local.version(model_id)

@@ -71,7 +71,7 @@ async def test_runs_stand_side_by_side(laboratory: tuple[RegistryFixture, list[s
 
 async def test_a_run_of_a_new_experiment_is_compared_at_once(registry: ModelRegistry) -> None:
     """The tenant's experiments are remembered for a while; a run that is missing in them is looked
-    for again in those of now."""
+    for again in the current ones."""
     world = RegistryFixture(registry, f"lab-{uuid.uuid4().hex[:8]}")
     runs = []
     for model in ("churn", "fraud"):

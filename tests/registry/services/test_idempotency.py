@@ -185,7 +185,7 @@ async def test_an_id_belongs_to_one_request(
 
 
 async def test_an_id_belongs_to_one_kind_of_call(world: RegistryFixture, model_id: str) -> None:
-    """What registered cannot promote, roll back, delete or set a policy; other models neither."""
+    """The id of a registration cannot promote, roll back, delete or set a policy, on any model."""
     await world.version(model_id, operation_id="op-" + model_id)
     before = await world.snapshot(model_id)
     used: dict[str, Any] = {"operation_id": "op-" + model_id}
@@ -265,7 +265,7 @@ async def test_another_person_behind_is_another_request(
 
 
 async def test_promotions_at_once_have_one_winner(world: RegistryFixture, model_id: str) -> None:
-    """Of several that expect the same, one succeeds; the others are told and change nothing."""
+    """Of several that expect the same, one succeeds; the others get an error and change nothing."""
     champion = await world.promoted(model_id)
     rivals = [await world.staged(model_id, source=1) for _ in range(3)]
     for rival in rivals:

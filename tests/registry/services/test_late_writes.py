@@ -1,4 +1,4 @@
-"""What arrives in MLflow late: after its caller was cancelled, after a newer change."""
+"""Writes that arrive in MLflow late: after their caller was cancelled, after a newer change."""
 
 from __future__ import annotations
 

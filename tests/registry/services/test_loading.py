@@ -18,7 +18,7 @@ from model_lifecycle.registry.domain.errors import (
 
 
 async def _slope(world: RegistryFixture, model_id: str, **selection: Any) -> float:
-    """What tells the two models of the world apart."""
+    """The coefficient by which the two models differ."""
     predictor: Any = await world.registry.load_model(world.tenant, model_id, **selection)
     return float(abs(predictor.model.coef_).sum())
 
@@ -67,7 +67,7 @@ async def test_files_that_were_changed_are_not_loaded(
 async def test_a_manifest_that_fits_changed_files_is_no_help(
     local: RegistryFixture, model_id: str
 ) -> None:
-    """Who changes a file and the manifest with it does not change the digest in the ledger."""
+    """A changed file with a changed manifest does not change the digest in the ledger."""
     await local.version(model_id)
     await local.version(model_id)
     artifacts, folder = local.registry.artifacts, f"{local.tenant}/models/{model_id}"

@@ -119,7 +119,7 @@ async def test_a_staged_version_that_was_replaced_is_not_shown_as_production(
 async def test_another_version_is_not_deleted_with_ours(
     apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
-    """What somebody registered under the number of a deleted version stays."""
+    """A version that somebody registered under the number of a deleted one stays."""
     logged = await apart.registry.log_model(apart.tenant, "other", trained(0.01), created_by="lee")
     await apart.version(model_id)
     name = f"{apart.tenant}.{model_id}"

@@ -1,4 +1,4 @@
-"""What a version takes over from the source it was registered from."""
+"""The fields that a version copies from the source it was registered from."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ANSWER_SECONDS = 5.0
 
 @pytest.fixture(params=["refuses", "never answers", "answers 503", "answers HTML"])
 def broken_uri(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Address of an MLflow server that is away, in one way after the other."""
+    """Address of an MLflow server that is unavailable, in one way after the other."""
     match request.param:
         case "refuses":
             yield f"http://127.0.0.1:{free_port()}"
@@ -133,7 +133,7 @@ async def test_reads_go_on(cut_off: RegistryFixture, local: RegistryFixture, liv
 async def test_what_needs_no_mlflow_goes_on_too(
     cut_off: RegistryFixture, local: RegistryFixture
 ) -> None:
-    """Gates record evidence and people set policies while MLflow is away."""
+    """Gates record evidence and people set policies while MLflow is unavailable."""
     model_id = new_name()
     await local.version(model_id)
     await cut_off.judged(model_id, 1, Gate.VALIDATION)
@@ -164,7 +164,7 @@ async def test_a_refused_write_can_be_repeated(
 async def test_bad_input_is_told_before_mlflow_is_asked(
     cut_off: RegistryFixture, live: str
 ) -> None:
-    """Whoever makes a mistake hears of it, not of an outage."""
+    """Bad input gives its own error, not that of an outage."""
     with pytest.raises(InvalidInput):
         await cut_off.move(live, 2, "nowhere")
     with pytest.raises(InvalidInput):

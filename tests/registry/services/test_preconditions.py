@@ -61,7 +61,7 @@ async def _epoch(world: RegistryFixture, model_id: str) -> int:
 async def test_a_write_on_a_state_that_is_past_changes_nothing(
     local: RegistryFixture, model_id: str, name: str
 ) -> None:
-    """The error tells the epoch of now; with that one the write is done."""
+    """The error has the current epoch; with that one the write succeeds."""
     epoch = await _settled(local, model_id)
     before = await local.snapshot(model_id)
     with pytest.raises(StaleModel) as caught:
@@ -121,7 +121,7 @@ async def test_of_writers_who_saw_one_state_one_wins(world: RegistryFixture, mod
 async def test_an_odd_expectation_is_an_error(
     local: RegistryFixture, model_id: str, odd: Any
 ) -> None:
-    """What is no epoch and no list of epochs is not compared, it is refused."""
+    """A value that is no epoch and no list of epochs is refused, not compared."""
     with pytest.raises(InvalidInput) as caught:
         await _set_policy(local, model_id, expected_epoch=odd)
 

@@ -1,4 +1,4 @@
-"""What MLflow is told of a change: what it changed, no less and no more."""
+"""The writes to MLflow after a change: what it changed, no less and no more."""
 
 from __future__ import annotations
 

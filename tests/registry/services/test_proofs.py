@@ -325,7 +325,7 @@ async def test_a_proof_needs_a_key_and_a_version(
 async def test_a_ledger_that_was_changed_gives_no_proof(
     new_settings: Settings, keys: tuple[KeyFiles, KeyFiles], mlflow_imported: None
 ) -> None:
-    """What does not hold is named, and not signed."""
+    """A violation is named, and nothing is signed."""
     from sqlalchemy import text
 
     from model_lifecycle.registry.ledger.engine import open_engine, writing

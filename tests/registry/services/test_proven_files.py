@@ -1,4 +1,4 @@
-"""What reaches production, and what MLflow serves then, are the files that were registered."""
+"""The files that reach production, and that MLflow serves then, are those that were registered."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from model_lifecycle.registry.settings import Settings
 
 
 async def _reconcile(apart: RegistryFixture, model_id: str) -> list[Finding]:
-    """What is found about the model; and what is found right after has to be the damage alone."""
+    """The findings about the model; a second run right after finds the damage alone."""
     findings = await apart.registry.reconcile(apart.tenant)
     before = await apart.snapshot(model_id)
     again = await apart.registry.reconcile(apart.tenant)
@@ -163,7 +163,7 @@ async def test_adopting_names_metrics_that_are_no_numbers(
 async def test_what_lies_elsewhere_is_not_adopted(
     apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
-    """A version whose files are not the tenant's is told each time, and left alone."""
+    """A version whose files are not the tenant's is reported each time, and left alone."""
     await apart.version(model_id)
     other = f"umbrella-{new_name('x')}"
     logged = await apart.registry.log_model(other, "secret", trained(), created_by="eve")
@@ -237,7 +237,7 @@ async def test_drift_beside_damage_is_healed(
 async def test_a_model_deleted_in_mlflow_goes_on(
     apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
-    """All its versions are told as damage; the next registration makes a new version, under a
+    """All its versions are reported as damage; the next registration makes a new version, under a
     number that was never used."""
     await apart.promoted(model_id)
     await apart.version(model_id)

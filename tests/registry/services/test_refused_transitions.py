@@ -41,7 +41,7 @@ async def test_the_loser_of_a_race_has_changed_nothing(
 async def test_an_odd_expectation_is_an_error(
     local: RegistryFixture, model_id: str, expected: Any
 ) -> None:
-    """What is no version, None or ANY is not compared, it is refused."""
+    """A value that is no version, None or ANY is refused, not compared."""
     version = await local.staged(model_id)
     before = await local.snapshot(model_id)
     with pytest.raises(InvalidName):

@@ -105,7 +105,7 @@ async def test_the_ledger_says_who_registered(world: RegistryFixture, model_id: 
 
 
 async def test_a_logged_model_becomes_a_version(world: RegistryFixture, model_id: str) -> None:
-    """What the source's run knows does not have to be said again."""
+    """Metrics and parameters of the source's run need not be passed again."""
     model = await world.registry.register_model(
         world.tenant, model_id, world.sources[1], None, None, None, created_by="kim"
     )

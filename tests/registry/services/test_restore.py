@@ -138,7 +138,7 @@ async def test_a_bundle_of_other_files_is_not_adopted(
     apart: RegistryFixture, by_hand: Any, model_id: str
 ) -> None:
     """At the place of a version that somebody registers in MLflow there may lie what was left of
-    another one: its files are not the version's, and it is told, not taken."""
+    another one: its files are not the version's, and it is reported, not adopted."""
     second = await apart.registry.log_model(apart.tenant, "other", trained(0.01), created_by="kim")
     await apart.version(model_id)
     path = f"{apart.tenant}/models/{model_id}"

@@ -35,7 +35,7 @@ async def test_inside_of_a_loop_the_work_runs_in_another_thread() -> None:
 
 
 def test_errors_come_through(new_settings: Settings) -> None:
-    """What the core raises is what the caller catches."""
+    """The caller catches the error that the core raises."""
     with pytest.raises(ModelNotFound):
         run_sync(_history(new_settings))
 

@@ -53,7 +53,7 @@ async def signing(
 
 
 def _serve(settings: Settings, name: str, folder: Path) -> dict[str, object]:
-    """What a process with plain MLflow loads as the production version of the registered model."""
+    """The production version of the registered model, as a process with plain MLflow loads it."""
     environment = {
         name: value for name, value in os.environ.items() if "MODEL_LIFECYCLE" not in name
     }

@@ -23,7 +23,7 @@ NOW = datetime.now(UTC)
 
 @dataclass
 class Things:
-    """What one tenant has, as another one would ask for it."""
+    """The resources of one tenant, as another one would request them."""
 
     model_id: str
     run_id: str
@@ -165,7 +165,7 @@ async def test_the_same_name_is_another_model(neighbours: Neighbours) -> None:
 
 
 async def test_reconcile_stays_with_its_tenant(neighbours: Neighbours, by_hand: Any) -> None:
-    """What drifted at a neighbour is neither told nor healed."""
+    """A neighbour's drift is neither reported nor healed."""
     name = f"{neighbours.owner.tenant}.churn"
     by_hand.set_registered_model_alias(name, "production", "1")
 

@@ -1,4 +1,4 @@
-"""What runs at the same time ends before anybody goes on."""
+"""Calls that run at the same time end before the caller goes on."""
 
 from __future__ import annotations
 

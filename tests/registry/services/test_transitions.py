@@ -40,7 +40,7 @@ async def test_promotion_archives_the_version_it_replaces(
 
 
 async def test_the_entry_tells_why(world: RegistryFixture, model_id: str) -> None:
-    """Who, when, from where, to where, why, on what evidence, and what was there before."""
+    """The entry has actor, time, source, target, reason, evidence and the previous production."""
     first = await world.promoted(model_id)
     second = await world.staged(model_id, source=1)
     evidence = await world.judged(model_id, second)

@@ -114,7 +114,7 @@ async def test_a_deletion(tenant: RegistryFixture) -> None:
 
 
 async def test_reconciling(tenant: RegistryFixture) -> None:
-    """What somebody changed in MLflow is found and healed."""
+    """A change that somebody made in MLflow is detected and healed."""
     model = new_name()
     version = await tenant.promoted(model)
     tracking = tenant.registry._stores.tracking

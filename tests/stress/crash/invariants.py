@@ -1,4 +1,4 @@
-"""What must hold of a tenant, whatever has happened: as a list of what does not."""
+"""Invariants of a tenant, whatever has happened: a list of those that are violated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model_lifecycle.registry.services.projection.plan import version_tags
 async def broken_for_readers(
     registry: ModelRegistry, tenant_id: str, only: str | None = None
 ) -> list[str]:
-    """What readers of the ledger may never see, not even before anything was healed; of one model
+    """States that readers of the ledger may never see, even before a repair; of one model
     only, or of all."""
     tenant = TenantId(tenant_id)
     ledger, artifacts = registry._stores.ledger, registry._stores.artifacts

@@ -18,7 +18,7 @@ WAYS = ("reconcile", "repeat")
 
 @dataclass
 class Cases:
-    """What the cases of one operation showed. ``points`` is how many fault points it has."""
+    """The results of the cases of one operation. ``points`` is how many fault points it has."""
 
     points: int = 0
     killed: int = 0

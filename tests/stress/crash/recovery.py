@@ -46,7 +46,7 @@ def killed(
 
 
 def recovered(settings: Settings, name: str, state: State, committed: bool, way: str) -> list[str]:
-    """What is wrong after a restart: at once, and after healing by ``way``: ``reconcile``, or
+    """The problems after a restart: at once, and after healing by ``way``: ``reconcile``, or
     ``repeat``, the same call with the same operation id."""
 
     async def run() -> list[str]:

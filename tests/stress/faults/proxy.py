@@ -1,4 +1,4 @@
-"""A TCP proxy before an HTTP server that loses, delays and falsifies answers as it is told."""
+"""A TCP proxy before an HTTP server that loses, delays and falsifies answers as it is set to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a request. ``arrives`` tells whether the server sees it; then ``answer``
+    """The fate of a request. ``arrives`` says whether the server sees it; then ``answer``
     (None: its own) is sent back, of its own only the ``share`` of the bytes, or the connection is
     reset. The request waits for ``released`` before it is passed on."""
 

@@ -75,7 +75,7 @@ STEPS = {
 
 
 async def problems(world: RegistryFixture, model: str) -> list[str]:
-    """What is broken about the model: ledger, MLflow and files."""
+    """The problems of the model: ledger, MLflow and files."""
     return await broken(world.registry, world.tenant, model)
 
 

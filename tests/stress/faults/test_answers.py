@@ -41,7 +41,7 @@ _QUICK = {"answer lost", "answer truncated", "502 in HTML after", "429 before", 
 async def test_a_registration_whose_answer_is_lost_is_finished_by_its_repetition(
     direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, fault: Fault
 ) -> None:
-    """The failed call tells that MLflow is away, having sent its request once; repeated with the
+    """The failed call tells that MLflow is unavailable, having sent its request once; repeated with the
     same id it makes one version, in MLflow and in the ledger."""
     model, operation = new_name(), new_name("operation")
     call = await STEPS["register"](direct, model)
@@ -78,7 +78,7 @@ async def test_a_promotion_that_mlflow_does_not_follow_has_happened(
 async def test_an_alias_that_could_not_be_shown_is_shown_by_the_next_operation(
     direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
-    """The note that a promotion leaves is found by whoever comes next."""
+    """The row that a promotion leaves is finished by the next operation."""
     model = new_name()
     call = await STEPS["promote"](direct, model)
     mlflow.strike(_ALIAS, LOST)
@@ -133,11 +133,11 @@ async def test_each_write_to_mlflow_fails_once(
 async def test_a_version_that_mlflow_makes_late_does_not_become_a_second_one(
     direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy
 ) -> None:
-    """The request was held back until its repetition had made the version: reconcile removes the
+    """The request was delayed until its repetition had made the version: reconcile removes the
     duplicate, and finds nothing more the next time."""
     model, operation, released = new_name(), new_name("operation"), asyncio.Event()
     call = await STEPS["register"](direct, model)
-    mlflow.strike(_CREATE, Fault("held back", released=released))
+    mlflow.strike(_CREATE, Fault("delayed", released=released))
     with pytest.raises(BackendUnavailable):
         await call(through, operation)
     await call(direct.registry, operation)
@@ -158,7 +158,7 @@ async def test_an_alias_write_that_arrives_late_is_overwritten_by_its_writer(
     """A writer that was overtaken sees it, and shows the newer promotion."""
     model, released = new_name(), asyncio.Event()
     call = await STEPS["promote"](direct, model)
-    mlflow.strike(_ALIAS, Fault("held back", released=released))
+    mlflow.strike(_ALIAS, Fault("delayed", released=released))
     slow = asyncio.create_task(call(through, None))
     await _until_struck(mlflow)
     newest = await direct.promoted(model)
@@ -178,7 +178,7 @@ async def test_an_alias_write_that_arrives_after_its_writer_gave_up_does_not_win
     operation shows the newer one again."""
     model, released = new_name(), asyncio.Event()
     call = await STEPS["promote"](direct, model)
-    mlflow.strike(_ALIAS, Fault("held back", released=released))
+    mlflow.strike(_ALIAS, Fault("delayed", released=released))
     slow = asyncio.create_task(call(through, None))
     await _until_struck(mlflow)
     await direct.promoted(model)

@@ -1,4 +1,4 @@
-"""MLflow away: readers go on, writers are told within five seconds, and may come back later."""
+"""MLflow unavailable: readers go on, writers get an error within five seconds, and try later."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Promoters:
         )
 
     def roam(self, attempts: int) -> list[dict[str, Any]]:
-        """What all of them tried, in the order in which it ended."""
+        """The attempts of all of them, in the order in which they ended."""
         answers = self._ask([{"do": "roam", "attempts": attempts}] * len(self._processes))
         return sorted((item for each in answers for item in each), key=lambda item: item["ended"])
 

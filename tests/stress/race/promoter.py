@@ -35,7 +35,7 @@ NEXT = {"development": "staging", "staging": "production", "archived": "developm
 
 
 class EveryVersion(MemoryMlflow):
-    """An MLflow that shows whatever it is told, for rounds that are about the ledger alone."""
+    """An MLflow that shows whatever is written, for rounds that are about the ledger alone."""
 
     async def set_alias(self, name: str, alias: str, version: int) -> None:
         return None

@@ -55,7 +55,7 @@ ROUNDS = pytest.mark.parametrize(
 
 @ROUNDS
 def test_one_promoter_wins_each_round(place: dict[str, Any], crowd: Promoters, rounds: int) -> None:
-    """The other seven are told that production is not what they expected any more."""
+    """The other seven get the error that production is not what they expected any more."""
     outcomes: list[list[str]] = []
     attempts: list[dict[str, Any]] = []
     in_production: list[int] = []

@@ -35,7 +35,7 @@ class Seaweed:
     secret_key: str = "lifecycle-secret"
 
     def environment(self) -> dict[str, str]:
-        """What boto3 and MLflow read from the environment to reach this server."""
+        """The environment by which boto3 and MLflow reach this server."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,

@@ -100,7 +100,7 @@ MODULES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_ordinary_modules_answer_as_they_did(name: str, tmp_path: Path) -> None:
-    """What the review of exported programs does not know would be refused here."""
+    """An operator that the review of exported programs does not know would be refused here."""
     import torch
 
     model, rows = MODULES[name](), frame(20)

@@ -170,7 +170,7 @@ def test_other_frameworks(framework: Any) -> None:
 
 
 def test_models_that_cannot_be_saved(tmp_path: Path, adapter: FrameworkAdapter) -> None:
-    """What is no fitted estimator that predicts is refused, and leaves no folder."""
+    """An object that is no fitted estimator with predict is refused, and leaves no folder."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

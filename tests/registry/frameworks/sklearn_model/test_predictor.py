@@ -1,4 +1,4 @@
-"""What a loaded scikit-learn model says of its classes, its clusters and the shape it gives."""
+"""Classes, clusters and shapes of a loaded scikit-learn model."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _layer(**values: Any) -> Callable[[dict[str, bytes]], None]:
 def test_layers_that_nobody_reviewed(
     values: dict[str, Any], match: str, tmp_path: Path, canary: Path
 ) -> None:
-    """What holds code, reads files, or is not Keras's own is refused by its name."""
+    """Layers that hold code, read files, or are not Keras's own are refused by name."""
     folder = saved("tensorflow", tmp_path)
     rewritten(folder / "data" / "model.keras", _layer(**values))
     refused("tensorflow", folder, canary, match)
