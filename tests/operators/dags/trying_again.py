@@ -1,4 +1,4 @@
-"""An Airflow DAG whose tasks fail in two ways: for a store that is unavailable, and for a refusal."""
+"""An Airflow DAG whose tasks fail in two ways: an unavailable store, and a refusal."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ _QUICK = {"answer lost", "answer truncated", "502 in HTML after", "429 before", 
 async def test_a_registration_whose_answer_is_lost_is_finished_by_its_repetition(
     direct: RegistryFixture, through: ModelRegistry, mlflow: Proxy, fault: Fault
 ) -> None:
-    """The failed call tells that MLflow is unavailable, having sent its request once; repeated with the
-    same id it makes one version, in MLflow and in the ledger."""
+    """The failed call says that MLflow is unavailable, having sent its request once; repeated with
+    the same id it makes one version, in MLflow and in the ledger."""
     model, operation = new_name(), new_name("operation")
     call = await STEPS["register"](direct, model)
     mlflow.strike(_CREATE, fault)
