@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -55,6 +57,7 @@ app.command(rich_help_panel=_CHANGE)(transitions.promote)
 app.command(rich_help_panel=_CHANGE)(transitions.rollback)
 app.command(rich_help_panel=_CHANGE)(transitions.retire)
 app.command(rich_help_panel=_CHANGE)(transitions.delete)
+app.command(rich_help_panel=_CHANGE)(transitions.erase)
 app.command(rich_help_panel=_CHANGE)(policy.policy)
 app.command(rich_help_panel=_MAINTENANCE)(verify.verify)
 app.command(rich_help_panel=_MAINTENANCE)(recompute.recompute)
@@ -96,4 +99,20 @@ def main() -> None:
             # A terminal that has no '→' must not turn an answer into an error.
             stream.reconfigure(errors="replace")
     hush_libraries()
-    app(prog_name="model-lifecycle")
+    try:
+        app(prog_name="model-lifecycle")
+    finally:
+        _leave_waiting_threads()
+
+
+def _leave_waiting_threads() -> None:
+    """End the process although threads still wait for a store that does not answer: they end with
+    their sockets, minutes later, and nobody needs what they get."""
+    waiting = [item for item in threading.enumerate() if item is not threading.main_thread()]
+    error = sys.exception()
+    code = error.code if isinstance(error, SystemExit) else 0 if error is None else error
+    if all(item.daemon for item in waiting) or not isinstance(code, int):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)

@@ -66,6 +66,14 @@ Expect = Annotated[
         help="Only if this version is in production now ('none': only if there is none).",
     ),
 ]
+WithoutVerification = Annotated[
+    bool,
+    typer.Option(
+        "--without-verification",
+        help="Move the ledger although the artifact store or MLflow does not answer; MLflow "
+        "follows later. Needs a reason and the role admin.",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
 OperationId = Annotated[
     str | None,

@@ -20,7 +20,8 @@ class DeleteModelOperator(LifecycleOperator):
 
     All or nothing: where one of them is in production or archived, the task fails and nothing is
     deleted. The history stays. Returns ``versions`` (the numbers that are gone), ``reason``,
-    ``actor``, ``at``, ``sequence`` and ``changed``, which is false if an earlier try had done it.
+    ``actor``, ``at``, ``sequence``, ``changed``, and its opposite ``replayed``, which is true if an
+    earlier try had done it.
 
     :param version: the version to delete; none or empty: all of them.
     :param reason: why; the ledger keeps it.
@@ -57,7 +58,8 @@ class DeleteModelOperator(LifecycleOperator):
                 "actor": entry.actor,
                 "at": entry.at.isoformat(),
                 "sequence": entry.sequence,
-                "changed": not receipt.repeated,
+                "changed": not receipt.replayed,
+                "replayed": receipt.replayed,
             }
 
         result = self.call_registry(work)

@@ -35,8 +35,9 @@ class PromoteModelOperator(LifecycleOperator):
     version is there already, the result is the same, with ``changed`` false.
 
     Returns ``version``, ``stage``, ``previous_production``, ``production``, ``actor``, ``at``,
-    ``sequence`` (of the ledger entry) and ``changed``. Updates the assets of the stage, that of
-    the model and those of any model: see :mod:`model_lifecycle.operators.runtime.assets`.
+    ``sequence`` (of the ledger entry), ``changed``, and ``replayed``, which is true if an earlier
+    try had done it. Updates the assets of the stage, that of the model and those of any model: see
+    :mod:`model_lifecycle.operators.runtime.assets`.
 
     :param version: the version to move; text from a template will do.
     :param target_stage: ``staging`` or ``production``. Not a template: the asset depends on it.
@@ -131,7 +132,7 @@ class PromoteModelOperator(LifecycleOperator):
             known = await registry.get_version(*model, version)
             if earlier is None and known is not None and known.stage is target:
                 entry = await find_entry_into(registry, *model, version, target)
-                return _result(self, entry, known, target, changed=False)
+                return _result(self, entry, known, target, changed=False, replayed=False)
             # Asked again after an earlier try had committed, the core answers as before, and
             # finishes what that try left undone in MLflow.
             moved = await registry.transition_stage(
@@ -145,7 +146,10 @@ class PromoteModelOperator(LifecycleOperator):
             )
             receipt = moved.receipt
             assert receipt is not None, "a write returns its receipt"
-            return _result(self, receipt.entry, known, target, changed=not receipt.repeated)
+            replayed = receipt.replayed
+            return _result(
+                self, receipt.entry, known, target, changed=not replayed, replayed=replayed
+            )
 
         return work
 
@@ -167,6 +171,7 @@ def _result(
     target: Stage,
     *,
     changed: bool,
+    replayed: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The answer and the event, from the ledger's own entry: what is not in there did not
     happen."""
@@ -187,5 +192,6 @@ def _result(
         "at": entry.at.isoformat(),
         "sequence": entry.sequence,
         "changed": changed,
+        "replayed": replayed,
     }
     return result, event_extra(entry, version, target)

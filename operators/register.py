@@ -119,7 +119,8 @@ class RegisterModelOperator(LifecycleOperator):
                 **{name: known[name] for name in fields},
                 "model_type": metadata.model_type,
                 "run_id": version.run_id,
-                "created": not receipt.repeated,
+                "created": not receipt.replayed,
+                "replayed": receipt.replayed,
             }
             return outcome, event_extra(entry, version, Stage.DEVELOPMENT)
 

@@ -27,13 +27,16 @@ class RollbackModelOperator(LifecycleOperator):
     """Puts an earlier version back into production, in one operation of the core.
 
     Returns ``version`` (in production now), ``previous_production``, ``reason``, ``actor``,
-    ``at``, ``sequence`` and ``changed``, which is false if an earlier try had done it. Updates
-    the assets of production: see :mod:`model_lifecycle.operators.runtime.assets`.
+    ``at``, ``sequence``, ``changed``, and its opposite ``replayed``, which is true if an earlier
+    try had done it. Updates the assets of production: see
+    :mod:`model_lifecycle.operators.runtime.assets`.
 
     :param to_version: the version to bring back; none or empty: the previous one in production.
     :param expected_production: the version that must be in production now, none for no version;
         otherwise the rollback fails as a conflict. Default: any. A DAG that reacts to what it saw
         names it here, so that production does not go back twice.
+    :param without_verification: roll back also while the artifact store or MLflow does not answer;
+        MLflow follows later. Needs the role admin.
     :param reason: why; the ledger keeps it.
     :param notifiers: Airflow notifiers to call; their context has ``lifecycle``: see
         :mod:`model_lifecycle.operators.runtime.notifications`.
@@ -56,6 +59,7 @@ class RollbackModelOperator(LifecycleOperator):
         reason: str,
         to_version: int | str | None = None,
         expected_production: int | str | None = ANYTHING,
+        without_verification: bool = False,
         notifiers: BaseNotifier | Iterable[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -66,6 +70,7 @@ class RollbackModelOperator(LifecycleOperator):
         super().__init__(tenant_id=tenant_id, model_id=model_id, **kwargs)
         self.to_version = to_version
         self.expected_production = expected_production
+        self.without_verification = without_verification
         self.reason = reason
         self.notifiers = as_list(notifiers)
 
@@ -83,6 +88,7 @@ class RollbackModelOperator(LifecycleOperator):
                 expected_production=expected_production(self.expected_production),
                 actor=actor,
                 reason=self.reason,
+                without_verification=self.without_verification,
                 operation_id=operation,
             )
             receipt = moved.receipt
@@ -101,7 +107,8 @@ class RollbackModelOperator(LifecycleOperator):
                 "actor": entry.actor,
                 "at": entry.at.isoformat(),
                 "sequence": entry.sequence,
-                "changed": not receipt.repeated,
+                "changed": not receipt.replayed,
+                "replayed": receipt.replayed,
             }
             return outcome, event_extra(entry, back, Stage.PRODUCTION)
 

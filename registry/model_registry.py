@@ -14,13 +14,8 @@ from typing import Any
 from .artifacts.protocol import ArtifactStore
 from .domain import identifiers
 from .domain.authorization import Principal, principal
-from .domain.commands import DeleteVersions, MoveStage, RollBack
-from .domain.models import (
-    ModelMetadata,
-    ModelType,
-    Receipt,
-    TrainedModel,
-)
+from .domain.commands import DeleteVersions, EraseVersion, MoveStage, RollBack
+from .domain.models import ModelMetadata, ModelType, Receipt, TrainedModel
 from .domain.preconditions import (
     ANY,
     ExpectedEpoch,
@@ -213,6 +208,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         expected_production: ExpectedProduction = ANY,
         expected_epoch: ExpectedEpoch = ANY,
         force: bool = False,
+        without_verification: bool = False,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         """Move a version to another stage; a promotion archives the version it replaces.
@@ -223,6 +219,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         production only with the files that were registered. Role: promoter.
         Moving the production version to development, with a reason, is a rollback; where no
         earlier version can take its place, production becomes empty.
+        ``without_verification`` is as for :meth:`rollback`.
 
         Raises InvalidTransition, GateRefused, StaleProduction, VersionNotFound, BundleCorrupt,
         PermissionDenied, OperationConflict, BackendUnavailable; nothing is changed then.
@@ -237,6 +234,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
             expected_production=parse_expected(expected_production),
             expected_epoch=parse_expected_epoch(expected_epoch),
             force=force,
+            without_verification=without_verification,
         )
         return await self._transitions.transition_stage(command, operation_id)
 
@@ -250,6 +248,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         reason: str,
         expected_production: ExpectedProduction = ANY,
         expected_epoch: ExpectedEpoch = ANY,
+        without_verification: bool = False,
         operation_id: str | None = None,
     ) -> ModelMetadata:
         """Put an earlier production version back, in one operation; the present one goes to
@@ -261,6 +260,10 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         gets StaleProduction, and production does not go back two versions. Role: promoter. Raises
         BundleCorrupt, NoEarlierProduction, InvalidTransition, StaleProduction also where another
         writer changed production meanwhile.
+
+        ``without_verification`` moves the ledger also while the artifact store or MLflow does not
+        answer within 5 seconds: the entry records what was not verified, and MLflow follows from
+        the outbox. Files that can be read and differ still refuse the move. Role: admin.
         """
         command = RollBack(
             actor=principal(actor),
@@ -270,6 +273,7 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
             reason=validate_text(reason, field="reason"),
             expected_production=parse_expected(expected_production),
             expected_epoch=parse_expected_epoch(expected_epoch),
+            without_verification=without_verification,
         )
         return await self._transitions.rollback(command, operation_id)
 
@@ -298,6 +302,33 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
             expected_epoch=parse_expected_epoch(expected_epoch),
         )
         return await self._deletion.delete_model(command, operation_id)
+
+    async def erase_version(
+        self,
+        tenant_id: str,
+        model_id: str,
+        version: int | str,
+        *,
+        actor: Principal | str,
+        reason: str,
+        expected_epoch: ExpectedEpoch = ANY,
+        operation_id: str | None = None,
+    ) -> Receipt:
+        """Remove the files of a version for legal reasons, also of one that was in production.
+
+        Its entries stay, the erasure is one of them, and the version can go nowhere any more. The
+        copy in MLflow's LoggedModel, which the entry names, is MLflow's to delete. Role: admin.
+        Raises InvalidTransition for the version in production, VersionNotFound.
+        """
+        command = EraseVersion(
+            actor=principal(actor),
+            tenant_id=identifiers.tenant_id(tenant_id),
+            model_id=identifiers.model_id(model_id),
+            version=identifiers.version_number(version),
+            reason=validate_text(reason, field="reason"),
+            expected_epoch=parse_expected_epoch(expected_epoch),
+        )
+        return await self._deletion.erase_version(command, operation_id)
 
     # --- Use
 

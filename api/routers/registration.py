@@ -5,17 +5,15 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from ..auth.caller import ModelRegister
-from ..http.etags import model_etag
 from ..http.idempotency import OperationId
-from ..http.responses import written
 from ..http.strict_route import versioned_router
 from ..lifespan import Registry
 from ..openapi.route_responses import link, registration_body, writes
 from ..schemas.fields import ModelId
 from ..schemas.requests import CreateVersion, RegisterModel, UploadModel, UploadVersion
-from ..schemas.responses import Model
+from ..schemas.responses import ChangedModel
 from ..uploads.form import received
-from .model_response import location
+from .model_response import changed, location
 
 router = versioned_router("register")
 _LINKS = {
@@ -29,7 +27,7 @@ _LINKS = {
     "/models",
     operation_id="register_model",
     status_code=201,
-    response_model=Model,
+    response_model=ChangedModel,
     responses=writes(501, status=201, links=_LINKS),
     openapi_extra={"requestBody": registration_body(RegisterModel, UploadModel)},
 )
@@ -47,15 +45,14 @@ async def register_model(
             created_by=caller.principal,
             operation_id=operation_id,
         )
-    headers = {"ETag": model_etag(model), "Location": location(request, model)}
-    return written(model, status=201, headers=headers)
+    return changed(model, status=201, headers={"Location": location(request, model)})
 
 
 @router.post(
     "/models/{model_id}/versions",
     operation_id="create_version",
     status_code=201,
-    response_model=Model,
+    response_model=ChangedModel,
     responses=writes(501, status=201, links=_LINKS),
     openapi_extra={"requestBody": registration_body(CreateVersion, UploadVersion)},
 )
@@ -76,5 +73,4 @@ async def create_version(
             created_by=caller.principal,
             operation_id=operation_id,
         )
-    headers = {"ETag": model_etag(model), "Location": location(request, model)}
-    return written(model, status=201, headers=headers)
+    return changed(model, status=201, headers={"Location": location(request, model)})

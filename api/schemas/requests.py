@@ -56,12 +56,23 @@ PublicKey = Annotated[
 ]
 
 _FORCE_NEEDS_A_REASON = {
-    "if": {"properties": {"force": {"const": True}}, "required": ["force"]},
+    "if": {
+        "anyOf": [
+            {"properties": {name: {"const": True}}, "required": [name]}
+            for name in ("force", "without_verification")
+        ]
+    },
     "then": {
         "properties": {"reason": {"minLength": 1, "pattern": "^[A-Za-z0-9]"}},
         "required": ["reason"],
     },
 }
+
+_WITHOUT_VERIFICATION = Field(
+    False,
+    description="Move the ledger also while the artifact store or MLflow does not answer within "
+    "5 seconds; MLflow follows later. Needs the role admin and a reason.",
+)
 
 
 class UploadVersion(Strict):
@@ -122,6 +133,7 @@ class MoveStage(Strict):
     force: bool = Field(
         False, description="Waive missing evidence. Needs the role admin and a reason."
     )
+    without_verification: bool = _WITHOUT_VERIFICATION
 
 
 class RollBack(Strict):
@@ -136,10 +148,20 @@ class RollBack(Strict):
     reason: NeededReason
     to_version: VersionNumber | None = None
     expected_production: VersionNumber | None = None
+    without_verification: bool = _WITHOUT_VERIFICATION
 
     def expectation(self) -> ExpectedProduction:
         """The required production version; an omitted field requires nothing."""
         return self.expected_production if "expected_production" in self.model_fields_set else ANY
+
+
+class EraseVersion(Strict):
+    """Remove the files of a version that is not in production, for legal reasons."""
+
+    model_config = example(version=1, reason="request of the data subject")
+
+    version: VersionNumber
+    reason: NeededReason
 
 
 class PolicyDocument(Strict):

@@ -59,6 +59,15 @@ class Model(BaseModel):
     versions: list[str]
 
 
+class ChangedModel(Model):
+    """The model as the write left it. With ``replayed``, an earlier request with the same
+    idempotency key did the work: the model is as that one left it, and ``current`` is the model
+    now, null where all of its versions were deleted since. Without, ``current`` is null."""
+
+    replayed: bool
+    current: Model | None
+
+
 @model_of(VersionMetadata)
 class Version(BaseModel):
     """One version and where its files are."""
@@ -108,6 +117,13 @@ class Entry(BaseModel):
     """One committed change: who, when, what, why, on what evidence."""
 
     moves: list[Move]
+
+
+class Erasure(BaseModel):
+    """The ledger entry of an erasure; ``replayed`` if an earlier request did the work."""
+
+    entry: Entry
+    replayed: bool
 
 
 class Production(BaseModel):

@@ -1,4 +1,4 @@
-"""``promote``, ``rollback``, ``retire``, ``delete``: changes of stage, each one ledger entry."""
+"""``promote``, ``rollback``, ``retire``, ``delete``, ``erase``: stage changes, each one entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from model_lifecycle.registry.domain.errors import VersionNotFound
 from model_lifecycle.registry.domain.identifiers import parse_version
-from model_lifecycle.registry.domain.models import LedgerEntry, Receipt
+from model_lifecycle.registry.domain.models import EntryKind, Receipt
 from model_lifecycle.registry.domain.stages import Stage
 
 from ..confirmation import require_consent
@@ -26,6 +26,7 @@ from ..options import (
     Reason,
     Tenant,
     VersionNumber,
+    WithoutVerification,
     expected_production,
 )
 from ..output import answer, line
@@ -54,6 +55,7 @@ def promote(
         bool,
         typer.Option("--force", help="Break glass: waive missing evidence. Needs a reason."),
     ] = False,
+    without_verification: WithoutVerification = False,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,
@@ -72,6 +74,7 @@ def promote(
             reason=reason,
             expected_production=expected,
             force=force,
+            without_verification=without_verification,
             operation_id=operation,
         )
         return moved.receipt
@@ -92,6 +95,7 @@ def rollback(
         ),
     ] = None,
     expect: Expect = None,
+    without_verification: WithoutVerification = False,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,
@@ -112,6 +116,7 @@ def rollback(
             actor=principal,
             reason=reason,
             expected_production=expected,
+            without_verification=without_verification,
             operation_id=operation,
         )
         return moved.receipt
@@ -188,6 +193,35 @@ def delete(
     _change(home, as_json, tenant, model, operation_id, change)
 
 
+def erase(
+    model: Model,
+    version: VersionNumber,
+    reason: Reason,
+    tenant: Tenant,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")
+    ] = False,
+    actor: Actor = None,
+    operation_id: OperationId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a version's files for legal reasons, also after production. Its history stays.
+
+    The version can go nowhere any more. MLflow's LoggedModel has a copy, which the answer names.
+    Asks for consent at a terminal; a script passes --yes.
+    """
+    require_consent(f"Erase the files of {model} version {version} for good?", yes=yes)
+    principal = acting_principal(actor)
+
+    async def change(registry: ModelRegistry, operation: str) -> Receipt:
+        return await registry.erase_version(
+            tenant, model, version, actor=principal, reason=reason, operation_id=operation
+        )
+
+    _change(home, as_json, tenant, model, operation_id, change)
+
+
 def _change(
     home: Path | None,
     as_json: bool,
@@ -200,8 +234,13 @@ def _change(
     with repeatable(operation_id) as operation:
         receipt = with_registry(home, lambda registry: change(registry, operation))
     assert receipt is not None, "a write returns its receipt"
-    entry = receipt.entry
-    answer(as_json, {"entry": entry.document()}, *_message(entry))
+    current = receipt.current
+    document = {
+        "entry": receipt.entry.document(),
+        "replayed": receipt.replayed,
+        "current": current.document() if current else None,
+    }
+    answer(as_json, document, *_message(receipt))
 
 
 async def _version_to_retire(
@@ -217,14 +256,27 @@ async def _version_to_retire(
     return metadata.production_version
 
 
-def _message(entry: LedgerEntry) -> list[Any]:
+def _message(receipt: Receipt) -> list[Any]:
+    entry, current = receipt.entry, receipt.current
     lines: list[Any] = [
         f"{entry.model_id} version {step.version}: {move(step)}" for step in entry.moves
     ]
     if entry.forced:
         lines.append(line(f"FORCED: {'; '.join(waived(entry))}", "red"))
+    for store, problem in entry.detail.get("without_verification", {}).items():
+        lines.append(line(f"NOT VERIFIED: {store}: {problem}", "red"))
+    if entry.kind is EntryKind.ERASED and entry.detail.get("logged_model_id"):
+        lines.append(
+            f"MLflow has a copy in LoggedModel {entry.detail['logged_model_id']}; delete it there."
+        )
     lines.append(
         f"In production: {version_name(entry.production)}. "
         f"Entry {entry.sequence} of the ledger, by {entry.actor}."
     )
+    if receipt.replayed:
+        production = current.production_version if current else None
+        lines.append(
+            "Replayed: an earlier call with this operation id did it, and nothing was changed now. "
+            f"In production now: {version_name(production)}."
+        )
     return lines

@@ -28,6 +28,8 @@ class Action(StrEnum):
     ROLL_BACK = "roll back"
     DELETE = "delete versions"
     FORCE = "force a transition"
+    SKIP_VERIFICATION = "move versions without verification"
+    ERASE = "erase versions"
     RECONCILE = "reconcile"
     VERIFY_ALL = "verify the models of all tenants"
     ACCEPT_RESTORED_LEDGER = "accept a ledger that was restored from a backup"
@@ -45,6 +47,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.ROLL_BACK: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.DELETE: frozenset({Role.ADMIN}),
     Action.FORCE: frozenset({Role.ADMIN}),
+    Action.SKIP_VERIFICATION: frozenset({Role.ADMIN}),
+    Action.ERASE: frozenset({Role.ADMIN}),
     Action.RECONCILE: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.VERIFY_ALL: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.ACCEPT_RESTORED_LEDGER: frozenset({Role.ADMIN}),

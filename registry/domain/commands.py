@@ -7,7 +7,7 @@ later is part of it at once. An operation id that comes with another fingerprint
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -29,11 +29,17 @@ class Command:
     model_id: ModelId
 
     def fingerprint(self) -> str:
-        """SHA-256 of the command's name and all of its fields.
+        """SHA-256 of the command's name and all of its fields. A field that was added later has a
+        default, and is left out where it has that value: the fingerprint of a request that an
+        older program began stays the same.
 
         Raises :class:`InvalidInput` where a field holds what is not plain JSON.
         """
-        arguments = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+        arguments = {
+            item.name: _plain(getattr(self, item.name))
+            for item in fields(self)
+            if item.default is MISSING or getattr(self, item.name) != item.default
+        }
         return digest({"command": type(self).__name__, **arguments}, field="arguments")
 
 
@@ -45,6 +51,7 @@ class MoveStage(Command):
     expected_production: ExpectedProduction
     expected_epoch: Epochs
     force: bool
+    without_verification: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +62,7 @@ class RollBack(Command):
     reason: str
     expected_production: ExpectedProduction
     expected_epoch: Epochs
+    without_verification: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,13 @@ class DeleteVersions(Command):
     """``version`` is None for all versions of the model."""
 
     version: int | None
+    reason: str
+    expected_epoch: Epochs
+
+
+@dataclass(frozen=True, kw_only=True)
+class EraseVersion(Command):
+    version: int
     reason: str
     expected_epoch: Epochs
 
@@ -106,7 +121,7 @@ class LogModel(Command):
 
 
 #: The commands that change what the ledger has of a model, at an epoch that the caller may expect.
-ModelWrite = MoveStage | RollBack | DeleteVersions | SetPolicy
+ModelWrite = MoveStage | RollBack | DeleteVersions | EraseVersion | SetPolicy
 
 
 def class_name(value: Any) -> str:

@@ -29,3 +29,4 @@ class Cause(StrEnum):
     SUPERSEDED = "superseded"
     ROLLBACK = "rollback"
     DELETION = "deletion"
+    ERASURE = "erasure"

@@ -21,6 +21,7 @@ _CAUSES = {
     EntryKind.MOVED: Cause.REQUEST,
     EntryKind.ROLLED_BACK: Cause.ROLLBACK,
     EntryKind.DELETED: Cause.DELETION,
+    EntryKind.ERASED: Cause.ERASURE,
 }
 _ENTERING = (EntryKind.REGISTERED, EntryKind.ADOPTED)
 
@@ -69,7 +70,7 @@ class LedgerReplay:
         required = self._requirement(entry, move)
         if required.reason and not entry.reason.strip():
             self._refuse(entry, f"moves version {move.version} to {move.target} without a reason")
-        if move.target is Stage.DELETED and self.records[move.version].first_production:
+        if entry.kind is EntryKind.DELETED and self.records[move.version].first_production:
             self._refuse(entry, f"deletes version {move.version}, which was in production")
         if not entry.forced:
             self._check_proof(entry, move, required, evidence)

@@ -38,6 +38,7 @@ class EntryKind(StrEnum):
     ROLLED_BACK = "rolled_back"
     POLICY_SET = "policy_set"
     DELETED = "deleted"
+    ERASED = "erased"
     #: A person accepted a ledger that was restored from a backup, older than its anchored heads.
     LEDGER_RESTORED = "ledger_restored"
 
@@ -68,11 +69,13 @@ class VersionMetadata:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The entry that a write left in the ledger. ``repeated`` if an earlier call with the same
-    operation id did the work, and this one only got its response."""
+    """What a write left in the ledger. ``replayed`` if an earlier call with the same operation id
+    did the work, and this one only got its response; ``current`` is then the model as it is now,
+    None where all of its versions were deleted since."""
 
     entry: LedgerEntry
-    repeated: bool = field(compare=False)
+    replayed: bool = field(compare=False)
+    current: ModelMetadata | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@
      (deleted)     (deleted)   DEVELOPMENT   DEVELOPMENT, or
                                (rollback)    PRODUCTION (rollback)
 
-A version that ever was in production is never deleted.
+A version that ever was in production is never deleted. Erasing it, for legal reasons, removes its
+files from every stage but production, and it can go nowhere any more.
 
 Nobody else compares stages: operators, API, command line and ledger ask :func:`requirement`.
 """
@@ -49,6 +50,9 @@ TRANSITIONS: dict[tuple[Stage, Stage, Cause], Requirement] = {
     (Stage.ARCHIVED, Stage.PRODUCTION, Cause.ROLLBACK): Requirement(reason=True),
     (Stage.DEVELOPMENT, Stage.DELETED, Cause.DELETION): Requirement(),
     (Stage.STAGING, Stage.DELETED, Cause.DELETION): Requirement(),
+    (Stage.DEVELOPMENT, Stage.DELETED, Cause.ERASURE): Requirement(reason=True),
+    (Stage.STAGING, Stage.DELETED, Cause.ERASURE): Requirement(reason=True),
+    (Stage.ARCHIVED, Stage.DELETED, Cause.ERASURE): Requirement(reason=True),
 }
 
 #: What to do instead, for the mistakes people make.
@@ -56,7 +60,8 @@ _ADVICE: dict[tuple[Stage, Stage], str] = {
     (Stage.DEVELOPMENT, Stage.PRODUCTION): "it has to pass through staging first",
     (Stage.ARCHIVED, Stage.PRODUCTION): "use rollback to bring an earlier version back",
     (Stage.PRODUCTION, Stage.DELETED): "a version in production is never deleted; retire it",
-    (Stage.ARCHIVED, Stage.DELETED): "a version that was in production is kept as a record",
+    (Stage.ARCHIVED, Stage.DELETED): "a version that was in production is kept as a record; where "
+    "its files must go for legal reasons, erase it",
 }
 
 
@@ -91,6 +96,8 @@ def _advice(source: Stage, target: Stage, cause: Cause) -> str:
         return (
             "only a version that was in production before, and is archived, can be rolled back to"
         )
+    if cause is Cause.ERASURE:
+        return "a version in production is not erased; roll back or retire it first"
     if (source, target) in _ADVICE:
         return _ADVICE[source, target]
     targets = [to for (at, to, cause) in TRANSITIONS if at is source and cause is Cause.REQUEST]

@@ -78,13 +78,13 @@ def model_response(metadata: ModelMetadata) -> dict[str, Any]:
 async def restore_response(
     ledger: Ledger, tenant: TenantId, response: Mapping[str, Any], operation_id: str
 ) -> ModelMetadata:
-    """The model that :func:`model_response` stored for the operation, with today's versions and
-    the operation's entry."""
+    """The model that :func:`model_response` stored for the operation, with today's versions, the
+    operation's entry, and the model as it is now."""
     document = dict(response["model"])
     model = identifiers.model_id(document["model_id"])
     today, entry = await run_concurrently(
         ledger.read.model(tenant, model), ledger.read.entry_of(tenant, model, operation_id)
     )
     document["versions"] = today.versions if today else ()
-    receipt = Receipt(entry, repeated=True) if entry else None
+    receipt = Receipt(entry, replayed=True, current=today) if entry else None
     return replace(ModelMetadata.from_document(document), receipt=receipt)

@@ -44,7 +44,8 @@ class RollbackOperation(StageChange):
         a large bundle takes time. The digest is fixed with the version, so what was verified is
         what is moved. That production is still the same, :meth:`change` checks again."""
         command = self._command
-        await self.projection.prepare(self.tenant, self.model)
+        if not command.without_verification:
+            await self.projection.prepare(self.tenant, self.model)
         async with self.backends.ledger.snapshot(self.tenant, self.model) as work:
             self._production = work.model.production_version
             check_expected(command.expected_production, self._production)
@@ -55,7 +56,9 @@ class RollbackOperation(StageChange):
                 self._target = await _successor(work, None, required=False)
             else:
                 self._target = await _successor(work, command.to_version, required=True)
-        if self._target is not None:
+        if self._target is None:
+            await self.prepare_other()
+        else:
             read = self.backends.ledger.read
             await self.prepare_production(
                 await read.promotion(self.tenant, self.model, self._target.version)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..concurrency import run_concurrently
-from ..domain.commands import ModelWrite
+from ..domain.commands import MoveStage, RollBack
 from ..domain.evidence import Evidence, Missing
 from ..domain.models import EntryKind, ModelMetadata, Receipt, StageMove
 from ..ledger.mappers import PromotionState
 from ..ledger.unit_of_work import ModelUnitOfWork
+from .attempts import Attempt, attempt
 from .backends import Backends
 from .idempotency import model_response, restore_response
 from .projection.projection import Projection
@@ -27,12 +28,15 @@ class StageChange(WriteOperation[ModelMetadata]):
         backends: Backends,
         projection: Projection,
         files: VersionFiles,
-        command: ModelWrite,
+        command: MoveStage | RollBack,
         operation_id: str | None,
     ) -> None:
         super().__init__(backends, projection, command, operation_id)
         self._files = files
         self._actor = command.actor
+        self._without_verification = command.without_verification
+        #: What could not be verified, and why, where the caller accepts that.
+        self._unverified: dict[str, str] = {}
 
     async def prepare_production(self, state: PromotionState | None) -> None:
         """Make MLflow ready for the move of the candidate into production, read MLflow's records
@@ -44,6 +48,9 @@ class StageChange(WriteOperation[ModelMetadata]):
         """
         if state is None or state.candidate is None:
             return
+        if self._without_verification:
+            await self._verify_if_possible(state)
+            return
         (manifest, folder), records = await run_concurrently(
             self._files.verify_bundle(state.candidate),
             self.projection.prepare_promotion(state),
@@ -51,6 +58,42 @@ class StageChange(WriteOperation[ModelMetadata]):
         record = records.by_number.get(state.candidate.version)
         await self._files.verify_served(state.candidate, record, manifest, folder)
         self.records = records
+
+    async def prepare_other(self) -> None:
+        """Make MLflow ready for a move that is not into production. Raises BackendUnavailable,
+        unless the caller does without it."""
+        if not self._without_verification:
+            await self.projection.prepare(self.tenant, self.model)
+            return
+        ready = await attempt(self.projection.prepare(self.tenant, self.model))
+        self._note("mlflow", ready)
+
+    async def _verify_if_possible(self, state: PromotionState) -> None:
+        """:meth:`prepare_production`, where a store that does not answer within seconds is noted
+        and no obstacle. Files that are read and differ refuse the move all the same."""
+        assert state.candidate is not None, "the caller has looked"
+        bundle, (folder, records) = await run_concurrently(
+            attempt(self._files.verify_registered(state.candidate)),
+            run_concurrently(
+                attempt(self._files.logged_folder(state.candidate)),
+                attempt(self.projection.prepare_promotion(state)),
+            ),
+        )
+        self._note("files", bundle)
+        self._note("mlflow", folder)
+        self._note("mlflow", records)
+        if bundle.result is None or records.result is None or folder.problem is not None:
+            return
+        self.records = records.result
+        record = records.result.by_number.get(state.candidate.version)
+        served = self._files.verify_served(state.candidate, record, bundle.result, folder.result)
+        self._note("files", await attempt(served))
+
+    def _note(self, what: str, outcome: Attempt[Any]) -> None:
+        if outcome.problem is not None:
+            self._unverified[what] = outcome.problem
+            # A row in the outbox waits for MLflow, not the caller, who has waited already.
+            self.is_left_to_outbox = self.is_left_to_outbox or what == "mlflow"
 
     async def append(
         self,
@@ -64,8 +107,11 @@ class StageChange(WriteOperation[ModelMetadata]):
         detail: Mapping[str, object] | None = None,
     ) -> ModelMetadata:
         """Append the entry of ``moves``; the model after it, with its entry."""
+        detail = dict(detail or {})
         if waived:
-            detail = {"waived": [item.document() for item in waived]}
+            detail["waived"] = [item.document() for item in waived]
+        if self._unverified:
+            detail["without_verification"] = self._unverified
         entry = await work.append(
             kind,
             actor=str(self._actor),
@@ -76,7 +122,7 @@ class StageChange(WriteOperation[ModelMetadata]):
             forced=bool(waived),
             detail=detail,
         )
-        return replace(await work.metadata(), receipt=Receipt(entry, repeated=False))
+        return replace(await work.metadata(), receipt=Receipt(entry, replayed=False))
 
     def response(self, result: ModelMetadata) -> dict[str, Any]:
         return model_response(result)

@@ -36,6 +36,7 @@ class TransitionService:
     async def transition_stage(self, command: MoveStage, operation_id: str | None) -> ModelMetadata:
         """The model after the move. Raises as ``ModelRegistry.transition_stage`` does."""
         require(command.actor, Action.MOVE_STAGE)
+        _check_verification(command)
         if command.force:
             require(command.actor, Action.FORCE)
             require_reason(command.reason, "a forced transition")
@@ -50,6 +51,7 @@ class TransitionService:
         """The model after the rollback. Raises as ``ModelRegistry.rollback`` does."""
         require(command.actor, Action.ROLL_BACK)
         require_reason(command.reason, "a rollback")
+        _check_verification(command)
         return await self._roll_back(command, operation_id)
 
     async def _roll_back(
@@ -91,7 +93,7 @@ class Transition(StageChange):
         if edge in _PROMOTIONS:
             await self.prepare_production(self._state)
         else:
-            await self.projection.prepare(self.tenant, self.model)
+            await self.prepare_other()
 
     async def change(self, work: ModelUnitOfWork) -> ModelMetadata:
         command = self._command
@@ -126,6 +128,13 @@ class Transition(StageChange):
             evidence=evidence,
             waived=missing,
         )
+
+
+def _check_verification(command: MoveStage | RollBack) -> None:
+    """Raise PermissionDenied or InvalidInput where the command may not go without verification."""
+    if command.without_verification:
+        require(command.actor, Action.SKIP_VERIFICATION)
+        require_reason(command.reason, "a move without verification")
 
 
 async def subject(

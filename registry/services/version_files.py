@@ -48,12 +48,22 @@ class VersionFiles:
         version's LoggedModel where MLflow cannot serve the bundle and so serves that. Raises
         :class:`BundleCorrupt`; InvalidInput where the bundle is below another artifact root than
         that of this process."""
-        checked = self._verify_bundle(version, every_byte=every_byte)
-        if self._stores.tracking.accepts_source(version.artifact_uri):
-            return await checked, None
-        return await run_concurrently(checked, self._sources.logged_folder(version))
+        return await run_concurrently(
+            self.verify_registered(version, every_byte=every_byte), self.logged_folder(version)
+        )
 
-    async def _verify_bundle(self, version: VersionMetadata, *, every_byte: bool) -> Manifest:
+    async def logged_folder(self, version: VersionMetadata) -> str | None:
+        """The address of the version's LoggedModel, where MLflow cannot serve the bundle and so
+        serves that; None where it can."""
+        if self._stores.tracking.accepts_source(version.artifact_uri):
+            return None
+        return await self._sources.logged_folder(version)
+
+    async def verify_registered(
+        self, version: VersionMetadata, *, every_byte: bool = False
+    ) -> Manifest:
+        """Compare the version's bundle with its manifest, which is returned. Raises as
+        :meth:`verify_bundle`, and needs no answer from MLflow."""
         artifacts = self._stores.artifacts
         try:
             return await verify_bundle(

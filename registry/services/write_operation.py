@@ -49,6 +49,8 @@ class WriteOperation(ABC, Generic[Result]):
         self.request = idempotent_request(operation_id, command)
         #: MLflow's records that :meth:`prepare` has read; they need not be read again.
         self.records: VersionRecords | None = None
+        #: Whether the change waits in the outbox for a sweep: MLflow did not answer before it.
+        self.is_left_to_outbox = False
 
     async def execute(self) -> Result:
         """The result of the write, or of the earlier one with the same operation id.
@@ -81,7 +83,7 @@ class WriteOperation(ABC, Generic[Result]):
             if self.is_projected:
                 await self.projection.try_apply_pending(self.tenant, self.model)
             return await self.restore(response)
-        if change is not None:
+        if change is not None and not self.is_left_to_outbox:
             await self.projection.apply_change(self.tenant, self.model, change, self.records)
         return result
 

@@ -144,6 +144,9 @@ def test_the_answers_in_json_stay(
     session("verify-proof", proof)
     session("recompute", report, "--no-traffic")
     session("reconcile")
+    legal = ("--reason", "request of a person", "--yes", "--operation-id", "erase-1")
+    session("erase", MODEL, 2, *legal)
+    session("erase", MODEL, 2, *legal)
     session("show", "unknown", code=3)
     session("db upgrade")
     key = session("keys create", "--role", "viewer", "--name", "dashboard").json

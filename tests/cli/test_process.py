@@ -102,3 +102,24 @@ def test_looking_in_one_process_harms_no_writer_in_another(
     _run(installation, "history", model, "--tenant", "demo")
 
     assert before == log.stat().st_ino
+
+
+def test_a_thread_that_waits_for_a_store_holds_up_no_exit() -> None:
+    """The answer and its exit code are given at once; the thread would wait for minutes."""
+    program = (
+        "import sys, threading, time\n"
+        "from model_lifecycle.cli.main import main\n"
+        "threading.Thread(target=time.sleep, args=(300,)).start()\n"
+        "sys.argv[1:] = [sys.argv[1]]\n"
+        "main()\n"
+    )
+    ended = [
+        subprocess.run(
+            [sys.executable, "-c", program, argument], capture_output=True, text=True, timeout=60
+        )
+        for argument in ("--version", "--no-such-option")
+    ]
+
+    assert [item.returncode for item in ended] == [0, 2]
+    assert ended[0].stdout.startswith("model-lifecycle ")
+    assert "no-such-option" in ended[1].stderr

@@ -42,6 +42,7 @@ def test_promotion_moves_the_version_and_says_so(
         "at": entry.at.isoformat(),
         "sequence": entry.sequence,
         "changed": True,
+        "replayed": False,
     }
     assert entry.reason == "monthly"
 

@@ -106,7 +106,7 @@ def test_retried_registering_makes_no_second_version(
     versions = ask(lambda registry: registry.list_versions(**model))
     history = ask(lambda registry: registry.history(**model))
 
-    assert second == {**first, "created": False}
+    assert second == {**first, "created": False, "replayed": True}
     assert ([item.version for item in versions], len(history)) == ([1], 1)
 
 

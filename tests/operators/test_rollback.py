@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.servers.postgres import free_port
 from support.task_fixtures import CallRegistry, History, MakeContext, ModelNames, Register
 
 if TYPE_CHECKING:
@@ -45,7 +48,8 @@ def test_retried_rollback_goes_back_once(
     first, second = (task.execute(context(task, run_id="b", try_number=n)) for n in (1, 2))
     metadata = ask(lambda registry: registry.get_model(**model))
 
-    assert second == {**first, "changed": False}
+    assert first["replayed"] is False
+    assert second == {**first, "changed": False, "replayed": True}
     assert metadata is not None
     assert metadata.production_version == 2
 
@@ -61,3 +65,25 @@ def test_rollback_without_an_earlier_version_fails(
 
     with pytest.raises(AirflowFailException):
         task.execute(context(task, run_id="back"))
+
+
+def test_a_rollback_without_mlflow_is_decided_in_the_ledger(
+    in_production: Register,
+    model: ModelNames,
+    context: MakeContext,
+    history: History,
+    registry_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The task succeeds although MLflow does not answer, and the entry says so."""
+    in_production()
+    in_production()
+    extra = {"home": str(registry_home), "tracking_uri": f"http://127.0.0.1:{free_port()}"}
+    connection = json.dumps({"conn_type": "model_registry", "extra": extra})
+    monkeypatch.setenv("AIRFLOW_CONN_MODEL_REGISTRY_DEFAULT", connection)
+    task = _roll_back(model, without_verification=True)
+    result = task.execute(context(task, run_id="down"))
+    entry = history()[-1]
+
+    assert (result["version"], result["changed"]) == (1, True)
+    assert set(entry.detail["without_verification"]) == {"mlflow"}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...concurrency import run_concurrently
+from ...domain import artifact_paths
 from ...domain.errors import BackendUnavailable, NotFound
 from ...domain.identifiers import ModelId, TenantId, registered_name
 from ...domain.models import VersionMetadata
@@ -237,6 +238,9 @@ class Projection:
         # Not at once with the alias: MLflow leaves it dangling if the two meet.
         for version in own.intersection(mirroring.deleted):
             await tracking.delete_version(name, version)
+        for version in mirroring.deleted:
+            folder = artifact_paths.bundle(tenant, model, version)
+            await self._stores.artifacts.delete_folder(folder)
 
     async def _own(
         self,

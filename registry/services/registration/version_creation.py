@@ -123,7 +123,7 @@ class VersionCreation(WriteOperation[ModelMetadata]):
                 **_omitted(plan),
             },
         )
-        return replace(await work.metadata(), receipt=Receipt(entry, repeated=False))
+        return replace(await work.metadata(), receipt=Receipt(entry, replayed=False))
 
     def response(self, result: ModelMetadata) -> dict[str, Any]:
         return {**model_response(result), "version": self._version.number}

@@ -16,6 +16,7 @@ def test_a_registered_model_is_found(api: Api) -> None:
 
     response = api.get(f"/models/{name}")
 
+    assert (made.pop("replayed"), made.pop("current")) == (False, None)
     assert (200, made) == (response.status_code, response.json())
     assert response.json()["metrics"] == {"accuracy": 0.95, "auc": 0.9}
 
@@ -172,3 +173,59 @@ def test_a_deletion_without_a_reason_says_so_in_the_ledger(api: Api) -> None:
     assert answer.status_code == 204
     entries = api.get(f"/models/{name}/history").json()["items"]
     assert (entries[-1]["kind"], entries[-1]["reason"]) == ("deleted", "no reason was given")
+
+
+def test_a_repeated_request_says_so_beside_the_state_now(api: Api) -> None:
+    """Its body is the model as the first request left it, with the model now, whose ETag it has."""
+    name = new_name()
+    api.register(name)
+    staged = {"version": 1, "target_stage": "staging", "reason": "drill", "force": True}
+    key = {"Idempotency-Key": new_name()}
+    first = api.call("PUT", f"/models/{name}/stage", json=staged, headers=key)
+    api.register(name)
+    again = api.call("PUT", f"/models/{name}/stage", json=staged, headers=key)
+    now = api.get(f"/models/{name}")
+
+    assert (first.json()["replayed"], first.json()["current"]) == (False, None)
+    assert (again.status_code, again.json()["replayed"]) == (200, True)
+    assert again.json()["epoch"] == first.json()["epoch"] < now.json()["epoch"]
+    assert again.json()["current"] == now.json()
+    assert again.headers["etag"] == now.headers["etag"]
+
+
+def test_an_erasure_needs_an_admin_and_keeps_the_history(api: Api) -> None:
+    """It answers with its entry; a repetition has the same one, and is marked."""
+    name = new_name()
+    for _ in range(2):
+        api.register(name)
+    body = {"version": 1, "reason": "request of the data subject"}
+    key = {"Idempotency-Key": new_name()}
+    refused = api.call("POST", f"/models/{name}/erasure", "promoter", json=body)
+    first, again = (
+        api.call("POST", f"/models/{name}/erasure", json=body, headers=key) for _ in range(2)
+    )
+    kinds = [entry["kind"] for entry in api.get(f"/models/{name}/history").json()["items"]]
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert (first.status_code, first.json()["replayed"]) == (200, False)
+    assert again.json() == {**first.json(), "replayed": True}
+    assert kinds == ["registered", "registered", "erased"]
+    assert api.get(f"/models/{name}/versions/1").status_code == 404
+
+
+def test_moves_without_verification_need_an_admin(api: Api) -> None:
+    """A promoter is refused; an admin's rollback is one like any other while all stores answer."""
+    name = new_name()
+    for version in (1, 2):
+        api.register(name)
+        for stage in ("staging", "production"):
+            body = {"version": version, "target_stage": stage, "reason": "drill", "force": True}
+            assert api.call("PUT", f"/models/{name}/stage", json=body).status_code == 200
+    body = {"reason": "late", "without_verification": True, "expected_production": 2}
+    refused = api.call("POST", f"/models/{name}/rollback", "promoter", json=body)
+    back = api.call("POST", f"/models/{name}/rollback", json=body)
+    second = api.call("POST", f"/models/{name}/rollback", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert (back.status_code, back.json()["production_version"]) == (200, 1)
+    assert (second.status_code, second.json()["code"]) == (409, "stale_production")

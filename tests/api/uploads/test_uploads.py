@@ -117,7 +117,9 @@ def test_an_upload_repeated_elsewhere_has_one_effect(
     other = upload(elsewhere, zipped({**folder, "more": b"x"}), document=form, headers=key)
 
     assert [first.status_code, again.status_code, other.status_code] == [201, 201, 409]
-    assert again.json() == first.json()
+    assert (first.json()["replayed"], again.json()["replayed"]) == (False, True)
+    assert again.json()["current"] == api.get(f"/models/{name}").json()
+    assert again.json() == {**first.json(), "replayed": True, "current": again.json()["current"]}
     assert api.get(f"/models/{name}").json()["versions"] == ["1"]
 
 

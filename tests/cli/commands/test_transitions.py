@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.command_line import Installation, Run
 from support.registry_fixture import RegistryFixture
+from support.servers.postgres import free_port
 
 from model_lifecycle.registry.domain.stages import Gate
 
@@ -45,21 +46,23 @@ def test_a_promotion_as_json_is_its_ledger_entry(
     answer = run("promote", model, 2, "--expect", 1, "--actor", "kim", "--json")
     entry = installation.step(lambda world: world.history(model))[-1]
 
-    assert answer.json == {"entry": entry.document()}
+    assert answer.json == {"entry": entry.document(), "replayed": False, "current": None}
     assert [move["to"] for move in answer.json["entry"]["moves"]] == ["production", "archived"]
 
 
 def test_the_same_operation_id_promotes_once(
     installation: Installation, run: Run, model: str
 ) -> None:
-    """A script that repeats its command gets the same answer and one effect."""
+    """A script that repeats its command gets the same entry, marked, and one effect."""
     installation.step(lambda world: world.staged(model))
     installation.step(lambda world: world.judged(model, 1))
     command = ("promote", model, 1, "--operation-id", f"release/{model}", "--json")
 
     first, second = run(*command), run(*command)
 
-    assert first.json == second.json
+    assert first.json["entry"] == second.json["entry"]
+    assert (first.json["replayed"], second.json["replayed"]) == (False, True)
+    assert second.json["current"]["production_version"] == 1
     assert len(installation.step(lambda world: world.history(model))) == 3
 
 
@@ -119,7 +122,8 @@ def test_retire_leaves_production_empty_and_is_repeatable(
     first, second, other = run(*command), run(*command), run("retire", model, "--reason", "again")
 
     assert (first.code, second.code, other.code) == (0, 0, 3)
-    assert first.out == second.out
+    assert second.out.startswith(first.out)
+    assert "Replayed: an earlier call with this operation id did it" in second.out
     assert first.out.splitlines()[1].startswith("In production: no version.")
     assert installation.step(lambda world: world.stages(model)) == {1: "archived"}
 
@@ -161,3 +165,39 @@ def test_nothing_is_deleted_in_silence(
     assert (answer.code, answer.out) == (2, "")
     assert advice in answer.err
     assert len(installation.step(lambda world: world.stages(model))) == 2
+
+
+def test_an_erasure_names_the_copy_that_mlflow_has(
+    installation: Installation, run: Run, model: str
+) -> None:
+    """A version that was in production loses its files; a script has to say --yes."""
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model, 1))
+    erase = ("erase", model, 1, "--reason", "request of the data subject")
+
+    without, answer = run(*erase), run(*erase, "--yes")
+
+    assert (without.code, answer.code) == (2, 0)
+    assert f"{model} version 1: archived → deleted" in answer.out
+    assert "MLflow has a copy in LoggedModel m-" in answer.out
+    assert installation.step(lambda world: world.stages(model)) == {2: "production"}
+
+
+def test_a_rollback_without_mlflow_shows_what_was_not_verified(
+    installation: Installation, run: Run, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command ends well within seconds; without the option it is refused."""
+    installation.step(lambda world: world.promoted(model))
+    installation.step(lambda world: world.promoted(model, 1))
+    monkeypatch.setenv("MODEL_LIFECYCLE_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    undo = ("rollback", model, "--reason", "late", "--expect", 2)
+
+    refused, answer = run(*undo), run(*undo, "--without-verification")
+    second = run(*undo, "--without-verification")
+
+    assert refused.code != 0
+    assert (answer.code, answer.err) == (0, "")
+    assert "NOT VERIFIED: mlflow:" in answer.out
+    assert "In production: version 1." in answer.out
+    assert second.code != 0
+    assert "expected production to be version 2, but it is version 1" in second.err

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from model_lifecycle.registry.domain import commands
 from model_lifecycle.registry.domain.authorization import Principal, Role
+from model_lifecycle.registry.domain.canonical_json import digest
 from model_lifecycle.registry.domain.commands import Command
 from model_lifecycle.registry.domain.evidence import Evidence, Verdict
+from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 from model_lifecycle.registry.domain.preconditions import ANY
 from model_lifecycle.registry.domain.promotion_policy import PromotionPolicy
 from model_lifecycle.registry.domain.stages import Gate, Stage
@@ -35,6 +37,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "expected_production": st.sampled_from([ANY, None, 1, 2]),
     "expected_epoch": st.just(ANY) | st.frozensets(VERSIONS, max_size=2),
     "force": st.booleans(),
+    "without_verification": st.booleans(),
     "to_version": st.none() | VERSIONS,
     "policy": st.builds(
         PromotionPolicy,
@@ -100,3 +103,32 @@ def test_roles_are_no_part_of_a_request() -> None:
     second = commands.AdoptVersion(actor=Principal("kim", frozenset(Role)), **common)
 
     assert first.fingerprint() == second.fingerprint()
+
+
+def test_a_field_that_was_added_later_leaves_older_fingerprints() -> None:
+    """A request that a program without the field began is repeated by one that has it."""
+    rollback = commands.RollBack(
+        actor=Principal("kim"),
+        tenant_id=TenantId("acme"),
+        model_id=ModelId("churn"),
+        to_version=None,
+        reason="late",
+        expected_production=ANY,
+        expected_epoch=ANY,
+    )
+    of_older = digest(
+        {
+            "command": "RollBack",
+            "actor": {"name": "kim", "on_behalf_of": None},
+            "tenant_id": "acme",
+            "model_id": "churn",
+            "to_version": None,
+            "reason": "late",
+            "expected_production": {"enum": "any"},
+            "expected_epoch": {"enum": "any"},
+        },
+        field="arguments",
+    )
+
+    assert rollback.fingerprint() == of_older
+    assert replace(rollback, without_verification=True).fingerprint() != of_older

@@ -18,6 +18,7 @@ from model_lifecycle.registry.domain.commands import (
     AdoptVersion,
     Command,
     DeleteVersions,
+    EraseVersion,
     LogModel,
     MoveStage,
     RecordEvidence,
@@ -88,6 +89,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     AdoptVersion(**_COMMON, version=4),
     LogModel(**_COMMON, plan=_PLAN, model_class="a.B", training_log=None),
+    EraseVersion(**_COMMON, version=2, reason="request of the data subject", expected_epoch=ANY),
 )
 ENTRY = LedgerEntry(
     tenant_id="acme",

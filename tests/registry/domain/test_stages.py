@@ -34,11 +34,13 @@ def _allowed(source: Stage, target: Stage, cause: Cause) -> bool:
             return (source, target) in {(P, D), (A, P)}
         case Cause.DELETION:
             return target is X and source in {D, S}
+        case Cause.ERASURE:
+            return target is X and source in {D, S, A}
 
 
 @pytest.mark.parametrize(("source", "target", "cause"), EVERYTHING)
 def test_every_pair_of_stages_is_decided(source: Stage, target: Stage, cause: Cause) -> None:
-    """Each of the hundred moves is either one of the life of a version, or refused."""
+    """Each of the moves is either one of the life of a version, or refused."""
     if _allowed(source, target, cause):
         assert isinstance(requirement(source, target, cause), Requirement)
         return
@@ -65,6 +67,9 @@ def test_what_each_move_requires() -> None:
         (A, P, Cause.ROLLBACK): Requirement(reason=True),
         (D, X, Cause.DELETION): Requirement(),
         (S, X, Cause.DELETION): Requirement(),
+        (D, X, Cause.ERASURE): Requirement(reason=True),
+        (S, X, Cause.ERASURE): Requirement(reason=True),
+        (A, X, Cause.ERASURE): Requirement(reason=True),
     }
     actual = {move: requirement(*move) for move in EVERYTHING if _allowed(*move)}
 

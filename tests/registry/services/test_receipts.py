@@ -59,8 +59,9 @@ async def test_a_write_returns_its_entry(
 
     assert first is not None
     assert repeated is not None
-    assert (first.entry, first.repeated) == (history[-1], False)
-    assert (repeated.entry, repeated.repeated) == (history[-1], True)
+    assert (first.entry, first.replayed, first.current) == (history[-1], False, None)
+    assert (repeated.entry, repeated.replayed) == (history[-1], True)
+    assert repeated.current == await local.registry.get_model(local.tenant, model_id)
     assert await local.history(model_id) == history
 
 
