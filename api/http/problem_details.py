@@ -57,6 +57,7 @@ STATUSES: dict[type[errors.RegistryError], int] = {
     errors.ProofRefused: 500,
     errors.BackendUnavailable: 503,
     errors.ChangeInProgress: 503,
+    errors.SchemaMismatch: 503,
     errors.FrameworkUnavailable: 501,
     errors.SigningUnavailable: 501,
 }

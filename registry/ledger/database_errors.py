@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ..domain.errors import BackendUnavailable, ChangeInProgress
+from ... import __version__
+from ..domain.errors import BackendUnavailable, ChangeInProgress, SchemaMismatch
 
 #: The store's name in :class:`BackendUnavailable`.
 BACKEND = "ledger"
@@ -28,6 +29,7 @@ _TROUBLE = {
     "40": "the server ended the transaction",
     "55": "the server is not in a state for that",
     "57": "the server ended the statement",
+    "0A000": "its tables were changed meanwhile",
 }
 
 
@@ -55,6 +57,12 @@ class translated:  # noqa: N801 - reads as a verb phrase where it is used: `with
         if isinstance(error, DBAPIError):
             if _is_in_the_way(error):
                 raise ChangeInProgress(self._what) from error
+            if _is_of_other_tables(error):
+                raise SchemaMismatch(
+                    "it has not the tables of this program; run `model-lifecycle db upgrade` with "
+                    "its version, or restart this process with the newer version",
+                    program=__version__,
+                ) from error
             problem = _trouble(error)
             if problem is not None:
                 raise BackendUnavailable(BACKEND, problem) from error
@@ -66,6 +74,16 @@ def _is_in_the_way(error: DBAPIError) -> bool:
     # The extended codes hold the primary one in their lowest byte.
     code = getattr(error.orig, "sqlite_errorcode", None) or 0
     return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _is_of_other_tables(error: DBAPIError) -> bool:
+    """Whether a table or a column of the statement does not exist: undefined_table,
+    undefined_column."""
+    if _state(error) in ("42P01", "42703"):
+        return True
+    return isinstance(error.orig, sqlite3.OperationalError) and str(error.orig).startswith(
+        ("no such table", "no such column", "table ")
+    )
 
 
 def _trouble(error: DBAPIError) -> str | None:

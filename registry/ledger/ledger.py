@@ -38,19 +38,24 @@ from .upsert import insert_into
 
 
 @cache
-def _model_query(*, lock: bool, timed: bool) -> Select[Any]:
-    """A model's row; with ``timed``, and the database's time. Made once: putting a statement
-    together takes longer than the database takes to answer it."""
+def _model_query(*, write: bool, is_postgresql: bool) -> Select[Any]:
+    """A model's row, with the time of a database in service; to ``write``, with its lock there, and
+    with the ledger's oldest writer. Made once: putting a statement together takes longer than the
+    database takes to answer it."""
     models = tables.models
     query = select(models).where(
         models.c.tenant_id == bindparam("tenant"), models.c.model_id == bindparam("model")
     )
-    if lock:
+    if write and is_postgresql:
         query = query.with_for_update()
-    if not timed:
-        return query
-    # Around the query that locks: the time is that after the lock was waited for.
-    return select(query.subquery(), func.clock_timestamp().label("server_time"))
+    more: list[Any] = []
+    if is_postgresql:
+        # Around the query that locks: the time is that after the lock was waited for.
+        more.append(func.clock_timestamp().label("server_time"))
+    if write:
+        oldest = select(tables.compatibility.c.oldest_writer).scalar_subquery()
+        more.append(oldest.label("oldest_writer"))
+    return select(query.subquery(), *more) if more else query
 
 
 class Ledger:
@@ -274,13 +279,16 @@ class Ledger:
         lock: bool = False,
     ) -> ModelRow | None:
         is_postgresql = connection.dialect.name == "postgresql"
-        query = _model_query(lock=lock and is_postgresql, timed=is_postgresql)
+        query = _model_query(write=lock, is_postgresql=is_postgresql)
         rows = await connection.execute(query, {"tenant": tenant, "model": model})
         row = rows.mappings().first()
         if row is None:
             return None
         if "server_time" in row:
             self._time.observe(row["server_time"])
+        if lock:
+            # The ledger may have been upgraded while this process ran.
+            migrate.check_writer(row["oldest_writer"])
         return model_row(dict(row))
 
     async def _make_model(

@@ -25,7 +25,7 @@ COMPLETE = {
         InvalidDataset InvalidInput InvalidName InvalidTransition LedgerBehind LedgerCorrupt
         LedgerForked LedgerTruncated ModelNotFound NoEarlierProduction NotFound
         OperationConflict PermissionDenied ProofRefused RegistryError RunNotFound
-        SigningUnavailable StaleModel StaleProduction UnknownFramework
+        SchemaMismatch SigningUnavailable StaleModel StaleProduction UnknownFramework
         UntrustedEvidence UntrustedModel VersionNotFound
     """,
     "model_lifecycle.registry.administration": """

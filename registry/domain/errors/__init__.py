@@ -32,7 +32,8 @@
     │   └── LedgerForked            an entry is another one than was anchored elsewhere
     ├── ProofRefused                a proof in a file does not show what it says
     ├── BackendUnavailable          ledger, MLflow or artifact store does not answer; safe to repeat
-    │   └── ChangeInProgress        another change of the same model has not ended in time
+    │   ├── ChangeInProgress        another change of the same model has not ended in time
+    │   └── SchemaMismatch          the ledger's tables are of another version of the program
     ├── SigningUnavailable          no key is configured here
     └── FrameworkUnavailable        supported framework that is not installed here
 
@@ -81,6 +82,7 @@ from .unavailability import (
     BackendUnavailable,
     ChangeInProgress,
     FrameworkUnavailable,
+    SchemaMismatch,
     SigningUnavailable,
 )
 
@@ -111,6 +113,7 @@ __all__ = [
     "ProofRefused",
     "RegistryError",
     "RunNotFound",
+    "SchemaMismatch",
     "SigningUnavailable",
     "StaleModel",
     "StaleProduction",

@@ -36,6 +36,21 @@ class ChangeInProgress(BackendUnavailable):
         self.what = what
 
 
+class SchemaMismatch(BackendUnavailable):
+    """The ledger's tables are of another version of the program than this process. Nothing was
+    changed; the call succeeds once the upgrade is complete, on the side that is behind."""
+
+    code = "schema_mismatch"
+
+    def __init__(self, problem: str, *, program: str, ledger: str | None = None) -> None:
+        super().__init__("ledger", problem)
+        self.program = program
+        self.ledger = ledger
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "program": self.program, "ledger": self.ledger}
+
+
 class FrameworkUnavailable(RegistryError):
     """The framework is supported, but not installed here; the message has the install line."""
 

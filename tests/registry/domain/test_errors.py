@@ -52,6 +52,7 @@ EXAMPLES: dict[type[RegistryError], RegistryError] = {
         errors.SigningUnavailable("LEDGER_KEY", "set it"),
         errors.BackendUnavailable("MLflow", "no answer"),
         errors.ChangeInProgress("model 'churn'"),
+        errors.SchemaMismatch("it is older", program="0004", ledger="0003"),
         errors.FrameworkUnavailable("torch", "pip install torch"),
     )
 }
@@ -143,6 +144,7 @@ def test_codes_are_stable() -> None:
         "SigningUnavailable": "signing_unavailable",
         "BackendUnavailable": "backend_unavailable",
         "ChangeInProgress": "change_in_progress",
+        "SchemaMismatch": "schema_mismatch",
         "FrameworkUnavailable": "framework_unavailable",
     }
 
@@ -164,6 +166,7 @@ def test_only_an_unavailable_backend_is_worth_repeating() -> None:
     assert [item.code for item in EXAMPLES if item.retryable] == [
         "backend_unavailable",
         "change_in_progress",
+        "schema_mismatch",
     ]
 
 

@@ -13,7 +13,11 @@ import pytest
 from sqlalchemy import inspect, text
 from support.servers.postgres import Postgres
 
-from model_lifecycle.registry.domain.errors import BackendUnavailable, InvalidInput
+from model_lifecycle.registry.domain.errors import (
+    BackendUnavailable,
+    InvalidInput,
+    SchemaMismatch,
+)
 from model_lifecycle.registry.ledger import tables
 from model_lifecycle.registry.ledger.engine import open_engine, reading, writing
 from model_lifecycle.registry.ledger.ledger import Ledger
@@ -107,12 +111,16 @@ async def test_a_database_in_service_is_not_migrated_by_the_way(postgres_server:
     assert await _look(url, lambda connection: inspect(connection).get_table_names()) == []
 
 
-async def test_a_ledger_of_a_newer_package_is_not_touched(empty_database: str) -> None:
-    """Neither on SQLite nor on PostgreSQL: the error names both migrations."""
+async def test_a_ledger_for_newer_programs_is_not_touched(empty_database: str) -> None:
+    """Neither on SQLite nor on PostgreSQL: the error names both migrations, and can be retried."""
     await upgrade(empty_database)
     await _run(empty_database, "UPDATE ledger_version SET version_num = '9999'")
-    with pytest.raises(InvalidInput, match=f"is at migration 9999, not {HEAD}"):
+    await _run(empty_database, "UPDATE compatibility SET oldest_writer = '9998'")
+    with pytest.raises(SchemaMismatch, match=f"at migration 9998 and later.*at {HEAD}") as caught:
         await Ledger.open(empty_database)
+
+    assert caught.value.retryable
+    assert caught.value.details() == {"backend": "ledger", "program": HEAD, "ledger": "9999"}
 
 
 async def test_an_older_embedded_ledger_is_brought_up(empty_database: str) -> None:
@@ -127,7 +135,7 @@ async def test_an_older_embedded_ledger_is_brought_up(empty_database: str) -> No
         await connection.run_sync(first)
     await engine.dispose()
     if empty_database.startswith("postgresql"):
-        with pytest.raises(InvalidInput, match=f"is at migration 0001, not {HEAD}"):
+        with pytest.raises(SchemaMismatch, match=f"is at migration 0001, and .* needs {HEAD}"):
             await Ledger.open(empty_database)
         await upgrade(empty_database)
     ledger = await Ledger.open(empty_database)
