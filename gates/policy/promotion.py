@@ -6,6 +6,7 @@ value is an :class:`InvalidInput` that names its field: a misspelt limit must no
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -135,8 +136,10 @@ def promotion_policy(
     require_approval: bool = False,
     evidence_max_age_days: float = 30,
     require_onnx: bool = False,
+    required_checks: Collection[str] = (),
+    trusted_keys: Collection[str] = (),
 ) -> PromotionPolicy:
-    """The model's promotion policy from those of its gates."""
+    """The model's promotion policy from those of its gates. Raises :class:`InvalidInput`."""
     return PromotionPolicy(
         validation=validation.document(),
         shadow=shadow.document() if shadow else {},
@@ -144,4 +147,6 @@ def promotion_policy(
         require_approval=require_approval,
         evidence_max_age_days=evidence_max_age_days,
         require_onnx=require_onnx,
+        required_checks=tuple(required_checks),
+        trusted_keys=tuple(trusted_keys),
     )

@@ -51,7 +51,7 @@ def read_statement(envelope: Any, *, field: str) -> dict[str, Any]:
     parsed = _parse(envelope, field)
     try:
         content = json.loads(parsed.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInput(f"the payload of {field} is no JSON", field=field) from None
     if (
         parsed.payload_type != PAYLOAD_TYPE
@@ -92,7 +92,10 @@ def _parse(envelope: Any, field: str) -> Any:
 
     try:
         # The library changes what it is given.
-        return Envelope.from_dict(copy.deepcopy(dict(envelope)))
+        parsed = Envelope.from_dict(copy.deepcopy(dict(envelope)))
+        if not all(isinstance(key_id, str) for key_id in parsed.signatures):
+            raise ValueError("a keyid is no text")
+        return parsed
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"{field} is no DSSE envelope with payload, payloadType and signatures: {error!s:.100}",

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain.canonical_json import digest
-from ..domain.errors import InvalidInput, LedgerCorrupt, ProofRefused
+from ..domain.errors import LedgerCorrupt, ProofRefused
 from ..domain.evidence import Evidence
 from ..domain.ledger_replay import LedgerReplay
 from ..domain.models import EntryKind
 from ..domain.promotion_policy import PromotionPolicy
-from .envelope import key_ids, read_statement, signer
+from .envelope import key_ids, signer
 from .hash_chain import ChainCheck, entry_leaf, sealed
 from .keys import PublicKey, trusted_keys
 from .merkle import is_consistent, root_by_inclusion
-from .proof_document import PREDICATE_TYPE, ProofContent, head_predicate, read_proof, subject_name
+from .proof_document import ProofContent, read_proof, subject_name, tree_path
+from .signed_head import SignedHead, head_predicate, read_head
 from .verdict_statement import untrusted
 
 #: A part that does not hold: its code, and a sentence.
@@ -74,16 +75,17 @@ def verify_proof(
         document["public_key"] if trusted_key is None else trusted_key,
         field="proof.public_key" if trusted_key is None else "key",
     )
-    predicate = read_statement(document["head"], field="proof.head")["predicate"]
+    head = read_head(document["head"], "proof.head")
     problems = [
-        *_head_problems(document, content, key),
+        *_signature_of_head(document["head"], key, "proof.head"),
+        *_head_problems(document, content, head),
         *_entry_problems(content),
         *_evidence_problems(content),
         *_policy_problems(content),
-        *_inclusion_problems(document, content, predicate),
+        *_inclusion_problems(document, content, head),
     ]
     if earlier is not None:
-        problems += _consistency_problems(document, predicate, earlier, key)
+        problems += _consistency_problems(document, head, earlier, key)
     if not problems:
         problems += [*_rule_problems(content), *_signature_problems(content)]
     if problems:
@@ -92,39 +94,39 @@ def verify_proof(
         content=content,
         key_id=key.key_id,
         is_key_trusted=trusted_key is not None,
-        signed_at=predicate["signed_at"],
-        tree_size=predicate["tree_size"],
-        root_hash=predicate["root_hash"],
+        signed_at=head.predicate["signed_at"],
+        tree_size=head.tree_size,
+        root_hash=head.predicate["root_hash"],
     )
 
 
+def _signature_of_head(envelope: Any, key: PublicKey, field: str) -> Iterator[Problem]:
+    if signer(envelope, [key], field=field) is not None:
+        return
+    named = key_ids(envelope, field=field)
+    if key.key_id in named:
+        yield "head_signature", f"the signature of {field} is not that of its content"
+    else:
+        yield (
+            "unknown_key",
+            f"{field} is signed by key {', '.join(named) or 'none'}, not by {key.key_id}",
+        )
+
+
 def _head_problems(
-    document: Mapping[str, Any], content: ProofContent, key: PublicKey
+    document: Mapping[str, Any], content: ProofContent, head: SignedHead
 ) -> Iterator[Problem]:
-    head = document["head"]
-    if signer(head, [key], field="proof.head") is None:
-        named = key_ids(head, field="proof.head")
-        if key.key_id in named:
-            yield "head_signature", "the signature of the head is not that of its content"
-        else:
-            yield (
-                "unknown_key",
-                f"the head is signed by key {', '.join(named) or 'none'}, not by {key.key_id}",
-            )
-    stated = read_statement(head, field="proof.head")
-    predicate = stated["predicate"]
+    predicate = head.predicate
     record = document["record"]
     expected = head_predicate(
         record,
         document["entries"],
         document["evidence"],
         document["policy"],
-        tree_size=predicate.get("tree_size"),
-        root_hash=predicate.get("root_hash"),
-        signed_at=predicate.get("signed_at"),
+        tree_size=head.tree_size,
+        root_hash=predicate["root_hash"],
+        signed_at=predicate["signed_at"],
     )
-    if stated.get("predicateType") != PREDICATE_TYPE:
-        yield "head_mismatch", f"the head is of type {stated.get('predicateType')!r:.100}"
     subject = [
         {
             "name": subject_name(record),
@@ -132,9 +134,7 @@ def _head_problems(
         }
     ]
     names = ("tenant_id", "model_id", "version", "record_digest")
-    if stated.get("subject") != subject or any(
-        predicate.get(name) != expected[name] for name in names
-    ):
+    if head.subject != subject or any(predicate.get(name) != expected[name] for name in names):
         yield "record_edited", "the record of the version is not the one that the head names"
     if predicate.get("policy_fingerprint") != expected["policy_fingerprint"]:
         yield "policy_edited", "the policy is not the one that the head names"
@@ -143,12 +143,11 @@ def _head_problems(
         yield "entry_missing", f"the head names {epoch!r:.40} entries, and the proof has {last}"
     elif predicate.get("head_hash") != expected["head_hash"]:
         yield "entry_edited", f"entry {last} is not the last one that the head names"
-    yield from _listed_evidence(predicate.get("evidence"), expected["evidence"])
+    yield from _listed_evidence(predicate["evidence"], expected["evidence"])
 
 
-def _listed_evidence(stated: Any, expected: list[list[str]]) -> Iterator[Problem]:
-    named = {str(item[0]): item[1] for item in stated} if isinstance(stated, list) else {}
-    present = {item[0]: item[1] for item in expected}
+def _listed_evidence(stated: list[list[str]], expected: list[list[str]]) -> Iterator[Problem]:
+    named, present = dict(stated), dict(expected)
     for evidence_id in sorted({*named, *present}):
         if evidence_id not in present:
             yield "evidence_missing", f"evidence {evidence_id} is missing"
@@ -201,25 +200,19 @@ def _policy_problems(content: ProofContent) -> Iterator[Problem]:
 
 
 def _inclusion_problems(
-    document: Mapping[str, Any], content: ProofContent, predicate: Mapping[str, Any]
+    document: Mapping[str, Any], content: ProofContent, head: SignedHead
 ) -> Iterator[Problem]:
-    size, root = predicate.get("tree_size"), predicate.get("root_hash")
     entries = {entry.sequence: entry for entry in content.entries}
     proven = set()
     for place, item in enumerate(document["inclusion"]):
-        field = f"proof.inclusion[{place}]"
-        try:
-            sequence, index = int(item["sequence"]), int(item["leaf_index"])
-            path, tree_size = _path(item["path"]), int(str(size))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput(f"{field} cannot be read: {error!s:.100}", field=field) from None
+        names, field = ("sequence", "leaf_index"), f"proof.inclusion[{place}]"
+        (sequence, index), path = tree_path(item, names, field)
         proven.add(sequence)
         if sequence not in entries:
             yield "entry_missing", f"entry {sequence} is missing, and has a path to the root"
             continue
         leaf = entry_leaf(entries[sequence].hash)
-        reached = root_by_inclusion(leaf, index, tree_size, path)
-        if reached is None or reached.hex() != root:
+        if root_by_inclusion(leaf, index, head.tree_size, path) != head.root:
             yield (
                 "inclusion_failed",
                 f"the path of entry {sequence} does not lead to the root that the head names",
@@ -230,38 +223,30 @@ def _inclusion_problems(
 
 
 def _consistency_problems(
-    document: Mapping[str, Any], predicate: Mapping[str, Any], earlier: Any, key: PublicKey
+    document: Mapping[str, Any], head: SignedHead, earlier: Any, key: PublicKey
 ) -> Iterator[Problem]:
     read_proof(earlier)
-    before = read_statement(earlier["head"], field="earlier.head")["predicate"]
-    if signer(earlier["head"], [key], field="earlier.head") is None:
-        yield "unknown_key", "the earlier head is not signed by the key of the later one"
-        return
-    if before.get("tenant_id") != predicate.get("tenant_id"):
+    before = read_head(earlier["head"], "earlier.head")
+    yield from _signature_of_head(earlier["head"], key, "earlier.head")
+    if before.predicate.get("tenant_id") != head.predicate.get("tenant_id"):
         yield "inconsistent_tree", "the earlier proof is of another tenant's tree"
         return
-    consistency = document["consistency"]
-    size, root = before.get("tree_size"), str(before.get("root_hash"))
-    if size == predicate.get("tree_size"):
-        path: list[bytes] = []
-    elif not isinstance(consistency, Mapping) or consistency.get("tree_size") != size:
+    size = before.tree_size
+    path: list[bytes] = []
+    if size != head.tree_size:
+        consistency = document["consistency"]
+        if consistency is None or consistency["tree_size"] != size:
+            yield (
+                "inconsistent_tree",
+                f"the proof has no path from the earlier tree of {size} entries; export it with "
+                "--since and the earlier file",
+            )
+            return
+        _, path = tree_path(consistency, ("tree_size",), "proof.consistency")
+    if not is_consistent(size, before.root, head.tree_size, head.root, path):
         yield (
             "inconsistent_tree",
-            f"the proof has no path from the earlier tree of {size} entries; export it with "
-            "--since and the earlier file",
-        )
-        return
-    else:
-        path = _path(consistency.get("path"))
-    later = predicate.get("tree_size"), str(predicate.get("root_hash"))
-    if (
-        not isinstance(size, int)
-        or not isinstance(later[0], int)
-        or not is_consistent(size, bytes.fromhex(root), later[0], bytes.fromhex(later[1]), path)
-    ):
-        yield (
-            "inconsistent_tree",
-            f"the tree of {later[0]} entries does not begin with the earlier one of {size}",
+            f"the tree of {head.tree_size} entries does not begin with the earlier one of {size}",
         )
 
 
@@ -317,7 +302,3 @@ def _digests(content: ProofContent) -> dict[int, str]:
 
 def _by_id(content: ProofContent) -> dict[str, Evidence]:
     return {item.evidence_id: item for item in content.evidence}
-
-
-def _path(nodes: Any) -> list[bytes]:
-    return [bytes.fromhex(node) for node in nodes]

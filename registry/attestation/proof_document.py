@@ -8,12 +8,12 @@ names all of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_type_hints
 
-from ..domain.canonical_json import digest
 from ..domain.errors import InvalidInput
 from ..domain.evidence import Evidence, Origin, Verdict
 from ..domain.models import EntryKind, LedgerEntry, StageMove, VersionMetadata, timestamp
@@ -21,9 +21,13 @@ from ..domain.promotion_policy import PromotionPolicy
 from ..domain.stages import Gate, Stage
 from .envelope import sign, statement
 from .keys import SigningKey
+from .signed_head import PREDICATE_TYPE, head_predicate
+from .type_check import fits
 
 SCHEMA = "model-lifecycle/proof/v1"
-PREDICATE_TYPE = "urn:model-lifecycle:ledger-head:v1"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_NODE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGESTS = frozenset({"hash", "previous_hash", "bundle_digest", "policy_fingerprint"})
 #: What a proof has, each a part of its own.
 PARTS = (
     *("schema", "record", "policy", "entries", "evidence", "inclusion", "consistency"),
@@ -50,34 +54,6 @@ class ProofContent:
             for entry in self.entries
             if any(move.version == number for move in entry.moves) or entry is self.entries[-1]
         ]
-
-
-def head_predicate(
-    record: Mapping[str, Any],
-    entries: Sequence[Mapping[str, Any]],
-    evidence: Sequence[Mapping[str, Any]],
-    policy: Mapping[str, Any],
-    *,
-    tree_size: int,
-    root_hash: str,
-    signed_at: str,
-) -> dict[str, Any]:
-    """The statement of the signed head of a proof, of the documents of its parts."""
-    return {
-        "tenant_id": record["tenant_id"],
-        "model_id": record["model_id"],
-        "version": record["version"],
-        "tree_size": tree_size,
-        "root_hash": root_hash,
-        "signed_at": signed_at,
-        "epoch": len(entries),
-        "head_hash": entries[-1]["hash"],
-        "record_digest": digest(dict(record), field="record"),
-        "policy_fingerprint": digest(dict(policy), field="policy"),
-        "evidence": [
-            [item["evidence_id"], digest(dict(item), field="evidence")] for item in evidence
-        ],
-    }
 
 
 def build_proof(
@@ -146,6 +122,8 @@ def read_proof(document: Any) -> ProofContent:
     for name in ("entries", "evidence", "inclusion"):
         if not isinstance(document[name], list):
             raise InvalidInput(f"proof.{name} must be a list", field=f"proof.{name}")
+    if document["consistency"] is not None:
+        tree_path(document["consistency"], ("tree_size",), "proof.consistency")
     if not document["entries"]:
         raise InvalidInput("proof.entries is empty", field="proof.entries")
     return ProofContent(
@@ -167,11 +145,31 @@ def subject_name(record: Mapping[str, Any]) -> str:
     return f"{record['tenant_id']}/{record['model_id']}/{record['version']}"
 
 
+def tree_path(item: Any, numbers: Sequence[str], field: str) -> tuple[tuple[int, ...], list[bytes]]:
+    """The ``numbers`` of a path in a tree, and its hashes. Raises :class:`InvalidInput`."""
+    names = {*numbers, "path"}
+    if (
+        not isinstance(item, Mapping)
+        or set(item) != names
+        or not all(fits(item[name], int) and item[name] >= 0 for name in numbers)
+        or not fits(item["path"], list)
+        or not all(isinstance(node, str) and _NODE.fullmatch(node) for node in item["path"])
+    ):
+        raise InvalidInput(
+            f"{field} must have {', '.join(sorted(names))}, the path as hashes in hex", field=field
+        )
+    return tuple(item[name] for name in numbers), [bytes.fromhex(node) for node in item["path"]]
+
+
 def _parsed(parse: Any, item: Any, field: str) -> Any:
     try:
         value = parse(item)
         if value.document() != item:
             raise ValueError("it is not in the form in which the ledger writes it")
+        for name, hint in get_type_hints(type(value)).items():
+            content = getattr(value, name)
+            if not fits(content, hint) or (name in _DIGESTS and not _DIGEST.fullmatch(content)):
+                raise ValueError(f"{name} is {content!r:.60}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"{field} cannot be read: {error!s:.200}", field=field) from None
     return value

@@ -170,6 +170,7 @@ def test_a_key_of_a_kind_that_cannot_sign_is_refused(tmp_path: Path) -> None:
         {"payload": "%%%", "payloadType": "x", "signatures": []},
         {"payload": "e30=", "payloadType": "x", "signatures": [{"sig": "zz"}]},
         {"payload": "e30=", "payloadType": "x", "signatures": None},
+        {"payload": "e30=", "payloadType": "x", "signatures": [{"sig": "AA==", "keyid": None}]},
         None,
         [],
     ],

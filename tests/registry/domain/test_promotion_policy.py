@@ -126,3 +126,25 @@ def test_odd_checks_are_refused(checks: Any) -> None:
     """The field is named."""
     with pytest.raises(InvalidInput, match="required_checks"):
         PromotionPolicy(required_checks=checks)
+
+
+_KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{}\n-----END PUBLIC KEY-----\n"
+
+
+def test_trusted_keys_are_listed_once_and_in_one_form() -> None:
+    """However its lines are broken, a key is the same key; without any, nothing is added."""
+    first, second = _KEY.format("b" * 43 + "="), _KEY.format("a" * 43 + "=")
+    policy = PromotionPolicy(trusted_keys=(first, second, f"  {first}".replace("\n", "\r\n")))
+
+    assert policy.document()["trusted_keys"] == [second, first]
+    assert PromotionPolicy.from_document(policy.document()) == policy
+    assert "trusted_keys" not in PromotionPolicy().document()
+
+
+@pytest.mark.parametrize(
+    "keys", ["key", [""], [1], None, [_KEY.format("?")], [_KEY.replace("PUBLIC", "PRIVATE")]]
+)
+def test_odd_keys_are_refused(keys: Any) -> None:
+    """The field is named."""
+    with pytest.raises(InvalidInput, match="trusted_keys"):
+        PromotionPolicy(trusted_keys=keys)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import json
 import shutil
 import uuid
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from support.proofs import proven_life
 from support.registry_fixture import RegistryFixture, new_name, trained
 from support.servers.service import Service
+from support.signing_keys import KeyFiles, make_key
 
 from model_lifecycle.registry.factory import open_registry
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -142,3 +146,28 @@ async def _tenant(registry: ModelRegistry, strengths: tuple[float, ...]) -> Regi
         logged = await registry.log_model(tenant, "origin", trained(strength), created_by="kim")
         sources.append(logged.model_uri)
     return RegistryFixture(registry, tenant, tuple(sources))
+
+
+@pytest.fixture(scope="session")
+def proof_keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeyFiles, KeyFiles]:
+    """The ledger's key and a gate's."""
+    folder = tmp_path_factory.mktemp("keys")
+    return make_key(folder, "ledger"), make_key(folder, "gate")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def prover(
+    settings: Settings, world: RegistryFixture, proof_keys: tuple[KeyFiles, KeyFiles]
+) -> AsyncIterator[RegistryFixture]:
+    """The shared tenant, seen through a registry with both keys."""
+    values = {"ledger_key": str(proof_keys[0].private), "gate_key": str(proof_keys[1].private)}
+    async with open_registry(settings.with_values(**values)) as registry:
+        yield replace(world, registry=registry)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def proof(prover: RegistryFixture, proof_keys: tuple[KeyFiles, KeyFiles]) -> dict[str, Any]:
+    """The proof of a version in production, as it is read from a file."""
+    await proven_life(prover, "proven", proof_keys[1])
+    document = await prover.registry.export_proof(prover.tenant, "proven", 2)
+    return dict(json.loads(json.dumps(document)))
