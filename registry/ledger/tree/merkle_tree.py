@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ...attestation.merkle import is_consistent, root_hash
@@ -25,7 +25,7 @@ from .rows import TreeHead, read_heads, read_leaves, read_size, read_tree
 from .verification import head_contradicted, verify_tree
 
 #: Entries that enter the tree in one transaction.
-_BATCH = 4096
+_BATCH = 10_000
 #: Any constant number will do: it names the locks that extend a tenant's tree.
 _TREE_LOCK = 7_110_452
 
@@ -36,6 +36,25 @@ _LAST = (
         tables.tree_leaves.c.model_id == tables.models.c.model_id,
     )
     .scalar_subquery()
+)
+#: The tenant's models, and the last entry of each that is in the tree. Materialized: otherwise the
+#: database may look for the last entry once an entry, and not once a model.
+_MODELS = (
+    select(tables.models.c.model_id, tables.models.c.epoch, _LAST.label("last"))
+    .where(tables.models.c.tenant_id == bindparam("tenant"))
+    .cte("tree_models")
+    .prefix_with("MATERIALIZED")
+)
+_PENDING = (
+    select(tables.entries.c.model_id, tables.entries.c.sequence, tables.entries.c.hash)
+    .join(
+        _MODELS,
+        (tables.entries.c.model_id == _MODELS.c.model_id)
+        & (tables.entries.c.sequence > _MODELS.c.last),
+    )
+    .where(tables.entries.c.tenant_id == bindparam("tenant"), _MODELS.c.epoch > _MODELS.c.last)
+    .order_by(tables.entries.c.at, tables.entries.c.model_id, tables.entries.c.sequence)
+    .limit(bindparam("batch"))
 )
 
 
@@ -158,21 +177,8 @@ async def _lock(connection: AsyncConnection, tenant: TenantId) -> None:
 async def _extend(connection: AsyncConnection, tenant: TenantId) -> int:
     """Enter at most one batch of entries; how many were entered."""
     await _lock(connection, tenant)
-    entries, leaves, models = tables.entries, tables.tree_leaves, tables.models
-    rows = await connection.execute(
-        select(entries.c.model_id, entries.c.sequence, entries.c.hash)
-        .select_from(
-            models.join(
-                entries,
-                (entries.c.tenant_id == models.c.tenant_id)
-                & (entries.c.model_id == models.c.model_id)
-                & (entries.c.sequence > _LAST),
-            )
-        )
-        .where(models.c.tenant_id == tenant)
-        .order_by(entries.c.at, entries.c.model_id, entries.c.sequence)
-        .limit(_BATCH)
-    )
+    leaves = tables.tree_leaves
+    rows = await connection.execute(_PENDING, {"tenant": tenant, "batch": _BATCH})
     pending = rows.all()
     if not pending:
         return 0
