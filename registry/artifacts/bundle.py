@@ -183,13 +183,9 @@ async def _complete(
     missing = set(contents) - held
     if missing:
         sent = await _send(store, folder, {name: sources[name] for name in missing})
-        # The store's own ETag of what was sent says more than the one that was computed here.
-        held, revisions = await _holding(store, folder, {**contents, **sent})
-        missing = {
-            name
-            for name, content in contents.items()
-            if name not in held or sent.get(name, content) != content
-        }
+        held, new = await _holding(store, folder, sent)
+        revisions |= {name: new.get(name, "") for name in sent}
+        missing = {name for name in missing if name not in held or sent[name] != contents[name]}
     if missing:
         raise BackendUnavailable(
             BACKEND, f"{folder}/{min(missing)} was stored with other content than was sent"
