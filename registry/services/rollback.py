@@ -44,8 +44,6 @@ class RollbackOperation(StageChange):
         a large bundle takes time. The digest is fixed with the version, so what was verified is
         what is moved. That production is still the same, :meth:`change` checks again."""
         command = self._command
-        if not command.without_verification:
-            await self.projection.prepare(self.tenant, self.model)
         async with self.backends.ledger.snapshot(self.tenant, self.model) as work:
             self._production = work.model.production_version
             check_expected(command.expected_production, self._production)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from ..ledger.unit_of_work import ModelUnitOfWork
 from .attempts import Attempt, attempt
 from .backends import Backends
 from .idempotency import model_response, restore_response
-from .projection.projection import Projection
+from .projection.projection import Projection, VersionRecords
 from .version_files import VersionFiles
 from .write_operation import WriteOperation
 
@@ -51,13 +52,11 @@ class StageChange(WriteOperation[ModelMetadata]):
         if self._without_verification:
             await self._verify_if_possible(state)
             return
-        (manifest, folder), records = await run_concurrently(
-            self._files.verify_bundle(state.candidate),
-            self.projection.prepare_promotion(state),
+        began = time.monotonic()
+        candidate, production = await run_concurrently(
+            self._files.verify(state.candidate), self.projection.prepare_promotion(state)
         )
-        record = records.by_number.get(state.candidate.version)
-        await self._files.verify_served(state.candidate, record, manifest, folder)
-        self.records = records
+        self.records = VersionRecords.of(state.versions, (candidate, production), began)
 
     async def prepare_other(self) -> None:
         """Make MLflow ready for a move that is not into production. Raises BackendUnavailable,
@@ -72,21 +71,27 @@ class StageChange(WriteOperation[ModelMetadata]):
         """:meth:`prepare_production`, where a store that does not answer within seconds is noted
         and no obstacle. Files that are read and differ refuse the move all the same."""
         assert state.candidate is not None, "the caller has looked"
-        bundle, (folder, records) = await run_concurrently(
-            attempt(self._files.verify_registered(state.candidate)),
+        began = time.monotonic()
+        (bundle, folder), (candidate, production) = await run_concurrently(
             run_concurrently(
+                attempt(self._files.verify_registered(state.candidate)),
                 attempt(self._files.logged_folder(state.candidate)),
+            ),
+            run_concurrently(
+                attempt(self._files.record(state.candidate)),
                 attempt(self.projection.prepare_promotion(state)),
             ),
         )
         self._note("files", bundle)
-        self._note("mlflow", folder)
-        self._note("mlflow", records)
-        if bundle.result is None or records.result is None or folder.problem is not None:
+        for answer in (folder, candidate, production):
+            self._note("mlflow", answer)
+        if self._unverified or bundle.result is None:
             return
-        self.records = records.result
-        record = records.result.by_number.get(state.candidate.version)
-        served = self._files.verify_served(state.candidate, record, bundle.result, folder.result)
+        records = (candidate.result, production.result)
+        self.records = VersionRecords.of(state.versions, records, began)
+        served = self._files.verify_served(
+            state.candidate, candidate.result, bundle.result, folder.result
+        )
         self._note("files", await attempt(served))
 
     def _note(self, what: str, outcome: Attempt[Any]) -> None:

@@ -30,27 +30,27 @@ class VersionFiles:
             raise VersionNotFound(model, number)
         await self.verify(metadata, every_byte=True)
 
-    async def verify(self, version: VersionMetadata, *, every_byte: bool = False) -> None:
+    async def verify(
+        self, version: VersionMetadata, *, every_byte: bool = False
+    ) -> ModelVersionRecord | None:
         """Compare the version's bundle with its manifest, and the copy that MLflow serves where
-        that is another folder; with ``every_byte``, read all of the bundle for it. Raises
-        :class:`BundleCorrupt`, naming the first file that differs, and BackendUnavailable."""
-        name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
+        that is another folder; with ``every_byte``, read all of the bundle for it. MLflow's record
+        of the version. Raises :class:`BundleCorrupt`, naming the first file that differs,
+        BackendUnavailable; InvalidInput where the bundle is below another artifact root than that
+        of this process."""
         (manifest, folder), record = await run_concurrently(
-            self.verify_bundle(version, every_byte=every_byte),
-            self._stores.tracking.model_version(name, version.version),
+            run_concurrently(
+                self.verify_registered(version, every_byte=every_byte), self.logged_folder(version)
+            ),
+            self.record(version),
         )
         await self.verify_served(version, record, manifest, folder)
+        return record
 
-    async def verify_bundle(
-        self, version: VersionMetadata, *, every_byte: bool = False
-    ) -> tuple[Manifest, str | None]:
-        """Compare the version's bundle with its manifest. The manifest, and the address of the
-        version's LoggedModel where MLflow cannot serve the bundle and so serves that. Raises
-        :class:`BundleCorrupt`; InvalidInput where the bundle is below another artifact root than
-        that of this process."""
-        return await run_concurrently(
-            self.verify_registered(version, every_byte=every_byte), self.logged_folder(version)
-        )
+    async def record(self, version: VersionMetadata) -> ModelVersionRecord | None:
+        """MLflow's record of the version; None where it has none."""
+        name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
+        return await self._stores.tracking.model_version(name, version.version)
 
     async def logged_folder(self, version: VersionMetadata) -> str | None:
         """The address of the version's LoggedModel, where MLflow cannot serve the bundle and so
@@ -63,7 +63,7 @@ class VersionFiles:
         self, version: VersionMetadata, *, every_byte: bool = False
     ) -> Manifest:
         """Compare the version's bundle with its manifest, which is returned. Raises as
-        :meth:`verify_bundle`, and needs no answer from MLflow."""
+        :meth:`verify`, and needs no answer from MLflow."""
         artifacts = self._stores.artifacts
         try:
             return await verify_bundle(
@@ -87,8 +87,8 @@ class VersionFiles:
     ) -> None:
         """Read the files that MLflow serves as ``record`` again, where those are not the bundle
         itself. A version that MLflow has not, or has of another origin, is served by no alias.
-        ``manifest`` and ``logged_folder`` are what :meth:`verify_bundle` returned. Raises
-        :class:`BundleCorrupt`."""
+        ``manifest`` and ``logged_folder`` are what :meth:`verify_registered` and
+        :meth:`logged_folder` returned. Raises :class:`BundleCorrupt`."""
         artifacts = self._stores.artifacts
         tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
         if record is None or mismatch(version, record, artifacts) is not None:

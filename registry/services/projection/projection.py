@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...concurrency import run_concurrently
@@ -46,7 +47,17 @@ class VersionRecords:
 
     by_number: Mapping[int, ModelVersionRecord]
     versions: Mapping[int, VersionMetadata]
-    read_at: float = field(default_factory=time.monotonic)
+    read_at: float
+
+    @classmethod
+    def of(
+        cls,
+        versions: Mapping[int, VersionMetadata],
+        records: Iterable[ModelVersionRecord | None],
+        read_at: float,
+    ) -> VersionRecords:
+        """The records that MLflow has of ``versions``, not read before ``read_at``."""
+        return cls({item.version: item for item in records if item}, versions, read_at)
 
     @property
     def is_recent(self) -> bool:
@@ -55,7 +66,7 @@ class VersionRecords:
 
 
 #: For a change of which no record was read before.
-_UNREAD = VersionRecords({}, {})
+_UNREAD = VersionRecords({}, {}, -math.inf)
 
 
 class Projection:
@@ -73,7 +84,7 @@ class Projection:
     ) -> None:
         """Write a committed change to MLflow, completely even if the caller is cancelled: a request
         that was sent cannot be called back, and its sender has to read the state it arrived on.
-        ``records`` that :meth:`prepare_promotion` read just before need not be read again."""
+        ``records`` that were read just before need not be read again."""
         task = asyncio.create_task(self._follow(tenant, model, change, records or _UNREAD))
         self._following.add(task)
         task.add_done_callback(self._ended)
@@ -137,22 +148,22 @@ class Projection:
         ):
             await self.write_until_current(tenant, model, [], [])
 
-    async def prepare_promotion(self, state: PromotionState) -> VersionRecords:
-        """:meth:`prepare`, and the records of the candidate and the production version, which show
-        as well where the alias points. That it points nowhere, only the registered model shows."""
+    async def prepare_promotion(self, state: PromotionState) -> ModelVersionRecord | None:
+        """:meth:`prepare`, and MLflow's record of the version in production, which shows as well
+        whether the alias points to it. That it points nowhere, only the registered model shows."""
         tenant, model = TenantId(state.model.tenant_id), ModelId(state.model.model_id)
-        reading = self._records(registered_name(tenant, model), state.versions)
         if state.production is None:
-            _, by_number = await run_concurrently(self.prepare(tenant, model), reading)
-            return VersionRecords(by_number, state.versions)
-        records = VersionRecords(await reading, state.versions)
-        production = records.by_number.get(state.production.version)
+            await self.prepare(tenant, model)
+            return None
+        production = await self._stores.tracking.model_version(
+            registered_name(tenant, model), state.production.version
+        )
         if state.pending:
             notes = await self._stores.ledger.read.projections(tenant, model)
             await self._apply_settled(tenant, model, notes)
         elif production is None or tags.PRODUCTION_ALIAS not in production.aliases:
             await self.write_until_current(tenant, model, [], [])
-        return records
+        return production
 
     async def try_apply_pending(self, tenant: TenantId, model: ModelId) -> None:
         """:meth:`prepare` for a call that is answered from the ledger, whatever MLflow does."""

@@ -57,9 +57,9 @@ async def cut_off(
 Call = Callable[[ModelRegistry, str, str], Awaitable[Any]]
 
 WRITES: dict[str, Call] = {
-    "promote": lambda r, t, m: r.transition_stage(t, m, 2, "production", actor="kim"),
+    "promote": lambda r, t, m: r.transition_stage(t, m, 3, "production", actor="kim"),
     "roll back": lambda r, t, m: r.rollback(t, m, actor="kim", reason="why"),
-    "delete": lambda r, t, m: r.delete_model(t, m, 2, actor="kim", reason="why"),
+    "delete": lambda r, t, m: r.delete_model(t, m, 3, actor="kim", reason="why"),
     "register a source": lambda r, t, m: r.register_model(
         t, m, "models:/m-" + "0" * 32, None, None, None, created_by="kim"
     ),
@@ -76,11 +76,12 @@ WRITES: dict[str, Call] = {
 
 
 async def _live(world: RegistryFixture) -> str:
-    """A model with a version in production and one that could follow it."""
+    """A model with a version in production, one before it and one that could follow it."""
     model_id = new_name()
     await world.promoted(model_id)
+    await world.promoted(model_id)
     await world.staged(model_id)
-    await world.judged(model_id, 2)
+    await world.judged(model_id, 3)
     return model_id
 
 
@@ -121,10 +122,10 @@ async def test_reads_go_on(cut_off: RegistryFixture, local: RegistryFixture, liv
 
     assert await cut_off.snapshot(live) == await local.snapshot(live)
     assert live in [item.name for item in await registry.list_models(tenant, limit=1000)]
-    assert await registry.production_at(tenant, live, datetime.now(UTC)) == 1
+    assert await registry.production_at(tenant, live, datetime.now(UTC)) == 2
     assert await registry.verify_ledger(tenant, live) == len(await local.history(live))
     assert await registry.get_policy(tenant, live) == PromotionPolicy()
-    assert (await registry.readiness(tenant, live, 2, "production")).ready
+    assert (await registry.readiness(tenant, live, 3, "production")).ready
     predictor = await registry.load_model(tenant, live, stage="production")
     assert len(predictor.predict(trained().input_example)) == 3
 
@@ -151,12 +152,12 @@ async def test_a_refused_write_can_be_repeated(
     """The same call with the same id goes through once MLflow is back."""
     model_id = await _live(local)
     used: dict[str, Any] = {"actor": "kim", "operation_id": f"{model_id}/promote"}
-    arguments = (local.tenant, model_id, 2, "production")
+    arguments = (local.tenant, model_id, 3, "production")
     with pytest.raises(BackendUnavailable):
         await cut_off.registry.transition_stage(*arguments, **used)
     answer = await local.registry.transition_stage(*arguments, **used)
 
-    assert answer.production_version == 2
+    assert answer.production_version == 3
     assert await cut_off.registry.transition_stage(*arguments, **used) == answer
 
 
@@ -166,7 +167,7 @@ async def test_bad_input_is_told_before_mlflow_is_asked(
 ) -> None:
     """Bad input gives its own error, not that of an outage."""
     with pytest.raises(InvalidInput):
-        await cut_off.move(live, 2, "nowhere")
+        await cut_off.move(live, 3, "nowhere")
     with pytest.raises(InvalidInput):
         await cut_off.roll_back(live, reason="")
     with pytest.raises(InvalidInput):
