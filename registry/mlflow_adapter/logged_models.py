@@ -88,18 +88,6 @@ class LoggedModels(ConnectionUser):
         except NotFound:
             return None
 
-    async def logged_model_folder(self, model_id: str) -> str | None:
-        """The address of the files of the LoggedModel with this id, or None. Behind a server,
-        MLflow is not imported for it."""
-        if not filter_strings.is_logged_model_id(model_id):
-            return None
-        try:
-            return await self._connection.call_registry(
-                lambda registry: registry.logged_model_folder(model_id)
-            )
-        except NotFound:
-            return None
-
     async def find_logged_model(
         self, experiment_id: str, operation_id: str
     ) -> LoggedModelRecord | None:

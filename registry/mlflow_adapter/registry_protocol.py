@@ -46,9 +46,6 @@ class RegistryStore(Protocol):
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None: ...
 
-    def logged_model_folder(self, logged_model_id: str) -> str:
-        """The address of a LoggedModel's files."""
-
     def source_of(self, logged_model_id: str) -> str:
         """The source that a version made from this LoggedModel has to name."""
 

@@ -44,13 +44,10 @@ class DatabaseRegistry:
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         self._registry.delete_registered_model_alias(name, alias)
 
-    def logged_model_folder(self, logged_model_id: str) -> str:
-        return str(self._tracking.get_logged_model(logged_model_id).artifact_location)
-
     def source_of(self, logged_model_id: str) -> str:
         """The model's folder: MLflow would look ``models:/m-…`` up at the process's global
         tracking address instead of in this store."""
-        return self.logged_model_folder(logged_model_id)
+        return str(self._tracking.get_logged_model(logged_model_id).artifact_location)
 
     def create_model_version(
         self,

@@ -72,26 +72,21 @@ class StageChange(WriteOperation[ModelMetadata]):
         and no obstacle. Files that are read and differ refuse the move all the same."""
         assert state.candidate is not None, "the caller has looked"
         began = time.monotonic()
-        (bundle, folder), (candidate, production) = await run_concurrently(
-            run_concurrently(
-                attempt(self._files.verify_registered(state.candidate)),
-                attempt(self._files.logged_folder(state.candidate)),
-            ),
+        bundle, (candidate, production) = await run_concurrently(
+            attempt(self._files.verify_registered(state.candidate)),
             run_concurrently(
                 attempt(self._files.record(state.candidate)),
                 attempt(self.projection.prepare_promotion(state)),
             ),
         )
         self._note("files", bundle)
-        for answer in (folder, candidate, production):
+        for answer in (candidate, production):
             self._note("mlflow", answer)
         if self._unverified or bundle.result is None:
             return
         records = (candidate.result, production.result)
         self.records = VersionRecords.of(state.versions, records, began)
-        served = self._files.verify_served(
-            state.candidate, candidate.result, bundle.result, folder.result
-        )
+        served = self._files.verify_served(state.candidate, candidate.result, bundle.result)
         self._note("files", await attempt(served))
 
     def _note(self, what: str, outcome: Attempt[Any]) -> None:

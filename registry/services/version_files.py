@@ -38,26 +38,16 @@ class VersionFiles:
         of the version. Raises :class:`BundleCorrupt`, naming the first file that differs,
         BackendUnavailable; InvalidInput where the bundle is below another artifact root than that
         of this process."""
-        (manifest, folder), record = await run_concurrently(
-            run_concurrently(
-                self.verify_registered(version, every_byte=every_byte), self.logged_folder(version)
-            ),
-            self.record(version),
+        manifest, record = await run_concurrently(
+            self.verify_registered(version, every_byte=every_byte), self.record(version)
         )
-        await self.verify_served(version, record, manifest, folder)
+        await self.verify_served(version, record, manifest)
         return record
 
     async def record(self, version: VersionMetadata) -> ModelVersionRecord | None:
         """MLflow's record of the version; None where it has none."""
         name = registered_name(TenantId(version.tenant_id), ModelId(version.model_id))
         return await self._stores.tracking.model_version(name, version.version)
-
-    async def logged_folder(self, version: VersionMetadata) -> str | None:
-        """The address of the version's LoggedModel, where MLflow cannot serve the bundle and so
-        serves that; None where it can."""
-        if self._stores.tracking.accepts_source(version.artifact_uri):
-            return None
-        return await self._sources.logged_folder(version)
 
     async def verify_registered(
         self, version: VersionMetadata, *, every_byte: bool = False
@@ -83,12 +73,10 @@ class VersionFiles:
         version: VersionMetadata,
         record: ModelVersionRecord | None,
         manifest: Manifest,
-        logged_folder: str | None,
     ) -> None:
         """Read the files that MLflow serves as ``record`` again, where those are not the bundle
         itself. A version that MLflow has not, or has of another origin, is served by no alias.
-        ``manifest`` and ``logged_folder`` are what :meth:`verify_registered` and
-        :meth:`logged_folder` returned. Raises :class:`BundleCorrupt`."""
+        ``manifest`` is what :meth:`verify_registered` returned. Raises :class:`BundleCorrupt`."""
         artifacts = self._stores.artifacts
         tenant, model = TenantId(version.tenant_id), ModelId(version.model_id)
         if record is None or mismatch(version, record, artifacts) is not None:
@@ -97,5 +85,5 @@ class VersionFiles:
         if folder == artifact_paths.bundle(tenant, model, version.version):
             return
         if folder is None:
-            folder = await self._sources.folder_of(version, record, logged_folder)
+            folder = (await self._sources.of_version(tenant, record)).path
         await verify_copy(artifacts, manifest, folder, model, version.version)

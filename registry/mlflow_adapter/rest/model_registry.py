@@ -58,10 +58,6 @@ class ServedRegistry:
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         self._server.send("DELETE", "registered-models/alias", {"name": name, "alias": alias})
 
-    def logged_model_folder(self, logged_model_id: str) -> str:
-        response = self._server.send("GET", f"logged-models/{logged_model_id}")
-        return _understood(lambda: str(response["model"]["info"]["artifact_uri"]))
-
     def source_of(self, logged_model_id: str) -> str:
         self._server.send("GET", f"logged-models/{logged_model_id}")
         return f"{LOGGED_MODEL_SOURCE}{logged_model_id}"

@@ -92,10 +92,12 @@ class MlflowVersions:
 
     def _address(self, tenant: TenantId, model: ModelId, number: int, source: Source) -> str:
         """The address that MLflow serves the version of this number from: its bundle, so that it
-        serves what was proved. Where MLflow cannot read the bundle it is the source's own copy,
-        which a promotion compares with the bundle."""
+        serves what was proved. Where a server refuses the bundle, it is the source's own folder,
+        which a promotion compares with the bundle: of a LoggedModel, a server accepts it."""
         bundle = self._stores.artifacts.uri(artifact_paths.bundle(tenant, model, number))
-        return bundle if self._stores.tracking.accepts_source(bundle) else source.uri
+        if self._stores.tracking.accepts_source(bundle):
+            return bundle
+        return source.logged.artifact_uri if source.logged else source.uri
 
     def is_own(
         self, tenant: TenantId, model: ModelId, record: ModelVersionRecord, source: Source
@@ -106,7 +108,8 @@ class MlflowVersions:
         run_id = source.run.run_id if source.run else None
         if record.run_id not in (None, run_id):
             return False
-        if self._address(tenant, model, record.version, source) != source.uri:
+        bundle = artifacts.uri(artifact_paths.bundle(tenant, model, record.version))
+        if self._address(tenant, model, record.version, source) == bundle:
             return is_own_bundle(tenant, record, artifacts)
         logged = source.logged.model_id if source.logged else None
         if logged is not None:

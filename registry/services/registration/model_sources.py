@@ -11,7 +11,6 @@ from typing import Any
 from ...domain import artifact_paths
 from ...domain.errors import ArtifactNotFound, InvalidInput, RunNotFound
 from ...domain.identifiers import TenantId
-from ...domain.models import VersionMetadata
 from ...mlflow_adapter import tags
 from ...mlflow_adapter.records import LoggedModelRecord, ModelVersionRecord, RunRecord
 from ..backends import Backends
@@ -99,29 +98,6 @@ class Sources:
         assert path is not None
         run = await self._training.own_run(tenant, version.run_id) if version.run_id else None
         return Source(self._stores.artifacts.uri(path), path, run, None)
-
-    async def logged_folder(self, version: VersionMetadata) -> str | None:
-        """The address of the files of the version's LoggedModel; None where MLflow has none of it.
-        That it is the tenant's was checked when the version was registered, and a LoggedModel
-        stays in its experiment: so this asks for its folder alone."""
-        if version.logged_model_id is None:
-            return None
-        return await self._stores.tracking.logged_model_folder(version.logged_model_id)
-
-    async def folder_of(
-        self, version: VersionMetadata, record: ModelVersionRecord, logged_folder: str | None
-    ) -> str:
-        """The path of the files that MLflow serves as ``record``, which is ``version`` of the
-        ledger. ``logged_folder`` is what :meth:`logged_folder` returned, where it was called
-        before. Raises as :meth:`resolve` does."""
-        tenant = TenantId(version.tenant_id)
-        model_id = logged_model_of(tenant, record, self._stores.artifacts)
-        if model_id is None or model_id != version.logged_model_id:
-            return (await self.of_version(tenant, record)).path
-        folder = logged_folder or await self.logged_folder(version)
-        if folder is None:
-            raise ArtifactNotFound(f"models:/{model_id}")
-        return self._path(tenant, folder)
 
     def _path(self, tenant: TenantId, uri: str) -> str:
         path = self._stores.artifacts.path_of(uri)
