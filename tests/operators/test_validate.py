@@ -123,6 +123,42 @@ def test_verdict_crosses_as_plain_json(
     assert result["report_uri"].endswith(f"validation-{result['evidence_id']}")
 
 
+def test_a_gate_with_a_key_signs_its_verdict_and_its_report(
+    model: ModelNames,
+    version: int,
+    data: str,
+    context: MakeContext,
+    ask: CallRegistry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The statement names the files, the ledger's epoch and the digest of report.json."""
+    from support.signing_keys import make_key
+
+    from model_lifecycle.registry.attestation.envelope import read_statement, signer
+    from model_lifecycle.registry.attestation.keys import PublicKey
+    from model_lifecycle.registry.domain.canonical_json import digest_bytes
+
+    key = make_key(tmp_path)
+    monkeypatch.setenv("MODEL_LIFECYCLE_GATE_KEY", str(key.private))
+    task = _validate(model, version, data)
+    task.execute(context(task))
+
+    (item,) = ask(lambda registry: registry.list_evidence(**model, version=version))
+    report = ask(
+        lambda registry: registry.read_report(
+            **model, version=version, evidence_id=item.evidence_id, file="report.json"
+        )
+    )
+    predicate = read_statement(item.envelope, field="envelope")["predicate"]
+
+    public = PublicKey.from_pem(key.pem, field="key")
+    assert signer(item.envelope, [public], field="envelope") == public
+    assert item.origin == "gate"
+    assert predicate["report_digest"] == digest_bytes(report)
+    assert (predicate["gate"], predicate["verdict"]) == ("validation", "PASS")
+
+
 def test_retried_gate_judges_nothing_twice(
     model: ModelNames,
     version: int,
