@@ -105,6 +105,12 @@ def version_view(version: VersionMetadata) -> Table:
     )
 
 
+def _signers(item: Evidence) -> str:
+    """The beginnings of the key ids that the envelope names; `verify-proof` proves them."""
+    signatures = item.envelope.get("signatures", ()) if item.envelope else ()
+    return ", ".join(str(signature.get("keyid"))[:12] for signature in signatures)
+
+
 def evidence_view(items: Sequence[Evidence], model: str, version: int) -> RenderableType:
     if not items:
         return f"No gate has judged version {version} of {model}."
@@ -115,6 +121,7 @@ def evidence_view(items: Sequence[Evidence], model: str, version: int) -> Render
         Column("against"),
         Column("in numbers", wraps=True),
         Column("who", wraps=True),
+        Column("signed by"),
         Column("report", wraps=True),
     )
     rows = [
@@ -125,6 +132,7 @@ def evidence_view(items: Sequence[Evidence], model: str, version: int) -> Render
             version_name(item.baseline),
             item.summary.get("sentence", ""),
             format_actor(item.recorded_by or ""),
+            _signers(item),
             item.report_uri or "",
         )
         for item in items

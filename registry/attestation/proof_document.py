@@ -164,7 +164,9 @@ def tree_path(item: Any, numbers: Sequence[str], field: str) -> tuple[tuple[int,
 def _parsed(parse: Any, item: Any, field: str) -> Any:
     try:
         value = parse(item)
-        if value.document() != item:
+        # A field that a later release adds has its default in an earlier proof.
+        document = value.document()
+        if {name: document[name] for name in item} != item:
             raise ValueError("it is not in the form in which the ledger writes it")
         for name, hint in get_type_hints(type(value)).items():
             content = getattr(value, name)
