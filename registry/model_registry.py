@@ -1,6 +1,7 @@
 """``ModelRegistry``: everything the registry does, one method each, the tenant first.
 
-The façade holds no logic: each method is that of the service of its kind. Another tenant's
+The façade is composed of services, and holds no logic of its own: writes with many arguments are
+parsed into a command and handed to their service. Another tenant's
 model, version, run or experiment is "not found", in the same words as one that does not exist.
 All methods raise only errors of :mod:`model_lifecycle.registry.domain.errors`.
 """
@@ -15,7 +16,7 @@ from .artifacts.protocol import ArtifactStore
 from .domain import identifiers
 from .domain.authorization import Principal, principal
 from .domain.commands import DeleteVersions, EraseVersion, MoveStage, RollBack
-from .domain.models import ModelMetadata, ModelType, Receipt, TrainedModel
+from .domain.models import ModelMetadata, ModelType, Receipt
 from .domain.preconditions import (
     ANY,
     ExpectedEpoch,
@@ -26,26 +27,41 @@ from .domain.preconditions import (
 from .domain.stages import Stage, parse_stage
 from .domain.validation import validate_text
 from .frameworks.protocol import Predictor
-from .registry_evidence import RegistryEvidence
 from .registry_maintenance import RegistryMaintenance
-from .registry_reads import RegistryReads
 from .services.anchors import Anchors
 from .services.backends import Backends
+from .services.catalog import Catalog
 from .services.deletion import DeletionService
+from .services.documents import Documents
+from .services.evidence import EvidenceService
+from .services.experiments import Experiments
 from .services.loading import Loading
+from .services.policies import PolicyService
 from .services.projection.adoption import Adoption
 from .services.projection.projection import Projection
+from .services.proofs import ProofService
+from .services.registration.model_logging import ModelLogging
 from .services.registration.model_sources import Sources
 from .services.registration.registration import Registration
 from .services.registration.registration_request import RegistrationRequest
-from .services.registration.run_logging import LoggedTraining, Training
+from .services.registration.run_logging import Training
 from .services.registration.version_registration import RegistrationSteps
+from .services.signing_keys import SigningKeys
 from .services.transitions import TransitionService
 from .services.version_files import VersionFiles
 from .settings import Settings
 
 
-class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
+class ModelRegistry(
+    Catalog,
+    Documents,
+    Experiments,
+    EvidenceService,
+    PolicyService,
+    ProofService,
+    ModelLogging,
+    RegistryMaintenance,
+):
     """The registry of many tenants. Made by ``open_registry``, which also closes it.
 
     ``actor`` and ``created_by`` are a :class:`Principal`, whose roles are checked, or a name,
@@ -60,10 +76,16 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
         anchors = Anchors(stores)
         stores.ledger.after_commit = anchors.schedule
         projection = Projection(stores, anchors)
-        RegistryReads.__init__(self, stores)
-        RegistryEvidence.__init__(self, stores, projection)
-        self._stores = stores
+        keys = SigningKeys(stores.settings)
         training = Training(stores)
+        Catalog.__init__(self, stores)
+        Documents.__init__(self, stores)
+        Experiments.__init__(self, stores, training)
+        EvidenceService.__init__(self, stores, projection, keys)
+        PolicyService.__init__(self, stores, projection)
+        ProofService.__init__(self, stores, keys)
+        ModelLogging.__init__(self, stores, training)
+        self._stores = stores
         sources = Sources(stores, training)
         steps = RegistrationSteps(stores, training, sources)
         files = VersionFiles(stores, sources)
@@ -175,23 +197,6 @@ class ModelRegistry(RegistryReads, RegistryEvidence, RegistryMaintenance):
                 created_by=created_by,
                 operation_id=operation_id,
             )
-        )
-
-    async def log_model(
-        self,
-        tenant_id: str,
-        name: str,
-        trained: TrainedModel,
-        *,
-        created_by: Principal | str,
-        operation_id: str | None = None,
-    ) -> LoggedTraining:
-        """Log a trained model in MLflow, to be registered later by its ``model_uri``.
-
-        Nothing enters the ledger. Role: contributor.
-        """
-        return await self._registration.log_model(
-            tenant_id, name, trained, created_by=created_by, operation_id=operation_id
         )
 
     # --- Lifecycle

@@ -29,6 +29,7 @@ class Catalog:
         self._anchors = Anchors(stores)
 
     async def get_model(self, tenant_id: str, model_id: str) -> ModelMetadata | None:
+        """The model with its current version; None if the tenant has no such model."""
         return await self._read.model(
             identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         )
@@ -42,6 +43,10 @@ class Catalog:
         limit: int | None = None,
         after: str | None = None,
     ) -> list[ModelMetadata]:
+        """The tenant's models by name, filtered by stage and framework of their current version.
+
+        All of them; or, for one page, at most ``limit`` that follow the name ``after``.
+        """
         tenant = identifiers.tenant_id(tenant_id)
         _check_limit(limit)
         if framework is not None and framework not in tuple(Framework):
@@ -58,12 +63,16 @@ class Catalog:
         )
 
     async def recorded_models(self, tenant_id: str | None = None) -> list[tuple[str, str]]:
+        """Every ``(tenant_id, model_id)`` that the ledger has a record of, deleted models included,
+        of one tenant or of all: the models that :meth:`verify_ledger` can check. For operators of
+        the platform, as reading all tenants crosses their borders."""
         tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
         return list(await self._read.recorded_models(tenant))
 
     async def get_version(
         self, tenant_id: str, model_id: str, version: int | str
     ) -> VersionMetadata | None:
+        """One version; None if it does not exist or was deleted."""
         return await self._read.version(
             identifiers.tenant_id(tenant_id),
             identifiers.model_id(model_id),
@@ -73,6 +82,7 @@ class Catalog:
     async def list_versions(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[VersionMetadata]:
+        """The model's versions above ``after``, ascending. Raises ModelNotFound."""
         _check_page(after, limit)
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         versions = await self._read.versions(tenant, model, after=after, limit=limit)
@@ -81,6 +91,9 @@ class Catalog:
         return versions
 
     async def epochs(self, models: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """How many entries the ledger has of each ``(tenant_id, model_id)``: a number that has not
+        grown says that nothing has changed. One query for up to 10 000 models; a model that does
+        not exist is absent."""
         epochs: dict[tuple[str, str], int] = {}
         for part in _parts(models):
             for key, epoch in (await self._read.epochs(part)).items():
@@ -90,6 +103,8 @@ class Catalog:
     async def versions_of(
         self, models: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], list[VersionMetadata]]:
+        """The versions, ascending, of each ``(tenant_id, model_id)``; absent where there are none.
+        One query for up to 10 000 models."""
         versions: dict[tuple[str, str], list[VersionMetadata]] = {}
         for part in _parts(models):
             for item in await self._read.versions_of(part):
@@ -105,6 +120,8 @@ class Catalog:
         after: tuple[datetime, str] | None = None,
         limit: int | None = None,
     ) -> list[Evidence]:
+        """The evidence about the version, oldest first: at most ``limit`` after the time and
+        the id of ``after``; all without. Raises VersionNotFound."""
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number = identifiers.version_number(version)
         if await self._read.version(tenant, model, number) is None:
@@ -112,6 +129,8 @@ class Catalog:
         return await self._read.evidence(tenant, model, number, after=after, limit=limit)
 
     async def list_model_evidence(self, tenant_id: str, model_id: str) -> list[Evidence]:
+        """The evidence about every version of the model, deleted ones included, oldest first.
+        Raises ModelNotFound."""
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         evidence = await self._read.model_evidence(tenant, model)
         if not evidence:
@@ -121,6 +140,7 @@ class Catalog:
     async def history(
         self, tenant_id: str, model_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[LedgerEntry]:
+        """The model's entries after sequence ``after``, oldest first, also of a deleted model."""
         _check_page(after, limit)
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         entries = await self._read.entries(tenant, model, after=after, limit=limit)
@@ -129,6 +149,7 @@ class Catalog:
         return entries
 
     async def production_at(self, tenant_id: str, model_id: str, when: datetime) -> int | None:
+        """The production version at that instant; None if there was none."""
         if not isinstance(when, datetime) or when.tzinfo is None:
             raise InvalidInput(
                 "when must be a timestamp with its time zone, such as 2026-03-01T12:00:00Z",
@@ -142,17 +163,25 @@ class Catalog:
         return entry.production
 
     async def verify_ledger(self, tenant_id: str, model_id: str) -> int:
+        """Number of entries of an intact ledger, compared with its heads in the artifact store and
+        in MLflow. LedgerCorrupt names the first entry that is not intact; its subclasses
+        LedgerTruncated and LedgerForked, a ledger that was cut or is an older backup. A store that
+        does not answer is left out (:meth:`anchor_status` names it); BackendUnavailable if neither
+        does."""
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         # Read before the ledger: what was anchored by then has to be in it.
         heads = await self._anchors.heads(tenant, model)
         return await verify_model(self._ledger, tenant, model, heads)
 
     async def anchor_status(self, tenant_id: str, model_id: str) -> AnchorStatus:
+        """How far the model's ledger is anchored in the artifact store and in MLflow. Raises
+        ModelNotFound."""
         return await self._anchors.status(
             identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         )
 
     async def find_operation(self, tenant_id: str, operation_id: str) -> ModelMetadata | None:
+        """The model that an operation returned when it committed; None if it has not."""
         tenant = identifiers.tenant_id(tenant_id)
         operation = await self._read.operation(tenant, identifiers.operation_id(operation_id))
         if operation is None or operation.answer is None or "model" not in operation.answer:

@@ -71,7 +71,16 @@ class EvidenceService:
         *,
         actor: Principal | str,
     ) -> Evidence:
-        """The evidence as it was recorded. Raises as ``ModelRegistry.record_evidence`` does."""
+        """Record a gate's verdict on a version. Role: gatekeeper.
+
+        It is the gate's own where the gate's report lies in its place in the artifact store and
+        says the same; else it is external, and overrides nothing that the gate itself said.
+        Where a gate key is configured, the evidence is signed with it, unless it comes with the
+        ``envelope`` of a gate that signed it. A policy with trusted keys refuses evidence that none
+        of them signed (UntrustedEvidence).
+        Idempotent by evidence id; AlreadyExists for the same id with other content, InvalidInput
+        for evidence that differs from its report or is dated in the future.
+        """
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number = identifiers.version_number(version)
         gatekeeper = principal(actor)
@@ -89,6 +98,7 @@ class EvidenceService:
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
     ) -> Readiness:
+        """The requirements that a version does not meet for a stage yet. Changes nothing."""
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number, target = identifiers.version_number(version), parse_stage(target_stage)
         async with self._backends.ledger.snapshot(tenant, model) as work:

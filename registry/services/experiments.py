@@ -32,6 +32,7 @@ class Experiments:
     async def log_training_metrics(
         self, tenant_id: str, run_id: str, step: int, metrics: Mapping[str, Any]
     ) -> None:
+        """Log metrics of a training run of the tenant at a step. Raises RunNotFound."""
         tenant = identifiers.tenant_id(tenant_id)
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**53:
             raise InvalidInput("step must be a whole number from 0", field="step")
@@ -42,6 +43,8 @@ class Experiments:
     async def compare_runs(
         self, tenant_id: str, run_ids: Sequence[str], metrics: Sequence[str]
     ) -> list[dict[str, Any]]:
+        """The runs' metrics side by side, in the order asked for, from one search; a metric that
+        a run has not is None. Raises RunNotFound for the first run that is not the tenant's."""
         tenant = identifiers.tenant_id(tenant_id)
         for name, values in (("run_ids", run_ids), ("metrics", metrics)):
             if not isinstance(values, list | tuple) or not all(
@@ -83,6 +86,8 @@ class Experiments:
     async def list_experiments(
         self, tenant_id: str, *, after: str = "", limit: int | None = None
     ) -> list[ExperimentRecord]:
+        """The tenant's experiments by name, one a model: at most ``limit`` after the name
+        ``after``; all without."""
         # MLflow compares no names by order: the tenant's are read, one a model, and cut here.
         experiments = await self._tracking.experiments(identifiers.tenant_id(tenant_id))
         names = sorted(experiments, key=lambda item: item.name)
@@ -96,6 +101,9 @@ class Experiments:
         after: tuple[datetime | None, str] | None = None,
         limit: int | None = None,
     ) -> list[RunRecord]:
+        """The runs of an experiment of the tenant, newest first: at most ``limit`` after the start
+        and the id of ``after``, whether or not that run is still there; all without. Raises
+        ExperimentNotFound."""
         tenant = identifiers.tenant_id(tenant_id)
         if await self._tracking.experiment(tenant, experiment_id) is None:
             raise ExperimentNotFound(experiment_id)

@@ -26,7 +26,15 @@ class ProofService:
     async def export_proof(
         self, tenant_id: str, model_id: str, version: int | str, *, since: int | None = None
     ) -> dict[str, Any]:
-        """The proof as plain JSON. Raises as ``ModelRegistry.export_proof`` does."""
+        """The proof of a version, plain JSON, which ``verify_proof`` checks without the ledger: the
+        model's entries, the evidence, the policy, paths into the tenant's Merkle tree, and a head
+        signed with ``ledger_key``.
+
+        With ``since``, the size of the tree of an earlier proof, it also shows that the tree begins
+        with that one. Raises ModelNotFound, VersionNotFound, SigningUnavailable without a key,
+        LedgerBehind for a tree that is smaller, and LedgerCorrupt or ProofRefused for a ledger that
+        was changed.
+        """
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         number = identifiers.version_number(version)
         key = await self._keys.ledger()
@@ -64,7 +72,8 @@ class ProofService:
         return await asyncio.to_thread(build)
 
     async def verify_tree(self, tenant_id: str) -> int:
-        """The number of entries in the tenant's tree. Raises :class:`LedgerCorrupt`."""
+        """Number of entries in the tenant's Merkle tree, if each is as it entered the tree, and the
+        tree is that of every signed head. Raises LedgerCorrupt for the first that differs."""
         return await self._ledger.tree.verify(identifiers.tenant_id(tenant_id))
 
     async def _content(self, tenant: TenantId, model: ModelId, number: int) -> ProofContent:

@@ -57,18 +57,39 @@ def repetitions(*layers: str) -> list[Repetition]:
 
 
 def _signatures() -> Iterator[Signature]:
+    bases = _bases_of_the_facade()
     for path in product_modules():
         layer = _layer(path)
         if layer is None:
             continue
-        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        own = {
+            id(node)
+            for kind in tree.body
+            if isinstance(kind, ast.ClassDef) and kind.name in bases
+            for node in kind.body
+        }
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 arguments = node.args
                 every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
                 names = frozenset(item.arg for item in every) - {"self", "cls"}
                 if len(names) >= SHARED:
                     lines = len({item.lineno for item in every})
-                    yield Signature(layer, f"{path}:{node.name}", names, lines)
+                    place = "facade" if id(node) in own else layer
+                    yield Signature(place, f"{path}:{node.name}", names, lines)
+
+
+def _bases_of_the_facade() -> set[str]:
+    """Services that the facade inherits from: their methods are its own, and passed on to none."""
+    tree = ast.parse((ROOT / "registry" / "model_registry.py").read_text(encoding="utf-8"))
+    return {
+        base.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
 
 
 def _layer(path: Path) -> str | None:

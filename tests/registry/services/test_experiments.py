@@ -88,7 +88,7 @@ async def test_remembered_experiments_are_not_asked_for_again(
     """Comparing costs one search, also for another set of the tenant's runs."""
     world, runs = laboratory
     await world.registry.compare_runs(world.tenant, runs, ["auc"])
-    tracking = world.registry._experiments._tracking
+    tracking = world.registry._tracking
 
     async def refused(_tenant: str) -> None:
         raise AssertionError("experiments were asked for again")
