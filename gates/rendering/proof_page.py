@@ -26,6 +26,7 @@ _KINDS = {
     EntryKind.ADOPTED: "Adopted from MLflow",
     EntryKind.ROLLED_BACK: "Rolled back",
     EntryKind.DELETED: "Deleted",
+    EntryKind.ERASED: "Files erased",
 }
 
 
@@ -74,6 +75,9 @@ def _sentence(content: ProofContent) -> str:
     if move.source is Stage.PRODUCTION and entry.production not in (None, move.version):
         how = f"when version {entry.production} took its place"
         return f"It left production for {stage} on {when}, {how}."
+    if stage is Stage.DELETED:
+        how = "erased its files" if entry.kind is EntryKind.ERASED else "deleted it"
+        return f"{entry.actor} {how} on {when}. The record stays."
     grounds = [f"{item['gate']} {item['verdict']}" for item in _grounds(entry, content)]
     if entry.forced:
         basis = "by force, with requirements waived"

@@ -13,6 +13,7 @@ from ..artifacts.protocol import ArtifactStore
 from ..attestation.envelope import read_statement, sign
 from ..attestation.keys import SigningKey, trusted_keys
 from ..attestation.verdict_statement import check_statement, untrusted, verdict_statement
+from ..concurrency import run_concurrently
 from ..domain import artifact_paths, identifiers
 from ..domain.authorization import Action, Principal, principal, require
 from ..domain.canonical_json import canonical_json, digest_bytes
@@ -38,6 +39,7 @@ from ..domain.promotion_policy import check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
 from ..domain.validation import validate_text
 from ..ledger.clock import ClockReading
+from ..ledger.mappers import PromotionState
 from ..ledger.unit_of_work import ModelUnitOfWork
 from .backends import Backends
 from .projection.projection import Projection
@@ -145,21 +147,20 @@ class _EvidenceRecording(WriteOperation[Evidence]):
         self._envelope = command.evidence.envelope
 
     async def prepare(self) -> None:
-        self._origin, self._report_digest = await _report(
-            self.backends.artifacts, self._command.evidence
-        )
-        if self._envelope is None:
-            key = await self._keys.gate()
-            if key is not None:
-                self._envelope = await self._sign(key)
+        key = None if self._envelope is not None else await self._keys.gate()
+        report = _report(self.backends.artifacts, self._command.evidence)
+        if key is None:
+            self._origin, self._report_digest = await report
+            return
+        state = self.backends.ledger.read.promotion(self.tenant, self.model, self._number)
+        (self._origin, self._report_digest), known = await run_concurrently(report, state)
+        # A model that does not exist is reported by the change.
+        if known is not None:
+            self._envelope = await self._sign(key, known)
 
-    async def _sign(self, key: SigningKey) -> dict[str, Any] | None:
-        """The gate's statement, signed outside of the lock: a KMS answers over the network. None
-        where the version does not exist, which the change reports."""
+    async def _sign(self, key: SigningKey, state: PromotionState) -> dict[str, Any]:
+        """The gate's statement, signed outside of the lock: a KMS answers over the network."""
         item, read = self._command.evidence, self.backends.ledger.read
-        state = await read.promotion(self.tenant, self.model, self._number)
-        if state is None:
-            return None
         baseline = state.versions.get(item.baseline) if item.baseline is not None else None
         if baseline is None and item.baseline is not None:
             baseline = await read.version(self.tenant, self.model, item.baseline)

@@ -8,7 +8,7 @@ from typing import Any
 from ..attestation.proof_check import verify_proof
 from ..attestation.proof_document import ProofContent, build_proof
 from ..domain import identifiers
-from ..domain.errors import InvalidInput, LedgerBehind
+from ..domain.errors import InvalidInput, LedgerBehind, VersionNotFound
 from ..domain.evidence import Evidence
 from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import LedgerEntry
@@ -51,9 +51,6 @@ class ProofService:
                 raise LedgerBehind(expected=since, actual=proof.head.size)
             earlier = since, await self._ledger.tree.consistency(tenant, since, proof.head)
         signed_at = self._ledger.clock()
-        await self._ledger.tree.record_head(
-            tenant, proof.head, key_id=key.public_key.key_id, at=signed_at
-        )
 
         def build() -> dict[str, Any]:
             document = build_proof(
@@ -69,7 +66,11 @@ class ProofService:
             verify_proof(document, trusted_key=key.public_key.pem())
             return document
 
-        return await asyncio.to_thread(build)
+        document = await asyncio.to_thread(build)
+        await self._ledger.tree.record_head(
+            tenant, proof.head, key_id=key.public_key.key_id, at=signed_at
+        )
+        return document
 
     async def verify_tree(self, tenant_id: str) -> int:
         """Number of entries in the tenant's Merkle tree, if each is as it entered the tree, and the
@@ -79,11 +80,14 @@ class ProofService:
     async def _content(self, tenant: TenantId, model: ModelId, number: int) -> ProofContent:
         """The ledger's records of the version, in one consistent state."""
         async with self._ledger.snapshot(tenant, model, limits=MAINTENANCE) as work:
-            version = await work.version(number)
+            # Also one that was deleted or erased: its record stays.
+            recorded = {item.version: item for item in await work.versions(deleted=True)}
+            if number not in recorded:
+                raise VersionNotFound(model, number)
             entries = await work.entries()
             evidence = await _evidence(work, number, entries)
             policy = work.model.policy
-        return ProofContent(version, policy, tuple(entries), evidence)
+        return ProofContent(recorded[number], policy, tuple(entries), evidence)
 
 
 async def _evidence(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.command_line import Installation, Run
+from support.registry_fixture import RegistryFixture
 from support.signing_keys import KeyFiles, make_key
 
 from model_lifecycle.registry.model_registry import ModelRegistry
@@ -84,6 +85,25 @@ def test_names_and_reasons_cannot_put_markup_into_the_page(
     assert "<b>eve" not in page
     assert "by force, with requirements waived" in page
     assert "Waived:" in page
+
+
+def test_the_page_of_an_erased_version_says_so(
+    run: Run, installation: Installation, ledger_key: KeyFiles, tmp_path: Path
+) -> None:
+    async def bring(registry: ModelRegistry) -> None:
+        world = RegistryFixture(registry, installation.tenant, installation.sources)
+        await world.version("erased")
+        await registry.erase_version(
+            installation.tenant, "erased", 1, actor="kim", reason="request of a data subject"
+        )
+
+    installation.ask(bring)
+    done = run("export-proof", "erased", 1, "--output", tmp_path / "proof.json")
+    page = (tmp_path / "proof.html").read_text()
+
+    assert done.code == 0, done.err
+    assert "kim erased its files on" in page
+    assert "request of a data subject" in page
 
 
 def test_the_check_needs_no_registry(proof: Path, ledger_key: KeyFiles, tmp_path: Path) -> None:

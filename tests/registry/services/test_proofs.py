@@ -141,3 +141,22 @@ async def test_a_ledger_that_was_changed_gives_no_proof(
 
         with pytest.raises((ProofRefused, LedgerCorrupt), match="was edited"):
             await registry.export_proof("acme", "churn", 1)
+
+
+async def test_the_record_of_an_erased_version_can_still_be_proven(
+    prover: RegistryFixture, model_id: str, proof_keys: tuple[KeyFiles, KeyFiles]
+) -> None:
+    """Its files are gone; who decided what, and when it was erased, stays."""
+    await prover.promoted(model_id)
+    await prover.promoted(model_id, 1)
+    await prover.registry.erase_version(
+        prover.tenant, model_id, 1, actor="kim", reason="request of a data subject"
+    )
+
+    checked = verify_proof(
+        await prover.registry.export_proof(prover.tenant, model_id, 1),
+        trusted_key=proof_keys[0].pem,
+    )
+
+    assert checked.content.version.stage.value == "deleted"
+    assert checked.content.entries[-1].kind.value == "erased"
