@@ -26,7 +26,6 @@ from .domain.preconditions import (
 )
 from .domain.stages import Stage, parse_stage
 from .domain.validation import validate_text
-from .frameworks.protocol import Predictor
 from .registry_maintenance import RegistryMaintenance
 from .services.anchors import Anchors
 from .services.backends import Backends
@@ -60,6 +59,7 @@ class ModelRegistry(
     PolicyService,
     ProofService,
     ModelLogging,
+    Loading,
     RegistryMaintenance,
 ):
     """The registry of many tenants. Made by ``open_registry``, which also closes it.
@@ -85,13 +85,13 @@ class ModelRegistry(
         PolicyService.__init__(self, stores, projection)
         ProofService.__init__(self, stores, keys)
         ModelLogging.__init__(self, stores, training)
+        Loading.__init__(self, stores)
         self._stores = stores
         sources = Sources(stores, training)
         steps = RegistrationSteps(stores, training, sources)
         files = VersionFiles(stores, sources)
         self._deletion = DeletionService(stores, projection)
         self._transitions = TransitionService(stores, projection, files)
-        self._loading = Loading(stores)
         adoption = Adoption(stores, projection, steps)
         RegistryMaintenance.__init__(self, stores, projection, adoption, files, anchors)
         self._registration = Registration(stores, projection, steps)
@@ -334,20 +334,3 @@ class ModelRegistry(
             expected_epoch=parse_expected_epoch(expected_epoch),
         )
         return await self._deletion.erase_version(command, operation_id)
-
-    # --- Use
-
-    async def load_model(
-        self,
-        tenant_id: str,
-        model_id: str,
-        version: int | str | None = None,
-        stage: Stage | str | None = None,
-    ) -> Predictor:
-        """The model of a version, of the newest version in a stage, or of the production version.
-
-        Without version and stage it is production or an error, never a version that has proved
-        nothing. Its files are verified against the ledger's digest before anything is loaded.
-        Raises BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
-        """
-        return await self._loading.load_model(tenant_id, model_id, version, stage)

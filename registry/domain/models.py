@@ -69,8 +69,8 @@ class VersionMetadata:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a write left in the ledger. ``replayed`` if an earlier call with the same operation id
-    did the work, and this one only got its response; ``current`` is then the model as it is now,
+    """The entry of a write in the ledger. ``replayed`` if an earlier call with the same operation
+    id did the work, and this one only got its response; ``current`` is then the model as it is now,
     None where all of its versions were deleted since."""
 
     entry: LedgerEntry

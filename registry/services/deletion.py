@@ -25,7 +25,7 @@ class DeletionService:
         self._projection = projection
 
     async def erase_version(self, command: EraseVersion, operation_id: str | None) -> Receipt:
-        """What the erasure left in the ledger. Raises as ``ModelRegistry.erase_version`` does."""
+        """The receipt of the erasure. Raises as ``ModelRegistry.erase_version`` does."""
         require(command.actor, Action.ERASE)
         require_reason(command.reason, "an erasure")
         return await _Erasure(self._backends, self._projection, command, operation_id).execute()

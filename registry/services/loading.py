@@ -42,6 +42,12 @@ class Loading:
         version: int | str | None = None,
         stage: Stage | str | None = None,
     ) -> Predictor:
+        """The model of a version, of the newest version in a stage, or of the production version.
+
+        Without version and stage it is production or an error, never a version that has proved
+        nothing. Its files are verified against the ledger's digest before anything is loaded.
+        Raises BundleCorrupt, UntrustedModel, VersionNotFound, ModelNotFound.
+        """
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         metadata = await self._find(tenant_id, model_id, version, stage)
         row = await self._stores.ledger.read.row(tenant, model)

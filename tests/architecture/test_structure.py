@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from architecture import structure
 from architecture.targets import MEASURES, Target
+
+from model_lifecycle.registry.mlflow_adapter.client import MlflowTracking
+from model_lifecycle.registry.model_registry import ModelRegistry
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__.strip("_"))
@@ -18,6 +22,16 @@ def test_targets_of_the_structure(measure: Callable[[], Target]) -> None:
     assert target.reached, (
         f"{target.name}: {target.value} of at most {target.most}: {target.detail}"
     )
+
+
+@pytest.mark.parametrize("composed", [ModelRegistry, MlflowTracking])
+def test_parts_of_a_composed_class_do_not_override_each_other(composed: type) -> None:
+    """A name, also a private one, is defined by one of its bases only."""
+    names = Counter(
+        name for part in composed.__mro__[1:-1] for name in vars(part) if not name.startswith("__")
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_the_previous_release_goes_on_while_the_ledger_is_upgraded(
 
 
 async def _register(settings: Settings, source: str) -> None:
-    """What this release does beside the old one."""
+    """The behaviour of this release beside the old one."""
     async with open_registry(settings) as registry:
         await RegistryFixture(registry, "acme", (source,)).version("churn")
 
