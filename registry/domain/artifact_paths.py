@@ -43,7 +43,12 @@ def bundle(tenant: TenantId, model: ModelId, version: int) -> str:
 
 def anchors(tenant: TenantId, model: ModelId) -> str:
     """Folder of the anchored heads of a model's ledger."""
-    return f"{tenant}/anchors/{model}"
+    return f"{tenant}/anchors/{model}/entries"
+
+
+def evidence_anchors(tenant: TenantId, model: ModelId) -> str:
+    """Folder of the anchored heads of the chain over a model's evidence."""
+    return f"{tenant}/anchors/{model}/evidence"
 
 
 def gate_report(tenant: TenantId, model: ModelId, version: int, gate: str, evidence_id: str) -> str:

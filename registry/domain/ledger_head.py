@@ -54,30 +54,32 @@ class AnchorStatus:
 
 
 class AnchorCheck:
-    """Compares the entries of one model with the heads that were anchored of it."""
+    """Compares a chain of one model with the heads that were anchored of it: its entries, or its
+    evidence. ``key`` names the heads that were given up, in the detail of an entry."""
 
-    def __init__(self, model_id: str, heads: Iterable[LedgerHead]) -> None:
-        self._model_id = model_id
+    def __init__(self, heads: Iterable[LedgerHead], key: str) -> None:
+        self._key = key
         self._unmatched: dict[int, set[str]] = {}
         for head in heads:
             self._unmatched.setdefault(head.epoch, set()).add(head.hash)
         self._abandoned: set[LedgerHead] = set()
-        #: The newest anchored entry that is in the ledger; 0 if there is none.
-        self.anchored = 0
 
-    def follow(self, sequence: int, entry_hash: str, detail: Mapping[str, Any]) -> None:
-        """Take the next entry. Its ``detail`` names the heads that a person gave up when an older
-        backup was restored."""
+    def follow(self, sequence: int, own_hash: str) -> None:
+        """Take the next link of the chain."""
         hashes = self._unmatched.get(sequence)
-        if hashes is not None and entry_hash in hashes:
-            self.anchored = sequence
-            hashes.discard(entry_hash)
+        if hashes is not None and own_hash in hashes:
+            hashes.discard(own_hash)
             if not hashes:
                 del self._unmatched[sequence]
-        self._abandoned |= abandoned([detail])
+
+    def give_up(self, detail: Mapping[str, Any]) -> None:
+        """Take the detail of an entry, which may name heads that a person gave up when an older
+        backup was restored."""
+        if self._key in detail:
+            self._abandoned |= abandoned([detail], self._key)
 
     def contradictions(self) -> list[LedgerHead]:
-        """The anchored heads that are not in the ledger and were not given up, oldest first."""
+        """The anchored heads that are not in the chain and were not given up, oldest first."""
         return sorted(
             head
             for epoch, hashes in self._unmatched.items()
@@ -85,21 +87,15 @@ class AnchorCheck:
             if head not in self._abandoned
         )
 
-    def finish(self, epoch: int) -> None:
-        """Raise :class:`LedgerTruncated` or :class:`LedgerForked` for the newest head that is not
-        in the ledger, which ends at entry ``epoch``."""
-        contradictions = self.contradictions()
-        if contradictions:
-            raise contradiction(self._model_id, epoch, contradictions[-1])
 
-
-#: In the detail of an entry: the heads that are given up with it.
+#: In the detail of an entry: the heads of entries and of evidence that are given up with it.
 ABANDONED = "abandoned_heads"
+ABANDONED_EVIDENCE = "abandoned_evidence_heads"
 
 
-def abandoned(details: Iterable[Mapping[str, Any]]) -> set[LedgerHead]:
-    """The heads that entries with these details gave up."""
-    heads = (LedgerHead.parse(text) for detail in details for text in detail.get(ABANDONED, ()))
+def abandoned(details: Iterable[Mapping[str, Any]], key: str) -> set[LedgerHead]:
+    """The heads that entries with these details gave up under ``key``."""
+    heads = (LedgerHead.parse(text) for detail in details for text in detail.get(key, ()))
     return {head for head in heads if head is not None}
 
 

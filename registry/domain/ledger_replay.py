@@ -23,6 +23,8 @@ _CAUSES = {
     EntryKind.DELETED: Cause.DELETION,
     EntryKind.ERASED: Cause.ERASURE,
 }
+#: In the detail of an entry with which a version enters: the digest of its metadata.
+REGISTRATION_DIGEST = "registration_digest"
 _ENTERING = (EntryKind.REGISTERED, EntryKind.ADOPTED)
 
 

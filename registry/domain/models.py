@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from .canonical_json import digest
 from .evidence import Missing
 from .stages import Stage
 
@@ -43,6 +44,12 @@ class EntryKind(StrEnum):
     LEDGER_RESTORED = "ledger_restored"
 
 
+_REGISTERED = (
+    *("tenant_id", "model_id", "version", "framework", "metrics", "parameters", "tags"),
+    *("artifact_uri", "bundle_digest", "run_id", "logged_model_id", "created_at", "created_by"),
+)
+
+
 @dataclass(frozen=True)
 class VersionMetadata:
     """One version. ``artifact_uri`` is its bundle's folder, ``bundle_digest`` its manifest's."""
@@ -65,6 +72,12 @@ class VersionMetadata:
 
     def document(self) -> dict[str, Any]:
         return _document(self)
+
+    def registration_digest(self) -> str:
+        """Digest of what was registered. A field that is added to this class later is not in it:
+        the entries of earlier versions have the digest without it."""
+        document = _document(self)
+        return digest({name: document[name] for name in _REGISTERED}, field="version")
 
 
 @dataclass(frozen=True)

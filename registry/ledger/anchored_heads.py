@@ -29,7 +29,10 @@ class AnchoredHeads:
                 & (anchored_heads.c.model_id == models.c.model_id),
             )
             # Not "above": a ledger that was cut and goes on has an older row than its anchor.
-            .where(models.c.epoch != func.coalesce(anchored_heads.c.epoch, 0))
+            .where(
+                (models.c.epoch != func.coalesce(anchored_heads.c.epoch, 0))
+                | (models.c.evidence_count != func.coalesce(anchored_heads.c.evidence_count, 0))
+            )
             .limit(limit)
         )
         if tenant is not None:
@@ -37,9 +40,11 @@ class AnchoredHeads:
         rows = await read(autocommit(self._engine), query)
         return [(TenantId(row["tenant_id"]), ModelId(row["model_id"])) for row in rows]
 
-    async def record(self, tenant: TenantId, model: ModelId, epoch: int) -> None:
-        """Note that the entry ``epoch`` of the model is anchored. Of two writers the slower one may
-        note the older entry: the model is behind then, and anchored once more."""
+    async def record(
+        self, tenant: TenantId, model: ModelId, epoch: int, evidence_count: int
+    ) -> None:
+        """Note that the entry ``epoch`` and so much evidence of the model are anchored. Of two
+        writers the slower one may note older ones: the model is behind then, and anchored again."""
         async with single(self._engine) as connection:
             insert = insert_into(connection, anchored_heads)
             await connection.execute(
@@ -47,6 +52,7 @@ class AnchoredHeads:
                     index_elements=["tenant_id", "model_id"],
                     set_={
                         "epoch": insert.excluded.epoch,
+                        "evidence_count": insert.excluded.evidence_count,
                         "anchored_at": insert.excluded.anchored_at,
                     },
                 ),
@@ -54,6 +60,7 @@ class AnchoredHeads:
                     "tenant_id": tenant,
                     "model_id": model,
                     "epoch": epoch,
+                    "evidence_count": evidence_count,
                     "anchored_at": self._clock.now(),
                 },
             )

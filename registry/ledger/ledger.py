@@ -70,7 +70,7 @@ class Ledger:
         self.tree = MerkleTree(self._patient)
         self.identity = IdentityRecord(engine)
         self.anchored_heads = AnchoredHeads(engine, self._time)
-        #: Called with the model of each transaction that has appended an entry.
+        #: Called with the model of each transaction that has recorded an entry or evidence.
         self.after_commit: Callable[[TenantId, ModelId], None] = lambda _tenant, _model: None
 
     def clock(self) -> datetime:
@@ -230,7 +230,7 @@ class Ledger:
         """One transaction on a model, which ``make`` makes if it is not there; a COMMIT whose
         answer was lost is looked up."""
         work = None
-        written = False
+        written = judged = False
         try:
             async with writing(self._engine, f"model {model!r}") as connection:
                 if make is not None:
@@ -241,10 +241,11 @@ class Ledger:
                 work = ModelUnitOfWork(connection, row, self._time)
                 yield work
                 written = work.model.epoch > row.epoch
+                judged = work.model.evidence_count > row.evidence_count
         except BackendUnavailable:
             if work is None or not written or not await self._committed(work.model):
                 raise
-        if written:
+        if written or judged:
             self.after_commit(tenant, model)
 
     async def _committed(self, model: ModelRow) -> bool:

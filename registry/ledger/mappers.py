@@ -26,6 +26,8 @@ class ModelRow:
     policy_fingerprint: str
     epoch: int
     head_hash: str
+    evidence_count: int
+    evidence_head: str
     production_version: int | None
     current_version: int | None
     stage: str | None
@@ -96,6 +98,8 @@ def model_row(row: Mapping[str, Any]) -> ModelRow:
         policy_fingerprint=row["policy_fingerprint"],
         epoch=row["epoch"],
         head_hash=row["head_hash"],
+        evidence_count=row["evidence_count"],
+        evidence_head=row["evidence_head"],
         production_version=row["production_version"],
         current_version=row["current_version"],
         stage=row["stage"],
@@ -229,8 +233,11 @@ def entry_values(entry: LedgerEntry) -> dict[str, Any]:
     }
 
 
+_NOT_OF_EVIDENCE = frozenset({"check_name", "chain_position", "chain_hash"})
+
+
 def evidence_item(row: Mapping[str, Any]) -> Evidence:
-    fields = {key: value for key, value in row.items() if key != "check_name"}
+    fields = {key: value for key, value in row.items() if key not in _NOT_OF_EVIDENCE}
     return Evidence(
         **{
             **fields,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The newest migration. Known here so that opening a ledger does not have to load Alembic.
-HEAD = "0006"
+HEAD = "0007"
 #: The oldest migration whose programs can read and write the tables of ``HEAD``. A migration that
 #: they cannot work with raises it here, and in the table ``compatibility``.
 OLDEST_WRITER = "0003"

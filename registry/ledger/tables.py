@@ -78,6 +78,9 @@ models = Table(
     Column("policy_fingerprint", String(71), nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("head_hash", String(71), nullable=False),
+    # The end of the chain over the model's evidence.
+    Column("evidence_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("evidence_head", String(71), nullable=False, server_default="sha256:" + "0" * 64),
     Column("production_version", Integer),
     # The version that a reader of the model sees, and two of its fields to filter by. Null when
     # every version was deleted: the model is then a record, and not found.
@@ -170,6 +173,9 @@ evidence = Table(
     Column("position", Integer, nullable=False, server_default=text("0")),
     Column("origin", String(16), nullable=False, server_default="external"),
     Column("check_name", String(128)),
+    # Its place in the chain over the model's evidence; 0 for what is older than the chain.
+    Column("chain_position", BigInteger, nullable=False, server_default=text("0")),
+    Column("chain_hash", String(71)),
     # The gate's signed statement: an in-toto statement in a DSSE envelope.
     Column("envelope", JSON(none_as_null=True)),
     ForeignKeyConstraint(
@@ -178,6 +184,7 @@ evidence = Table(
         name="fk_evidence_versions",
     ),
     Index(None, "tenant_id", "model_id", "version", "recorded_at"),
+    Index(None, "tenant_id", "model_id", "chain_position"),
 )
 
 operations = Table(
@@ -307,5 +314,6 @@ anchored_heads = Table(
     metadata,
     *_of_model(),
     Column("epoch", BigInteger, nullable=False),
+    Column("evidence_count", BigInteger, nullable=False, server_default=text("0")),
     Column("anchored_at", UtcDateTime, nullable=False),
 )

@@ -21,10 +21,10 @@ from ..domain.stage_record import StageRecord
 from ..domain.stages import Stage
 from . import idempotency_keys, outbox, tables
 from .clock import ClockReading, LedgerClock
+from .evidence_chain import next_hash, seal
 from .mappers import (
     Change,
     ModelRow,
-    entry_of_row,
     entry_values,
     evidence_item,
     evidence_values,
@@ -137,7 +137,15 @@ class ModelUnitOfWork:
         self._records[version.version] = StageRecord(version.stage)
 
     async def add_evidence(self, item: Evidence) -> None:
-        await self._connection.execute(insert(tables.evidence), evidence_values(item))
+        """Append the evidence to the chain of the model's evidence."""
+        position = self.model.evidence_count + 1
+        head = next_hash(self.model.evidence_head, item)
+        await self._connection.execute(
+            insert(tables.evidence),
+            {**evidence_values(item), "chain_position": position, "chain_hash": head},
+        )
+        await self._update_model(evidence_count=position, evidence_head=head)
+        self.model = replace(self.model, evidence_count=position, evidence_head=head)
 
     async def find_evidence(self, evidence_id: str) -> Evidence | None:
         """Evidence of the tenant by its id, of whichever model."""
@@ -195,7 +203,10 @@ class ModelUnitOfWork:
                 evidence=tuple(_reference(item) for item in evidence),
                 forced=forced,
                 operation_id=operation_id,
-                detail=dict(detail or {}),
+                detail={
+                    **(detail or {}),
+                    **seal(self.model.evidence_count, self.model.evidence_head),
+                },
                 previous_hash=self.model.head_hash,
                 hash="",
             )
@@ -244,16 +255,6 @@ class ModelUnitOfWork:
             _NUMBERS, {"tenant": self.model.tenant_id, "model": self.model.model_id}
         )
         return model_metadata(self.model, current, tuple(numbers))
-
-    async def entries(self, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
-        """Entries with a sequence above ``after``, oldest first."""
-        rows = await self._connection.execute(
-            select(tables.entries)
-            .where(*self._own(tables.entries), tables.entries.c.sequence > after)
-            .order_by(tables.entries.c.sequence)
-            .limit(limit)
-        )
-        return [entry_of_row(row) for row in rows]
 
     def _production_after(self, moves: tuple[StageMove, ...]) -> int | None:
         production = self.model.production_version

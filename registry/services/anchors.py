@@ -1,10 +1,11 @@
 """Anchors the head of each model's ledger outside of its database.
 
-The database's holder can rewrite what is in it. The hash of a model's newest entry therefore goes
-to the artifact store, as an object of its own that nobody may overwrite, and to a tag of the
-registered model in MLflow. No write waits for it: heads are written a moment after their commits,
-several commits of one model together. A process that ends before leaves a model that is behind,
-for its next change, for :meth:`Anchors.catch_up` and for ``reconcile``.
+The database's holder can rewrite what is in it. The hashes of a model's newest entry and of its
+newest evidence therefore go to the artifact store, as objects of their own that nobody may
+overwrite, and that of the entry to a tag of the registered model in MLflow. No write waits for it:
+heads are written a moment after their commits, several commits of one model together. A process
+that ends before leaves a model that is behind, for its next change, for :meth:`Anchors.catch_up`
+and for ``reconcile``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ from ..domain.errors import (
     RegistryError,
 )
 from ..domain.identifiers import ModelId, TenantId, registered_name
-from ..domain.ledger_head import AnchorStatus, LedgerHead, abandoned, contradiction
+from ..domain.ledger_head import (
+    ABANDONED,
+    ABANDONED_EVIDENCE,
+    AnchorStatus,
+    LedgerHead,
+    abandoned,
+    contradiction,
+)
 from ..domain.models import EntryKind
 from ..ledger.mappers import ModelRow
 from ..mlflow_adapter import tags
@@ -82,11 +90,17 @@ class Anchors:
             log.error("model %s/%s is not anchored: %s", tenant, model, error)
             return False
         head = LedgerHead(row.epoch, row.head_hash)
-        writes = [self._store(tenant, model, head)]
+        writes = [self._store(tenant, model, head, artifact_paths.anchors(tenant, model))]
+        if row.evidence_count:
+            evidence = LedgerHead(row.evidence_count, row.evidence_head)
+            folder = artifact_paths.evidence_anchors(tenant, model)
+            writes.append(self._store(tenant, model, evidence, folder))
         if record is not None and record.tags.get(tags.LEDGER_HEAD) != str(head):
             writes.append(self._tag(tenant, model, head))
         await run_concurrently(*writes)
-        await self._backends.ledger.anchored_heads.record(tenant, model, row.epoch)
+        await self._backends.ledger.anchored_heads.record(
+            tenant, model, row.epoch, row.evidence_count
+        )
         return True
 
     async def check(
@@ -147,8 +161,27 @@ class Anchors:
         hashes = await read.entry_hashes(tenant, model, {head.epoch for head in heads})
         lost = {head for head in heads if hashes.get(head.epoch) != head.hash}
         if lost:
-            lost -= abandoned(await read.details(tenant, model, EntryKind.LEDGER_RESTORED))
+            lost -= await self._given_up(tenant, model, ABANDONED)
         return sorted(lost)
+
+    async def lost_evidence(self, tenant: TenantId, model: ModelId) -> list[LedgerHead]:
+        """The anchored heads of the chain over the model's evidence that it does not have and that
+        were not given up, oldest first."""
+        heads = await self.evidence_heads(tenant, model)
+        hashes = await self._backends.ledger.read.evidence_hashes(
+            tenant, model, {head.epoch for head in heads}
+        )
+        lost = {head for head in heads if hashes.get(head.epoch) != head.hash}
+        if lost:
+            lost -= await self._given_up(tenant, model, ABANDONED_EVIDENCE)
+        return sorted(lost)
+
+    async def evidence_heads(self, tenant: TenantId, model: ModelId) -> set[LedgerHead]:
+        """Every head of the chain over the model's evidence that the artifact store has; none while
+        it does not answer."""
+        with suppress(BackendUnavailable):
+            return await self._in_folder(artifact_paths.evidence_anchors(tenant, model))
+        return set()
 
     async def heads(self, tenant: TenantId, model: ModelId) -> list[LedgerHead]:
         """Every head of the model that the artifact store or MLflow has, oldest first. Raises
@@ -214,11 +247,18 @@ class Anchors:
         return await self._backends.ledger.read.row(tenant, model), record
 
     async def _stored(self, tenant: TenantId, model: ModelId) -> set[LedgerHead]:
-        files = await self._backends.artifacts.files(artifact_paths.anchors(tenant, model))
+        return await self._in_folder(artifact_paths.anchors(tenant, model))
+
+    async def _given_up(self, tenant: TenantId, model: ModelId, key: str) -> set[LedgerHead]:
+        details = await self._backends.ledger.read.details(tenant, model, EntryKind.LEDGER_RESTORED)
+        return abandoned(details, key)
+
+    async def _in_folder(self, folder: str) -> set[LedgerHead]:
+        files = await self._backends.artifacts.files(folder)
         heads = (LedgerHead.of_file(file.path.rpartition("/")[2]) for file in files)
         return {head for head in heads if head is not None}
 
-    async def _store(self, tenant: TenantId, model: ModelId, head: LedgerHead) -> None:
+    async def _store(self, tenant: TenantId, model: ModelId, head: LedgerHead, folder: str) -> None:
         content = {
             "tenant_id": tenant,
             "model_id": model,
@@ -226,9 +266,10 @@ class Anchors:
             "hash": head.hash,
             "registry_id": (await self._backends.ledger.identity.load()).registry_id,
         }
-        path = f"{artifact_paths.anchors(tenant, model)}/{head.file_name}"
         with suppress(AlreadyExists):
-            await self._backends.artifacts.put_once(path, canonical_json(content))
+            await self._backends.artifacts.put_once(
+                f"{folder}/{head.file_name}", canonical_json(content)
+            )
 
     async def _tag(self, tenant: TenantId, model: ModelId, head: LedgerHead) -> None:
         # Its registered model was deleted in MLflow: reconcile reports that.

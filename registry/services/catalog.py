@@ -171,7 +171,8 @@ class Catalog:
         tenant, model = identifiers.tenant_id(tenant_id), identifiers.model_id(model_id)
         # Read before the ledger: what was anchored by then has to be in it.
         heads = await self._anchors.heads(tenant, model)
-        return await verify_model(self._ledger, tenant, model, heads)
+        evidence = await self._anchors.evidence_heads(tenant, model)
+        return await verify_model(self._ledger, tenant, model, heads, evidence)
 
     async def anchor_status(self, tenant_id: str, model_id: str) -> AnchorStatus:
         """How far the model's ledger is anchored in the artifact store and in MLflow. Raises

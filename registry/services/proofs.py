@@ -14,6 +14,7 @@ from ..domain.identifiers import ModelId, TenantId
 from ..domain.models import LedgerEntry
 from ..ledger.timeouts import MAINTENANCE
 from ..ledger.unit_of_work import ModelUnitOfWork
+from ..ledger.verify import entry_pages
 from .backends import Backends
 from .signing_keys import SigningKeys
 
@@ -84,7 +85,7 @@ class ProofService:
             recorded = {item.version: item for item in await work.versions(deleted=True)}
             if number not in recorded:
                 raise VersionNotFound(model, number)
-            entries = await work.entries()
+            entries = [entry async for page in entry_pages(work) for entry in page]
             evidence = await _evidence(work, number, entries)
             policy = work.model.policy
         return ProofContent(recorded[number], policy, tuple(entries), evidence)

@@ -153,6 +153,20 @@ class VersionQueries(Reader):
         )
         return evidence_item(rows[0]) if rows else None
 
+    async def evidence_hashes(
+        self, tenant: TenantId, model: ModelId, positions: Iterable[int]
+    ) -> dict[int, str]:
+        """The hashes of the model's evidence at these positions of its chain; absent: there is
+        none."""
+        evidence = tables.evidence
+        rows = await self._rows(
+            select(evidence.c.chain_position, evidence.c.chain_hash).where(
+                *of_model(evidence, tenant, model),
+                evidence.c.chain_position.in_(sorted(positions)),
+            )
+        )
+        return {row["chain_position"]: row["chain_hash"] for row in rows}
+
     async def model_evidence(self, tenant: TenantId, model: ModelId) -> list[Evidence]:
         """Evidence of all versions of the model, deleted ones included, oldest first."""
         rows = await self._rows(

@@ -15,7 +15,7 @@ from ...domain import artifact_paths, identifiers
 from ...domain.authorization import Principal
 from ...domain.errors import BundleCorrupt
 from ...domain.identifiers import ModelId, TenantId, registered_name, split_registered_name
-from ...domain.ledger_head import ABANDONED, LedgerHead, contradiction
+from ...domain.ledger_head import ABANDONED, ABANDONED_EVIDENCE, LedgerHead, contradiction
 from ...domain.models import EntryKind, Finding, VersionMetadata
 from ...domain.stages import Stage
 from ...mlflow_adapter.records import ModelVersionRecord, RegisteredModelRecord
@@ -120,6 +120,7 @@ class Reconcile:
         accepted_by: Principal,
     ) -> Finding:
         """Record that the ledger goes on without the entries of the ``lost`` heads."""
+        evidence = await self._anchors.lost_evidence(tenant, model)
         async with self._stores.ledger.begin(tenant, model) as work:
             epoch = work.model.epoch
             await work.append(
@@ -127,7 +128,10 @@ class Reconcile:
                 actor=str(accepted_by),
                 reason="the ledger was restored from a backup",
                 operation_id=str(uuid.uuid4()),
-                detail={ABANDONED: [str(head) for head in lost]},
+                detail={
+                    ABANDONED: [str(head) for head in lost],
+                    ABANDONED_EVIDENCE: [str(head) for head in evidence],
+                },
             )
         message = (
             f"the ledger ended at entry {epoch}, but entry {lost[-1].epoch} had been anchored; "

@@ -16,6 +16,7 @@ from ...domain import artifact_paths
 from ...domain.commands import AdoptVersion, RegisterVersion
 from ...domain.errors import InvalidInput
 from ...domain.identifiers import ModelId, TenantId, registered_name
+from ...domain.ledger_replay import REGISTRATION_DIGEST
 from ...domain.models import (
     ONNX_PARITY,
     EntryKind,
@@ -89,25 +90,24 @@ class VersionCreation(WriteOperation[ModelMetadata]):
         created_at = datetime.fromisoformat(plan.created_at)
         run_id = source.run.run_id if source.run else None
         onnx_tag = _onnx_tag(version.saved)
-        await work.add_version(
-            VersionMetadata(
-                tenant_id=self.tenant,
-                model_id=self.model,
-                version=version.number,
-                stage=Stage.DEVELOPMENT,
-                framework=plan.framework,
-                metrics=plan.metrics,
-                parameters=plan.parameters,
-                tags={**plan.tags, **_dataset_tags(plan), **onnx_tag},
-                artifact_uri=bundle.uri,
-                bundle_digest=bundle.digest,
-                run_id=run_id,
-                logged_model_id=source.logged.model_id if source.logged else None,
-                created_at=created_at,
-                created_by=plan.created_by,
-                updated_at=created_at,
-            )
+        metadata = VersionMetadata(
+            tenant_id=self.tenant,
+            model_id=self.model,
+            version=version.number,
+            stage=Stage.DEVELOPMENT,
+            framework=plan.framework,
+            metrics=plan.metrics,
+            parameters=plan.parameters,
+            tags={**plan.tags, **_dataset_tags(plan), **onnx_tag},
+            artifact_uri=bundle.uri,
+            bundle_digest=bundle.digest,
+            run_id=run_id,
+            logged_model_id=source.logged.model_id if source.logged else None,
+            created_at=created_at,
+            created_by=plan.created_by,
+            updated_at=created_at,
         )
+        await work.add_version(metadata)
         entry = await work.append(
             self.kind,
             actor=self.actor or plan.created_by,
@@ -119,6 +119,7 @@ class VersionCreation(WriteOperation[ModelMetadata]):
                 "artifact_uri": bundle.uri,
                 "framework": plan.framework,
                 "run_id": run_id,
+                REGISTRATION_DIGEST: metadata.registration_digest(),
                 **onnx_tag,
                 **_omitted(plan),
             },

@@ -16,6 +16,7 @@ from model_lifecycle.registry.artifacts.s3_store import S3Artifacts
 from model_lifecycle.registry.domain.authorization import Principal, Role
 from model_lifecycle.registry.domain.errors import (
     AlreadyExists,
+    LedgerCorrupt,
     LedgerForked,
     LedgerTruncated,
     PermissionDenied,
@@ -68,7 +69,8 @@ async def _cut(world: RegistryFixture, model_id: str, epoch: int) -> None:
         f"UPDATE versions SET stage = 'production', evidence_since = 0, left_production = NULL "
         f"WHERE {where}",
         f"UPDATE models SET epoch = {epoch}, head_hash = '{head.hash}', production_version = 1, "
-        f"current_version = 1 WHERE {where}",
+        f"current_version = 1, evidence_count = 2, evidence_head = (SELECT chain_hash FROM "
+        f"evidence WHERE {where} AND chain_position = 2) WHERE {where}",
     )
 
 
@@ -86,7 +88,7 @@ async def test_a_head_is_in_the_store_and_in_mlflow(
     await world.promoted(model_id)
     head = await _anchored(world, model_id)
 
-    folder = f"{world.tenant}/anchors/{model_id}"
+    folder = f"{world.tenant}/anchors/{model_id}/entries"
     stored = [item.path for item in await world.registry.artifacts.files(folder)]
     tag = by_hand.get_registered_model(f"{world.tenant}.{model_id}").tags["lifecycle.ledger_head"]
 
@@ -244,6 +246,23 @@ async def test_a_restored_ledger_anchors_nothing(
     assert tags["lifecycle.ledger_head"] == str(head)
 
 
+async def test_evidence_that_was_removed_is_named(apart: RegistryFixture, model_id: str) -> None:
+    """A FAIL after which nothing else was recorded: the chain is made to agree, but its head was
+    anchored."""
+    await apart.version(model_id)
+    await apart.judged(model_id, 1, "validation", verdict="FAIL")
+    await apart.registry.anchor_heads(apart.tenant)
+    where = f"tenant_id = :tenant AND model_id = '{model_id}'"
+    await _run(
+        apart,
+        f"DELETE FROM evidence WHERE {where}",
+        f"UPDATE models SET evidence_count = 0, evidence_head = 'sha256:{'0' * 64}' WHERE {where}",
+    )
+
+    with pytest.raises(LedgerCorrupt, match="hash of evidence 1, which is missing"):
+        await apart.registry.verify_ledger(apart.tenant, model_id)
+
+
 @pytest.mark.service
 async def test_an_anchored_head_is_under_object_lock(service: Service) -> None:
     """In a bucket that offers it, nobody can delete the object until its retention ends."""
@@ -259,3 +278,27 @@ async def test_an_anchored_head_is_under_object_lock(service: Service) -> None:
     client.close()
 
     assert retention["Retention"]["Mode"] == "GOVERNANCE"
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE versions SET metrics = '{\"accuracy\": 0.99}'", "other metadata than is shown"),
+        ("UPDATE evidence SET recorded_by = 'eve'", "was changed since"),
+        ("DELETE FROM evidence", "followed by evidence 1 that is missing"),
+    ],
+)
+async def test_what_no_entry_stands_on_is_sealed_as_well(
+    apart: RegistryFixture, model_id: str, statement: str, problem: str
+) -> None:
+    """A metric that was edited, another author of a verdict, and a FAIL that was deleted."""
+    await apart.version(model_id)
+    failed = await apart.judged(model_id, 1, "validation", verdict="FAIL")
+    await apart.judged(model_id, 1, "validation")
+    await apart.move(model_id, 1, "staging")
+    where = f"tenant_id = :tenant AND model_id = '{model_id}'"
+    only = f" AND evidence_id = '{failed.evidence_id}'" if "evidence" in statement else ""
+    await _run(apart, f"{statement} WHERE {where}{only}")
+
+    with pytest.raises(LedgerCorrupt, match=problem):
+        await apart.registry.verify_ledger(apart.tenant, model_id)
