@@ -57,6 +57,15 @@ class RegistryMaintenance:
         different; VersionNotFound."""
         await self._files.verify_version(tenant_id, model_id, version)
 
+    async def verify_api_keys(self, tenant_id: str) -> int:
+        """Number of recorded changes of the tenant's API keys, if the table of keys is what they
+        leave. Raises LedgerCorrupt naming the first change or the key that is not."""
+        return await self._backends.ledger.api_keys.verify_chain(tenant_id)
+
+    async def api_key_tenants(self) -> tuple[str, ...]:
+        """The tenants that have API keys, or had one. For operators of the platform."""
+        return await self._backends.ledger.api_keys.tenants()
+
     async def reconcile(
         self,
         tenant_id: str | None = None,

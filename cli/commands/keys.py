@@ -81,8 +81,9 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a key out of use for good. Servers stop taking it within seconds."""
-    require(acting_principal(actor), Action.FORCE)
-    gone = _with_keys(home, lambda store: store.revoke(tenant, key_id))
+    principal = acting_principal(actor)
+    require(principal, Action.FORCE)
+    gone = _with_keys(home, lambda store: store.revoke(tenant, key_id, revoked_by=str(principal)))
     answer(as_json, gone.document(), f"Key {gone.key_id} of {gone.name} is revoked.")
 
 

@@ -57,6 +57,16 @@ class CheckedTree:
     damage: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class CheckedKeys:
+    """The API keys of a tenant after their check: ``changes`` that are intact, and damage in
+    words."""
+
+    tenant_id: str
+    changes: int
+    damage: tuple[str, ...]
+
+
 def verify(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="One model; all models if left out.")
@@ -72,7 +82,8 @@ def verify(
     """Check that nobody altered the ledger: its chain, its rules, its evidence, its end.
 
     The end is compared with what the artifact store and MLflow have of it; entries that are not
-    anchored there yet are named. Where all models of a tenant are checked, so is their Merkle tree.
+    anchored there yet are named. Where all models of a tenant are checked, so
+    are their Merkle tree and the changes of the tenant's API keys.
 
     Checks one model, all models of a tenant, or with --all the models of all tenants, deleted ones
     included. With --files also that the files of every version are those that were registered, in
@@ -86,28 +97,35 @@ def verify(
         require(acting_principal(None), Action.VERIFY_ALL)
     owner = None if all_tenants else tenant
 
-    async def check(registry: ModelRegistry) -> tuple[list[CheckedModel], list[CheckedTree]]:
+    async def check(
+        registry: ModelRegistry,
+    ) -> tuple[list[CheckedModel], list[CheckedTree], list[CheckedKeys]]:
         if model is not None and owner is not None:
-            return [await _check(registry, owner, model, files=files)], []
+            return [await _check(registry, owner, model, files=files)], [], []
         names = await registry.recorded_models(owner)
         tenants = dict.fromkeys(item for item, _ in names)
+        with_keys = (owner,) if owner is not None else await registry.api_key_tenants()
         return (
             [await _check_recorded(registry, *item, files=files) for item in names],
             [await _check_tree(registry, item) for item in tenants],
+            [await _check_keys(registry, item) for item in with_keys],
         )
 
-    checked, trees = with_registry(home, check)
+    checked, trees, keys = with_registry(home, check)
+    damage = [text for item in trees for text in item.damage]
+    damage += [text for item in keys for text in item.damage]
     answer(
         as_json,
         {
             "tenant_id": owner,
             "models": [asdict(item) for item in checked],
             "trees": [asdict(item) for item in trees],
+            "api_keys": [asdict(item) for item in keys],
         },
         _view(checked, files=files, all_tenants=all_tenants) if checked else _no_models(owner),
-        *(line(text, "red") for item in trees for text in item.damage),
+        *(line(text, "red") for text in damage),
     )
-    if any(item.damage for item in checked) or any(item.damage for item in trees):
+    if damage or any(item.damage for item in checked):
         raise typer.Exit(ExitCode.DAMAGE)
 
 
@@ -116,6 +134,13 @@ async def _check_tree(registry: ModelRegistry, tenant: str) -> CheckedTree:
         return CheckedTree(tenant, await registry.verify_tree(tenant), ())
     except LedgerCorrupt as error:
         return CheckedTree(tenant, 0, (str(error),))
+
+
+async def _check_keys(registry: ModelRegistry, tenant: str) -> CheckedKeys:
+    try:
+        return CheckedKeys(tenant, await registry.verify_api_keys(tenant), ())
+    except LedgerCorrupt as error:
+        return CheckedKeys(tenant, 0, (str(error),))
 
 
 async def _check_recorded(

@@ -1,7 +1,8 @@
 """API keys: who may call the HTTP API, as which tenant, with which roles, until when.
 
 A key is shown once, when it is made: ``mlk_<id>_<secret>``. The ledger's database keeps the id and
-the SHA-256 of the whole; 256 random bits need no slow hash. Revoked keys stay as a record.
+the SHA-256 of the whole; 256 random bits need no slow hash. Revoked keys stay as a record. Every
+change is an entry of the tenant's chain, with actor and time inside what is hashed.
 """
 
 from __future__ import annotations
@@ -14,22 +15,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import func, insert, select, union, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..attestation.hash_chain import GENESIS
 from ..domain import identifiers
 from ..domain.authorization import Role, parse_roles
-from ..domain.canonical_json import digest_bytes
-from ..domain.errors import InvalidInput, NotFound
+from ..domain.canonical_json import digest, digest_bytes
+from ..domain.errors import InvalidInput, LedgerCorrupt, NotFound
 from ..domain.models import timestamp
 from . import migrate
 from .clock import utc_now
 from .engine import open_engine, reading, writing
-from .tables import api_keys
+from .tables import api_keys, key_changes
 
 _KEY = re.compile(r"mlk_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)
 _KEY_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _NAME = re.compile(r"[\w.@ -]{1,128}", re.ASCII)
+#: The kinds of changes in the chain.
+CREATED, REVOKED = "created", "revoked"
+#: The columns of a change that its hash covers, in the order of ``change_values``.
+_CHAINED = ("tenant_id", "sequence", "kind", "at", "actor", "key", "previous_hash")
+#: Any constant number will do: it names the locks on the chains.
+_CHAIN_LOCK = 7_110_453
 MAX_LIFE = timedelta(days=3650)
 
 
@@ -116,19 +124,19 @@ class ApiKeys:
         key = f"mlk_{key_id}_{secrets.token_urlsafe(32)}"
         now = self.clock()
         made = ApiKey(key_id, tenant, name, parsed, now, created_by, now + life, None)
-        async with writing(self._engine) as connection:
-            await connection.execute(
-                insert(api_keys).values(
-                    key_id=key_id,
-                    tenant_id=tenant,
-                    name=name,
-                    roles=sorted(role.value for role in parsed),
-                    secret_hash=digest_bytes(key.encode()),
-                    created_at=now,
-                    created_by=created_by,
-                    expires_at=made.expires_at,
-                )
-            )
+        row = {
+            "key_id": key_id,
+            "tenant_id": tenant,
+            "name": name,
+            "roles": sorted(role.value for role in parsed),
+            "secret_hash": digest_bytes(key.encode()),
+            "created_at": now,
+            "created_by": created_by,
+            "expires_at": made.expires_at,
+        }
+        async with writing(self._engine, f"the API keys of {tenant!r}") as connection:
+            await connection.execute(insert(api_keys).values(**row))
+            await _append(connection, tenant, CREATED, now, created_by, created_document(row))
         return key, made
 
     async def verify(self, key: str) -> ApiKey | None:
@@ -144,18 +152,20 @@ class ApiKeys:
         known = _api_key(dict(row))
         return known if known.valid(self.clock()) else None
 
-    async def revoke(self, tenant_id: str, key_id: str) -> ApiKey:
+    async def revoke(self, tenant_id: str, key_id: str, *, revoked_by: str) -> ApiKey:
         """Take the key out of use for good; again changes nothing. Raises NotFound."""
         tenant = identifiers.tenant_id(tenant_id)
         if not _KEY_ID.fullmatch(key_id):
             raise NotFound(key_id[:40])
         own = (api_keys.c.key_id == key_id) & (api_keys.c.tenant_id == tenant)
-        async with writing(self._engine) as connection:
-            await connection.execute(
-                update(api_keys)
-                .where(own, api_keys.c.revoked_at.is_(None))
-                .values(revoked_at=self.clock())
+        now = self.clock()
+        async with writing(self._engine, f"the API keys of {tenant!r}") as connection:
+            revoked = await connection.execute(
+                update(api_keys).where(own, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
             )
+            if revoked.rowcount:
+                change = revoked_document(key_id, now)
+                await _append(connection, tenant, REVOKED, now, revoked_by, change)
             rows = await connection.execute(select(api_keys).where(own))
             row = rows.mappings().first()
         if row is None:
@@ -172,6 +182,113 @@ class ApiKeys:
                 .order_by(api_keys.c.created_at, api_keys.c.key_id)
             )
             return [_api_key(dict(row)) for row in rows.mappings()]
+
+    async def tenants(self) -> tuple[str, ...]:
+        """The tenants that have keys, or had one."""
+        async with reading(self._engine) as connection:
+            names = union(select(api_keys.c.tenant_id), select(key_changes.c.tenant_id))
+            return tuple(sorted((await connection.scalars(names)).all()))
+
+    async def verify_chain(self, tenant_id: str) -> int:
+        """Number of recorded changes of the tenant's keys.
+
+        Raises :class:`LedgerCorrupt` naming the first change that was edited or removed, or a key
+        that is not as the changes left it.
+        """
+        tenant = identifiers.tenant_id(tenant_id)
+        keys: dict[str, dict[str, Any]] = {}
+        head, count, name = GENESIS, 0, f"the API keys of {tenant}"
+        async with reading(self._engine) as connection:
+            changes = await connection.execute(
+                select(key_changes)
+                .where(key_changes.c.tenant_id == tenant)
+                .order_by(key_changes.c.sequence)
+            )
+            for row in changes.mappings():
+                count += 1
+                if row["sequence"] != count or row["previous_hash"] != head:
+                    raise LedgerCorrupt(name, count, "is missing")
+                if dict(row) != change_values(*(row[column] for column in _CHAINED)):
+                    raise LedgerCorrupt(name, count, "was edited")
+                head = row["hash"]
+                keys.setdefault(row["key"]["key_id"], {"revoked_at": None}).update(row["key"])
+            rows = await connection.execute(select(api_keys).where(api_keys.c.tenant_id == tenant))
+            stored = {
+                row["key_id"]: created_document(dict(row))
+                | revoked_document(row["key_id"], row["revoked_at"])
+                for row in rows.mappings()
+            }
+        for key_id in sorted({*keys, *stored}):
+            if keys.get(key_id) != stored.get(key_id):
+                raise LedgerCorrupt(
+                    name, count, f"left key {key_id} otherwise than the table of keys has it"
+                )
+        return count
+
+
+def created_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a chain keeps of a key, from its row: also the hash of its secret, which nobody can
+    turn back into the key."""
+    return {
+        "key_id": row["key_id"],
+        "tenant_id": row["tenant_id"],
+        "name": row["name"],
+        "roles": list(row["roles"]),
+        "secret_hash": row["secret_hash"],
+        "created_at": timestamp(row["created_at"]),
+        "created_by": row["created_by"],
+        "expires_at": timestamp(row["expires_at"]),
+    }
+
+
+def revoked_document(key_id: str, at: datetime | None) -> dict[str, Any]:
+    """What a chain keeps of a key's end."""
+    return {"key_id": key_id, "revoked_at": None if at is None else timestamp(at)}
+
+
+def change_values(
+    tenant: str,
+    sequence: int,
+    kind: str,
+    at: datetime,
+    actor: str,
+    key: Mapping[str, Any],
+    previous_hash: str,
+) -> dict[str, Any]:
+    """The row of one change, its hash included."""
+    values = {
+        "tenant_id": tenant,
+        "sequence": sequence,
+        "kind": kind,
+        "at": at,
+        "actor": actor,
+        "key": dict(key),
+        "previous_hash": previous_hash,
+    }
+    return {**values, "hash": digest({**values, "at": timestamp(at)}, field="key change")}
+
+
+async def _append(
+    connection: AsyncConnection,
+    tenant: str,
+    kind: str,
+    at: datetime,
+    actor: str,
+    key: Mapping[str, Any],
+) -> None:
+    """Append a change to the tenant's chain; two writers at once take turns."""
+    if connection.dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock(_CHAIN_LOCK, func.hashtext(tenant))
+        await connection.execute(select(lock))
+    last = await connection.execute(
+        select(key_changes.c.sequence, key_changes.c.hash)
+        .where(key_changes.c.tenant_id == tenant)
+        .order_by(key_changes.c.sequence.desc())
+        .limit(1)
+    )
+    sequence, head = last.first() or (0, GENESIS)
+    values = change_values(tenant, sequence + 1, kind, at, actor, key, head)
+    await connection.execute(insert(key_changes), values)
 
 
 def _api_key(row: Mapping[str, Any]) -> ApiKey:

@@ -26,6 +26,7 @@ from ..domain.models import OutboxStatus
 from ..domain.promotion_policy import PromotionPolicy
 from . import idempotency_keys, migrate, outbox, tables
 from .anchored_heads import AnchoredHeads
+from .api_keys import ApiKeys
 from .clock import LedgerClock, utc_now
 from .engine import maintenance_engine, open_engine, reading, single, writing
 from .identity import IdentityRecord
@@ -69,6 +70,7 @@ class Ledger:
         self.read = LedgerReader(engine, self._patient)
         self.tree = MerkleTree(self._patient)
         self.identity = IdentityRecord(engine)
+        self.api_keys = ApiKeys(self._patient, self.clock)
         self.anchored_heads = AnchoredHeads(engine, self._time)
         #: Called with the model of each transaction that has recorded an entry or evidence.
         self.after_commit: Callable[[TenantId, ModelId], None] = lambda _tenant, _model: None

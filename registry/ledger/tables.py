@@ -317,3 +317,17 @@ anchored_heads = Table(
     Column("evidence_count", BigInteger, nullable=False, server_default=text("0")),
     Column("anchored_at", UtcDateTime, nullable=False),
 )
+
+#: Changes of a tenant's API keys: a chain, append-only; ``api_keys`` is its fold.
+key_changes = Table(
+    "key_changes",
+    metadata,
+    Column("tenant_id", TENANT, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("key", JSON, nullable=False),
+    Column("previous_hash", String(71), nullable=False),
+    Column("hash", String(71), nullable=False),
+)

@@ -10,7 +10,7 @@ from support.markdown import ROOT, inline_code
 _PAGE = "docs/operations/guarantees.md"
 _TEST = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")
 _SECTIONS = [
-    "What is served is what was proven",
+    "The served files are the proven files",
     "Proof belongs to a moment",
     "A record that its holder cannot rewrite unseen",
     "Undo",

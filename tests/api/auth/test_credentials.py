@@ -101,7 +101,7 @@ def test_a_key_that_expired_or_was_revoked_is_none(api: Api) -> None:
 
     async def revoke(key_id: str) -> None:
         keys = await ApiKeys.open(api.settings.database_url)
-        await keys.revoke("acme", key_id)
+        await keys.revoke("acme", key_id, revoked_by="kim")
         await keys.close()
 
     def status(key: str) -> int:
