@@ -56,7 +56,7 @@ async def test_without_an_earlier_version_production_becomes_empty(
         None,
         "wrong data",
     )
-    assert entry.detail == {"no_successor": "no earlier version of production could take its place"}
+    assert entry.detail["no_successor"] == "no earlier version of production could take its place"
     assert by_hand.get_registered_model(f"{world.tenant}.{model_id}").aliases == {}
     assert await world.registry.verify_ledger(world.tenant, model_id) == entry.sequence
 
