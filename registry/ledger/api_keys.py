@@ -227,8 +227,8 @@ class ApiKeys:
 
 
 def created_document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a chain keeps of a key, from its row: also the hash of its secret, which nobody can
-    turn back into the key."""
+    """The record of a new key, from its row: also the hash of its secret, which nobody can turn
+    back into the key."""
     return {
         "key_id": row["key_id"],
         "tenant_id": row["tenant_id"],
@@ -242,7 +242,7 @@ def created_document(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def revoked_document(key_id: str, at: datetime | None) -> dict[str, Any]:
-    """What a chain keeps of a key's end."""
+    """The record of a key's end."""
     return {"key_id": key_id, "revoked_at": None if at is None else timestamp(at)}
 
 

@@ -44,8 +44,8 @@ async def _run(keys: ApiKeys, statement: str, tenant: str) -> None:
         if connection.dialect.name == "postgresql":
             await connection.execute(text("SET LOCAL session_replication_role = replica"))
         else:
-            found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-            triggers = [tuple(row) for row in await connection.execute(text(found))]
+            query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = [tuple(row) for row in await connection.execute(query)]
         for name, _ in triggers:
             await connection.execute(text(f"DROP TRIGGER {name}"))
         await connection.execute(text(statement), {"tenant": tenant})

@@ -102,7 +102,7 @@ async def test_mlflow_follows_a_ledger_restored_from_yesterday(
         refused = await registry.reconcile(apart.tenant)
         unmoved = by_hand.get_model_version_by_alias(name, "production")
         with pytest.raises(LedgerTruncated):
-            await restored.roll_back(model_id)
+            await restored.move(model_id, 1, "archived", reason="the feed is down")
         findings = await registry.reconcile(apart.tenant, accept_restored_ledger_as="kim")
         again = await registry.reconcile(apart.tenant)
         after = by_hand.get_model_version_by_alias(name, "production")
