@@ -16,25 +16,16 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model."
 VersionNumber = Annotated[
     int, typer.Argument(metavar="VERSION", help="Number of the version.", parser=parse_version)
 ]
-Tenant = Annotated[
-    str,
-    typer.Option(
-        "--tenant",
-        envvar="MODEL_LIFECYCLE_TENANT",
-        help="Whose models.",
-        rich_help_panel=_COMMON,
-    ),
-]
+_TENANT = typer.Option(
+    "--tenant",
+    envvar="MODEL_LIFECYCLE_TENANT",
+    help="The tenant that owns the models.",
+    rich_help_panel=_COMMON,
+)
+Tenant = Annotated[str, _TENANT]
 #: For commands that may also serve the models of all tenants.
-AnyTenant = Annotated[
-    str | None,
-    typer.Option(
-        "--tenant",
-        envvar="MODEL_LIFECYCLE_TENANT",
-        help="Whose models.",
-        rich_help_panel=_COMMON,
-    ),
-]
+AnyTenant = Annotated[str | None, _TENANT]
+AllTenants = Annotated[bool, typer.Option("--all", help="The models of all tenants.")]
 Home = Annotated[
     Path | None,
     typer.Option(
@@ -75,6 +66,7 @@ WithoutVerification = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
 OperationId = Annotated[
     str | None,
     typer.Option(

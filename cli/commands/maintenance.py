@@ -15,14 +15,14 @@ from model_lifecycle.registry.sync import run_sync
 
 from ..context import acting_principal, require_ledger, with_registry
 from ..exit_codes import ExitCode
-from ..options import Actor, AnyTenant, AsJson, Home
+from ..options import Actor, AllTenants, AnyTenant, AsJson, Home
 from ..output import answer, line
 from ..rendering.table import Column, ResponsiveTable
 
 
 def reconcile(
     tenant: AnyTenant = None,
-    all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
+    all_tenants: AllTenants = False,
     accept_restored_ledger: Annotated[
         bool,
         typer.Option(

@@ -27,6 +27,7 @@ from ..options import (
     Tenant,
     VersionNumber,
     WithoutVerification,
+    Yes,
     expected_production,
 )
 from ..output import answer, line
@@ -49,7 +50,7 @@ def promote(
     version: VersionNumber,
     tenant: Tenant,
     to: Annotated[Target, typer.Option("--to", help="The stage to go to.")] = Target.production,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "",
+    reason: Reason = "",
     expect: Expect = None,
     force: Annotated[
         bool,
@@ -164,9 +165,7 @@ def delete(
     every_version: Annotated[
         bool, typer.Option("--all", help="All versions of the model.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")
-    ] = False,
+    yes: Yes = False,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,
@@ -198,9 +197,7 @@ def erase(
     version: VersionNumber,
     reason: Reason,
     tenant: Tenant,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")
-    ] = False,
+    yes: Yes = False,
     actor: Actor = None,
     operation_id: OperationId = None,
     home: Home = None,

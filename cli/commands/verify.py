@@ -12,7 +12,7 @@ from model_lifecycle.registry.domain.errors import BundleCorrupt, LedgerCorrupt,
 
 from ..context import acting_principal, with_registry
 from ..exit_codes import ExitCode
-from ..options import AnyTenant, AsJson, Home
+from ..options import AllTenants, AnyTenant, AsJson, Home
 from ..output import answer, line
 from ..rendering.table import Column, ResponsiveTable
 
@@ -72,7 +72,7 @@ def verify(
         str | None, typer.Argument(metavar="MODEL", help="One model; all models if left out.")
     ] = None,
     tenant: AnyTenant = None,
-    all_tenants: Annotated[bool, typer.Option("--all", help="The models of all tenants.")] = False,
+    all_tenants: AllTenants = False,
     files: Annotated[
         bool, typer.Option("--files", help="Also read the files of every version again.")
     ] = False,

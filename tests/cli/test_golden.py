@@ -32,7 +32,15 @@ VARYING = frozenset(
     {
         *("at", "created_at", "updated_at", "recorded_at", "expires_at", "revoked_at", "signed_at"),
         *("hash", "previous_hash", "bundle_digest", "digest", "policy_fingerprint", "root_hash"),
-        *("run_id", "logged_model_id", "key", "key_id", "migration"),
+        *(
+            "run_id",
+            "logged_model_id",
+            "key",
+            "key_id",
+            "migration",
+            "registry_id",
+            "artifact_host",
+        ),
     }
 )
 POLICY = '{"validation": {"limits": [{"metric": "zero_one", "maximum": 0.4}]}}'
@@ -149,6 +157,7 @@ def test_the_answers_in_json_stay(
     session("erase", MODEL, 2, *legal)
     session("show", "unknown", code=3)
     session("db upgrade")
+    session("registry move")
     key = session("keys create", "--role", "viewer", "--name", "dashboard").json
     session("keys list")
     session("keys revoke", key["key_id"], hidden=key["key_id"])
