@@ -122,7 +122,8 @@ async def load_context(
     """Read what the request is about, compared with ``baseline``: by default the version that is in
     production now; None for no champion.
 
-    Raises ModelNotFound, VersionNotFound, and InvalidInput when the version is in production.
+    Raises ModelNotFound, VersionNotFound, InvalidInput when the version is in production, and what
+    ``check_signing`` raises where the verdict could not be signed as the policy requires.
     """
     tenant, model, number = request.tenant, request.model, request.version
     metadata = await registry.get_model(tenant, model)
@@ -137,6 +138,8 @@ async def load_context(
             "the number of a candidate",
             field="version",
         )
+    policy = await registry.get_policy(tenant, model)
+    await registry.check_signing(policy)
     champion_number = metadata.production_version if baseline is CURRENT else baseline
     champion = None
     if champion_number is not None:
@@ -147,7 +150,7 @@ async def load_context(
         version=candidate,
         champion=champion,
         model_type=metadata.model_type,
-        policy=await registry.get_policy(tenant, model),
+        policy=policy,
     )
 
 

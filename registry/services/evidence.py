@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from ..artifacts.protocol import ArtifactStore
+from ..artifacts.gate_report import check_report
 from ..attestation.envelope import read_statement, sign
 from ..attestation.keys import SigningKey, trusted_keys
 from ..attestation.verdict_statement import check_statement, untrusted, verdict_statement
 from ..concurrency import run_concurrently
-from ..domain import artifact_paths, identifiers
+from ..domain import identifiers
 from ..domain.authorization import Action, Principal, principal, require
-from ..domain.canonical_json import canonical_json, digest_bytes
+from ..domain.canonical_json import canonical_json
 from ..domain.commands import RecordEvidence
 from ..domain.errors import (
     AlreadyExists,
-    ArtifactNotFound,
     InvalidInput,
     InvalidTransition,
     UntrustedEvidence,
@@ -35,7 +33,7 @@ from ..domain.evidence import (
     parse_verdict,
 )
 from ..domain.models import Readiness
-from ..domain.promotion_policy import check_name
+from ..domain.promotion_policy import PromotionPolicy, check_name
 from ..domain.stages import Gate, Stage, parse_stage, requirement
 from ..domain.validation import validate_text
 from ..ledger.clock import ClockReading
@@ -49,13 +47,6 @@ from .write_operation import Response, WriteOperation
 
 _MAX_SUMMARY = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-#: Gates that judge by themselves and write a report.
-_JUDGING_GATES = (Gate.VALIDATION, Gate.SHADOW, Gate.AB_TEST)
-#: What evidence and the gate's report both say.
-_IN_REPORT = (
-    *("evidence_id", "gate", "verdict", "bundle_digest", "baseline", "policy_fingerprint"),
-    *("tenant_id", "model_id", "version"),
-)
 
 
 class EvidenceService:
@@ -96,6 +87,12 @@ class EvidenceService:
         return await _EvidenceRecording(
             self._backends, self._projection, self._keys, command, number
         ).execute()
+
+    async def check_signing(self, policy: PromotionPolicy) -> None:
+        """Return if evidence that this registry records can count under ``policy``: a gate calls it
+        before it judges for an hour. Raises SigningUnavailable where the policy lists trusted keys
+        and this registry has no gate key, InvalidInput where it has another one."""
+        await self._keys.check_gate(policy)
 
     async def readiness(
         self, tenant_id: str, model_id: str, version: int | str, target_stage: Stage | str
@@ -148,7 +145,7 @@ class _EvidenceRecording(WriteOperation[Evidence]):
 
     async def prepare(self) -> None:
         key = None if self._envelope is not None else await self._keys.gate()
-        report = _report(self.backends.artifacts, self._command.evidence)
+        report = check_report(self.backends.artifacts, self._command.evidence)
         if key is None:
             self._origin, self._report_digest = await report
             return
@@ -239,39 +236,6 @@ class _EvidenceRecording(WriteOperation[Evidence]):
         )
         assert recorded is not None, "evidence is never removed from the ledger"
         return recorded
-
-
-async def _report(artifacts: ArtifactStore, item: Evidence) -> tuple[Origin, str | None]:
-    """Whether the evidence is the gate's own: its report lies in the gate's place in the
-    artifact store, and says the same; and the report's digest.
-
-    Raises :class:`InvalidInput` where the report says something else.
-    """
-    path = artifacts.path_of(item.report_uri) if item.report_uri else None
-    home = artifact_paths.gate_report(
-        identifiers.tenant_id(item.tenant_id),
-        identifiers.model_id(item.model_id),
-        identifiers.version_number(item.version),
-        item.gate.value,
-        "",
-    )
-    if path is None or not path.startswith(home) or item.gate not in _JUDGING_GATES:
-        return Origin.EXTERNAL, None
-    try:
-        data = await artifacts.get_bytes(f"{path.rstrip('/')}/{artifact_paths.REPORT_JSON}")
-        report = json.loads(data)
-    except (ArtifactNotFound, ValueError):
-        return Origin.EXTERNAL, None
-    content = item.content()
-    for name in _IN_REPORT:
-        recorded = report.get(name) if isinstance(report, dict) else None
-        if recorded != content[name]:
-            raise InvalidInput(
-                f"the evidence's {name} is {content[name]!r:.100}, but its report at "
-                f"{item.report_uri} has {recorded!r:.100}; record what the report says",
-                field=f"evidence.{name}",
-            )
-    return Origin.GATE, digest_bytes(data)
 
 
 def _after(clock: ClockReading, others: list[Evidence]) -> datetime:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from ..attestation.keys import SigningKey, check_key_file, load_signing_key
-from ..domain.errors import SigningUnavailable
+from ..attestation.keys import SigningKey, check_key_file, load_signing_key, trusted_keys
+from ..domain.errors import InvalidInput, SigningUnavailable
+from ..domain.promotion_policy import PromotionPolicy
 from ..settings import PREFIX, Settings
 
 
@@ -26,6 +27,28 @@ class SigningKeys:
         """The key that signs evidence; None where none is configured. Raises InvalidInput for a
         key that cannot be used, FrameworkUnavailable where the packages are not installed."""
         return await self._load("gate_key", self._settings.gate_public_key)
+
+    async def check_gate(self, policy: PromotionPolicy) -> None:
+        """Return if what this registry records can count under ``policy``. Raises
+        SigningUnavailable where the policy lists trusted keys and no gate key is configured, and
+        InvalidInput where it is none of them."""
+        if not policy.trusted_keys:
+            return
+        key = await self.gate()
+        if key is None:
+            raise SigningUnavailable(
+                f"{PREFIX}GATE_KEY",
+                "the model's policy lists trusted keys, and unsigned evidence is refused; set it "
+                "to the path of the gate's private key",
+            )
+        trusted = await asyncio.to_thread(trusted_keys, policy.trusted_keys)
+        if key.public_key.key_id not in {item.key_id for item in trusted}:
+            raise InvalidInput(
+                f"the key in gate_key has the id {key.public_key.key_id[:16]}, but the model's "
+                f"policy trusts {', '.join(item.key_id[:16] for item in trusted)}; use one of "
+                "these, or add its public half to the policy's trusted_keys",
+                field="gate_key",
+            )
 
     async def ledger(self) -> SigningKey:
         """The key that signs heads of proofs. Raises as :meth:`gate`, and SigningUnavailable where

@@ -159,6 +159,39 @@ def test_a_gate_with_a_key_signs_its_verdict_and_its_report(
     assert (predicate["gate"], predicate["verdict"]) == ("validation", "PASS")
 
 
+def test_a_gate_that_cannot_sign_as_the_policy_requires_does_not_begin(
+    model: ModelNames,
+    version: int,
+    data: str,
+    context: MakeContext,
+    ask: CallRegistry,
+    evidence: Callable[[], list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a key, or with another one than the policy trusts."""
+    from airflow.sdk.exceptions import AirflowFailException
+    from support.signing_keys import make_key
+
+    trusted, other = make_key(tmp_path), make_key(tmp_path, "other")
+
+    async def trust(registry: ModelRegistry) -> None:
+        policy = (await registry.get_policy(**model)).document()
+        await registry.set_policy(
+            **model, policy={**policy, "trusted_keys": [trusted.pem]}, actor="kim", reason="x"
+        )
+
+    ask(trust)
+    task = _validate(model, version, data)
+    with pytest.raises(AirflowFailException, match="MODEL_LIFECYCLE_GATE_KEY"):
+        task.execute(context(task))
+    monkeypatch.setenv("MODEL_LIFECYCLE_GATE_KEY", str(other.private))
+    with pytest.raises(AirflowFailException, match="policy trusts"):
+        task.execute(context(task))
+
+    assert evidence() == []
+
+
 def test_retried_gate_judges_nothing_twice(
     model: ModelNames,
     version: int,
