@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.http import LIMITS, Api, Tenant, furnished, served
+from support.signing_keys import make_key
 
 from model_lifecycle.api import create_app
 from model_lifecycle.registry.settings import Settings
@@ -41,7 +42,9 @@ def mlflow_imported() -> None:
 
 @pytest.fixture(scope="session")
 def api_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings({}, home=tmp_path_factory.mktemp("api"))
+    """With a key for proofs, so that every route can answer."""
+    home = tmp_path_factory.mktemp("api")
+    return Settings({}, home=home, ledger_key=str(make_key(home, "ledger").private))
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,9 @@ def test_a_service_without_a_key_says_so(api: Api) -> None:
     name = new_name()
     api.register(name)
 
-    answer = api.get(_proof(name))
+    app = create_app(api.settings.with_values(ledger_key=""), api=LIMITS)
+    with served(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        answer = client.get(f"/api/v1{_proof(name)}", headers=api.acme.headers("viewer"))
 
     assert answer.status_code == 501
     assert answer.json()["type"].endswith(":signing_unavailable")
