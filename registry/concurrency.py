@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
 First = TypeVar("First")
@@ -32,29 +33,39 @@ async def run_concurrently(*works: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
     return tuple(task.result() for task in tasks)
 
 
+#: The checks that the present task is part of.
+_checks: ContextVar[tuple[FirstUse, ...]] = ContextVar("checks", default=())
+
+
 class FirstUse:
     """Runs a check before the first use of something, once.
 
-    Those that use it at the same time wait for the one check; after a check that failed, the next
-    user runs it again. The check itself may use what it checks.
+    Those that use it at the same time share one check and its outcome: behind a server that hangs,
+    they do not wait for one timeout each, one after the other. After a check that failed, the next
+    user runs it again. The check itself, with the tasks that it starts, may use what it checks.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
         self._check = check
         self._passed = False
-        self._lock = asyncio.Lock()
-        self._checking: asyncio.Task[Any] | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def __call__(self) -> None:
         """Return once the check has passed. Raises what the check raises."""
-        if self._passed or self._checking is asyncio.current_task():
+        if self._passed or self in _checks.get():
             return
-        async with self._lock:
-            if self._passed:
-                return
-            self._checking = asyncio.current_task()
-            try:
-                await self._check()
-                self._passed = True
-            finally:
-                self._checking = None
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+            self._running.add_done_callback(self._ended)
+        # A user that is cancelled leaves the check to the others.
+        await asyncio.shield(self._running)
+
+    async def _run(self) -> None:
+        _checks.set((*_checks.get(), self))
+        await self._check()
+        self._passed = True
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running = None
+        if not task.cancelled():
+            task.exception()

@@ -78,6 +78,8 @@ def _config() -> str:
     parts = [
         f"{option} = {json.dumps(_ACCEPTED)}",
         f"checks.negative_data_rejection.expected-statuses = {json.dumps(_REJECTED)}",
+        # A registry without a ledger key signs no proofs, and says so.
+        'checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]',
     ]
     for name in _JUDGED_FURTHER:
         parts += [
