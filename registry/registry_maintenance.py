@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 from .domain import identifiers
 from .domain.authorization import Action, Principal, principal, require
 from .domain.errors import BackendUnavailable
-from .domain.models import Finding, OutboxStatus
+from .domain.models import Finding, OutboxStatus, PruneCounts
 from .services.anchors import Anchors
 from .services.backends import Backends
 from .services.projection.adoption import Adoption
@@ -15,6 +16,9 @@ from .services.projection.projection import Projection
 from .services.projection.reconciliation import Reconcile
 from .services.projection.sweeper import OutboxSweeper
 from .services.version_files import VersionFiles
+
+#: How long answered operations and finished rows of the outbox are kept, if nothing else is said.
+RETENTION = timedelta(days=90)
 
 
 class RegistryMaintenance:
@@ -92,6 +96,22 @@ class RegistryMaintenance:
         BackendUnavailable."""
         tenant = None if tenant_id is None else identifiers.tenant_id(tenant_id)
         return await self._anchors.catch_up(tenant, limit)
+
+    async def count_prunable(self, older_than: timedelta = RETENTION) -> PruneCounts:
+        """How many rows of all tenants :meth:`prune` would remove. Raises InvalidInput."""
+        return await self._backends.ledger.retention.count(older_than)
+
+    async def prune(
+        self, older_than: timedelta = RETENTION, *, actor: Principal | str
+    ) -> PruneCounts:
+        """Remove answered operations and finished rows of the outbox, of all tenants, that are
+        older; how many. Entries, evidence and versions stay. A call that is repeated with an
+        operation id that was removed acts again, so 7 days are the least. Role: admin.
+
+        Raises InvalidInput for a shorter time, PermissionDenied, BackendUnavailable.
+        """
+        require(principal(actor), Action.PRUNE)
+        return await self._backends.ledger.retention.prune(older_than)
 
     async def outbox_status(self) -> OutboxStatus:
         """How many changes of all tenants MLflow may not show yet, and how old the oldest is."""

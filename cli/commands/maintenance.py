@@ -1,9 +1,9 @@
-"""``reconcile``, ``db upgrade`` and ``registry move``: keeping the stores in agreement, and up to
-date."""
+"""``reconcile``, ``prune``, ``db upgrade`` and ``registry move``: the upkeep of the stores."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -17,6 +17,7 @@ from ..context import acting_principal, require_ledger, with_registry
 from ..exit_codes import ExitCode
 from ..options import Actor, AllTenants, AnyTenant, AsJson, Home
 from ..output import answer, line
+from ..rendering.formatting import format_timestamp
 from ..rendering.table import Column, ResponsiveTable
 
 
@@ -68,6 +69,46 @@ def reconcile(
     )
     if not all(item.healed for item in findings):
         raise typer.Exit(ExitCode.DAMAGE)
+
+
+def prune(
+    older_than: Annotated[
+        float,
+        typer.Option(
+            "--older-than",
+            metavar="DAYS",
+            envvar="MODEL_LIFECYCLE_RETENTION_DAYS",
+            help="Age in days, at least 7.",
+        ),
+    ] = 90,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the rows, and remove none.")
+    ] = False,
+    actor: Actor = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove answered operations and finished rows of the outbox, of all tenants.
+
+    Models, versions, evidence and history stay. A call that is repeated with an operation id that
+    was removed acts again, so nothing younger than 7 days is removed.
+    """
+    if not 0 < older_than < 36_525:
+        raise InvalidInput("--older-than must be a number of days, 7 to 36524", field="older_than")
+    age, principal = timedelta(days=older_than), acting_principal(actor)
+    require(principal, Action.PRUNE)
+    counts = with_registry(
+        home,
+        lambda registry: (
+            registry.count_prunable(age) if dry_run else registry.prune(age, actor=principal)
+        ),
+    )
+    answer(
+        as_json,
+        {**counts.document(), "dry_run": dry_run},
+        f"{'Would remove' if dry_run else 'Removed'} {counts.operations} operations and "
+        f"{counts.outbox} rows of the outbox from before {format_timestamp(counts.before)} (UTC).",
+    )
 
 
 def upgrade(home: Home = None, as_json: AsJson = False) -> None:

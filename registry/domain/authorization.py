@@ -30,6 +30,7 @@ class Action(StrEnum):
     FORCE = "force a transition"
     SKIP_VERIFICATION = "move versions without verification"
     ERASE = "erase versions"
+    PRUNE = "prune the ledger"
     RECONCILE = "reconcile"
     VERIFY_ALL = "verify the models of all tenants"
     ACCEPT_RESTORED_LEDGER = "accept a ledger that was restored from a backup"
@@ -49,6 +50,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.FORCE: frozenset({Role.ADMIN}),
     Action.SKIP_VERIFICATION: frozenset({Role.ADMIN}),
     Action.ERASE: frozenset({Role.ADMIN}),
+    Action.PRUNE: frozenset({Role.ADMIN}),
     Action.RECONCILE: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.VERIFY_ALL: frozenset({Role.PROMOTER, Role.ADMIN}),
     Action.ACCEPT_RESTORED_LEDGER: frozenset({Role.ADMIN}),

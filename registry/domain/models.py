@@ -266,6 +266,19 @@ class OutboxStatus:
 
 
 @dataclass(frozen=True)
+class PruneCounts:
+    """Rows that were removed, or would be: ``operations`` that were answered, and rows of the
+    ``outbox`` that were finished, ``before`` the cut-off."""
+
+    operations: int
+    outbox: int
+    before: datetime
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "before": timestamp(self.before)}
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """The result of a training function: the fitted model and its description.
 

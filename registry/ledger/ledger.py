@@ -32,6 +32,7 @@ from .engine import maintenance_engine, open_engine, reading, single, writing
 from .identity import IdentityRecord
 from .mappers import ModelRow, Operation, model_row
 from .queries import LedgerReader
+from .retention import Retention
 from .timeouts import MAINTENANCE, ORDINARY, Limits
 from .tree.merkle_tree import MerkleTree
 from .unit_of_work import ModelUnitOfWork
@@ -72,6 +73,7 @@ class Ledger:
         self.identity = IdentityRecord(engine)
         self.api_keys = ApiKeys(self._patient, self.clock)
         self.anchored_heads = AnchoredHeads(engine, self._time)
+        self.retention = Retention(self._patient, self._time)
         #: Called with the model of each transaction that has recorded an entry or evidence.
         self.after_commit: Callable[[TenantId, ModelId], None] = lambda _tenant, _model: None
 

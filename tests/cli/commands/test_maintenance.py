@@ -254,3 +254,25 @@ def test_registry_move_binds_the_ledger_to_another_root(
 
     assert (denied.code, before.code, moved.code, after.code) == (6, 2, 0, 0)
     assert moved.json["artifact_root"] == (tmp_path / "copied").as_uri()
+
+
+def test_prune_counts_and_removes(
+    installation: Installation, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run says what would go; the history stays, and a week is the least."""
+    dry = run("prune", "--dry-run", "--json")
+    done = run("prune", "--older-than", 30)
+    refused = run("prune", "--older-than", 3)
+    monkeypatch.setenv("MODEL_LIFECYCLE_RETENTION_DAYS", "5")
+    by_setting = run("prune", "--dry-run")
+    monkeypatch.setenv("MODEL_LIFECYCLE_ROLES", "promoter")
+    without_role = run("prune", "--older-than", 30)
+
+    assert (dry.code, dry.json["dry_run"], dry.json["operations"]) == (0, True, 0)
+    assert (done.code, done.out.split(" from before ")[0]) == (
+        0,
+        "Removed 0 operations and 0 rows of the outbox",
+    )
+    assert (refused.code, by_setting.code, without_role.code) == (2, 2, 6)
+    assert "at least 7 days" in refused.err
+    assert "prune the ledger" in without_role.err
