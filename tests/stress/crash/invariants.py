@@ -80,7 +80,13 @@ async def broken(registry: ModelRegistry, tenant_id: str, only: str | None = Non
             wrong = version_tags(known[number]).items() - projected[number].tags.items()
             if wrong:
                 problems.append(f"{model}: version {number} lacks the tags {sorted(wrong)}")
-        notes = await stores.ledger.read.projections(tenant, model)
+        # A change whose request to MLflow got no answer is looked at again when it is settled.
+        now = stores.ledger.clock()
+        notes = [
+            note
+            for note in await stores.ledger.read.projections(tenant, model)
+            if note["settles_at"] is None or note["settles_at"] <= now
+        ]
         if notes:
             problems.append(f"{model}: notes {notes} remain")
     return problems if only else problems + await _orphans(registry, tenant)
