@@ -33,6 +33,8 @@ class WriteOperation(ABC, Generic[Result]):
 
     #: Whether MLflow has to show the change.
     is_projected: ClassVar[bool] = True
+    #: Whether the operation has a row from :meth:`prepare` on, which its response completes.
+    is_begun: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -114,8 +116,10 @@ class WriteOperation(ABC, Generic[Result]):
         """The result as plain JSON, to be stored for repetitions."""
 
     async def store_response(self, work: ModelUnitOfWork, response: Response) -> None:
-        """Store the response for repetitions, in the transaction of the change."""
-        await work.store_response(self.request.operation_id, self.request.fingerprint, response)
+        """Store the response for repetitions, in the transaction of the change. A request without
+        an operation id of its own cannot be repeated, unless it is a row already."""
+        if self.request.named or self.is_begun:
+            await work.store_response(self.request.operation_id, self.request.fingerprint, response)
 
     async def discard(self, response: Response | None) -> None:
         """Remove what :meth:`prepare` made outside of the ledger, where it was made in vain: the

@@ -32,15 +32,8 @@ VARYING = frozenset(
     {
         *("at", "created_at", "updated_at", "recorded_at", "expires_at", "revoked_at", "signed_at"),
         *("hash", "previous_hash", "bundle_digest", "digest", "policy_fingerprint", "root_hash"),
-        *(
-            "run_id",
-            "logged_model_id",
-            "key",
-            "key_id",
-            "migration",
-            "registry_id",
-            "artifact_host",
-        ),
+        *("run_id", "logged_model_id", "key", "key_id", "migration", "before"),
+        *("registry_id", "artifact_host"),
     }
 )
 POLICY = '{"validation": {"limits": [{"metric": "zero_one", "maximum": 0.4}]}}'
@@ -155,6 +148,7 @@ def test_the_answers_in_json_stay(
     legal = ("--reason", "request of a person", "--yes", "--operation-id", "erase-1")
     session("erase", MODEL, 2, *legal)
     session("erase", MODEL, 2, *legal)
+    session("prune", "--dry-run")
     session("show", "unknown", code=3)
     session("db upgrade")
     session("registry move")

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from ...artifacts.bundle import Bundle
 from ...domain import artifact_paths
@@ -51,6 +51,8 @@ class PreparedVersion:
 class VersionCreation(WriteOperation[ModelMetadata]):
     """A new version in development. :meth:`prepare` of a subclass makes everything but the entry,
     and sets :attr:`prepared`."""
+
+    is_begun: ClassVar[bool] = True
 
     def __init__(
         self,
