@@ -150,6 +150,7 @@ def test_the_answers_in_json_stay(
     session("erase", MODEL, 2, *legal)
     session("prune", "--dry-run")
     session("show", "unknown", code=3)
+    session("registry move")
     session("db upgrade")
     session("registry move")
     key = session("keys create", "--role", "viewer", "--name", "dashboard").json
