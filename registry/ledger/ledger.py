@@ -219,10 +219,13 @@ class Ledger:
         async with writing(self._engine, "the outbox") as connection:
             return await outbox.claim(connection, now, limit)
 
-    async def postpone_outbox(self, rows: Collection[outbox.OutboxRow], until: datetime) -> None:
-        """Leave claimed rows to a sweep after ``until``."""
+    async def postpone_outbox(
+        self, keys: Collection[tuple[str, str, str]], until: datetime
+    ) -> None:
+        """Leave the pending rows with these keys (tenant, model, token) to a sweep after
+        ``until``."""
         async with writing(self._engine, "the outbox") as connection:
-            await outbox.postpone(connection, rows, until)
+            await outbox.postpone(connection, keys, until)
 
     @asynccontextmanager
     async def _written(

@@ -172,13 +172,11 @@ async def claim(connection: AsyncConnection, now: datetime, limit: int) -> list[
 
 
 async def postpone(
-    connection: AsyncConnection, rows: Collection[OutboxRow], until: datetime
+    connection: AsyncConnection, keys: Collection[tuple[str, str, str]], until: datetime
 ) -> None:
-    """Leave these rows, where they are still pending, to a sweep after ``until``."""
+    """Leave the rows with these keys, where they are still pending, to a sweep after ``until``."""
     await connection.execute(
-        update(projections)
-        .where(_KEY.in_([row.key for row in rows]), _PENDING)
-        .values(next_attempt_at=until)
+        update(projections).where(_KEY.in_(list(keys)), _PENDING).values(next_attempt_at=until)
     )
 
 

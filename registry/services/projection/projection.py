@@ -173,13 +173,14 @@ class Projection:
             log.warning("model %s: MLflow will follow later: %s", model, error)
 
     async def apply_pending(self, tenant: TenantId, model: ModelId) -> list[int]:
-        """Finish the changes that are left in the outbox; the versions that they are about."""
+        """Finish the changes that are left in the outbox; the versions of those that MLflow may
+        not have shown."""
         notes = await self._stores.ledger.read.projections(tenant, model)
         if not notes:
             return []
-        versions = _versions(notes)
-        await self.write_until_current(tenant, model, versions, [note["token"] for note in notes])
-        return versions
+        tokens = [note["token"] for note in notes]
+        await self.write_until_current(tenant, model, _versions(notes), tokens)
+        return _versions(note for note in notes if not _is_watched(note))
 
     async def _apply_settled(
         self, tenant: TenantId, model: ModelId, notes: Sequence[Mapping[str, Any]]
@@ -187,12 +188,13 @@ class Projection:
         """Write what is left in the outbox. A change whose writer got no answer from MLflow stays
         there until its request can no longer arrive: the sweeper looks again then."""
         now = self._stores.ledger.clock()
-        tokens = [
-            note["token"]
-            for note in notes
-            if note["settles_at"] is None or note["settles_at"] <= now
-        ]
+        watched = [note for note in notes if note["settles_at"] and note["settles_at"] > now]
+        tokens = [note["token"] for note in notes if note not in watched]
         await self.write_until_current(tenant, model, _versions(notes), tokens)
+        for note in watched:
+            if not _is_watched(note):
+                key = (tenant, model, note["token"])
+                await self._stores.ledger.postpone_outbox([key], note["settles_at"])
 
     async def write_until_current(
         self,
@@ -311,6 +313,12 @@ class Projection:
 def _versions(notes: Iterable[Mapping[str, Any]]) -> list[int]:
     """The versions that rows of the outbox are about."""
     return sorted({version for note in notes for version in note["versions"]})
+
+
+def _is_watched(note: Mapping[str, Any]) -> bool:
+    """Whether the change of an outbox row was shown after its writer gave up, and the row only
+    waits for the time when no request of the writer can arrive any more."""
+    return note["settles_at"] is not None and note["next_attempt_at"] == note["settles_at"]
 
 
 async def _all_of(writes: Iterable[Awaitable[bool]]) -> None:

@@ -64,13 +64,14 @@ class OutboxSweeper:
         )
         for row in rows:
             if row.settles_at > now:
-                await ledger.postpone_outbox([row], row.settles_at)
+                await ledger.postpone_outbox([row.key], row.settles_at)
         return len(settled)
 
     async def _postpone(self, rows: Sequence[OutboxRow]) -> None:
         attempts = min(row.attempts for row in rows)
         pause = min(timedelta(seconds=2 ** min(attempts, 10)), _LONGEST_PAUSE)
-        await self._stores.ledger.postpone_outbox(rows, self._stores.ledger.clock() + pause)
+        keys = [row.key for row in rows]
+        await self._stores.ledger.postpone_outbox(keys, self._stores.ledger.clock() + pause)
 
 
 def _model(row: OutboxRow) -> tuple[TenantId, ModelId]:
