@@ -1,4 +1,4 @@
-"""What is removed from the ledger after its time, and what never is."""
+"""Retention removes answered operations and finished outbox rows, and nothing that is needed."""
 
 from __future__ import annotations
 
