@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..concurrency import run_concurrently
 from ..domain.commands import MoveStage, RollBack
 from ..domain.errors import NoEarlierProduction, StaleProduction
 from ..domain.models import EntryKind, ModelMetadata, StageMove, VersionMetadata
@@ -56,11 +57,17 @@ class RollbackOperation(StageChange):
                 self._target = await _successor(work, command.to_version, required=True)
         if self._target is None:
             await self.prepare_other()
-        else:
-            read = self.backends.ledger.read
-            await self.prepare_production(
-                await read.promotion(self.tenant, self.model, self._target.version)
-            )
+            return
+        read = self.backends.ledger.read
+        state = await read.promotion(self.tenant, self.model, self._target.version)
+        if command.without_verification:
+            await self.prepare_production(state)
+            return
+        # A ledger that was restored from a backup may name a wrong version to go back to.
+        await run_concurrently(
+            self.projection.require_anchored(self.tenant, self.model),
+            self.prepare_production(state),
+        )
 
     async def change(self, work: ModelUnitOfWork) -> ModelMetadata:
         if work.model.production_version != self._production:

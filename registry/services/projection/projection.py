@@ -148,6 +148,11 @@ class Projection:
         ):
             await self.write_until_current(tenant, model, [], [])
 
+    async def require_anchored(self, tenant: TenantId, model: ModelId) -> None:
+        """Raise :class:`LedgerTruncated` or :class:`LedgerForked` where the ledger is older than
+        what was anchored of it."""
+        await self._anchors.require_current(tenant, model)
+
     async def prepare_promotion(self, state: PromotionState) -> ModelVersionRecord | None:
         """:meth:`prepare`, and MLflow's record of the version in production, which shows as well
         whether the alias points to it. That it points nowhere, only the registered model shows."""
