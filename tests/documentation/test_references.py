@@ -22,7 +22,7 @@ _METRICS = {"model_lifecycle.transitions", "model_lifecycle.verdicts"}
 _RECORDS = ("docs/decisions/", "CHANGELOG.md")
 _VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]+")
 #: Variables that are no settings: of the command line, and of the tests.
-_OTHERS = {f"{PREFIX}{name}" for name in ("TENANT", "ROLES", "TRACEBACK")}
+_OTHERS = {f"{PREFIX}{name}" for name in ("TENANT", "ROLES", "TRACEBACK", "RETENTION_DAYS")}
 
 
 @pytest.mark.parametrize("page", PAGES)
