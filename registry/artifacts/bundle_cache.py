@@ -24,9 +24,10 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from model_lifecycle.registry.domain.errors import BackendUnavailable
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
-from .bundle_verification import fetch_bundle
+from .bundle_verification import fetch_bundle, verify_bundle
 from .confined_directory import ConfinedDirectory
 from .protocol import ArtifactStore
 
@@ -56,7 +57,9 @@ class BundleCache:
         """A local folder with the verified files of the bundle, to be read and not written to,
         until the block ends.
 
-        Raises :class:`BundleCorrupt` as :func:`fetch_bundle` does.
+        What is in the store is compared by a listing also where nothing is downloaded: a bundle
+        that was damaged or erased is not used, from no host. A store that does not answer is no
+        reason to do without files that are proven. Raises :class:`BundleCorrupt`.
         """
         name = digest.removeprefix("sha256:")
         if not await asyncio.to_thread(self._is_usable):
@@ -68,7 +71,12 @@ class BundleCache:
         lock = await asyncio.to_thread(_lock, self._root / f"{name}.lock", fcntl.LOCK_SH)
         try:
             entry = self._root / name
-            if not await asyncio.to_thread(_is_intact, entry):
+            if await asyncio.to_thread(_is_intact, entry):
+                try:
+                    await verify_bundle(store, tenant, model, version, digest)
+                except BackendUnavailable as error:
+                    _log.warning("%s/%s is used from this host's cache: %s", model, version, error)
+            else:
                 incoming = self._root / f"{_INCOMING}{uuid.uuid4().hex}"
                 try:
                     await fetch_bundle(store, tenant, model, version, digest, incoming / _FILES)

@@ -13,7 +13,7 @@ import pytest
 
 from model_lifecycle.registry.artifacts import ArtifactStore, LocalArtifacts, write_bundle
 from model_lifecycle.registry.artifacts.bundle_cache import BundleCache
-from model_lifecycle.registry.domain.errors import BundleCorrupt
+from model_lifecycle.registry.domain.errors import BackendUnavailable, BundleCorrupt
 from model_lifecycle.registry.domain.identifiers import ModelId, TenantId
 
 FolderOf = Callable[[dict[str, bytes]], Path]
@@ -51,19 +51,68 @@ async def weights(cache: BundleCache, store: ArtifactStore, digest: str, version
         return (folder / "data/model.skops").read_bytes()
 
 
-async def drop(store: ArtifactStore, version: int = 1) -> None:
-    """Remove the bundle from the store: what is given after that comes from the cache."""
-    await store.delete_folder(f"acme/models/churn/{version}")
+class Downloads(LocalArtifacts):
+    """A local store that counts how often a folder was fetched, and may be made unavailable."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.fetched = 0
+        self.is_available = True
+
+    async def get_folder(self, path: str, folder: Path) -> None:
+        self.fetched += 1
+        await super().get_folder(path, folder)
+
+    async def get_bytes(self, path: str) -> bytes:
+        if not self.is_available:
+            raise BackendUnavailable("artifact store", "it does not answer")
+        return await super().get_bytes(path)
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Downloads:
+    return Downloads(tmp_path / "root")
 
 
 async def test_a_bundle_is_downloaded_once(
-    store: ArtifactStore, folder_of: FolderOf, cache: BundleCache
+    downloads: Downloads, folder_of: FolderOf, cache: BundleCache
 ) -> None:
-    digest = await stored(store, folder_of)
-    first = await weights(cache, store, digest)
-    await drop(store)
+    digest = await stored(downloads, folder_of)
+    answers = {await weights(cache, downloads, digest) for _ in range(3)}
 
-    assert await weights(cache, store, digest) == first == SAVED["data/model.skops"]
+    assert (answers, downloads.fetched) == ({SAVED["data/model.skops"]}, 1)
+
+
+@pytest.mark.parametrize("damage", [b"flavors: []", None], ids=["another file", "erased"])
+async def test_a_bundle_that_was_damaged_since_is_not_used(
+    store: ArtifactStore, folder_of: FolderOf, cache: BundleCache, damage: bytes | None
+) -> None:
+    """Also where this host has the files that were proven: all hosts say the same."""
+    digest = await stored(store, folder_of)
+    await weights(cache, store, digest)
+    if damage is None:
+        await store.delete_folder("acme/models/churn/1")
+    else:
+        await store.put_bytes("acme/models/churn/1/MLmodel", damage)
+
+    with pytest.raises(BundleCorrupt):
+        await weights(cache, store, digest)
+
+
+async def test_a_store_that_does_not_answer(
+    downloads: Downloads,
+    folder_of: FolderOf,
+    cache: BundleCache,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The files of the cache are proven, and the log says where they come from."""
+    digest = await stored(downloads, folder_of)
+    await weights(cache, downloads, digest)
+    downloads.is_available = False
+    with caplog.at_level(logging.WARNING):
+        assert await weights(cache, downloads, digest) == SAVED["data/model.skops"]
+
+    assert "from this host's cache" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -78,23 +127,22 @@ async def test_a_bundle_is_downloaded_once(
     ids=["written", "missing", "added", "unknown", "unreadable"],
 )
 async def test_a_damaged_entry_is_downloaded_again(
-    local_store: LocalArtifacts,
+    downloads: Downloads,
     folder_of: FolderOf,
     cache: BundleCache,
     damage: Callable[[Path], object],
 ) -> None:
     """Also where a file was written in place, with the same size and the time of before."""
-    digest = await stored(local_store, folder_of)
-    async with cache.bundle(local_store, TENANT, MODEL, 1, digest) as folder:
+    digest = await stored(downloads, folder_of)
+    async with cache.bundle(downloads, TENANT, MODEL, 1, digest) as folder:
         file = folder / "data/model.skops"
         times = file.stat()
         damage(folder)
         if file.exists():
             os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    assert await weights(cache, local_store, digest) == SAVED["data/model.skops"]
-    await drop(local_store)
-    assert await weights(cache, local_store, digest) == SAVED["data/model.skops"]
+    answers = {await weights(cache, downloads, digest) for _ in range(2)}
+    assert (answers, downloads.fetched) == ({SAVED["data/model.skops"]}, 2)
 
 
 async def test_a_corrupt_bundle_is_not_kept(
