@@ -60,7 +60,9 @@ async def seed(file: Path, entries: int) -> None:
 
     ledger = await Ledger.open(f"sqlite:///{file}")
     versions = -(-entries // _ENTRIES_A_VERSION)
-    await population.populate(ledger._engine, tenants=2, models_each=1, giant_versions=versions)
+    await population.populate(
+        ledger._engine, "s3://bucket", tenants=2, models_each=1, giant_versions=versions
+    )
     await ledger.close()
 
 

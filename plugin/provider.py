@@ -42,6 +42,7 @@ def get_provider_info() -> dict[str, Any]:
                 "rollback",
                 "delete",
                 "reconcile",
+                "sweep_outbox",
             )
         ],
         "sensors": [
@@ -96,6 +97,11 @@ def _connection_type() -> dict[str, Any]:
             ),
             "call_timeout": _seconds("Call timeout (s)", "Bounds each call to MLflow"),
             "transfer_timeout": _seconds("Transfer timeout (s)", "Bounds each transfer of files"),
+            "cache_dir": _text(
+                "Cache folder",
+                "Keeps verified bundles on each worker's host; only its user may write to it",
+            ),
+            "cache_bytes": _text("Cache size (bytes)", "About so much is kept there; 0: nothing"),
             "trusted_types": _text(
                 "Trusted types",
                 "Types beyond the reviewed list that a skops payload may hold, by full name, "

@@ -49,16 +49,28 @@ class FirstUse:
         self._check = check
         self._passed = False
         self._running: asyncio.Task[None] | None = None
+        self._users = 0
 
     async def __call__(self) -> None:
         """Return once the check has passed. Raises what the check raises."""
         if self._passed or self in _checks.get():
             return
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            self._running, self._users = asyncio.create_task(self._run()), 0
             self._running.add_done_callback(self._ended)
-        # A user that is cancelled leaves the check to the others.
-        await asyncio.shield(self._running)
+        running = self._running
+        self._users += 1
+        try:
+            # A user that is cancelled leaves the check to the others; the last one ends it.
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if running is self._running:
+                self._users -= 1
+                if not self._users:
+                    self._running = None
+                    running.cancel()
+                    await asyncio.wait([running])
+            raise
 
     async def _run(self) -> None:
         _checks.set((*_checks.get(), self))
@@ -66,6 +78,7 @@ class FirstUse:
         self._passed = True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running = None
+        if self._running is task:
+            self._running = None
         if not task.cancelled():
             task.exception()

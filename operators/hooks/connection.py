@@ -29,10 +29,10 @@ FIELDS = _SETTINGS | _OTHERS
 STANDARD_FIELDS = ("host", "schema", "login", "password", "port")
 #: The three stores; without one of them, ``home`` has to say where the embedded ones are.
 _STORES = ("database_url", "tracking_uri", "artifact_root")
-_NUMBERS = frozenset({"call_timeout", "transfer_timeout"})
+_NUMBERS = frozenset({"call_timeout", "transfer_timeout", "cache_bytes"})
 _FLAGS = frozenset({"allow_pickle"})
 _NAMES = frozenset({"roles", "trusted_types"})
-_PATHS = frozenset({"home", "artifact_root"})
+_PATHS = frozenset({"home", "artifact_root", "cache_dir"})
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,8 @@ def _number(name: str, value: Any) -> float | str:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise _wrong(name, "a number of seconds", value)
+        unit = "bytes" if name.endswith("_bytes") else "seconds"
+        raise _wrong(name, f"a number of {unit}", value)
     return number
 
 

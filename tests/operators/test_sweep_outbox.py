@@ -36,13 +36,19 @@ def test_the_task_shows_what_a_writer_left(
         ledger = registry._stores.ledger
         await ledger.requeue_sync(TenantId(tenant), ModelId("heart"), [1], "left")
 
+    async def pending(registry: ModelRegistry) -> list[str]:
+        read = registry._stores.ledger.read
+        return [row["token"] for row in await read.projections(TenantId(tenant), ModelId("heart"))]
+
     ask(leave)
     outcome = _sweep(context)
 
     assert by_hand.get_model_version(f"{tenant}.heart", "1").tags["lifecycle.stage"] == (
         "development"
     )
-    assert (outcome["finished"], outcome["pending"]) == (0, 1)
+    assert ask(pending) == ["left"], "its request may still be on its way"
+    # Tests before this one may have left changes of their own tenants.
+    assert outcome["pending"] >= 1
     assert outcome["oldest_seconds"] >= 0
 
 

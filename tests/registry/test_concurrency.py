@@ -54,6 +54,22 @@ async def test_a_cancelled_user_leaves_the_check_to_the_others() -> None:
     assert (check.runs, cancelled.cancelled()) == (1, True)
 
 
+async def test_the_last_cancelled_user_ends_the_check() -> None:
+    """Nothing goes on behind the users' back, and the next one runs a check of its own."""
+    check = Check()
+    first_use = FirstUse(check)
+    before = asyncio.all_tasks()
+    users = [asyncio.create_task(first_use()) for _ in range(2)]
+    await asyncio.sleep(0.001)
+    for user in users:
+        user.cancel()
+    await asyncio.wait(users)
+    assert asyncio.all_tasks() == before
+    await first_use()
+
+    assert check.runs == 2
+
+
 async def test_a_check_uses_what_it_checks() -> None:
     """Also in the tasks that it starts."""
 

@@ -97,7 +97,8 @@ async def test_a_list_without_limit_is_complete(
         settings = Settings({}, home=tmp_path, database_url=url)
     await upgrade(settings.database_url)
     async with open_registry(settings) as registry:
-        await populate(registry._stores.ledger._engine, tenants=2, models_each=1001)
+        root = registry.artifacts.uri("root").removesuffix("/root")
+        await populate(registry._stores.ledger._engine, root, tenants=2, models_each=1001)
         listed = await registry.list_models(tenant(0))
         page = await registry.list_models(tenant(0), limit=1001, after=model(0))
         everywhere = await registry.recorded_models()

@@ -56,8 +56,16 @@ async def sizes(
     for one in (small, large):
         await upgrade(one.database_url)
     async with open_registry(small) as few, open_registry(large) as many:
-        await populate(few._stores.ledger._engine, tenants=1, models_each=100)
+        await populate(few._stores.ledger._engine, _root(small), tenants=1, models_each=100)
         await populate(
-            many._stores.ledger._engine, tenants=50, models_each=200, giant_versions=5000
+            many._stores.ledger._engine,
+            _root(large),
+            tenants=50,
+            models_each=200,
+            giant_versions=5000,
         )
         yield Sizes(few, many)
+
+
+def _root(settings: Settings) -> str:
+    return Path(settings.artifact_root).as_uri()

@@ -39,17 +39,18 @@ def model(number: int) -> str:
 
 
 async def populate(
-    engine: AsyncEngine, *, tenants: int, models_each: int, giant_versions: int = 0
+    engine: AsyncEngine, root: str, *, tenants: int, models_each: int, giant_versions: int = 0
 ) -> None:
     """``models_each`` models of two versions in each tenant, the last one in production, with
-    their history; and in the second tenant one model of ``giant_versions``. Statistics are fresh
-    afterwards, as they are in a database that has lived."""
+    their history and files that belong below the address ``root``; and in the second tenant one
+    model of ``giant_versions``. Statistics are fresh afterwards, as they are in a database that has
+    lived."""
     rows: dict[str, list[dict[str, Any]]] = {"models": [], "versions": [], "entries": []}
     for owner in range(tenants):
         for number in range(models_each):
-            _model(rows, tenant(owner), model(number), 2)
+            _model(rows, root, tenant(owner), model(number), 2)
     if giant_versions:
-        _model(rows, tenant(1), BIG, giant_versions)
+        _model(rows, root, tenant(1), BIG, giant_versions)
     async with writing(engine) as connection:
         for name, table in (
             ("models", tables.models),
@@ -62,7 +63,9 @@ async def populate(
         await connection.execute(text("ANALYZE"))
 
 
-def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, versions: int) -> None:
+def _model(
+    rows: dict[str, list[dict[str, Any]]], root: str, owner: str, name: str, versions: int
+) -> None:
     """Each version is registered and promoted by force, as nothing was measured: three entries, a
     second apart."""
     policy = PromotionPolicy()
@@ -99,7 +102,9 @@ def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, version
             head = entry.hash
         production, ages[number] = number, at
     for number, record in records.items():
-        version = _version(owner, name, number, record.stage or Stage.DEVELOPMENT, ages[number])
+        version = _version(
+            root, owner, name, number, record.stage or Stage.DEVELOPMENT, ages[number]
+        )
         past = {
             "evidence_since": record.evidence_since,
             "first_production": record.first_production,
@@ -127,7 +132,9 @@ def _model(rows: dict[str, list[dict[str, Any]]], owner: str, name: str, version
     )
 
 
-def _version(owner: str, name: str, number: int, stage: Stage, at: datetime) -> VersionMetadata:
+def _version(
+    root: str, owner: str, name: str, number: int, stage: Stage, at: datetime
+) -> VersionMetadata:
     return VersionMetadata(
         tenant_id=owner,
         model_id=name,
@@ -137,7 +144,7 @@ def _version(owner: str, name: str, number: int, stage: Stage, at: datetime) -> 
         metrics={"accuracy": 0.9, "auc": 0.8, "brier": 0.1},
         parameters={"C": "1.0", "max_iter": "100"},
         tags={"team": "flights"},
-        artifact_uri=f"s3://bucket/{owner}/models/{name}/{number}",
+        artifact_uri=f"{root}/{owner}/models/{name}/{number}",
         bundle_digest=_DIGEST,
         run_id="0" * 32,
         logged_model_id="m-" + "0" * 32,
